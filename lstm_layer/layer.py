@@ -1,0 +1,146 @@
+"""The LSTM over a whole sequence: what users of `keras.layers.LSTM` expect."""
+
+import keras
+
+from lstm_layer.cell import PACKAGE, LSTMCell
+
+# What `keras.layers.Layer` takes; every other keyword is the cell's.
+_LAYER_OPTIONS = ("activity_regularizer", "autocast", "input_dim", "input_shape", "name")
+_BOTH = ("dtype", "trainable")
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class LSTM(keras.layers.RNN):
+    """Runs a cell over the timesteps of a sequence; a drop-in for Keras's LSTM.
+
+    The weights live in `layer.cell`, packed as in `keras.layers.LSTM`: an existing
+    model swaps the class, loads its weights and computes the same.
+
+    >>> layer = LSTM(4, return_sequences=True)
+    >>> tuple(layer(keras.ops.ones((2, 7, 3))).shape)
+    (2, 7, 4)
+    >>> output, h, c = LSTM(4, return_state=True)(keras.ops.ones((2, 7, 3)))
+    >>> tuple(output.shape), tuple(c.shape)
+    ((2, 4), (2, 4))
+    >>> twin = keras.layers.LSTM(4, return_sequences=True)
+    >>> _ = twin(keras.ops.ones((2, 7, 3)))
+    >>> twin.set_weights(layer.get_weights())
+
+    Args:
+        units: Size of the state and of the output, a positive integer.
+        activation: As in `LSTMCell`.
+        recurrent_activation: As in `LSTMCell`.
+        cell: A cell of your own instead of `units`: any layer with `state_size` and
+            `call(inputs, states) -> output, states`.
+        return_sequences: Whether to return all outputs, `(batch, timesteps, units)`,
+            or the last alone, `(batch, units)`.
+        return_state: Whether to return h and c after the last step as well.
+        go_backwards: Whether to read the sequence from its end; the outputs then
+            come in the order in which they were computed.
+        stateful: Whether the state at the end of a batch starts the next one
+            (`reset_state()` forgets it).
+        unroll: Whether to write the loop out; needs a known number of timesteps.
+        zero_output_for_mask: Whether a masked timestep gives zeros instead of the
+            output before it.
+        use_cudnn: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
+        implementation: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
+        **cell_options: Every other argument of `LSTMCell`, and `name`, `dtype`,
+            `trainable`, `activity_regularizer` as in every Keras layer.
+
+    Raises:
+        ValueError: If neither or both of `units` and `cell` are given, or the cell
+            refuses an option.
+    """
+
+    def __init__(
+        self,
+        units=None,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        *,
+        cell=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        zero_output_for_mask=False,
+        use_cudnn="auto",
+        implementation=2,
+        **cell_options,
+    ):
+        del use_cudnn, implementation
+        layer_options = {
+            key: cell_options.pop(key) for key in _LAYER_OPTIONS if key in cell_options
+        }
+        both = {key: cell_options.pop(key) for key in _BOTH if key in cell_options}
+        if (units is None) == (cell is None):
+            raise ValueError(
+                "Give `units`, or a `cell` of your own, and not both. "
+                f"Received: units={units!r}, cell={cell!r}."
+            )
+        if cell is None:
+            cell = LSTMCell(
+                units, activation, recurrent_activation, **cell_options, **both
+            )
+        elif cell_options:
+            raise ValueError(
+                "A `cell` brings its own options; give them to the cell. "
+                f"Received: {', '.join(sorted(cell_options))}."
+            )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+            **layer_options,
+            **both,
+        )
+        self.input_spec = keras.InputSpec(ndim=3)
+
+    @property
+    def units(self):
+        """Size of the state and of the output."""
+        return self.cell.units
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Runs the cell over time, as `keras.layers.RNN.call` asks for it.
+
+        The one seam for a faster loop: whatever stands here must give what
+        `self.cell`, called step by step, gives.
+
+        Args:
+            sequences: `(batch, timesteps, features)`.
+            initial_state: `[h, c]`, each `(batch, units)`.
+            mask: `(batch, timesteps)`, True for a real timestep, or None.
+            training: Whether dropout applies.
+
+        Returns:
+            Last output `(batch, units)`, all outputs `(batch, timesteps, units)` (the
+            last alone without `return_sequences`), and the state after the last step.
+        """
+        return super().inner_loop(sequences, initial_state, mask, training=training)
+
+    def get_config(self):
+        """Returns the arguments that make this layer again, the cell's beside its own.
+
+        A cell of the user's own stands under `cell` instead.
+        """
+        config = super().get_config()
+        if type(self.cell) is LSTMCell:
+            del config["cell"]
+            return {**self.cell.get_config(), **config}
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Makes a layer from `get_config()`, or from that of a `keras.layers.LSTM`."""
+        config = dict(config)
+        if "cell" in config:
+            config["cell"] = keras.saving.deserialize_keras_object(
+                config["cell"], custom_objects=custom_objects
+            )
+        return cls(**config)
