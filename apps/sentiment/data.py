@@ -1,0 +1,310 @@
+"""Labelled texts, from their source to batches of token ids."""
+
+import csv
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.datasets import load_dataset
+from apps.common.files import replacing
+from apps.common.packages import fetch
+from apps.common.text import Vocabulary
+from apps.common.vectors import vector_words
+
+SPLITS = ("train", "validation", "test")
+BUCKETS = (8, 16, 24, 32, 48, 64, 128, 192, 256, 384, 512)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts and their labels, `texts[n]` belonging to `labels[n]`."""
+
+    texts: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Data:
+    """What `load_data` returns; a split that was not asked for is None."""
+
+    train: Examples | None
+    validation: Examples | None
+    test: Examples | None
+    labels: list
+    vocabulary: Vocabulary | None
+
+
+def hash_of(text, modulo):
+    """Returns SHA-1 of the lower-cased text, white space normalised, modulo `modulo`."""
+    normalised = " ".join(text.lower().split())
+    return int(hashlib.sha1(normalised.encode()).hexdigest(), 16) % modulo
+
+
+def split_of(text):
+    """Returns a text's split by its hash: a tenth test, a tenth validation."""
+    return {0: "test", 1: "validation"}.get(hash_of(text, 10), "train")
+
+
+def _movie_snippets(config, split):
+    with tarfile.open(fetch("movie_snippets")) as package:
+        name = next(n for n in package.getnames() if n.endswith("ICWSM_2014.tar.gz"))
+        with tarfile.open(fileobj=package.extractfile(name)) as archive:
+            member = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+            lines = archive.extractfile(member).read().decode("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return [
+        (text, "positive" if float(rating) > 0 else "negative")
+        for _, rating, text in rows
+        if abs(float(rating)) > 0.3 and split_of(text) == split
+    ]
+
+
+def _imdb_reviews(config, split):
+    rows = load_dataset("imdb_reviews", "test" if split == "test" else "train")
+    rows = _label_names(rows, "text")
+    if split == "test":
+        return rows
+    held_out = [hash_of(text, 10) == 1 for text, _ in rows]
+    wanted = split == "validation"
+    return [row for row, held in zip(rows, held_out, strict=True) if held == wanted]
+
+
+def _label_names(dataset, text_key):
+    names = np.array(["negative", "positive"])
+    rows = []
+    for batch in dataset.batch(1024).as_numpy_iterator():
+        texts = [text.decode("utf-8", "replace") for text in batch[text_key].tolist()]
+        rows += zip(texts, names[batch["label"]].tolist(), strict=True)
+    return rows
+
+
+def _sst2(config, split):
+    if split == "test":  # the published test split has no labels
+        return _label_names(load_dataset("glue/sst2", "validation"), "sentence")
+    rows = _label_names(load_dataset("glue/sst2", "train"), "sentence")
+    held_out = [s for s in _sentences(text for text, _ in rows) if hash_of(s, 20) == 1]
+    if split == "validation":
+        held_out = set(held_out)
+        return [row for row in rows if " ".join(row[0].split()) in held_out]
+    inside = set(held_out).union(*map(_phrases, held_out))
+    return [row for row in rows if " ".join(row[0].split()) not in inside]
+
+
+def _sentences(phrases):
+    """Returns the phrases that stand inside no other phrase."""
+    inside, sentences = set(), []
+    for words in sorted({tuple(p.split()) for p in phrases}, key=len, reverse=True):
+        if (phrase := " ".join(words)) not in inside:
+            sentences.append(phrase)
+            inside |= _phrases(phrase)
+    return sentences
+
+
+def _phrases(sentence, shortest=3):
+    """Returns all runs of three or more words of a sentence."""
+    words = sentence.split()
+    return {
+        " ".join(words[start:end])
+        for start in range(len(words))
+        for end in range(start + shortest, len(words) + 1)
+    }
+
+
+def _files(config, split):
+    """Reads the user's own file; a tenth of it is validation, a tenth perhaps test."""
+    if not config.file:
+        raise ValueError("data.file: expected the path of a CSV, TSV or JSONL file.")
+    if split == "test" and config.test_file:
+        return _labelled_rows(config.test_file, config)
+    rows = _labelled_rows(config.file, config)
+    if config.test_file:
+        held_out = "validation"
+        return [r for r in rows if (split_of(r[0]) == held_out) == (split == held_out)]
+    return [row for row in rows if split_of(row[0]) == split]
+
+
+def _labelled_rows(path, config):
+    """Returns `(text, label)` of every line, or says which line is wrong."""
+    path = Path(path)
+    wanted = (config.text_column, config.label_column)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path}: expected a file, found a directory.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{path}:{line}: not UTF-8. Convert the file, for example with iconv."
+        ) from None
+    rows = []
+    for line, row in _records(path, text):
+        missing = [column for column in wanted if row.get(column) in (None, "")]
+        if config.text_column in missing and config.text_column in row:
+            missing.remove(config.text_column)  # an empty text is a text
+        if missing:
+            raise ValueError(
+                f"{path}:{line}: no {' and no '.join(map(repr, missing))}. Columns "
+                f"here: {', '.join(map(str, row))}. Name yours with "
+                "data.text_column=... and data.label_column=..."
+            )
+        rows.append((str(row[wanted[0]]), str(row[wanted[1]])))
+    if not rows:
+        raise ValueError(f"{path}: no lines with a text and a label in it.")
+    return rows
+
+
+def _records(path, text):
+    """Yields `(line, record)` of a CSV, TSV or JSON Lines file."""
+    if path.suffix in (".jsonl", ".ndjson", ".json"):
+        for line, content in enumerate(text.split("\n"), start=1):
+            if not content.strip():
+                continue
+            try:
+                record = json.loads(content)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
+            if not isinstance(record, dict):
+                raise ValueError(f"{path}:{line}: expected an object, one a line.")
+            yield line, record
+    elif path.suffix in (".csv", ".tsv"):
+        delimiter = "\t" if path.suffix == ".tsv" else ","
+        csv.field_size_limit(2**31 - 1)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        for record in reader:
+            record.pop(None, None)
+            yield reader.line_num, record
+    else:
+        raise ValueError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl.")
+
+
+DATASETS = {
+    "movie_snippets": _movie_snippets,
+    "imdb_reviews": _imdb_reviews,
+    "sst2": _sst2,
+    "files": _files,
+}
+
+
+def load_data(config, splits=SPLITS, labels=None):
+    """Reads splits of a data set.
+
+    Args:
+        config: A `DataConfig`.
+        splits: Names of the splits to read; the others are not looked at.
+        labels: Names of the labels in the order of their ids; by default those of the
+            training split, sorted.
+
+    Returns:
+        `Data`; its vocabulary is that of the training split, if that is read.
+
+    Raises:
+        ValueError: If the data cannot be read, or does not make a classification.
+    """
+    rows = {split: DATASETS[config.dataset](config, split) for split in splits}
+    for split, found in rows.items():
+        if not found:
+            raise ValueError(
+                f"The data set {config.dataset} has no {split} examples: it is too "
+                "small to be split. About a hundred texts is the least."
+            )
+    if labels is None:
+        labels = sorted({label for _, label in rows["train"]})
+        if len(labels) < 2:
+            raise ValueError(
+                "Expected at least two labels in the training examples. "
+                f"Received one only: {labels[0]!r}."
+            )
+    vocabulary = None
+    if "train" in rows:
+        vocabulary = Vocabulary.from_texts(
+            [text for text, _ in rows["train"]],
+            size=config.vocabulary_size,
+            min_count=config.min_count,
+            extra=vector_words(config.vector_words) if config.vector_words else (),
+        )
+    examples = {split: _examples(found, labels) for split, found in rows.items()}
+    return Data(
+        **{split: examples.get(split) for split in SPLITS},
+        labels=labels,
+        vocabulary=vocabulary,
+    )
+
+
+def _examples(rows, labels):
+    ids = {label: index for index, label in enumerate(labels)}
+    unknown = sorted({label for _, label in rows} - set(ids))
+    if unknown:
+        raise ValueError(
+            f"The label {unknown[0]!r} is not among those of the training examples: "
+            f"{', '.join(labels)}."
+        )
+    texts = np.array([text.encode("utf-8", "replace") for text, _ in rows], dtype=object)
+    return Examples(texts, np.array([ids[label] for _, label in rows], dtype="int32"))
+
+
+def save_labels(labels, path):
+    """Writes one label a line; the line's number, from 0, is its id."""
+    with replacing(path) as aside:
+        aside.write_text("\n".join(labels) + "\n", encoding="utf-8")
+
+
+def load_labels(path):
+    """Reads what `save_labels` wrote."""
+    return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+class Batches:
+    """Batches of token ids and labels, in few shapes.
+
+    Texts become token ids once; lengths are padded to the next bucket.
+
+    Args:
+        examples: `Examples`.
+        vocabulary: `Vocabulary`.
+        max_length: Tokens of a text after so many are left out.
+        batch_size: Examples a batch; the last of each bucket may have fewer.
+    """
+
+    def __init__(self, examples, vocabulary, max_length, batch_size):
+        self.buckets = [*(size for size in BUCKETS if size < max_length), max_length]
+        self.batch_size, self.count = batch_size, len(examples.texts)
+        texts = tf.data.Dataset.from_tensor_slices((examples.texts, examples.labels))
+        self.encoded = (
+            texts.batch(1024)
+            .map(lambda text, label: (vocabulary.token_ids(text, max_length), label))
+            .unbatch()
+            .map(lambda ids, label: (tf.cast(ids, "int32"), label))
+            .cache()
+        )
+        lengths = [len(ids) for ids, _ in self.encoded.as_numpy_iterator()]
+        filled = np.bincount(np.searchsorted(self.buckets, lengths))
+        self.steps = int(np.sum(-(-filled // batch_size)))
+
+    def in_order(self):
+        """Returns every example once, bucket by bucket as batches fill."""
+        return self._batched(self.encoded).prefetch(tf.data.AUTOTUNE)
+
+    def shuffled(self, seed, epoch=0):
+        """Returns batches from an epoch on, endlessly; the order depends on both."""
+
+        def one_epoch(number):
+            return self._batched(self.encoded.shuffle(self.count, seed=seed + number))
+
+        epochs = tf.data.Dataset.range(epoch, np.iinfo("int64").max)
+        return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+
+    def _batched(self, encoded):
+        return encoded.bucket_by_sequence_length(
+            lambda ids, label: tf.shape(ids)[0],
+            bucket_boundaries=[size + 1 for size in self.buckets],
+            bucket_batch_sizes=[self.batch_size] * (len(self.buckets) + 1),
+            pad_to_bucket_boundary=True,
+        )

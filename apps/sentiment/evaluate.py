@@ -1,0 +1,200 @@
+"""Measures a finished run on the reported split; answers for the user's own texts."""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn import metrics as sk
+
+from apps.common.files import replacing
+from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
+from apps.common.runs import METRICS, MODEL, finished_run
+from apps.common.terminal import clear_errors
+from apps.common.text import Vocabulary
+from apps.common.training import read_history
+from apps.sentiment import model as _  # registers the layers that load_model needs
+from apps.sentiment.config import Config
+from apps.sentiment.data import load_data, load_labels
+
+MISTAKES_KEPT = 100
+
+
+def load_run(directory):
+    """Returns `(config, model, vocabulary, labels)` of a finished run."""
+    directory = Path(directory)
+    config = finished_run(directory, Config)
+    vocabulary = Vocabulary.load(directory / "vocabulary.txt")
+    labels = load_labels(directory / "labels.txt")
+    return config, keras.models.load_model(directory / MODEL), vocabulary, labels
+
+
+def evaluate(directory):
+    """Measures a run on the split that its data set reports, once.
+
+    Writes `metrics.json`, `mistakes.csv` (the most confident ones) and plots into the
+    run directory. A run that has its metrics keeps them.
+
+    Args:
+        directory: Run directory whose training has ended.
+
+    Returns:
+        The metrics, as in `metrics.json`.
+    """
+    directory = Path(directory)
+    if (directory / METRICS).exists():
+        print(f"{directory} is evaluated already.")
+        return json.loads((directory / METRICS).read_text())
+    config, model, vocabulary, labels = load_run(directory)
+    test = load_data(config.data, ("test",), labels).test
+    answer = answering(model, vocabulary, labels, config.data.max_length)
+    probabilities = _in_batches(answer, test.texts)["probabilities"]
+    targets = test.labels
+
+    plot_learning_curve(read_history(directory), "accuracy", directory / "learning.png")
+    found = measure(targets, probabilities, labels)
+    matrix = found["confusion_matrix"]
+    plot_confusion_matrix(matrix, labels, directory / "confusion.png")
+    plot_roc(targets, probabilities, labels, directory / "roc.png")
+    _save_mistakes(test, probabilities, labels, directory / "mistakes.csv")
+    metrics = {
+        "dataset": config.data.dataset,
+        "split": "test",
+        "examples": len(targets),
+        **found,
+        "parameters": model.count_params(),
+        "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
+    }
+    with replacing(directory / METRICS) as aside:
+        aside.write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
+
+
+def measure(targets, probabilities, labels):
+    """Returns the metrics of predictions.
+
+    Args:
+        targets: Label ids, `(examples,)`.
+        probabilities: `(examples, labels)`, each row summing to 1.
+        labels: Names of the labels.
+
+    Returns:
+        accuracy, f1 (mean over labels), roc_auc (None unless every label occurs),
+        by_label (precision, recall, f1, examples) and confusion_matrix (a row a true
+        label, a column a predicted one).
+    """
+    ids = range(len(labels))
+    predicted = probabilities.argmax(axis=-1)
+    precision, recall, f1, count = sk.precision_recall_fscore_support(
+        targets, predicted, labels=ids, zero_division=0
+    )
+    roc_auc = None
+    if len(np.unique(targets)) == len(labels):
+        scores = probabilities[:, 1] if len(labels) == 2 else probabilities
+        roc_auc = float(sk.roc_auc_score(targets, scores, multi_class="ovr"))
+    return {
+        "accuracy": float(sk.accuracy_score(targets, predicted)),
+        "f1": float(f1.mean()),
+        "roc_auc": roc_auc,
+        "by_label": {
+            label: {
+                "precision": float(precision[n]),
+                "recall": float(recall[n]),
+                "f1": float(f1[n]),
+                "examples": int(count[n]),
+            }
+            for n, label in enumerate(labels)
+        },
+        "confusion_matrix": sk.confusion_matrix(targets, predicted, labels=ids).tolist(),
+    }
+
+
+def predict(directory, texts):
+    """Returns a dictionary with `text`, `label` and `probabilities` for each text.
+
+    Args:
+        directory: Run directory whose training has ended.
+        texts: Strings.
+    """
+    config, model, vocabulary, labels = load_run(directory)
+    answer = answering(model, vocabulary, labels, config.data.max_length)
+    answers = _in_batches(answer, [text.encode("utf-8", "replace") for text in texts])
+    return [
+        {
+            "text": text,
+            "label": label.decode(),
+            "probabilities": dict(zip(labels, row.tolist(), strict=True)),
+        }
+        for text, label, row in zip(texts, *answers.values(), strict=True)
+    ]
+
+
+def answering(model, vocabulary, labels, max_length):
+    """Returns the function that a served model runs: raw texts in, answers out.
+
+    It takes `text`, strings `(batch,)`, and returns `label`, strings `(batch,)`, and
+    `probabilities`, float32 `(batch, labels)` in the order of `labels`.
+    """
+    names = tf.constant(labels)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], "string", name="text")])
+    def answer(text):
+        token_ids = vocabulary.token_ids(text, max_length).to_tensor()
+        logits = tf.cast(model(token_ids, training=False), "float32")
+        return {
+            "label": tf.gather(names, tf.argmax(logits, axis=-1)),
+            "probabilities": tf.nn.softmax(logits),
+        }
+
+    return answer
+
+
+def _in_batches(answer, texts, batch_size=128):
+    """Answers texts of like lengths together; returns arrays in the texts' order."""
+    texts = np.array(texts, dtype=object)
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    bar = keras.utils.Progbar(
+        -(-len(texts) // batch_size),
+        unit_name="batch",
+        verbose=int(sys.stdout.isatty()),
+    )
+    parts = []
+    for start in range(0, len(texts), batch_size):
+        parts.append(answer(tf.constant(texts[order[start : start + batch_size]])))
+        bar.add(1)
+    back = np.argsort(order)
+    return {
+        name: np.concatenate([part[name].numpy() for part in parts])[back]
+        for name in ("label", "probabilities")
+    }
+
+
+def _save_mistakes(test, probabilities, labels, path):
+    texts, targets = test.texts, test.labels
+    confidence, predicted = probabilities.max(axis=-1), probabilities.argmax(axis=-1)
+    wrong = np.flatnonzero(predicted != targets)
+    wrong = wrong[np.argsort(-confidence[wrong])][:MISTAKES_KEPT]
+    with replacing(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["probability", "predicted", "label", "text"])
+        for n in wrong:
+            text = texts[n].decode("utf-8", "replace")
+            row = [f"{confidence[n]:.4f}", labels[predicted[n]], labels[targets[n]], text]
+            writer.writerow(row)
+
+
+def main():
+    """Evaluates the run directory given on the command line."""
+    parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
+    parser.add_argument("run", help="run directory of a finished training")
+    arguments = parser.parse_args()
+    with clear_errors():
+        print(json.dumps(evaluate(arguments.run), indent=2))
+
+
+if __name__ == "__main__":
+    main()

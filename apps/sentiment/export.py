@@ -1,0 +1,37 @@
+"""Exports a finished run as a SavedModel that takes raw texts."""
+
+from pathlib import Path
+
+import numpy as np
+
+from apps.common.export import export_model, newest_version
+from apps.sentiment.evaluate import answering, load_run
+
+NAME = "sentiment"
+EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
+
+
+def export(directory):
+    """Writes `export/sentiment/1/` into a run directory, unless it is there.
+
+    Its signature `serving_default` takes `text`, strings `(batch,)`, and returns
+    `label`, strings `(batch,)`, and `probabilities`, `(batch, labels)`.
+
+    Args:
+        directory: Run directory whose training has ended.
+
+    Returns:
+        The path of the SavedModel.
+    """
+    target = Path(directory, "export", NAME)
+    if version := newest_version(target):
+        print(f"{version} is exported already.")
+        return version
+    config, model, vocabulary, labels = load_run(directory)
+    answer = answering(model, vocabulary, labels, config.data.max_length)
+    return export_model(
+        target,
+        tracked=[model, vocabulary.lookup],
+        signatures={"serving_default": answer},
+        examples={"serving_default": {"text": np.array(EXAMPLES)}},
+    )

@@ -1,0 +1,92 @@
+"""Trains a sentiment model into a run directory."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from apps.common.files import replacing
+from apps.common.runs import MODEL, open_run
+from apps.common.training import fit
+from apps.common.vectors import vector_matrix
+from apps.sentiment.data import Batches, load_data, save_labels
+from apps.sentiment.model import build_model
+
+
+def train(config, directory):
+    """Trains, or resumes training, until the run directory holds `model.keras`.
+
+    Args:
+        config: A `Config`.
+        directory: The run directory.
+
+    Raises:
+        ValueError: If the directory holds another run, or the data cannot be read.
+    """
+    directory = Path(directory)
+    if not open_run(directory, config):
+        print(f"{directory} is trained already.")
+        return
+    settings = config.train
+    keras.utils.set_random_seed(settings.seed)
+    tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
+    data = load_data(config.data, ("train", "validation"))
+    data.vocabulary.save(directory / "vocabulary.txt")
+    save_labels(data.labels, directory / "labels.txt")
+
+    shape = (data.vocabulary, config.data.max_length, settings.batch_size)
+    batches = Batches(data.train, *shape)
+    model = build_model(
+        len(data.vocabulary), len(data.labels), **asdict(config.model)
+    )
+    if config.data.vector_words:
+        vectors = vector_matrix(data.vocabulary.tokens, settings.seed)
+        if vectors.shape[1] != config.model.embedding_dim:
+            raise ValueError(
+                f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} "
+                f"dimensions. Received: {config.model.embedding_dim}."
+            )
+        model.get_layer("embedding").set_weights([vectors])
+    model.compile(
+        optimizer(settings, batches.steps),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,  # lengths differ: XLA would compile each of their shapes
+    )
+    print(
+        f"Training {model.count_params():,} parameters on {len(data.train.texts):,} "
+        f"texts, {batches.steps:,} steps an epoch."
+    )
+    validation = Batches(data.validation, *shape)
+    fit(
+        model,
+        directory,
+        lambda epoch: batches.shuffled(settings.seed, epoch),
+        batches.steps,
+        validation.in_order(),
+        validation.steps,
+        epochs=settings.epochs,
+        evaluations_per_epoch=settings.evaluations_per_epoch,
+        patience=settings.patience,
+    )
+    trained = keras.Model(model.inputs, model.outputs)  # without the optimizer
+    with replacing(directory / MODEL) as aside:
+        trained.save(aside)
+
+
+def optimizer(settings, steps_per_epoch):
+    """Returns AdamW whose learning rate rises for half an epoch, then falls to zero."""
+    warmup = max(1, steps_per_epoch // 2)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=settings.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, settings.epochs * steps_per_epoch - warmup),
+    )
+    return keras.optimizers.AdamW(
+        schedule,
+        weight_decay=settings.weight_decay,
+        use_ema=settings.average_momentum > 0,
+        ema_momentum=settings.average_momentum,
+    )

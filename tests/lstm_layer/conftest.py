@@ -1,0 +1,154 @@
+"""What the tests of the LSTM share: the oracle, random numbers, masks and twins.
+
+The sizes all differ, so that a swapped axis cannot pass: a batch of 4, 6 timesteps,
+3 features, 5 units.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+from lstm_layer import LSTM
+
+BATCH, TIMESTEPS, FEATURES, UNITS = 4, 6, 3, 5
+
+
+def _right_padded(*lengths):
+    return np.arange(TIMESTEPS) < np.array(lengths)[:, None]
+
+
+MASKS = {
+    "no mask": None,
+    "right-padded": _right_padded(6, 4, 1, 3),
+    "left-padded": _right_padded(6, 4, 1, 3)[:, ::-1],
+    "holes": np.array(
+        [
+            [1, 0, 1, 1, 0, 1],
+            [0, 1, 1, 0, 0, 1],
+            [1, 1, 0, 0, 1, 0],
+            [0, 0, 1, 0, 1, 0],
+        ],
+        dtype=bool,
+    ),
+    "a row masked whole": _right_padded(6, 0, 4, 2),
+}
+
+
+class Oracle:
+    """The six equations in NumPy and float64, one gate at a time."""
+
+    def __init__(self, weights, activation=np.tanh, recurrent_activation=None):
+        kernel, recurrent_kernel, *bias = [w.astype("float64") for w in weights]
+        self.units = len(recurrent_kernel)
+        bias = bias[0] if bias else np.zeros(4 * self.units)
+        self.w_i, self.w_f, self.w_c, self.w_o = self._cut(kernel)
+        self.u_i, self.u_f, self.u_c, self.u_o = self._cut(recurrent_kernel)
+        self.b_i, self.b_f, self.b_c, self.b_o = self._cut(bias)
+        self.activation = activation
+        self.recurrent_activation = recurrent_activation or self.sigmoid
+
+    def _cut(self, packed):
+        return [packed[..., k * self.units : (k + 1) * self.units] for k in range(4)]
+
+    @staticmethod
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    def step(self, x, h_prev, c_prev):
+        f = self.recurrent_activation(x @ self.w_f + h_prev @ self.u_f + self.b_f)
+        i = self.recurrent_activation(x @ self.w_i + h_prev @ self.u_i + self.b_i)
+        c_tilde = self.activation(x @ self.w_c + h_prev @ self.u_c + self.b_c)
+        c = f * c_prev + i * c_tilde
+        o = self.recurrent_activation(x @ self.w_o + h_prev @ self.u_o + self.b_o)
+        h = o * self.activation(c)
+        return h, c
+
+    def sequence(self, x, state=None, mask=None, go_backwards=False):
+        """Returns all outputs, h and c. A row steps over its masked timesteps."""
+        batch, timesteps, _ = x.shape
+        h_start, c_start = state or np.zeros((2, batch, self.units))
+        outputs = np.zeros((batch, timesteps, self.units))
+        h_end, c_end = np.zeros((2, batch, self.units))
+        order = range(timesteps)[::-1] if go_backwards else range(timesteps)
+        for row in range(batch):
+            h, c, output = h_start[row], c_start[row], np.zeros(self.units)
+            for place, t in enumerate(order):
+                if mask is None or mask[row, t]:
+                    h, c = self.step(x[row, t], h, c)
+                    output = h
+                outputs[row, place] = output
+            h_end[row], c_end[row] = h, c
+        return outputs, h_end, c_end
+
+
+@pytest.fixture
+def oracle():
+    return Oracle
+
+
+@pytest.fixture
+def draw():
+    generator = np.random.default_rng(1997)
+
+    def draw_normal(*shape, dtype="float32"):
+        return generator.normal(size=shape).astype(dtype)
+
+    return draw_normal
+
+
+@pytest.fixture
+def x(draw):
+    return draw(BATCH, TIMESTEPS, FEATURES)
+
+
+@pytest.fixture
+def state(draw):
+    return [draw(BATCH, UNITS), draw(BATCH, UNITS)]
+
+
+@pytest.fixture(params=MASKS)
+def mask(request):
+    return MASKS[request.param]
+
+
+@pytest.fixture
+def holes():
+    """The one mask for tests that the other masks would teach nothing new."""
+    return MASKS["holes"]
+
+
+@pytest.fixture
+def randomize(draw):
+    """Gives a built layer or model random weights, far enough from constant."""
+
+    def set_random_weights(layer):
+        layer.set_weights([0.7 * draw(*w.shape, dtype=w.dtype) for w in layer.weights])
+        return layer
+
+    return set_random_weights
+
+
+@pytest.fixture
+def make_layer(randomize):
+    """Makes a built `LSTM` with random weights."""
+
+    def make(units=UNITS, **options):
+        layer = LSTM(units, **options)
+        layer.build((BATCH, TIMESTEPS, FEATURES))
+        return randomize(layer)
+
+    return make
+
+
+@pytest.fixture
+def make_twins(make_layer):
+    """Makes an `LSTM` and a `keras.layers.LSTM` that have the same random weights."""
+
+    def make(units=UNITS, **options):
+        ours = make_layer(units, **options)
+        theirs = keras.layers.LSTM(units, **options)
+        theirs.build((BATCH, TIMESTEPS, FEATURES))
+        theirs.set_weights(ours.get_weights())
+        return ours, theirs
+
+    return make

@@ -1,0 +1,188 @@
+"""Dropout: one mask a sequence, another for every row and call, none at inference.
+
+The layers here only add up: with all gates held at one, a linear candidate and no
+bias, c_t = c_{t-1} + x_t W + h_{t-1} U and h_t = c_t. With W or U the identity, the
+outputs show the masks themselves.
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lstm_layer import LSTM, LSTMCell
+
+BATCH, TIMESTEPS, UNITS = 8, 4, 5
+ADDS_UP = {
+    "activation": None,
+    "recurrent_activation": keras.ops.ones_like,
+    "use_bias": False,
+}
+
+
+def run_by_layer(**options):
+    return LSTM(UNITS, return_sequences=True, **ADDS_UP, **options)
+
+
+def run_by_rnn(**options):
+    cell = LSTMCell(UNITS, **ADDS_UP, **options)
+    return keras.layers.RNN(cell, return_sequences=True)
+
+
+def run_in_a_stack(**options):
+    cell = LSTMCell(UNITS, **ADDS_UP, **options)
+    stack = keras.layers.StackedRNNCells([cell])
+    return keras.layers.RNN(stack, return_sequences=True)
+
+
+def run_as_own_cell(**options):
+    class Cell(LSTMCell):
+        pass
+
+    return LSTM(cell=Cell(UNITS, **ADDS_UP, **options), return_sequences=True)
+
+
+@pytest.fixture(params=[run_by_layer, run_by_rnn, run_in_a_stack, run_as_own_cell])
+def make(request):
+    def make_adding(**options):
+        """Makes a layer whose outputs show its masks, and the inputs that do it."""
+        layer = request.param(**options)
+        layer.build((BATCH, TIMESTEPS, UNITS))
+        shown, hidden = np.zeros((2, UNITS, 4 * UNITS))
+        shown[:, 2 * UNITS : 3 * UNITS] = np.eye(UNITS)
+        weights = [shown, hidden] if "dropout" in options else [hidden, shown]
+        layer.set_weights(weights)
+        return layer
+
+    return make_adding
+
+
+def input_masks(layer, training=True):
+    """Returns the mask of each timestep, from c_t - c_{t-1} = m_t * 1."""
+    outputs = np.array(layer(tf.ones((BATCH, TIMESTEPS, UNITS)), training=training))
+    return np.diff(outputs, axis=1, prepend=0)
+
+
+def recurrent_masks(layer, training=True):
+    """Returns the mask of each timestep, from c_t / c_{t-1} = 1 + m_t."""
+    ones = tf.ones((BATCH, UNITS))
+    nested = isinstance(getattr(layer, "cell", None), keras.layers.StackedRNNCells)
+    outputs = layer(
+        tf.ones((BATCH, TIMESTEPS, UNITS)),
+        initial_state=[[ones, ones]] if nested else [ones, ones],
+        training=training,
+    )
+    outputs = np.insert(np.array(outputs), 0, 1.0, axis=1)
+    return outputs[:, 1:] / outputs[:, :-1] - 1
+
+
+KINDS = pytest.mark.parametrize(
+    ("name", "show"),
+    [("dropout", input_masks), ("recurrent_dropout", recurrent_masks)],
+    ids=["dropout", "recurrent_dropout"],
+)
+
+
+@KINDS
+@pytest.mark.parametrize("fraction", [0.25, 0.5])
+def test_one_mask_serves_all_timesteps_of_a_sequence(make, name, show, fraction):
+    masks = show(make(**{name: fraction}))
+    same = np.repeat(masks[:, :1], TIMESTEPS, axis=1)
+    np.testing.assert_allclose(masks, same, atol=1e-6)
+    kept = np.isclose(masks, 1 / (1 - fraction))
+    np.testing.assert_allclose(masks[~kept], 0, atol=1e-6)
+    assert 0 < kept.mean() < 1
+
+
+@KINDS
+def test_masks_differ_between_rows_and_between_calls(make, name, show):
+    layer = make(**{name: 0.5})
+    first, second = show(layer)[:, 0], show(layer)[:, 0]
+    assert len(np.unique(first.round(), axis=0)) > 1
+    assert np.any(first != second)
+
+
+@KINDS
+def test_nothing_is_dropped_at_inference(make, name, show):
+    layer = make(**{name: 0.5})
+    show(layer)
+    np.testing.assert_allclose(show(layer, training=False), 1, atol=1e-6)
+
+
+@KINDS
+def test_the_same_seed_draws_the_same_masks(make, name, show):
+    same, other = (
+        [show(make(seed=seed, **{name: 0.5})) for seed in seeds]
+        for seeds in [(3, 3), (3, 4)]
+    )
+    np.testing.assert_array_equal(*same)
+    assert np.any(other[0] != other[1])
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.75])
+def test_the_fraction_given_is_the_fraction_dropped(fraction):
+    layer = LSTM(UNITS, dropout=fraction, seed=1)
+    layer.build((1000, 1, UNITS))
+    mask = layer.cell.get_dropout_mask(tf.ones((1000, UNITS)))
+    assert np.mean(np.equal(mask, 0)) == pytest.approx(fraction, abs=0.03)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
+def test_a_compiled_function_draws_anew_at_each_call(jit_compile):
+    layer = LSTM(UNITS, return_sequences=True, dropout=0.5, recurrent_dropout=0.5)
+
+    @tf.function(jit_compile=jit_compile)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(layer(x, training=True))
+        return tape.gradient(total, x)
+
+    x = tf.ones((BATCH, TIMESTEPS, UNITS))
+    reached = [np.equal(gradient(x), 0) for _ in range(2)]
+    for dropped in reached:
+        assert np.any(dropped)
+        assert not np.all(dropped)
+        np.testing.assert_array_equal(
+            dropped, np.repeat(dropped[:, :1], TIMESTEPS, axis=1)
+        )
+    assert np.any(reached[0] != reached[1])
+
+
+def test_a_dropped_feature_gets_no_gradient_at_any_timestep(make_layer, x):
+    layer = make_layer(return_sequences=True, dropout=0.5)
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(layer(x, training=True))
+    dropped = np.equal(tape.gradient(total, x), 0)
+    assert np.any(dropped)
+    np.testing.assert_array_equal(
+        dropped, np.repeat(dropped[:, :1], x.shape[1], axis=1)
+    )
+
+
+def test_fit_draws_new_masks_for_every_batch(draw):
+    layer = LSTM(UNITS, dropout=0.5, recurrent_dropout=0.5)
+    model = keras.Sequential([keras.Input((TIMESTEPS, 3)), layer])
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
+    x, y = draw(BATCH, TIMESTEPS, 3), draw(BATCH, UNITS)
+    history = model.fit(x, y, epochs=3, verbose=0, shuffle=False).history["loss"]
+    assert len(set(history)) == 3
+    evaluated = [model.evaluate(x, y, verbose=0) for _ in range(2)]
+    assert evaluated[0] == evaluated[1]
+
+
+def test_a_layer_with_dropout_learns(draw):
+    model = keras.Sequential(
+        [
+            keras.Input((TIMESTEPS, 3)),
+            LSTM(16, dropout=0.1, recurrent_dropout=0.1),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
+    x, y = draw(12, TIMESTEPS, 3), draw(12, 1)
+    history = model.fit(x, y, epochs=40, verbose=0, batch_size=12).history["loss"]
+    assert np.all(np.isfinite(history))
+    assert model.evaluate(x, y, verbose=0) < 0.5 * history[0]

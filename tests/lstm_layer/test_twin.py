@@ -1,0 +1,173 @@
+"""The layer beside `keras.layers.LSTM` with the same weights: numbers and gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lstm_layer import LSTM, LSTMCell
+
+BATCH, TIMESTEPS, FEATURES, UNITS = 4, 6, 3, 5
+
+
+def assert_close(received, expected, atol=1e-5):
+    for one, other in zip(received, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=atol)
+
+
+def results_and_gradients(layer, x, state, mask, draw_loss):
+    """Returns what the layer returns, and the gradients of a random loss of it."""
+    x = tf.constant(x)
+    state = [tf.constant(s) for s in state]
+    with tf.GradientTape() as tape:
+        tape.watch([x, state])
+        results = tf.nest.flatten(layer(x, initial_state=state, mask=mask))
+        loss = draw_loss(results)
+    gradients = tape.gradient(loss, [x, *state, *layer.trainable_weights])
+    return results, gradients
+
+
+@pytest.fixture
+def draw_loss():
+    """A random weighted sum of everything returned: no two numbers count alike."""
+
+    def loss(results):
+        generator = np.random.default_rng(2000)
+        weights = [generator.normal(size=r.shape).astype("float32") for r in results]
+        return sum(tf.reduce_sum(r * w) for r, w in zip(results, weights, strict=True))
+
+    return loss
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_outputs_states_and_gradients_are_those_of_keras(
+    make_twins, x, state, mask, draw_loss, go_backwards, return_sequences
+):
+    ours, theirs = make_twins(
+        return_sequences=return_sequences,
+        return_state=True,
+        go_backwards=go_backwards,
+    )
+    our_results, our_gradients = results_and_gradients(ours, x, state, mask, draw_loss)
+    results, gradients = results_and_gradients(theirs, x, state, mask, draw_loss)
+    assert_close(our_results, results)
+    assert len(gradients) == 6
+    assert_close(our_gradients, gradients)
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_zero_output_for_mask_does_what_it_does_in_keras(
+    make_layer, x, state, mask, draw_loss, go_backwards
+):
+    options = {
+        "return_sequences": True,
+        "return_state": True,
+        "go_backwards": go_backwards,
+        "zero_output_for_mask": True,
+    }
+    ours = make_layer(**options)
+    theirs = keras.layers.RNN(keras.layers.LSTMCell(UNITS), **options)
+    theirs.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    our_results, our_gradients = results_and_gradients(ours, x, state, mask, draw_loss)
+    results, gradients = results_and_gradients(theirs, x, state, mask, draw_loss)
+    assert_close(our_results, results)
+    assert_close(our_gradients, gradients)
+    if mask is not None:
+        seen = mask[:, ::-1] if go_backwards else mask
+        assert not np.any(our_results[0].numpy()[~seen])
+
+
+def test_a_gradient_reaches_no_masked_timestep(make_layer, x, state, mask, draw_loss):
+    layer = make_layer(return_sequences=True)
+    _, gradients = results_and_gradients(layer, x, state, mask, draw_loss)
+    reached = np.any(gradients[0], axis=-1)
+    np.testing.assert_array_equal(
+        reached, np.ones((BATCH, TIMESTEPS), bool) if mask is None else mask
+    )
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_bidirectional_gives_what_it_gives_with_the_keras_layer(
+    x, mask, draw_loss, randomize, return_sequences
+):
+    results, gradients = [], []
+    weights = None
+    for lstm in (LSTM, keras.layers.LSTM):
+        layer = keras.layers.Bidirectional(
+            lstm(UNITS, return_sequences=return_sequences, return_state=True),
+            merge_mode=None,
+        )
+        layer.build(x.shape)
+        assert type(layer.forward_layer) is type(layer.backward_layer) is lstm
+        weights = weights or randomize(layer).get_weights()
+        layer.set_weights(weights)
+        with tf.GradientTape() as tape:
+            results.append(tf.nest.flatten(layer(x, mask=mask)))
+            loss = draw_loss(results[-1])
+        gradients.append(tape.gradient(loss, layer.trainable_weights))
+    assert_close(*results)
+    assert_close(*gradients)
+
+
+def test_a_stack_of_cells_gives_what_a_stack_of_keras_cells_gives(
+    x, mask, draw_loss, randomize
+):
+    results, gradients = [], []
+    weights = None
+    for cell_class in (LSTMCell, keras.layers.LSTMCell):
+        cells = [cell_class(UNITS), cell_class(UNITS + 2)]
+        layer = keras.layers.RNN(
+            keras.layers.StackedRNNCells(cells),
+            return_sequences=True,
+            return_state=True,
+        )
+        layer.build(x.shape)
+        weights = weights or randomize(layer).get_weights()
+        layer.set_weights(weights)
+        with tf.GradientTape() as tape:
+            results.append(tf.nest.flatten(layer(x, mask=mask)))
+            loss = draw_loss(results[-1])
+        gradients.append(tape.gradient(loss, layer.trainable_weights))
+    assert len(results[0]) == 5
+    assert_close(*results)
+    assert_close(*gradients)
+
+
+def test_a_new_layer_has_the_weights_of_a_new_keras_layer(x):
+    layers = [
+        lstm(
+            UNITS,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=3),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=4),
+        )
+        for lstm in (LSTM, keras.layers.LSTM)
+    ]
+    for layer in layers:
+        layer(x)
+    ours, theirs = layers
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+    assert len(ours.trainable_weights) == len(theirs.trainable_weights) == 3
+    assert_close(ours.get_weights(), theirs.get_weights(), atol=0)
+    np.testing.assert_array_equal(ours.get_weights()[2], np.repeat([0, 1, 0, 0], UNITS))
+
+
+def test_after_a_few_steps_of_training_the_weights_are_still_those_of_keras(
+    make_twins, x, draw
+):
+    targets = draw(BATCH, UNITS)
+    trained = []
+    for layer in make_twins():
+        model = keras.Sequential([keras.Input((TIMESTEPS, FEATURES)), layer])
+        model.compile(
+            optimizer=keras.optimizers.Adam(0.05), loss="mse", jit_compile=False
+        )
+        before = model.get_weights()
+        losses = [model.train_on_batch(x, targets) for _ in range(4)]
+        assert losses[-1] < losses[0]
+        assert all(
+            np.any(w != b) for w, b in zip(model.get_weights(), before, strict=True)
+        )
+        trained.append(model.get_weights())
+    assert_close(*trained, atol=1e-4)
