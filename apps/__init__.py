@@ -1,0 +1,1 @@
+"""Five applications of one LSTM."""

@@ -1,0 +1,1 @@
+"""The command lines, their recipes and what these reached."""

@@ -213,7 +213,9 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
 
 def _positive_integer(name, value):
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
+        raise ValueError(
+            f"`{name}` must be a positive integer. Received: {name}={value!r}."
+        )
     return value
 
 

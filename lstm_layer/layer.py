@@ -5,7 +5,13 @@ import keras
 from lstm_layer.cell import PACKAGE, LSTMCell
 
 # What `keras.layers.Layer` takes; every other keyword is the cell's.
-_LAYER_OPTIONS = ("activity_regularizer", "autocast", "input_dim", "input_shape", "name")
+_LAYER_OPTIONS = (
+    "activity_regularizer",
+    "autocast",
+    "input_dim",
+    "input_shape",
+    "name",
+)
 _BOTH = ("dtype", "trainable")
 
 

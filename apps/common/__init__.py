@@ -1,0 +1,1 @@
+"""What two apps use unchanged."""

@@ -1,7 +1,7 @@
 """Runs a SavedModel as a server does: version-1 loader, none of our code.
 
 Started as a script in a fresh process, with the SavedModel's directory as its argument
-and JSON on standard input: {signature: {input name: value}}. Prints JSON with the answers.
+and {signature: {input name: value}} as JSON on standard input. Prints JSON, too.
 """
 
 import json

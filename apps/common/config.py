@@ -83,7 +83,8 @@ def _read(path, sections):
     for section, keys in values.items():
         if section not in sections:
             raise ValueError(
-                f"{path}: unknown section {section!r}.{closest(str(section), sections)} "
+                f"{path}: unknown section {section!r}."
+                f"{closest(str(section), sections)} "
                 f"Known sections: {', '.join(sections)}."
             )
         if not isinstance(keys, dict):

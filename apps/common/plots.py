@@ -58,7 +58,9 @@ def plot_roc(targets, probabilities, labels, path):
     figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
     for index in [1] if len(labels) == 2 else range(len(labels)):
         if (targets == index).any():
-            false_rate, true_rate, _ = roc_curve(targets == index, probabilities[:, index])
+            false_rate, true_rate, _ = roc_curve(
+                targets == index, probabilities[:, index]
+            )
             axes.plot(false_rate, true_rate, label=labels[index])
     axes.plot([0, 1], [0, 1], "--", color="gray", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate")

@@ -20,14 +20,14 @@ def open_run(directory, config):
         Whether there is training left to do.
 
     Raises:
-        ValueError: If the directory belongs to another configuration, or is none of ours.
+        ValueError: If the directory belongs to another configuration or is no run.
     """
     directory = Path(directory)
     way_out = "Give another directory with run_directory=..., or remove this one."
     if not (directory / CONFIG).exists():
         if directory.exists() and any(_contents(directory)):
             raise ValueError(
-                f"{directory} has files in it but no {CONFIG}: it is not a run. {way_out}"
+                f"{directory} has files in it but no {CONFIG}: it is no run. {way_out}"
             )
         directory.mkdir(parents=True, exist_ok=True)
         save_config(config, directory / CONFIG)
@@ -53,11 +53,13 @@ def finished_run(directory, config_class):
     """
     directory = Path(directory)
     if not (directory / CONFIG).exists():
-        raise ValueError(f"{directory} is not a run: it has no {CONFIG}. Train it first.")
+        raise ValueError(
+            f"{directory} is not a run: it has no {CONFIG}. Train it first."
+        )
     if not is_finished(directory):
         raise ValueError(
-            f"{directory} is not finished: it has no {MODEL}. The command that trains it "
-            "resumes it."
+            f"{directory} is not finished: it has no {MODEL}. "
+            "The command that trains it resumes it."
         )
     return load_config(config_class, directory / CONFIG)
 

@@ -17,7 +17,7 @@ PADDING_ID, UNKNOWN_ID = 0, 1
 _REWRITES = (
     (r"<br\s*/?>", " "),
     (r"[\s\pZ\pC]+", " "),
-    (r"[‘’]", "'"),
+    ("[\u2018\u2019]", "'"),
     (r"n't\b", " n\x01t"),
     (r"'(s|re|ve|ll|d|m)\b", " \x01\\1"),
     (r"(\.\.\.|--|[^\pL\pM\pN\s\x01])", r" \1 "),

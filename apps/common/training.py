@@ -1,4 +1,4 @@
-"""Training that survives a kill: one exact checkpoint, and the best weights beside it."""
+"""Training that survives a kill: an exact checkpoint, the best weights beside it."""
 
 import csv
 import json
@@ -115,7 +115,9 @@ class _Progress(keras.callbacks.Callback):
     def stopped(self):
         """Whether the last `patience` evaluations brought nothing better."""
         scores = self.scores
-        return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= self.patience
+        return (
+            bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= self.patience
+        )
 
     def restore(self, model):
         """Takes up a checkpoint: weights, optimizer, random state and history."""

@@ -33,7 +33,9 @@ def vector_matrix(tokens, seed):
         vectors = np.load(_member(archive, ".npy"))
     known = np.array([rows.get(token, -1) for token in tokens])
     spread = vectors[known[known >= 0]].std() if (known >= 0).any() else 1.0
-    matrix = np.random.default_rng(seed).normal(0, spread, (len(tokens), vectors.shape[1]))
+    matrix = np.random.default_rng(seed).normal(
+        0, spread, (len(tokens), vectors.shape[1])
+    )
     matrix[known >= 0] = vectors[known[known >= 0]]
     matrix[0] = 0
     return matrix.astype("float32")

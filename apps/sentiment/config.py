@@ -30,7 +30,9 @@ class DataConfig:
             GloVe's 50-dimensional vectors; 0 trains the embedding from random values.
     """
 
-    dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = "movie_snippets"
+    dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = (
+        "movie_snippets"
+    )
     file: str = ""
     test_file: str = ""
     text_column: str = "text"

@@ -41,7 +41,7 @@ class Data:
 
 
 def hash_of(text, modulo):
-    """Returns SHA-1 of the lower-cased text, white space normalised, modulo `modulo`."""
+    """Returns SHA-1 of a text, lower-cased, white space normalised, modulo `modulo`."""
     normalised = " ".join(text.lower().split())
     return int(hashlib.sha1(normalised.encode()).hexdigest(), 16) % modulo
 
@@ -246,7 +246,9 @@ def _examples(rows, labels):
             f"The label {unknown[0]!r} is not among those of the training examples: "
             f"{', '.join(labels)}."
         )
-    texts = np.array([text.encode("utf-8", "replace") for text, _ in rows], dtype=object)
+    texts = np.array(
+        [text.encode("utf-8", "replace") for text, _ in rows], dtype=object
+    )
     return Examples(texts, np.array([ids[label] for _, label in rows], dtype="int32"))
 
 

@@ -17,7 +17,6 @@ from apps.common.runs import METRICS, MODEL, finished_run
 from apps.common.terminal import clear_errors
 from apps.common.text import Vocabulary
 from apps.common.training import read_history
-from apps.sentiment import model as _  # registers the layers that load_model needs
 from apps.sentiment.config import Config
 from apps.sentiment.data import load_data, load_labels
 
@@ -109,7 +108,9 @@ def measure(targets, probabilities, labels):
             }
             for n, label in enumerate(labels)
         },
-        "confusion_matrix": sk.confusion_matrix(targets, predicted, labels=ids).tolist(),
+        "confusion_matrix": sk.confusion_matrix(
+            targets, predicted, labels=ids
+        ).tolist(),
     }
 
 
@@ -178,12 +179,20 @@ def _save_mistakes(test, probabilities, labels, path):
     confidence, predicted = probabilities.max(axis=-1), probabilities.argmax(axis=-1)
     wrong = np.flatnonzero(predicted != targets)
     wrong = wrong[np.argsort(-confidence[wrong])][:MISTAKES_KEPT]
-    with replacing(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(path) as aside,
+        open(aside, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["probability", "predicted", "label", "text"])
         for n in wrong:
             text = texts[n].decode("utf-8", "replace")
-            row = [f"{confidence[n]:.4f}", labels[predicted[n]], labels[targets[n]], text]
+            row = [
+                f"{confidence[n]:.4f}",
+                labels[predicted[n]],
+                labels[targets[n]],
+                text,
+            ]
             writer.writerow(row)
 
 

@@ -37,9 +37,7 @@ def train(config, directory):
 
     shape = (data.vocabulary, config.data.max_length, settings.batch_size)
     batches = Batches(data.train, *shape)
-    model = build_model(
-        len(data.vocabulary), len(data.labels), **asdict(config.model)
-    )
+    model = build_model(len(data.vocabulary), len(data.labels), **asdict(config.model))
     if config.data.vector_words:
         vectors = vector_matrix(data.vocabulary.tokens, settings.seed)
         if vectors.shape[1] != config.model.embedding_dim:

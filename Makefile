@@ -1,0 +1,39 @@
+# Every target sets up .venv when it is missing or older than the requirements.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: help run test test-slow lint serve results
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: .venv/run ## train, measure and export the default recipe of every app, and ask it
+	$(BIN)/python -m experiments $(APP)
+
+test: .venv/dev ## unit and contract tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/dev ## the tests that take longer
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/dev ## style and mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+serve: .venv/run ## serve the exported models on http://127.0.0.1:8501
+	$(BIN)/python -m serving.server
+
+results: .venv/run ## rebuild the README's results table
+	$(BIN)/python -m experiments.results
+
+.venv/run: requirements.txt
+	@echo "Setting up .venv with the packages of requirements.txt (once, a few minutes)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/run
+	@echo "Adding the packages of requirements-dev.txt"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

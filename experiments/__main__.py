@@ -1,0 +1,46 @@
+"""Everything in a row: the default recipe of every app, trained, measured, exported."""
+
+import os
+import sys
+
+from apps.common.terminal import clear_errors
+from experiments import sentiment
+from experiments.run import Request, run
+
+TASKS = {task.TASK.name: task.TASK for task in (sentiment,)}
+
+
+def main():
+    """Runs the default recipe of the apps named, or of all."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with clear_errors():
+        for name in sys.argv[1:] or TASKS:
+            if name not in TASKS:
+                raise ValueError(f"{name!r} is no app. Apps: {', '.join(TASKS)}.")
+            task = TASKS[name]
+            request = Request(
+                task.default_recipe, ["train", "evaluate", "export"], [], None, []
+            )
+            done = run(task, request)
+            _ask(done["export"], task.questions)
+
+
+def _ask(version, questions):
+    """Asks the exported model, not the one that was trained."""
+    import tensorflow as tf
+
+    print("\nThe exported model answers:")
+    loaded = tf.saved_model.load(version)
+    answers = loaded.signatures["serving_default"](tf.constant(questions))
+    for index, question in enumerate(questions):
+        shown = {name: value[index].numpy() for name, value in answers.items()}
+        text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
+        print(f"  {question!r}: {text}")
+
+
+def _plain(value):
+    return value.decode() if isinstance(value, bytes) else value.round(3).tolist()
+
+
+if __name__ == "__main__":
+    main()

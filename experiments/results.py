@@ -1,0 +1,137 @@
+"""Results are commands: what finished runs reached, and the README's table of it."""
+
+import json
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from apps.common.files import replacing
+from apps.common.runs import CONFIG, METRICS
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- results: made by `make results` -->", "<!-- end of results -->"
+VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn")
+
+
+def record(task, recipe, runs=()):
+    """Writes `experiments/results/<task>/<recipe>.json` from evaluated runs.
+
+    Args:
+        task: A `Task`.
+        recipe: Name of the recipe.
+        runs: Run directories, one a seed; by default all under `runs/<task>/<recipe>`.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: If a run is not evaluated, or runs differ in more than their seed.
+    """
+    runs = [Path(run) for run in runs] or sorted(
+        Path("runs", task.name, recipe).glob("seed-*")
+    )
+    if not runs:
+        raise ValueError(
+            f"There is no run of {recipe} yet. Train one, then evaluate it."
+        )
+    for run in runs:
+        if not (run / METRICS).exists():
+            raise ValueError(
+                f"{run} has no {METRICS}. Evaluate it, or name other runs."
+            )
+    configs = [yaml.safe_load((run / CONFIG).read_text()) for run in runs]
+    seeds = [config["train"].pop("seed") for config in configs]
+    if any(config != configs[0] for config in configs) or len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f"Expected runs that differ in their seed and in nothing else. "
+            f"Received: {', '.join(map(str, runs))}."
+        )
+    found = [json.loads((run / METRICS).read_text()) for run in runs]
+    names = [name for name in task.headline if found[0][name] is not None]
+    result = {
+        "task": task.name,
+        "recipe": recipe,
+        "dataset": found[0]["dataset"],
+        "split": found[0]["split"],
+        "examples": found[0]["examples"],
+        "metrics": {name: _aggregate([f[name] for f in found]) for name in names},
+        "seeds": seeds,
+        "parameters": found[0]["parameters"],
+        "train_minutes": round(float(np.mean([f["train_minutes"] for f in found])), 1),
+        "hardware": _hardware(),
+        "command": f"python -m experiments.{task.name} {recipe} train evaluate "
+        f"train.seed={'|'.join(map(str, seeds))}",
+        "versions": {package: version(package) for package in VERSIONS},
+        "date": date.today().isoformat(),
+    }
+    path = RESULTS / task.name / f"{recipe}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as aside:
+        aside.write_text(json.dumps(result, indent=2) + "\n")
+    return path
+
+
+def results_table():
+    """Returns the Markdown table of all recorded results."""
+    lines = [
+        "| task | recipe | data | measure | result | seeds | parameters | training |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(RESULTS.glob("*/*.json")):
+        result = json.loads(path.read_text())
+        for name, value in result["metrics"].items():
+            shown = (
+                f"{value['mean']:.3f} ± {value['std']:.3f}"
+                if isinstance(value, dict)
+                else f"{value:.3f}"
+            )
+            lines.append(
+                f"| {result['task']} | `{result['recipe']}` | {result['dataset']}, "
+                f"{result['examples']:,} {result['split']} examples | {name} "
+                f"| {shown} | "
+                f"{len(result['seeds'])} | {result['parameters']:,} | "
+                f"{result['train_minutes']:g} min |"
+            )
+    return "\n".join(lines)
+
+
+def update_readme(path=README):
+    """Replaces the table between the two markers of the README."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    with replacing(path) as aside:
+        aside.write_text(
+            f"{before}{BEGIN}\n{results_table()}\n{END}{after}", encoding="utf-8"
+        )
+
+
+def _aggregate(values):
+    """Returns mean and standard deviation of several seeds, or the one value."""
+    if len(values) == 1:
+        return round(values[0], 4)
+    mean, std = float(np.mean(values)), float(np.std(values, ddof=1))
+    return {"mean": round(mean, 4), "std": round(std, 4)}
+
+
+def _hardware():
+    """Returns processor and number of cores, without the machine's name."""
+    import os
+
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")
+        ]
+        model = names[0].partition(":")[2].strip() if names else model
+    return f"{len(os.sched_getaffinity(0))} cores of {model}"
+
+
+if __name__ == "__main__":
+    update_readme()

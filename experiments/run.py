@@ -1,0 +1,207 @@
+"""The one command line that reads recipes, for every task."""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.common.config import closest, load_config
+from apps.common.terminal import clear_errors
+
+RECIPES = Path(__file__).parent / "recipes"
+RUNS = Path("runs")
+VERBS = {
+    "train": "train until the run directory has model.keras; resumes what was cut off",
+    "evaluate": "measure the model on held-out data; writes metrics.json and plots",
+    "export": "write a SavedModel that takes raw input, for TensorFlow Serving",
+    "predict": "answer for your own input: words after it, --file, or standard input",
+    "record": "write what finished runs reached to experiments/results",
+}
+DEFAULT_VERBS = ["train", "evaluate", "export"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the command line has to know of an app.
+
+    Attributes:
+        name: Name of the package below `apps`.
+        summary: One line for the help text.
+        default_recipe: Recipe when none is named.
+        headline: Metrics for the closing table.
+        questions: Two inputs to ask a newly exported model.
+    """
+
+    name: str
+    summary: str
+    default_recipe: str
+    headline: tuple
+    questions: tuple
+
+    def function(self, verb):
+        """Returns the function of the app that does a verb."""
+        module = "evaluate" if verb == "predict" else verb
+        return getattr(importlib.import_module(f"apps.{self.name}.{module}"), verb)
+
+    def recipes(self):
+        """Returns the recipes by name, the default first."""
+        found = sorted(path.stem for path in (RECIPES / self.name).glob("*.yaml"))
+        return sorted(found, key=lambda name: name != self.default_recipe)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one command line asks for."""
+
+    recipe: str
+    verbs: list
+    overrides: list
+    run_directory: Path | None
+    words: list
+
+
+def main(task, arguments=None):
+    """Runs the command line of a task."""
+    parser = _parser(task)
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with clear_errors():
+        request = parse(task, options.words)
+        if options.file and request.verbs[-1] != "predict":
+            raise ValueError("--file goes with the verb predict.")
+        run(task, request, options.file)
+
+
+def parse(task, words):
+    """Sorts the words of a command line into recipe, verbs, overrides and input.
+
+    What stands after `predict` or `record` belongs to that verb.
+
+    Raises:
+        ValueError: If a word is none of these.
+    """
+    recipes, recipe, verbs, overrides, directory = task.recipes(), None, [], [], None
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        key, equals, value = word.partition("=")
+        if equals and key == "run_directory":
+            directory = Path(value)
+        elif equals:
+            overrides.append(word)
+        elif word in VERBS:
+            verbs.append(word)
+            if word in ("predict", "record"):
+                break
+        elif recipe is None and word in recipes:
+            recipe = word
+        else:
+            raise ValueError(
+                f"{word!r} is no recipe, verb or section.key=value."
+                f"{closest(word, [*recipes, *VERBS])} Recipes: {', '.join(recipes)}. "
+                f"Verbs: {', '.join(VERBS)}."
+            )
+    verbs = sorted(set(verbs or DEFAULT_VERBS), key=list(VERBS).index)
+    return Request(recipe or task.default_recipe, verbs, overrides, directory, rest)
+
+
+def run(task, request, file=None):
+    """Does the verbs of a request in order, and closes with a table."""
+    recipe = RECIPES / task.name / f"{request.recipe}.yaml"
+    config_class = importlib.import_module(f"apps.{task.name}.config").Config
+    config = load_config(config_class, recipe, request.overrides)
+    directory = request.run_directory or run_directory(task, request.recipe, config)
+    done = {}
+    for verb in request.verbs:
+        if verb == "train":
+            print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
+            task.function("train")(config, directory)
+        elif verb == "predict":
+            _predict(task, directory, request.words, file)
+        elif verb == "record":
+            from experiments.results import record
+
+            print(f"Recorded: {record(task, request.recipe, request.words)}")
+        else:
+            print(f"{verb.capitalize().removesuffix('e')}ing {directory}")
+            done[verb] = task.function(verb)(directory)
+    _closing_table(task, directory, done)
+    return done
+
+
+def run_directory(task, recipe, config):
+    """Returns `runs/<task>/<recipe>/seed-<n>`."""
+    return RUNS / task.name / recipe / f"seed-{config.train.seed}"
+
+
+def _predict(task, directory, words, file):
+    if file and words:
+        raise ValueError("predict: give inputs or --file, not both.")
+    if file:
+        inputs = Path(file).read_text(encoding="utf-8").splitlines()
+    else:
+        inputs = words or sys.stdin.read().splitlines()
+    if not inputs:
+        raise ValueError("predict: no input. Give it as words, with --file, or piped.")
+    for answer in task.function("predict")(directory, inputs):
+        print(json.dumps(answer, ensure_ascii=False))
+
+
+def _closing_table(task, directory, done):
+    metrics = done.get("evaluate")
+    rows = []
+    if metrics:
+        rows.append(("data", f"{metrics['dataset']}, {metrics['split']} split"))
+        rows += [
+            (name, f"{metrics[name]:.4f}") for name in task.headline if metrics[name]
+        ]
+        rows.append(("training", f"{metrics['train_minutes']:.1f} minutes"))
+    if "export" in done:
+        rows.append(("exported", str(done["export"])))
+    if rows:
+        rows.append(("run", str(directory)))
+        width = max(len(name) for name, _ in rows)
+        print("\n" + "\n".join(f"  {name:<{width}}  {value}" for name, value in rows))
+
+
+def _parser(task):
+    command = f"python -m experiments.{task.name}"
+    recipes = "\n".join(
+        f"  {name:<18}{_first_comment(RECIPES / task.name / f'{name}.yaml')}"
+        for name in task.recipes()
+    )
+    verbs = "\n".join(f"  {verb:<18}{what}" for verb, what in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog=command,
+        usage="%(prog)s [RECIPE] [VERB ...] [section.key=value ...]",
+        description=task.summary,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"""recipes (the first is the default):
+{recipes}
+
+verbs (without one: {" ".join(DEFAULT_VERBS)}):
+{verbs}
+
+settings:
+  section.key=value changes a setting of the recipe; config.yaml in a run directory
+  lists them all. run_directory=DIR takes another run directory than
+  {RUNS}/{task.name}/RECIPE/seed-N.
+
+examples:
+  {command}
+  {command} {task.default_recipe} train train.seed=2
+  {command} predict {task.questions[0]!r}
+  {command} {task.default_recipe} record
+""",
+    )
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--file", help="predict: a file with one input a line")
+    return parser
+
+
+def _first_comment(path):
+    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    return first.lstrip("# ") if first.startswith("#") else ""
