@@ -1,8 +1,10 @@
 """The LSTM over a whole sequence: what users of `keras.layers.LSTM` expect."""
 
 import keras
+from keras import ops, tree
 
 from lstm_layer.cell import PACKAGE, LSTMCell
+from lstm_layer.kernel import lstm_sequence
 
 # What `keras.layers.Layer` takes; every other keyword is the cell's.
 _LAYER_OPTIONS = (
@@ -112,11 +114,22 @@ class LSTM(keras.layers.RNN):
         """Size of the state and of the output."""
         return self.cell.units
 
+    @property
+    def uses_kernel(self):
+        """Whether the fast loop stands in for the cell.
+
+        It does for `LSTMCell` itself with tanh and sigmoid; a subclass, another cell
+        and other activations run as they are written.
+        """
+        return (
+            type(self.cell) is LSTMCell
+            and self.cell.activation is keras.activations.tanh
+            and self.cell.recurrent_activation is keras.activations.sigmoid
+            and not self.unroll
+        )
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Runs the cell over time, as `keras.layers.RNN.call` asks for it.
-
-        The one seam for a faster loop: whatever stands here must give what
-        `self.cell`, called step by step, gives.
 
         Args:
             sequences: `(batch, timesteps, features)`.
@@ -125,10 +138,44 @@ class LSTM(keras.layers.RNN):
             training: Whether dropout applies.
 
         Returns:
-            Last output `(batch, units)`, all outputs `(batch, timesteps, units)` (the
-            last alone without `return_sequences`), and the state after the last step.
+            Last output `(batch, units)`, all outputs `(batch, timesteps, units)`, and
+            the state after the last step. Each is what `self.cell`, called step by
+            step, gives.
         """
-        return super().inner_loop(sequences, initial_state, mask, training=training)
+        if not self.uses_kernel:
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+        cell, (h_0, c_0) = self.cell, initial_state
+        h_mask = None
+        if training and cell.dropout:
+            sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
+        if training and cell.recurrent_dropout:
+            h_mask = cell.get_recurrent_dropout_mask(h_0)
+        x = ops.transpose(sequences, (1, 0, 2))
+        mask = tree.flatten(mask)[0]
+        if mask is not None:
+            mask = ops.expand_dims(ops.transpose(ops.cast(mask, "bool")), -1)
+        if self.go_backwards:
+            x = ops.flip(x, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=0)
+        outputs, h, c = lstm_sequence(
+            x,
+            cell.kernel,
+            cell.recurrent_kernel,
+            cell.bias,
+            h_0,
+            c_0,
+            mask,
+            h_mask,
+            compiled=bool(training),
+        )
+        if mask is not None:
+            # A masked step repeats the output before it, and before the first real
+            # step that is zero, whatever the initial state.
+            shown = mask
+            if not self.zero_output_for_mask:
+                shown = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+            outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
+        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), [h, c]
 
     def get_config(self):
         """Returns the arguments that make this layer again, the cell's beside its own.

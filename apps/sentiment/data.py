@@ -15,7 +15,6 @@ from apps.common.datasets import load_dataset
 from apps.common.files import replacing
 from apps.common.packages import fetch
 from apps.common.text import Vocabulary
-from apps.common.vectors import vector_words
 
 SPLITS = ("train", "validation", "test")
 BUCKETS = (8, 16, 24, 32, 48, 64, 128, 192, 256, 384, 512)
@@ -228,7 +227,6 @@ def load_data(config, splits=SPLITS, labels=None):
             [text for text, _ in rows["train"]],
             size=config.vocabulary_size,
             min_count=config.min_count,
-            extra=vector_words(config.vector_words) if config.vector_words else (),
         )
     examples = {split: _examples(found, labels) for split, found in rows.items()}
     return Data(

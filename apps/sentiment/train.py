@@ -9,7 +9,7 @@ import tensorflow as tf
 from apps.common.files import replacing
 from apps.common.runs import MODEL, open_run
 from apps.common.training import fit
-from apps.common.vectors import vector_matrix
+from apps.common.vectors import GLOVE, vector_matrix
 from apps.sentiment.data import Batches, load_data, save_labels
 from apps.sentiment.model import build_model
 
@@ -38,7 +38,7 @@ def train(config, directory):
     shape = (data.vocabulary, config.data.max_length, settings.batch_size)
     batches = Batches(data.train, *shape)
     model = build_model(len(data.vocabulary), len(data.labels), **asdict(config.model))
-    if config.data.vector_words:
+    if config.data.vectors == GLOVE:
         vectors = vector_matrix(data.vocabulary.tokens, settings.seed)
         if vectors.shape[1] != config.model.embedding_dim:
             raise ValueError(

@@ -1,7 +1,7 @@
 """What the tests of the LSTM share: the oracle, random numbers, masks and twins.
 
-The sizes all differ, so that a swapped axis cannot pass: a batch of 4, 6 timesteps,
-3 features, 5 units.
+The sizes all differ, so that a swapped axis cannot pass: a batch of 3, 4 timesteps,
+2 features, 5 units.
 """
 
 import keras
@@ -10,7 +10,7 @@ import pytest
 
 from lstm_layer import LSTM
 
-BATCH, TIMESTEPS, FEATURES, UNITS = 4, 6, 3, 5
+BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 
 
 def _right_padded(*lengths):
@@ -19,18 +19,17 @@ def _right_padded(*lengths):
 
 MASKS = {
     "no mask": None,
-    "right-padded": _right_padded(6, 4, 1, 3),
-    "left-padded": _right_padded(6, 4, 1, 3)[:, ::-1],
+    "right-padded": _right_padded(4, 1, 3),
+    "left-padded": _right_padded(4, 1, 3)[:, ::-1],
     "holes": np.array(
         [
-            [1, 0, 1, 1, 0, 1],
-            [0, 1, 1, 0, 0, 1],
-            [1, 1, 0, 0, 1, 0],
-            [0, 0, 1, 0, 1, 0],
+            [1, 0, 1, 1],
+            [0, 1, 0, 1],
+            [1, 1, 0, 0],
         ],
         dtype=bool,
     ),
-    "a row masked whole": _right_padded(6, 0, 4, 2),
+    "a row masked whole": _right_padded(4, 0, 2),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lstm_layer import LSTMCell
 
-BATCH, FEATURES, UNITS = 4, 3, 5
+BATCH, FEATURES, UNITS = 3, 2, 5
 
 
 @pytest.fixture

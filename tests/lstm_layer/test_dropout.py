@@ -45,7 +45,7 @@ def run_as_own_cell(**options):
 @pytest.fixture(params=[run_by_layer, run_by_rnn, run_in_a_stack, run_as_own_cell])
 def make(request):
     def make_adding(**options):
-        """Makes a layer whose outputs show its masks, and the inputs that do it."""
+        """Makes a built layer whose outputs show its masks."""
         layer = request.param(**options)
         layer.build((BATCH, TIMESTEPS, UNITS))
         shown, hidden = np.zeros((2, UNITS, 4 * UNITS))
@@ -66,7 +66,7 @@ def input_masks(layer, training=True):
 def recurrent_masks(layer, training=True):
     """Returns the mask of each timestep, from c_t / c_{t-1} = 1 + m_t."""
     ones = tf.ones((BATCH, UNITS))
-    nested = isinstance(getattr(layer, "cell", None), keras.layers.StackedRNNCells)
+    nested = isinstance(layer.cell, keras.layers.StackedRNNCells)
     outputs = layer(
         tf.ones((BATCH, TIMESTEPS, UNITS)),
         initial_state=[[ones, ones]] if nested else [ones, ones],
@@ -84,12 +84,11 @@ KINDS = pytest.mark.parametrize(
 
 
 @KINDS
-@pytest.mark.parametrize("fraction", [0.25, 0.5])
-def test_one_mask_serves_all_timesteps_of_a_sequence(make, name, show, fraction):
-    masks = show(make(**{name: fraction}))
+def test_one_mask_serves_all_timesteps_of_a_sequence(make, name, show):
+    masks = show(make(**{name: 0.25}))
     same = np.repeat(masks[:, :1], TIMESTEPS, axis=1)
     np.testing.assert_allclose(masks, same, atol=1e-6)
-    kept = np.isclose(masks, 1 / (1 - fraction))
+    kept = np.isclose(masks, 1 / (1 - 0.25))
     np.testing.assert_allclose(masks[~kept], 0, atol=1e-6)
     assert 0 < kept.mean() < 1
 
@@ -127,11 +126,10 @@ def test_the_fraction_given_is_the_fraction_dropped(fraction):
     assert np.mean(np.equal(mask, 0)) == pytest.approx(fraction, abs=0.03)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "XLA"])
-def test_a_compiled_function_draws_anew_at_each_call(jit_compile):
+def test_a_compiled_function_draws_anew_at_each_call():
     layer = LSTM(UNITS, return_sequences=True, dropout=0.5, recurrent_dropout=0.5)
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function
     def gradient(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -157,9 +155,35 @@ def test_a_dropped_feature_gets_no_gradient_at_any_timestep(make_layer, x):
         total = tf.reduce_sum(layer(x, training=True))
     dropped = np.equal(tape.gradient(total, x), 0)
     assert np.any(dropped)
-    np.testing.assert_array_equal(
-        dropped, np.repeat(dropped[:, :1], x.shape[1], axis=1)
-    )
+    np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], TIMESTEPS, axis=1))
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("fractions", [(0.5, 0.0), (0.0, 0.5), (0.3, 0.4)], ids=str)
+def test_with_dropout_the_layer_gives_what_its_cell_gives_step_by_step(
+    make_layer, x, state, holes, draw, fractions, go_backwards
+):
+    dropout, recurrent_dropout = fractions
+    of_cell = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "seed": 3}
+    of_layer = {"return_sequences": True, "go_backwards": go_backwards}
+    layer = make_layer(UNITS, **of_cell, **of_layer)
+    stepwise = keras.layers.RNN(LSTMCell(UNITS, **of_cell), **of_layer)
+    stepwise.build(x.shape)
+    stepwise.set_weights(layer.get_weights())
+    coefficients = draw(*x.shape[:2], UNITS)
+    tensors = [tf.constant(tensor) for tensor in (x, *state)]
+    results = []
+    for lstm in (layer, stepwise):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            outputs = lstm(
+                tensors[0], initial_state=tensors[1:], mask=holes, training=True
+            )
+            total = tf.reduce_sum(coefficients * outputs)
+        gradients = tape.gradient(total, [*tensors, *lstm.trainable_weights])
+        results.append([outputs, *gradients])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_fit_draws_new_masks_for_every_batch(draw):
@@ -173,6 +197,7 @@ def test_fit_draws_new_masks_for_every_batch(draw):
     assert evaluated[0] == evaluated[1]
 
 
+@pytest.mark.slow
 def test_a_layer_with_dropout_learns(draw):
     model = keras.Sequential(
         [
@@ -181,8 +206,8 @@ def test_a_layer_with_dropout_learns(draw):
             keras.layers.Dense(1),
         ]
     )
-    model.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
+    model.compile(keras.optimizers.Adam(0.05), loss="mse", jit_compile=False)
     x, y = draw(12, TIMESTEPS, 3), draw(12, 1)
-    history = model.fit(x, y, epochs=40, verbose=0, batch_size=12).history["loss"]
+    history = model.fit(x, y, epochs=20, verbose=0).history["loss"]
     assert np.all(np.isfinite(history))
-    assert model.evaluate(x, y, verbose=0) < 0.5 * history[0]
+    assert np.mean((model(x) - y) ** 2) < 0.5 * history[0]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lstm_layer import LSTM
 
-BATCH, TIMESTEPS, FEATURES, UNITS = 4, 6, 3, 5
+BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 
 
 def assert_close(received, expected, atol=1e-5):
@@ -130,7 +130,7 @@ def test_a_stateful_layer_needs_a_known_batch():
 
 def test_a_stateful_layer_refuses_another_batch_size(make_layer, x):
     layer = make_layer(stateful=True)
-    with pytest.raises(ValueError, match="Expected batch size: 4"):
+    with pytest.raises(ValueError, match="Expected batch size: 3"):
         layer(x[:2])
 
 

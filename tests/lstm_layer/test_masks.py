@@ -6,8 +6,8 @@ import pytest
 
 from lstm_layer import LSTM
 
-BATCH, TIMESTEPS, FEATURES, UNITS = 4, 6, 3, 5
-LENGTHS = [6, 4, 1, 3]
+BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
+LENGTHS = [4, 1, 3]
 
 
 @pytest.fixture

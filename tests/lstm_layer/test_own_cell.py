@@ -8,7 +8,7 @@ from keras import ops
 
 from lstm_layer import LSTM, LSTMCell
 
-BATCH, TIMESTEPS, FEATURES, UNITS = 4, 6, 3, 5
+BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 
 
 class CoupledCell(LSTMCell):

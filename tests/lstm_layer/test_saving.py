@@ -8,7 +8,7 @@ import pytest
 
 from lstm_layer import LSTM, LSTMCell
 
-FEATURES, UNITS = 3, 5
+FEATURES, UNITS = 2, 5
 
 # Keras 3.15.1 hands NumPy 2.4 its variables without the keyword `copy`.
 pytestmark = pytest.mark.filterwarnings(
@@ -94,6 +94,10 @@ def model(request, randomize):
     return randomize(keras.Sequential([keras.Input((None, FEATURES)), request.param()]))
 
 
+def as_json(model):
+    return json.dumps(model.layers[0].get_config())
+
+
 def assert_same_outputs(one, other, x):
     one, other = (keras.ops.convert_to_numpy(model(x)) for model in (one, other))
     assert one.dtype == other.dtype
@@ -104,7 +108,7 @@ def test_a_model_file_brings_the_model_back(model, x, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert type(again.layers[0]) is type(model.layers[0])
-    assert again.layers[0].get_config() == model.layers[0].get_config()
+    assert as_json(again) == as_json(model)
     assert_same_outputs(again, model, x)
 
 
@@ -119,7 +123,7 @@ def test_training_goes_on_after_loading_as_without_saving(x, draw, tmp_path):
     """But with dropout it does not: Keras saves no state of a random generator."""
     y = draw(len(x), UNITS)
     model = keras.Sequential([keras.Input(x.shape[1:]), LSTM(UNITS)])
-    model.compile(optimizer="adam", loss="mse", jit_compile=False)
+    model.compile(optimizer="adam", loss="mse", run_eagerly=True)
     model.train_on_batch(x, y)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")

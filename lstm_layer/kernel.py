@@ -1,0 +1,164 @@
+"""The fast loop over a sequence: what `LSTMCell.call` computes, step by step.
+
+It runs for the cell exactly as written and for no other. Three things make it fast: the
+input's share of the four sums is one product for all timesteps, before the loop; the
+backward loop carries dL/dh and dL/dC and nothing else, every factor of theirs being
+prepared for the whole sequence at once; and in training XLA compiles both loops. The
+gradient of the recurrent kernel is one product after the loop.
+
+Sequences are time-major in here: `(timesteps, batch, features)`.
+"""
+
+import tensorflow as tf
+
+
+def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, compiled):
+    """Runs the LSTM over a sequence.
+
+    Args:
+        x: Inputs, `(timesteps, batch, features)`.
+        kernel: `(features, 4 * units)`, packed i, f, c, o; cast to the type of `x`,
+            like the two after it.
+        recurrent_kernel: `(units, 4 * units)`, packed alike.
+        bias: `(4 * units,)`, packed alike, or None.
+        h_0: State before the first step, `(batch, units)`.
+        c_0: Cell state before the first step, `(batch, units)`.
+        mask: `(timesteps, batch, 1)`, True for a real timestep, or None. A masked
+            timestep leaves the state as it is.
+        h_mask: Factors on h_{t-1}, `(batch, units)`: recurrent dropout; or None.
+        compiled: Whether XLA compiles the loops, once for each shape.
+
+    Returns:
+        All states h, `(timesteps, batch, units)`, and the last h and C,
+        `(batch, units)` each.
+    """
+    kernel = tf.cast(kernel, x.dtype)
+    recurrent_kernel = tf.cast(recurrent_kernel, x.dtype)
+    shape = tf.shape(x)
+    z_x = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel)
+    if bias is not None:
+        z_x = z_x + tf.cast(bias, x.dtype)
+    z_x = tf.reshape(z_x, [shape[0], shape[1], kernel.shape[-1]])
+    forward = _compiled_forward if compiled else _forward
+    backward = _compiled_backward if compiled else _backward
+
+    @tf.custom_gradient
+    def run(z_x, recurrent_kernel, h_0, c_0):
+        # Without stop_gradient TensorFlow would also differentiate the loop itself.
+        inputs = [tf.stop_gradient(t) for t in (z_x, recurrent_kernel, h_0, c_0)]
+        h, c, *kept = forward(*inputs, mask, h_mask)
+
+        def gradient(dh_sequence, dh, dc):
+            return backward(*inputs[1:], mask, h_mask, *kept, dh_sequence, dh, dc)
+
+        return (kept[-2], h, c), gradient
+
+    return run(z_x, recurrent_kernel, h_0, c_0)
+
+
+def _forward(z_x, recurrent_kernel, h, c, mask, h_mask):
+    """Returns the last h and C, and for all timesteps f, i, C~, o, h, C."""
+    timesteps = tf.shape(z_x)[0]
+
+    def step(t, h, c, *kept):
+        h_in = h if h_mask is None else h * h_mask
+        z = z_x[t] + tf.matmul(h_in, recurrent_kernel)
+        z_i, z_f, z_c, z_o = tf.split(z, 4, axis=-1)
+        f = tf.sigmoid(z_f)
+        i = tf.sigmoid(z_i)
+        c_tilde = tf.tanh(z_c)
+        c_new = f * c + i * c_tilde
+        o = tf.sigmoid(z_o)
+        h_new = o * tf.tanh(c_new)
+        if mask is not None:
+            h_new = tf.where(mask[t], h_new, h)
+            c_new = tf.where(mask[t], c_new, c)
+        values = (f, i, c_tilde, o, h_new, c_new)
+        kept = [array.write(t, v) for array, v in zip(kept, values, strict=True)]
+        return t + 1, h_new, c_new, *kept
+
+    arrays = [tf.TensorArray(z_x.dtype, timesteps) for _ in range(6)]
+    _, h, c, *kept = tf.while_loop(
+        lambda t, *_: t < timesteps,
+        step,
+        (0, h, c, *arrays),
+        maximum_iterations=timesteps,
+    )
+    return h, c, *(array.stack() for array in kept)
+
+
+def _backward(
+    recurrent_kernel,
+    h_0,
+    c_0,
+    mask,
+    h_mask,
+    *sequences_and_gradients,
+):
+    """Returns the gradients of z_x, recurrent kernel, h_0 and c_0.
+
+    Args:
+        recurrent_kernel: As in `lstm_sequence`, like the four after it.
+        h_0: As there.
+        c_0: As there.
+        mask: As there.
+        h_mask: As there.
+        *sequences_and_gradients: f, i, C~, o, h, C of all timesteps, then the gradients
+            of all h, of the last h and of the last C.
+    """
+    f, i, c_tilde, o, h, c, dh_sequence, dh, dc = sequences_and_gradients
+    timesteps = tf.shape(f)[0]
+    h_prev = tf.concat([h_0[tf.newaxis], h[:-1]], axis=0)
+    c_prev = tf.concat([c_0[tf.newaxis], c[:-1]], axis=0)
+    tanh_c = tf.tanh(f * c_prev + i * c_tilde)
+
+    # The chain rule's factors, for all timesteps at once: of dC_t in each sum before a
+    # gate, of dh_t in the output gate's sum, and of dh_t in dC_t.
+    dz_i_dc = c_tilde * i * (1 - i)
+    dz_f_dc = c_prev * f * (1 - f)
+    dz_c_dc = i * (1 - c_tilde * c_tilde)
+    dz_o_dh = tanh_c * o * (1 - o)
+    dc_dh = o * (1 - tanh_c * tanh_c)
+    real = None if mask is None else tf.cast(mask, f.dtype)
+    back = tf.transpose(recurrent_kernel)
+
+    def step(t, dh, dc, dz_sequence):
+        dh = dh + dh_sequence[t]
+        dh_real, dc_real = (dh, dc) if mask is None else (dh * real[t], dc * real[t])
+        dc_real = dc_real + dh_real * dc_dh[t]
+        dz = tf.concat(
+            [
+                dc_real * dz_i_dc[t],
+                dc_real * dz_f_dc[t],
+                dc_real * dz_c_dc[t],
+                dh_real * dz_o_dh[t],
+            ],
+            axis=-1,
+        )
+        dh_before = tf.matmul(dz, back)
+        if h_mask is not None:
+            dh_before = dh_before * h_mask
+        dc_before = dc_real * f[t]
+        if mask is not None:  # a masked step hands the gradients through
+            dh_before = dh_before + dh * (1 - real[t])
+            dc_before = dc_before + dc * (1 - real[t])
+        return t - 1, dh_before, dc_before, dz_sequence.write(t, dz)
+
+    _, dh, dc, dz = tf.while_loop(
+        lambda t, *_: t >= 0,
+        step,
+        (timesteps - 1, dh, dc, tf.TensorArray(f.dtype, timesteps)),
+        maximum_iterations=timesteps,
+    )
+    dz = dz.stack()  # (timesteps, batch, 4 * units)
+    h_in = h_prev if h_mask is None else h_prev * h_mask
+    d_recurrent_kernel = tf.matmul(
+        tf.reshape(h_in, [-1, h_in.shape[-1]]),
+        tf.reshape(dz, [-1, dz.shape[-1]]),
+        transpose_a=True,
+    )
+    return dz, d_recurrent_kernel, dh, dc
+
+
+_compiled_forward = tf.function(_forward, jit_compile=True)
+_compiled_backward = tf.function(_backward, jit_compile=True)
