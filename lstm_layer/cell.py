@@ -1,5 +1,7 @@
 """One step of the LSTM: the specification that everything else is held to."""
 
+from numbers import Integral, Real
+
 import keras
 from keras import ops
 
@@ -212,15 +214,15 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
 
 
 def _positive_integer(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value <= 0:
         raise ValueError(
             f"`{name}` must be a positive integer. Received: {name}={value!r}."
         )
-    return value
+    return int(value)
 
 
 def _fraction(name, value):
-    if not 0.0 <= value < 1.0:
+    if not isinstance(value, Real) or not 0.0 <= value < 1.0:
         raise ValueError(
             f"`{name}` must be a fraction, at least 0 and below 1. "
             f"Received: {name}={value!r}."
@@ -236,5 +238,5 @@ def _forget_bias(forget_bias, unit_forget_bias):
             f"unit_forget_bias={unit_forget_bias!r}."
         )
     if forget_bias is None:
-        return 0.0 if unit_forget_bias is False else 1.0
+        return 1.0 if unit_forget_bias is None or unit_forget_bias else 0.0
     return float(forget_bias)

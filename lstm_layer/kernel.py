@@ -42,6 +42,9 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
     forward = _compiled_forward if compiled else _forward
     backward = _compiled_backward if compiled else _backward
 
+    if h_mask is not None:
+        h_mask = tf.stop_gradient(h_mask)  # drawn at random, but in the shape of h_0
+
     @tf.custom_gradient
     def run(z_x, recurrent_kernel, h_0, c_0):
         # Without stop_gradient TensorFlow would also differentiate the loop itself.

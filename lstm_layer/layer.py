@@ -91,11 +91,14 @@ class LSTM(keras.layers.RNN):
             cell = LSTMCell(
                 units, activation, recurrent_activation, **cell_options, **both
             )
-        elif cell_options:
-            raise ValueError(
-                "A `cell` brings its own options; give them to the cell. "
-                f"Received: {', '.join(sorted(cell_options))}."
-            )
+        else:
+            if (activation, recurrent_activation) != ("tanh", "sigmoid"):
+                cell_options["activation, recurrent_activation"] = None
+            if cell_options:
+                raise ValueError(
+                    "A `cell` brings its own options; give them to the cell. "
+                    f"Received: {', '.join(sorted(cell_options))}."
+                )
         super().__init__(
             cell,
             return_sequences=return_sequences,
@@ -125,6 +128,7 @@ class LSTM(keras.layers.RNN):
             type(self.cell) is LSTMCell
             and self.cell.activation is keras.activations.tanh
             and self.cell.recurrent_activation is keras.activations.sigmoid
+            and self.cell.activity_regularizer is None
             and not self.unroll
         )
 
@@ -180,13 +184,17 @@ class LSTM(keras.layers.RNN):
     def get_config(self):
         """Returns the arguments that make this layer again, the cell's beside its own.
 
-        A cell of the user's own stands under `cell` instead.
+        A cell of the user's own stands under `cell` instead, and so does an `LSTMCell`
+        that differs from the layer in what both have (`dtype`, `trainable`).
         """
         config = super().get_config()
-        if type(self.cell) is LSTMCell:
-            del config["cell"]
-            return {**self.cell.get_config(), **config}
-        return config
+        if type(self.cell) is not LSTMCell or self.cell.activity_regularizer:
+            return config
+        cell_config = self.cell.get_config()
+        if any(cell_config[option] != config[option] for option in _BOTH):
+            return config
+        del config["cell"]
+        return {**cell_config, **config}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

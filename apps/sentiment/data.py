@@ -17,7 +17,7 @@ from apps.common.packages import fetch
 from apps.common.text import Vocabulary
 
 SPLITS = ("train", "validation", "test")
-BUCKETS = (8, 16, 24, 32, 48, 64, 128, 192, 256, 384, 512)
+BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _labelled_rows(path, config):
     path = Path(path)
     wanted = (config.text_column, config.label_column)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file.") from None
     except IsADirectoryError:
@@ -144,17 +144,19 @@ def _labelled_rows(path, config):
             f"{path}:{line}: not UTF-8. Convert the file, for example with iconv."
         ) from None
     rows = []
-    for line, row in _records(path, text):
-        missing = [column for column in wanted if row.get(column) in (None, "")]
-        if config.text_column in missing and config.text_column in row:
-            missing.remove(config.text_column)  # an empty text is a text
+    for line, row in _records(path, content):
+        text, label = (row.get(column) for column in wanted)
+        label = "" if label is None else " ".join(str(label).split())
+        missing = [
+            c for c, gap in zip(wanted, (text is None, not label), strict=True) if gap
+        ]
         if missing:
             raise ValueError(
                 f"{path}:{line}: no {' and no '.join(map(repr, missing))}. Columns "
                 f"here: {', '.join(map(str, row))}. Name yours with "
                 "data.text_column=... and data.label_column=..."
             )
-        rows.append((str(row[wanted[0]]), str(row[wanted[1]])))
+        rows.append((str(text), label))
     if not rows:
         raise ValueError(f"{path}: no lines with a text and a label in it.")
     return rows
