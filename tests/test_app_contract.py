@@ -4,6 +4,8 @@ import ast
 import importlib
 import inspect
 import json
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -131,6 +133,20 @@ class TestApp:
             *("dataset", "split", "examples", "parameters", "train_minutes"),
             *headline,
         }
+
+    def test_a_fresh_process_answers_for_a_run(self, app, request):
+        run = request.getfixturevalue(SERVED[app][0])
+        command = [sys.executable, "-m", f"experiments.{app}", "predict"]
+        command.insert(3, f"run_directory={run}")
+        result = subprocess.run(
+            [*command, *SERVED[app][1]],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert len(result.stdout.splitlines()) == len(SERVED[app][1])
 
     def test_its_export_answers_over_http_as_the_run_does(self, app, request):
         fixture, inputs, names = SERVED[app]

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics as sk
 
+import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
 from apps.common.files import replacing
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
 from apps.common.runs import METRICS, MODEL, finished_run

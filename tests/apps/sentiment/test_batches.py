@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from apps.common.text import Vocabulary
-from apps.sentiment.data import BUCKETS, Batches, Examples
+from apps.sentiment import data
+from apps.sentiment.data import Batches, Examples
 
 COUNT, BATCH_SIZE, MAX_LENGTH = 70, 4, 20
-SIZES = [*(size for size in BUCKETS if size < MAX_LENGTH), MAX_LENGTH]
+BUCKETS, SIZES = (8, 16, 24, 32), (8, 16, 20)
 WORDS = ["film", "story", "plot", "actor", "scene", "good", "bad"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _buckets():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "BUCKETS", BUCKETS)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +81,8 @@ def test_an_epoch_gives_every_example_once_in_as_many_steps(batches):
 
 
 def test_the_steps_are_counted_bucket_by_bucket(vocabulary):
-    texts = np.array(
-        [b"film"] * 5 + [b"film " * 10] * 4 + [b"film " * 18], dtype=object
-    )
+    texts = [b"film"] * 5 + [b"film " * 10] * 4 + [b"film " * 18]
+    texts = np.array(texts, dtype=object)
     examples = Examples(texts, np.zeros(10, dtype="int32"))
     assert Batches(examples, vocabulary, MAX_LENGTH, 4).steps == 2 + 1 + 1
     assert Batches(examples, vocabulary, MAX_LENGTH, 100).steps == 3

@@ -121,7 +121,8 @@ def test_each_snippet_is_in_one_split(
     archive = write_snippets(tmp_path / "vader.tar.gz", lines)
     monkeypatch.setattr(data, "fetch", {"movie_snippets": archive}.__getitem__)
     found = {split: read("movie_snippets", split) for split in data.SPLITS}
-    assert sorted(sum(found.values(), [])) == sorted((x, NAMES[y]) for x, y in films)
+    every = [row for rows in found.values() for row in rows]
+    assert sorted(every) == sorted((x, NAMES[y]) for x, y in films)
     for split, rows in found.items():
         assert all(split_of(text) == split for text, _ in rows)
 
@@ -226,7 +227,7 @@ def test_every_other_phrase_of_sst2_is_trained_on(sst2, treebank):
 
 @pytest.mark.xfail(strict=True, reason="one or two words pass for whole sentences")
 def test_a_phrase_that_stands_inside_a_sentence_is_not_held_out_by_itself(sst2):
-    validation, train, held_out = sst2
+    validation, _, held_out = sst2
     assert {" ".join(text.split()) for text in validation} == set(held_out)
 
 
@@ -236,9 +237,7 @@ def test_sst2_is_measured_on_its_published_validation_sentences(publish, read):
 
 
 def test_labels_and_vocabulary_are_those_of_the_training_texts(publish):
-    films = [
-        (f"film number {n} {'new' if n in (2, 13) else ''}", n % 2) for n in range(30)
-    ]
+    films = [(f"film number {n}", n % 2) for n in range(30)]
     publish("text", train=films, test=[("unseen words", 1)])
     found = load_data(DataConfig(dataset="imdb_reviews"))
     assert found.labels == ["negative", "positive"]

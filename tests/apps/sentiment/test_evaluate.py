@@ -1,0 +1,194 @@
+"""Measuring a finished run once, and answers to the user's own texts."""
+
+import csv
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+from apps.sentiment import evaluate as module
+from apps.sentiment.data import split_of
+from apps.sentiment.evaluate import evaluate, load_run, measure, predict
+
+TEXTS = [
+    "good film",
+    "",
+    "the story was dull and the plot awful " * 30,
+    "word " * 100_000,
+    "😀",
+    "good film",
+    "Two\nlines, <br /> and \u201cquotes\u201d",
+    "\ud83d cut",
+]
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    """A copy of the finished run, to be changed."""
+    return shutil.copytree(finished_run, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def answers(finished_run):
+    return predict(finished_run, TEXTS)
+
+
+def test_two_classes_are_measured_as_by_hand():
+    # By decreasing probability of the second label, the targets are 1 0 1 0 0.
+    second = np.array([0.9, 0.8, 0.6, 0.4, 0.3])
+    targets = np.array([1, 0, 1, 0, 0])
+    found = measure(targets, np.stack([1 - second, second], axis=1), ["no", "yes"])
+    assert found["confusion_matrix"] == [[2, 1], [0, 2]]
+    assert found["accuracy"] == pytest.approx(4 / 5)
+    no = {"precision": 1, "recall": 2 / 3, "f1": 0.8, "examples": 3}
+    yes = {"precision": 2 / 3, "recall": 1, "f1": 0.8, "examples": 2}
+    assert list(found["by_label"]) == ["no", "yes"]
+    assert found["by_label"]["no"] == pytest.approx(no)
+    assert found["by_label"]["yes"] == pytest.approx(yes)
+    assert found["f1"] == pytest.approx(0.8)
+    assert found["roc_auc"] == pytest.approx(5 / 6)  # 5 of the 6 pairs are in order
+
+
+def test_three_classes_are_measured_as_by_hand():
+    probabilities = np.array(
+        [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.2, 0.6, 0.2], [0.5, 0.3, 0.2]]
+    )
+    found = measure(np.array([0, 0, 1, 2]), probabilities, ["a", "b", "c"])
+    assert found["confusion_matrix"] == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert found["accuracy"] == pytest.approx(2 / 4)
+    f1 = {label: row["f1"] for label, row in found["by_label"].items()}
+    assert f1 == pytest.approx({"a": 1 / 2, "b": 2 / 3, "c": 0})
+    assert found["f1"] == pytest.approx((1 / 2 + 2 / 3) / 3)
+    # Pairs in order, one label against the rest: a 3 of 4, b 3 of 3, c 2.5 of 3.
+    assert found["roc_auc"] == pytest.approx((3 / 4 + 1 + 2.5 / 3) / 3)
+
+
+@pytest.mark.parametrize("targets", [[1, 1], [0, 1]])
+def test_without_an_example_of_a_label_there_is_no_roc_auc(targets):
+    probabilities = np.array([[0.1, 0.7, 0.2], [0.2, 0.5, 0.3]])
+    found = measure(np.array(targets), probabilities, ["a", "b", "c"])
+    assert found["roc_auc"] is None
+    empty = {"precision": 0, "recall": 0, "f1": 0, "examples": 0}
+    assert found["by_label"]["c"] == empty
+    assert np.sum(found["confusion_matrix"]) == 2
+    assert json.dumps(found)
+
+
+def test_evaluate_writes_what_a_run_reached(finished_run, reviews_csv):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert (metrics["dataset"], metrics["split"]) == ("files", "test")
+    config, model, _, labels = load_run(finished_run)
+    assert config.data.file == str(reviews_csv)
+    assert metrics["parameters"] == model.count_params()
+    assert 0 < metrics["train_minutes"] < 10
+    assert labels == list(metrics["by_label"])
+    assert metrics["examples"] == np.sum(metrics["confusion_matrix"])
+
+
+def test_the_accuracy_is_that_of_predict_on_the_test_rows(finished_run, reviews_csv):
+    with open(reviews_csv, newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows = [row for row in rows if split_of(row["text"]) == "test"]
+    found = predict(finished_run, [row["text"] for row in rows])
+    right = [a["label"] == row["label"] for a, row in zip(found, rows, strict=True)]
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert metrics["examples"] == len(rows)
+    assert metrics["accuracy"] == pytest.approx(np.mean(right))
+
+
+@pytest.mark.parametrize("name", ["learning.png", "confusion.png", "roc.png"])
+def test_evaluate_draws(name, finished_run):
+    assert (finished_run / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_has_its_metrics_keeps_them(run, monkeypatch, capsys):
+    monkeypatch.setattr(module, "load_data", None)  # the test split is read once
+    (run / "metrics.json").write_text('{"accuracy": 0.25}')
+    assert evaluate(run) == {"accuracy": 0.25}
+    assert "evaluated already" in capsys.readouterr().out
+    assert (run / "metrics.json").read_text() == '{"accuracy": 0.25}'
+
+
+def test_the_most_confident_mistake_comes_first(run, answers, tmp_path):
+    """Measured on a test file on which every answer counts as wrong."""
+    other = {"negative": "positive", "positive": "negative"}
+    texts = ["a good film", "bad, bad plot", "it was, and it was", "  "]
+    found = predict(run, texts)
+    with open(tmp_path / "test.csv", "w", newline="") as file:
+        rows = [[a["text"], other[a["label"]]] for a in found]
+        csv.writer(file).writerows([["text", "label"], *rows])
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["test_file"] = str(tmp_path / "test.csv")
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (run / "metrics.json").unlink()
+    assert evaluate(run)["accuracy"] == 0
+    with open(run / "mistakes.csv", newline="", encoding="utf-8") as file:
+        mistakes = list(csv.DictReader(file))
+    found.sort(key=lambda answer: -max(answer["probabilities"].values()))
+    assert [row["text"] for row in mistakes] == [a["text"] for a in found]
+    for row, answer in zip(mistakes, found, strict=True):
+        assert row["predicted"] == answer["label"]
+        assert row["label"] == other[answer["label"]]
+        highest = max(answer["probabilities"].values())
+        assert float(row["probability"]) == pytest.approx(highest, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [("model.keras", "is not finished"), ("config.yaml", "is not a run")],
+)
+def test_what_is_no_finished_run_is_refused(missing, expected, run):
+    (run / missing).unlink()
+    (run / "metrics.json").unlink()
+    for verb in (evaluate, lambda directory: predict(directory, ["a"])):
+        with pytest.raises(ValueError, match=expected):
+            verb(run)
+
+
+def test_answers_come_in_the_order_of_the_texts(answers):
+    assert [answer["text"] for answer in answers] == TEXTS
+    assert answers[0] == answers[5]
+
+
+def test_an_answer_is_the_label_of_the_highest_of_probabilities_that_sum_to_1(answers):
+    for answer in answers:
+        found = answer["probabilities"]
+        assert list(found) == ["negative", "positive"]
+        assert sum(found.values()) == pytest.approx(1, abs=1e-6)
+        assert answer["label"] == max(found, key=found.get)
+
+
+@pytest.mark.filterwarnings("ignore:.*The structure of `inputs`")
+def test_an_answer_is_the_softmax_of_the_logits_of_the_text_alone(
+    answers, finished_run, sentiment_config
+):
+    _, model, vocabulary, _ = load_run(finished_run)
+    most = sentiment_config.data.max_length
+    for answer in answers:
+        text = answer["text"].encode("utf-8", "replace")
+        ids = vocabulary.token_ids(tf.constant([text]), most).to_tensor().numpy()
+        expected = tf.nn.softmax(model(np.pad(ids, ((0, 0), (0, 1)))))[0]
+        found = list(answer["probabilities"].values())
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(finished_run)])
+    module.main()
+    printed = capsys.readouterr().out
+    metrics = json.loads(printed[printed.index("{") :])
+    assert metrics == json.loads((finished_run / "metrics.json").read_text())
+
+
+def test_the_script_refuses_a_directory_that_is_no_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.startswith(f"Error: {tmp_path} is not a run")
+    assert len(told.splitlines()) == 1

@@ -1,0 +1,197 @@
+"""The sentiment model: pooling against NumPy, padding, learning, and the cell in it."""
+
+import keras
+import numpy as np
+import pytest
+
+from apps.sentiment import model as model_module
+from apps.sentiment.model import MaskedPooling, build_model
+from lstm_layer import LSTM, LSTMCell
+
+POOLINGS = ("last", "mean", "max", "attention")
+VOCABULARY_SIZE, NUM_CLASSES = 30, 3
+SETTINGS = {
+    "embedding_dim": 6,
+    "embedding_dropout": 0.3,
+    "units": 4,
+    "num_layers": 2,
+    "dropout": 0.3,
+}
+
+
+def small_model(pooling, **changes):
+    options = {**SETTINGS, "pooling": pooling, **changes}
+    return build_model(VOCABULARY_SIZE, NUM_CLASSES, **options)
+
+
+def padded(token_ids, timesteps):
+    more = timesteps - token_ids.shape[1]
+    return np.pad(token_ids, ((0, 0), (0, more)))
+
+
+@pytest.fixture
+def token_ids():
+    """Texts of 7, 3 and 1 tokens."""
+    ids = np.random.default_rng(4).integers(1, VOCABULARY_SIZE, (3, 7))
+    ids[1, 3:] = ids[2, 1:] = 0
+    return ids
+
+
+@pytest.fixture(scope="module", params=POOLINGS)
+def model(request):
+    keras.utils.set_random_seed(11)
+    return small_model(request.param)
+
+
+@pytest.fixture
+def sequences():
+    """Values and a mask with holes; the first mask is whole."""
+    generator = np.random.default_rng(9)
+    mask = generator.random((4, 5)) < 0.6
+    mask[0], mask[:, 2] = True, True
+    return generator.normal(size=(4, 5, 3)).astype("float32"), mask
+
+
+def by_numpy(pooling, x, mask, weights):
+    rows = []
+    for row, real in zip(x.astype("float64"), mask, strict=True):
+        row = row[real]  # (timesteps, features)
+        if pooling == "max":
+            rows.append(row.max(axis=0))
+        elif pooling == "mean":
+            rows.append(row.mean(axis=0))
+        else:
+            kernel, query = weights
+            scores = np.exp(np.tanh(row @ kernel) @ query)  # (timesteps, 1)
+            rows.append((scores / scores.sum() * row).sum(axis=0))
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+@pytest.mark.parametrize("masked", [True, False])
+def test_pooling_is_what_numpy_makes_of_the_real_timesteps(pooling, masked, sequences):
+    x, mask = sequences
+    layer = MaskedPooling(pooling)
+    layer.build(x.shape)
+    generator = np.random.default_rng(2)
+    layer.set_weights([generator.normal(size=w.shape) for w in layer.weights])
+    found = layer(x, mask=mask if masked else None)
+    mask = mask if masked else np.ones_like(mask)
+    expected = by_numpy(pooling, x, mask, layer.get_weights())
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert found.shape == layer.compute_output_shape(x.shape)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+def test_what_masked_timesteps_hold_changes_nothing(pooling, sequences):
+    x, mask = sequences
+    layer = MaskedPooling(pooling)
+    before = layer(x, mask=mask)
+    after = layer(np.where(mask[..., None], x, 1e6).astype("float32"), mask=mask)
+    np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+def test_pooling_gives_finite_values_for_a_row_masked_whole(pooling, sequences):
+    x, mask = sequences
+    mask[1] = False
+    assert np.isfinite(MaskedPooling(pooling)(x, mask=mask)).all()
+
+
+def test_more_padding_gives_the_same_logits(model, token_ids):
+    logits = model(token_ids)
+    assert logits.shape == (3, NUM_CLASSES)
+    for timesteps in (8, 20):
+        more = model(padded(token_ids, timesteps))
+        np.testing.assert_allclose(more, logits, rtol=1e-5, atol=1e-6)
+
+
+def test_a_text_has_the_same_logits_in_a_batch_as_alone(model, token_ids):
+    together = model(token_ids)
+    for row, length in enumerate((6, 3, 1)):
+        alone = model(token_ids[row : row + 1, : length + 1])
+        np.testing.assert_allclose(alone[0], together[row], rtol=1e-5, atol=1e-6)
+
+
+def test_every_token_and_its_place_count(model):
+    text = np.arange(1, 6)
+    changed = [np.where(text == token, 9, text) for token in text]
+    logits = np.array(model(np.array([text, text[::-1], *changed])))
+    assert (np.abs(logits[1:] - logits[0]).max(axis=-1) > 1e-6).all()
+
+
+def test_a_row_of_padding_only_gives_finite_logits(model):
+    assert np.isfinite(model(np.zeros((2, 5), "int32"))).all()
+
+
+def test_a_saved_model_loads_with_the_same_logits(model, token_ids, tmp_path):
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(token_ids), model(token_ids))
+
+
+def test_the_arguments_set_the_sizes():
+    model = small_model("attention", num_layers=3)
+    shapes = [tuple(w.shape) for w in model.trainable_weights]
+    assert shapes[0] == (VOCABULARY_SIZE, 6)
+    kernels = [w.shape for w in model.weights if w.path.endswith("cell/kernel")]
+    recurrent = [s for s in shapes if s == (4, 16)]
+    assert len(recurrent) == 2 * 3, kernels
+    assert shapes[-1] == (NUM_CLASSES,)
+    assert model.input_shape == (None, None)
+    assert model.name == "sentiment"
+    assert not model.compiled
+
+
+def test_dropout_applies_in_training_only(token_ids):
+    model = small_model("max")
+    np.testing.assert_array_equal(model(token_ids), model(token_ids))
+    first, second = (np.array(model(token_ids, training=True)) for _ in range(2))
+    assert (first != second).any()
+
+
+def test_a_small_model_learns_a_dozen_examples_by_heart():
+    generator = np.random.default_rng(12)
+    token_ids = generator.integers(1, VOCABULARY_SIZE, (12, 6))
+    targets = np.arange(12) % NUM_CLASSES
+    model = small_model(
+        "max", units=8, num_layers=1, embedding_dropout=0.0, dropout=0.0
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.03), loss, jit_compile=False)
+    model.fit(token_ids, targets, epochs=40, batch_size=12, verbose=0)
+    assert (np.argmax(model(token_ids), axis=-1) == targets).all()
+
+
+class NoInputGate(LSTMCell):
+    """Writes the whole candidate into the cell state."""
+
+    def call(self, inputs, states, training=False):
+        h_prev, c_prev = states
+        z = inputs @ self.kernel + h_prev @ self.recurrent_kernel + self.bias
+        _, z_f, z_c, z_o = keras.ops.split(z, 4, axis=-1)
+        c = keras.ops.sigmoid(z_f) * c_prev + keras.ops.tanh(z_c)
+        h = keras.ops.sigmoid(z_o) * keras.ops.tanh(c)
+        return h, [h, c]
+
+
+class AsWritten(LSTMCell):
+    """The same equations in a class of its own."""
+
+
+@pytest.mark.parametrize(("cell", "same"), [(AsWritten, True), (NoInputGate, False)])
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_an_edited_gate_changes_the_logits_of_a_model_built_on_it(
+    cell, same, pooling, token_ids, monkeypatch
+):
+    class Edited(LSTM):
+        def __init__(self, units=None, **options):
+            super().__init__(cell=options.pop("cell", None) or cell(units), **options)
+
+    original = small_model(pooling)
+    monkeypatch.setattr(model_module, "LSTM", Edited)
+    with keras.saving.custom_object_scope({"Edited": Edited, cell.__name__: cell}):
+        edited = small_model(pooling)
+    edited.set_weights(original.get_weights())
+    difference = np.abs(np.array(edited(token_ids)) - np.array(original(token_ids)))
+    assert difference.max() < 1e-5 if same else difference.max() > 1e-3
