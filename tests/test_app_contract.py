@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -147,6 +148,16 @@ class TestApp:
         )
         assert result.returncode == 0, result.stderr
         assert len(result.stdout.splitlines()) == len(SERVED[app][1])
+
+    def test_it_exports_a_run_named_by_a_relative_path(
+        self, app, request, tmp_path, monkeypatch
+    ):
+        run = request.getfixturevalue(SERVED[app][0])
+        names = shutil.ignore_patterns("export", "logs", "*.npz")
+        shutil.copytree(run, tmp_path / "run", ignore=names)
+        monkeypatch.chdir(tmp_path)
+        export = importlib.import_module(f"apps.{app}.export").export
+        assert (export("run") / "saved_model.pb").exists()
 
     def test_its_export_answers_over_http_as_the_run_does(self, app, request):
         fixture, inputs, names = SERVED[app]

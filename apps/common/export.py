@@ -89,7 +89,7 @@ def _check(version, signatures, examples):
     """Compares the answers of a fresh process that has none of our code with ours."""
     request = json.dumps(examples, default=lambda array: array.tolist())
     result = subprocess.run(
-        [sys.executable, "-I", str(CHECK), str(version)],
+        [sys.executable, "-I", str(CHECK), str(version.resolve())],
         input=request,
         capture_output=True,
         text=True,
