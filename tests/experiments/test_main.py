@@ -1,0 +1,58 @@
+"""`make run`: the default recipe of every app, and two questions to its export."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from experiments import __main__ as everything
+
+
+@pytest.fixture
+def requests(monkeypatch, finished_run):
+    """Notes what is run; every run is the finished one."""
+    made = []
+
+    def run(task, request):
+        made.append((task.name, request.recipe, request.verbs, request.overrides))
+        return {"export": finished_run / "export" / "sentiment" / "1"}
+
+    monkeypatch.setattr(everything, "run", run)
+    return made
+
+
+def start(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["experiments", *words])
+    everything.main()
+
+
+def test_every_app_is_trained_measured_exported_and_asked(
+    requests, monkeypatch, capsys
+):
+    start(monkeypatch)
+    assert [name for name, *_ in requests] == list(everything.TASKS)
+    for name, recipe, verbs, overrides in requests:
+        assert recipe == everything.TASKS[name].default_recipe
+        assert (verbs, overrides) == (["train", "evaluate", "export"], [])
+    said = capsys.readouterr().out
+    for question in everything.TASKS["sentiment"].questions:
+        line = next(x for x in said.splitlines() if x.startswith(f"  {question!r}: "))
+        assert "label positive" in line or "label negative" in line
+        assert "probabilities [0." in line
+
+
+def test_one_app_may_be_named(requests, monkeypatch):
+    tasks = {**everything.TASKS, "other": SimpleNamespace(name="other")}
+    monkeypatch.setattr(everything, "TASKS", tasks)
+    start(monkeypatch, "sentiment")
+    assert [name for name, *_ in requests] == ["sentiment"]
+
+
+@pytest.mark.parametrize("word", ["sentimant", "--help"])
+def test_an_unknown_app_is_refused_in_one_line(word, requests, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        start(monkeypatch, word)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told == f"Error: {word!r} is no app. Apps: {', '.join(everything.TASKS)}.\n"
+    assert requests == []

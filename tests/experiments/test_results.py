@@ -1,0 +1,174 @@
+"""What finished runs reached: gathered over seeds, and shown in the README."""
+
+import json
+
+import pytest
+import yaml
+
+from experiments import results
+from experiments.results import record, results_table, update_readme
+
+METRICS = {
+    "dataset": "imdb_reviews",
+    "split": "test",
+    "examples": 25000,
+    "accuracy": 0.9,
+    "f1": 0.8,
+    "roc_auc": 0.95,
+    "parameters": 123456,
+    "train_minutes": 2.0,
+}
+CONFIG = {"data": {"dataset": "imdb_reviews"}, "train": {"seed": 1, "epochs": 3}}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Where results are written; the working directory is another, empty one."""
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    (tmp_path / "here").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "results" / "sentiment"
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Makes a run directory as `evaluate` leaves it."""
+
+    def make(seed, metrics=(), directory=None, **settings):
+        count = len(list(tmp_path.iterdir()))
+        directory = directory or tmp_path / f"run-{seed}-{count}"
+        directory.mkdir(parents=True)
+        config = {**CONFIG, "train": {**CONFIG["train"], "seed": seed, **settings}}
+        (directory / "config.yaml").write_text(yaml.safe_dump(config))
+        (directory / "metrics.json").write_text(json.dumps(METRICS | dict(metrics)))
+        return directory
+
+    return make
+
+
+def recorded(task, runs, recipe="small"):
+    return json.loads(record(task, recipe, runs).read_text())
+
+
+def test_one_run_is_recorded_with_plain_numbers(task, make_run, folder):
+    found = recorded(task, [make_run(1)])
+    assert found["metrics"] == {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.95}
+    assert found["seeds"] == [1]
+    assert [path.name for path in folder.iterdir()] == ["small.json"]
+
+
+def test_runs_of_several_seeds_are_recorded_with_mean_and_standard_deviation(
+    task, make_run
+):
+    values = {1: (0.80, 1.0), 2: (0.82, 2.0), 5: (0.90, 3.6)}
+    runs = [
+        make_run(seed, {"accuracy": accuracy, "train_minutes": minutes})
+        for seed, (accuracy, minutes) in values.items()
+    ]
+    found = recorded(task, runs)
+    # Mean 0.84; deviations -0.04, -0.02, 0.06: the root of 0.0056 / 2.
+    assert found["metrics"]["accuracy"] == {"mean": 0.84, "std": 0.0529}
+    assert found["metrics"]["f1"] == {"mean": 0.8, "std": 0.0}
+    assert found["train_minutes"] == 2.2
+    assert found["seeds"] == [1, 2, 5]
+
+
+def test_a_record_says_all_that_a_reader_asks(task, make_run):
+    found = recorded(task, [make_run(1)])
+    assert list(found)[:5] == ["task", "recipe", "dataset", "split", "examples"]
+    for key in ("task", "recipe"):
+        assert found[key] == {"task": "sentiment", "recipe": "small"}[key]
+    for key in ("dataset", "split", "examples", "parameters"):
+        assert found[key] == METRICS[key]
+    assert "tensorflow" in found["versions"]
+    assert "core" in found["hardware"]
+    assert found["command"].startswith("python -m experiments.sentiment small train ev")
+
+
+def test_a_record_holds_no_path_of_the_machine(task, make_run, tmp_path):
+    assert str(tmp_path) not in record(task, "small", [make_run(1)]).read_text()
+
+
+def test_a_metric_that_was_not_measured_is_left_out(task, make_run):
+    found = recorded(task, [make_run(1, {"roc_auc": None})])
+    assert list(found["metrics"]) == ["accuracy", "f1"]
+
+
+def test_without_a_name_all_seeds_of_the_recipe_are_recorded(task, make_run, tmp_path):
+    for seed in (1, 2):
+        home = tmp_path / "here" / "runs" / "sentiment" / "small" / f"seed-{seed}"
+        make_run(seed, directory=home)
+    assert recorded(task, [])["seeds"] == [1, 2]
+
+
+def test_no_run_at_all_is_refused(task):
+    with pytest.raises(ValueError, match="There is no run of small yet"):
+        record(task, "small")
+
+
+def test_a_run_that_is_not_evaluated_is_refused(task, make_run, folder):
+    runs = [make_run(1), make_run(2)]
+    (runs[1] / "metrics.json").unlink()
+    with pytest.raises(ValueError, match=r"has no metrics.json. Evaluate it") as caught:
+        record(task, "small", runs)
+    assert str(runs[1]) in str(caught.value)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "settings"), [((1, 2), {"epochs": 4}), ((1, 1), {})], ids=str
+)
+def test_runs_that_differ_in_more_or_less_than_their_seed_are_refused(
+    seeds, settings, task, make_run, folder
+):
+    runs = [make_run(seeds[0]), make_run(seeds[1], **settings)]
+    with pytest.raises(ValueError, match="differ in their seed and in nothing else"):
+        record(task, "small", runs)
+    assert not folder.exists()
+
+
+@pytest.mark.xfail(strict=True, reason="nothing compares a run with the recipe")
+@pytest.mark.usefixtures("recipes")
+def test_a_run_of_another_recipe_is_refused(task, make_run):
+    with pytest.raises(ValueError, match="recipe"):
+        record(task, "large", [make_run(1, epochs=2)])
+
+
+@pytest.mark.xfail(strict=True, reason="a shell takes | for a pipe")
+def test_the_command_of_several_seeds_can_be_typed(task, make_run):
+    assert "|" not in recorded(task, [make_run(1), make_run(2)])["command"]
+
+
+def test_the_table_has_a_row_for_each_metric_of_each_result(task, make_run):
+    record(task, "small", [make_run(1)])
+    low = make_run(2, {"accuracy": 0.8, "roc_auc": None})
+    record(task, "large", [low, make_run(3)])
+    head, line, *rows = results_table().splitlines()
+    assert len(rows) == 2 + 3
+    columns = head.count("|")
+    assert all(row.count("|") == columns for row in (line, *rows))
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    assert cells[0] == [
+        *("sentiment", "`large`", "imdb_reviews, 25,000 test examples", "accuracy"),
+        *("0.850 ± 0.071", "2", "123,456", "2 min"),
+    ]
+    assert [row[3] for row in cells[2:]] == ["accuracy", "f1", "roc_auc"]
+    assert [row[4] for row in cells[2:]] == ["0.900", "0.800", "0.950"]
+
+
+def test_the_readme_changes_between_its_markers_only(task, make_run, tmp_path):
+    record(task, "small", [make_run(1)])
+    readme = tmp_path / "README.md"
+    before, after = "# Töpfe\n\n", "\n\nThe rest.\n"
+    old = f"{results.BEGIN}\nan old table\n{results.END}"
+    readme.write_text(before + old + after, encoding="utf-8")
+    for _ in range(2):  # a second time changes nothing more
+        update_readme(readme)
+        table = f"{results.BEGIN}\n{results_table()}\n{results.END}"
+        assert readme.read_text(encoding="utf-8") == before + table + after
+
+
+def test_the_readme_of_the_project_has_the_markers():
+    text = results.README.read_text(encoding="utf-8")
+    assert text.count(results.BEGIN) == text.count(results.END) == 1
+    assert text.index(results.BEGIN) < text.index(results.END)

@@ -1,0 +1,276 @@
+"""The command line: how its words are read, and how a mistake is told."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from apps.common.config import load_config
+from apps.common.runs import open_run
+from apps.sentiment.config import Config
+from experiments.run import DEFAULT_VERBS, VERBS, main, parse, run_directory
+
+pytestmark = pytest.mark.usefixtures("recipes")
+
+
+def request_of(task, *words):
+    found = parse(task, words)
+    return (
+        found.recipe,
+        found.verbs,
+        found.overrides,
+        found.run_directory,
+        found.words,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ("small", DEFAULT_VERBS, [], None, [])),
+        (["large"], ("large", DEFAULT_VERBS, [], None, [])),
+        (["train"], ("small", ["train"], [], None, [])),
+        (["export", "train", "train"], ("small", ["train", "export"], [], None, [])),
+        (
+            ["train.seed=2", "tiny", "evaluate", "data.file=a=b.csv"],
+            ("tiny", ["evaluate"], ["train.seed=2", "data.file=a=b.csv"], None, []),
+        ),
+        (
+            ["run_directory=here/x=1", "large"],
+            ("large", DEFAULT_VERBS, [], Path("here/x=1"), []),
+        ),
+        (
+            ["tiny", "predict", "train", "a=b", "large"],
+            ("tiny", ["predict"], [], None, ["train", "a=b", "large"]),
+        ),
+        (["train", "predict"], ("small", ["train", "predict"], [], None, [])),
+        (
+            ["large", "record", "runs/a", "runs/b"],
+            ("large", ["record"], [], None, ["runs/a", "runs/b"]),
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_words_are_recipe_verbs_settings_and_input(words, expected, task):
+    assert request_of(task, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("lareg", " Did you mean 'large'?"),
+        ("trian", " Did you mean 'train'?"),
+        ("evaluat", " Did you mean 'evaluate'?"),
+        ("zzz", ""),
+    ],
+)
+def test_an_unknown_word_is_refused_with_all_that_is_known(word, hint, task):
+    with pytest.raises(ValueError, match="is no recipe, verb or section") as caught:
+        parse(task, ["tiny", word])
+    assert str(caught.value) == (
+        f"{word!r} is no recipe, verb or section.key=value.{hint} "
+        f"Recipes: small, large, tiny. Verbs: {', '.join(VERBS)}."
+    )
+
+
+def test_a_second_recipe_is_refused(task):
+    with pytest.raises(ValueError, match="'large' is no recipe, verb or section"):
+        parse(task, ["small", "large"])
+
+
+@pytest.mark.xfail(strict=True, reason="predict takes it for a text")
+def test_a_run_directory_may_be_given_after_predict(task, verbs, tmp_path):
+    (tmp_path / "new.txt").write_text("A joy.\n")
+    file = str(tmp_path / "new.txt")
+    main(task, ["tiny", "predict", "run_directory=runs/my-reviews", "--file", file])
+    assert verbs == [("predict", Path("runs/my-reviews"), ["A joy."])]
+
+
+def test_without_a_verb_a_recipe_is_trained_measured_and_exported(task, verbs):
+    main(task, ["large", "train.seed=3"])
+    directory = Path("runs/sentiment/large/seed-3")
+    (_, config, trained), *rest = verbs
+    assert (config.train.epochs, config.train.seed) == (9, 3)
+    assert trained == directory
+    assert rest == [("evaluate", directory), ("export", directory)]
+
+
+def test_verbs_run_in_the_order_in_which_they_need_each_other(task, verbs):
+    main(task, ["predict", "A joy."])
+    main(task, ["export", "train"])
+    assert [call[0] for call in verbs] == ["predict", "train", "export"]
+
+
+def test_a_run_directory_is_named_after_task_recipe_and_seed(task):
+    expected = Path("runs", "sentiment", "tiny", f"seed-{Config().train.seed}")
+    assert run_directory(task, "tiny", Config()) == expected
+
+
+def test_a_run_directory_of_the_users_own_is_used(task, verbs, tmp_path):
+    main(task, ["tiny", "evaluate", f"run_directory={tmp_path / 'mine'}"])
+    assert verbs == [("evaluate", tmp_path / "mine")]
+
+
+def test_the_closing_table_says_what_was_reached_and_where_it_lies(task, verbs, capsys):
+    main(task, ["evaluate", "export"])
+    table = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    assert [row.split(None, 1) for row in table] == [
+        ["data", "imdb, test split"],
+        ["accuracy", "0.7500"],
+        ["f1", "0.5000"],
+        ["training", "1.2 minutes"],
+        ["exported", "runs/sentiment/small/seed-1/export/sentiment/1"],
+        ["run", "runs/sentiment/small/seed-1"],
+    ]
+
+
+@pytest.mark.xfail(strict=True, reason="`if metrics[name]` takes zero for missing")
+def test_the_closing_table_shows_a_metric_of_zero(task, verbs, monkeypatch, capsys):
+    zero = {"dataset": "a", "split": "test", "train_minutes": 1, "f1": None}
+    function = type(task).function
+
+    def replaced(self, verb):
+        return lambda directory: {**zero, "accuracy": 0.0, "roc_auc": None}
+
+    monkeypatch.setattr(type(task), "function", replaced)
+    main(task, ["evaluate"])
+    monkeypatch.setattr(type(task), "function", function)
+    assert "accuracy" in capsys.readouterr().out
+
+
+INPUTS = ["A joy.", "", "Ein Fest! 😀"]
+
+
+def test_inputs_are_the_words_after_predict(task, verbs, capsys):
+    main(task, ["tiny", "predict", *INPUTS])
+    assert verbs == [("predict", Path("runs/sentiment/tiny/seed-1"), INPUTS)]
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == INPUTS
+    assert "😀" in lines[2]
+
+
+def test_inputs_are_the_lines_of_a_file(task, verbs, tmp_path):
+    (tmp_path / "new.txt").write_text("\n".join(INPUTS), encoding="utf-8")
+    main(task, ["predict", "--file", str(tmp_path / "new.txt")])
+    assert verbs[0][2] == INPUTS
+
+
+def test_inputs_are_the_lines_of_standard_input(task, verbs, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(INPUTS)))
+    main(task, ["predict"])
+    assert verbs[0][2] == INPUTS
+
+
+@pytest.mark.xfail(strict=True, reason="str.splitlines knows more ends than \\n")
+def test_a_line_ends_where_editors_end_it(task, verbs, tmp_path):
+    (tmp_path / "new.txt").write_text("one\u2028line\nanother\n", encoding="utf-8")
+    main(task, ["predict", "--file", str(tmp_path / "new.txt")])
+    assert verbs[0][2] == ["one\u2028line", "another"]
+
+
+@pytest.mark.xfail(strict=True, reason="json.dumps leaves half a character in")
+def test_a_word_that_is_not_utf8_is_answered(task, verbs, monkeypatch):
+    said = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr("sys.stdout", said)
+    main(task, ["predict", "caf\udce9"])
+    said.flush()
+    assert b"caf" in said.buffer.getvalue()
+
+
+MISTAKES = {
+    "an unknown recipe": (["imbd"], "'imbd' is no recipe, verb or"),
+    "an unknown verb": (["tiny", "trian"], "Did you mean 'train'?"),
+    "an unknown section": (["trian.epochs=3"], "expected section.key=value"),
+    "an unknown key": (
+        ["train.epoch=3"],
+        "'epoch'. Did you mean 'epochs'?",
+    ),
+    "a wrong type": (["train.epochs=x"], "command line: train: epochs: input should"),
+    "a number as YAML does not read it": (["train.learning_rate=1e-3"], "write 0.001"),
+    "inputs twice": (
+        ["predict", "A joy.", "--file", "x"],
+        "inputs or --file, not both",
+    ),
+    "a file without predict": (["train", "--file", "x"], "--file goes with the verb"),
+    "a file for the default verbs": (["--file", "x"], "--file goes with the verb"),
+    "a run that is not there": (["evaluate"], "is not a run: it has no config.yaml"),
+    "no run to predict with": (["predict", "A joy."], "is not a run: it has no config"),
+    "no run to export": (["export"], "is not a run: it has no config.yaml"),
+    "no file of one's own": (
+        ["tiny", "train"],
+        "data.file: expected the path of",
+    ),
+    "a file that is not there": (
+        ["tiny", "train", "data.file=none.csv"],
+        "none.csv: there is no such file.",
+    ),
+    "nothing to record": (["record"], "There is no run of small yet."),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_ends_with_code_2_and_one_line(case, task, capsys):
+    words, expected = MISTAKES[case]
+    with pytest.raises(SystemExit) as ended:
+        main(task, words)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.startswith("Error: ")
+    assert expected in told
+    assert len(told.splitlines()) == 1
+    assert "Traceback" not in told
+
+
+def test_empty_input_is_refused(task, verbs, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(SystemExit) as ended:
+        main(task, ["predict"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("Error: predict: no input.")
+
+
+@pytest.mark.xfail(strict=True, reason="yaml.YAMLError of an override is not caught")
+def test_a_setting_that_is_not_yaml_ends_with_code_2(task, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(task, ["train", "data.file=[a.csv"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.xfail(strict=True, reason="the command that failed left a config.yaml")
+def test_a_mended_path_trains_where_the_wrong_one_failed(task, recipes):
+    with pytest.raises(SystemExit):
+        main(task, ["tiny", "train", "data.file=reveiws.csv"])
+    mended = load_config(Config, recipes / "tiny.yaml", ["data.file=reviews.csv"])
+    assert open_run("runs/sentiment/tiny/seed-1", mended) is True
+
+
+def test_a_full_disk_ends_with_code_1_and_one_line(
+    task, monkeypatch, capsys, reviews_csv
+):
+    def full(source, destination):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(SystemExit) as ended:
+        main(task, ["tiny", "train", f"data.file={reviews_csv}"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert told == "Error: [Errno 28] No space left on device\n"
+    assert list(Path("runs/sentiment/tiny/seed-1").iterdir()) == []
+
+
+def test_the_help_teaches_recipes_verbs_and_settings(task, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(task, ["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "Is a text good or bad?" in text
+    assert text.index("  small ") < text.index("  large ") < text.index("  tiny ")
+    assert "Small and quick." in text
+    assert "Large and slow." in text
+    for verb, meaning in VERBS.items():
+        assert f"  {verb:<18}{meaning}" in text
+    assert "section.key=value" in text
+    assert "python -m experiments.sentiment predict 'Good?'" in text
+    assert "--file" in text

@@ -1,0 +1,82 @@
+"""An export directory with two models: the sentiment run's, and one of all types."""
+
+import shutil
+
+import pytest
+import tensorflow as tf
+from fastapi.testclient import TestClient
+
+from serving.server import Model, create_app, find_models
+
+
+def _function(**inputs):
+    items = inputs.items()
+    specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in items]
+    return tf.function(input_signature=specs)
+
+
+class Types(tf.Module):
+    """Signatures of one and two inputs and outputs, numbers, texts and bytes."""
+
+    @_function(matrix=("float32", (None, 2)))
+    def total(self, matrix):
+        return {"total": tf.reduce_sum(matrix, axis=1)}
+
+    @_function(count=("int32", (None,)), price=("float32", (None,)))
+    def buy(self, count, price):
+        cost = tf.cast(count, "float32") * price
+        return {"cost": cost, "dear": cost > 100}
+
+    @_function(text=("string", (None,)))
+    def upper(self, text):
+        return {"upper": tf.strings.upper(text)}
+
+    @_function(image=("string", (None,)))
+    def copy(self, image):
+        return {"copy_bytes": image}
+
+    @_function(flag=("bool", (None,)))
+    def turn(self, flag):
+        return {"turned": tf.logical_not(flag)}
+
+    @_function(x=("float32", (None,)))
+    def uneven(self, x):
+        return {"all": x, "first": x[:1]}
+
+    @_function(x=("float32", (None,)))
+    def inverse(self, x):
+        return {"inverse": 1 / x}
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory, finished_run):
+    """A directory with the models `sentiment`, version 1, and `types`, version 3."""
+    directory = tmp_path_factory.mktemp("exports")
+    shutil.copytree(finished_run / "export" / "sentiment", directory / "sentiment")
+    module = Types()
+    names = ("total", "buy", "upper", "copy", "turn", "uneven", "inverse")
+    signatures = {name: getattr(module, name) for name in names}
+    signatures["serving_default"] = module.total
+    tf.saved_model.save(module, str(directory / "types" / "3"), signatures)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def client(exports):
+    found = find_models([exports])
+    models = {name: Model(name, path) for name, path in found.items()}
+    with TestClient(create_app(models), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def ask(client):
+    """Asks the model `types`; returns the status and the decoded answer."""
+
+    def post(body=None, model="types", **fields):
+        path = f"/v1/models/{model}:predict"
+        sent = {"json": fields} if body is None else {"content": body}
+        answer = client.post(path, **sent)
+        return answer.status_code, answer.json()
+
+    return post
