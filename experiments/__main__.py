@@ -39,7 +39,11 @@ def _ask(version, questions):
 
 
 def _plain(value):
-    return value.decode() if isinstance(value, bytes) else value.astype(float).round(3).tolist()
+    return (
+        value.decode()
+        if isinstance(value, bytes)
+        else value.astype(float).round(3).tolist()
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from apps.common.config import load_config
 from apps.common.files import replacing
 from apps.common.runs import CONFIG, METRICS
 
@@ -51,6 +53,13 @@ def record(task, recipe, runs=()):
             f"Expected runs that differ in their seed and in nothing else. "
             f"Received: {', '.join(map(str, runs))}."
         )
+    intended = asdict(load_config(task.config_class(), task.recipe_path(recipe)))
+    intended["train"].pop("seed")
+    if configs[0] != intended:
+        raise ValueError(
+            f"{runs[0]} was trained with other settings than the recipe {recipe} has; "
+            "a result belongs to its recipe."
+        )
     found = [json.loads((run / METRICS).read_text()) for run in runs]
     names = [name for name in task.headline if found[0][name] is not None]
     result = {
@@ -64,8 +73,7 @@ def record(task, recipe, runs=()):
         "parameters": found[0]["parameters"],
         "train_minutes": round(float(np.mean([f["train_minutes"] for f in found])), 1),
         "hardware": _hardware(),
-        "command": f"python -m experiments.{task.name} {recipe} train evaluate "
-        f"train.seed={'|'.join(map(str, seeds))}",
+        "command": _command(task, recipe, seeds),
         "versions": {package: version(package) for package in VERSIONS},
         "date": date.today().isoformat(),
     }
@@ -109,6 +117,14 @@ def update_readme(path=README):
         aside.write_text(
             f"{before}{BEGIN}\n{results_table()}\n{END}{after}", encoding="utf-8"
         )
+
+
+def _command(task, recipe, seeds):
+    """Returns what a shell runs to measure the recipe again."""
+    train = f"python -m experiments.{task.name} {recipe} train evaluate train.seed="
+    if len(seeds) == 1:
+        return f"{train}{seeds[0]}"
+    return f"for seed in {' '.join(map(str, seeds))}; do {train}$seed; done"
 
 
 def _aggregate(values):

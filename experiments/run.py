@@ -46,6 +46,14 @@ class Task:
         module = "evaluate" if verb == "predict" else verb
         return getattr(importlib.import_module(f"apps.{self.name}.{module}"), verb)
 
+    def config_class(self):
+        """Returns the app's `Config`."""
+        return importlib.import_module(f"apps.{self.name}.config").Config
+
+    def recipe_path(self, recipe):
+        """Returns the YAML file of a recipe."""
+        return RECIPES / self.name / f"{recipe}.yaml"
+
     def recipes(self):
         """Returns the recipes by name, the default first."""
         found = sorted(path.stem for path in (RECIPES / self.name).glob("*.yaml"))
@@ -78,19 +86,19 @@ def main(task, arguments=None):
 def parse(task, words):
     """Sorts the words of a command line into recipe, verbs, overrides and input.
 
-    What stands after `predict` or `record` belongs to that verb.
+    What stands after `predict` or `record` belongs to that verb, but a
+    `run_directory=` may stand anywhere.
 
     Raises:
         ValueError: If a word is none of these.
     """
     recipes, recipe, verbs, overrides, directory = task.recipes(), None, [], [], None
-    rest = list(words)
+    rest = [word for word in words if not word.startswith("run_directory=")]
+    for word in set(words) - set(rest):
+        directory = Path(word.partition("=")[2])
     while rest:
         word = rest.pop(0)
-        key, equals, value = word.partition("=")
-        if equals and key == "run_directory":
-            directory = Path(value)
-        elif equals:
+        if "=" in word:
             overrides.append(word)
         elif word in VERBS:
             verbs.append(word)
@@ -110,9 +118,8 @@ def parse(task, words):
 
 def run(task, request, file=None):
     """Does the verbs of a request in order, and closes with a table."""
-    recipe = RECIPES / task.name / f"{request.recipe}.yaml"
-    config_class = importlib.import_module(f"apps.{task.name}.config").Config
-    config = load_config(config_class, recipe, request.overrides)
+    recipe = task.recipe_path(request.recipe)
+    config = load_config(task.config_class(), recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
     done = {}
     for verb in request.verbs:
@@ -139,15 +146,21 @@ def run_directory(task, recipe, config):
 
 def _predict(task, directory, words, file):
     if file and words:
-        raise ValueError("predict: give inputs or --file, not both.")
+        raise ValueError("predict: give inputs as words or --file, not both.")
     if file:
-        inputs = Path(file).read_text(encoding="utf-8").splitlines()
+        inputs = _lines(Path(file).read_text(encoding="utf-8"))
     else:
-        inputs = words or sys.stdin.read().splitlines()
+        inputs = words or _lines(sys.stdin.read())
     if not inputs:
         raise ValueError("predict: no input. Give it as words, with --file, or piped.")
     for answer in task.function("predict")(directory, inputs):
-        print(json.dumps(answer, ensure_ascii=False))
+        line = json.dumps(answer, ensure_ascii=False)
+        print(line.encode("utf-8", "replace").decode())
+
+
+def _lines(text):
+    """Returns the lines of a text as editors count them."""
+    return [line.rstrip("\r") for line in text.removesuffix("\n").split("\n") if text]
 
 
 def _closing_table(task, directory, done):
@@ -156,7 +169,9 @@ def _closing_table(task, directory, done):
     if metrics:
         rows.append(("data", f"{metrics['dataset']}, {metrics['split']} split"))
         rows += [
-            (name, f"{metrics[name]:.4f}") for name in task.headline if metrics[name]
+            (name, f"{metrics[name]:.4f}")
+            for name in task.headline
+            if metrics[name] is not None
         ]
         rows.append(("training", f"{metrics['train_minutes']:.1f} minutes"))
     if "export" in done:

@@ -37,7 +37,11 @@ def load_config(config_class, path, overrides=()):
                 f"{override}: expected section.key=value with one of the sections "
                 f"{', '.join(sections)}."
             )
-        values.setdefault(section, {})[name] = yaml.safe_load(value)
+        try:
+            values.setdefault(section, {})[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{key}: the value is not YAML: {reason}") from None
     made = {}
     for section, keys in values.items():
         try:
@@ -91,6 +95,11 @@ def _read(path, sections):
             raise ValueError(
                 f"{path}: {section}: expected keys with values. Received: {keys!r}."
             )
+        for key in keys:
+            if not isinstance(key, str):
+                raise ValueError(
+                    f"{path}: {section}: expected a word as key. Received: {key!r}."
+                )
     return values
 
 

@@ -34,14 +34,20 @@ def load_dataset(name, split):
             "there is no way to its publisher. Set TFDS_DATA_DIR to the directory that "
             f"holds {name.split('/')[0]}/, or run where there is a network."
         )
-    return tfds.load(
-        name,
-        split=split,
-        data_dir=directory,
-        download=not prepared,
-        shuffle_files=False,
-        read_config=tfds.ReadConfig(try_autocache=False),
-    )
+    try:
+        return tfds.load(
+            name,
+            split=split,
+            data_dir=directory,
+            download=not prepared,
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+    except AssertionError:  # how tensorflow-datasets says that a version is not there
+        raise ValueError(
+            f"The data set {name} in {directory} is of another version than this "
+            "tensorflow-datasets reads. Remove it, or set TFDS_DATA_DIR elsewhere."
+        ) from None
 
 
 def _reaches(url):

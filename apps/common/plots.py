@@ -57,7 +57,7 @@ def plot_roc(targets, probabilities, labels, path):
     """
     figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
     for index in [1] if len(labels) == 2 else range(len(labels)):
-        if (targets == index).any():
+        if 0 < np.sum(targets == index) < len(targets):
             false_rate, true_rate, _ = roc_curve(
                 targets == index, probabilities[:, index]
             )

@@ -24,11 +24,17 @@ def open_run(directory, config):
     """
     directory = Path(directory)
     way_out = "Give another directory with run_directory=..., or remove this one."
-    if not (directory / CONFIG).exists():
-        if directory.exists() and any(_contents(directory)):
-            raise ValueError(
-                f"{directory} has files in it but no {CONFIG}: it is no run. {way_out}"
-            )
+    found = (
+        {path.name for path in _contents(directory)} if directory.exists() else set()
+    )
+    if found <= {CONFIG}:  # nothing that could be lost
+        directory.mkdir(parents=True, exist_ok=True)
+        save_config(config, directory / CONFIG)
+        return True
+    if CONFIG not in found:
+        raise ValueError(
+            f"{directory} has files in it but no {CONFIG}: it is no run. {way_out}"
+        )
         directory.mkdir(parents=True, exist_ok=True)
         save_config(config, directory / CONFIG)
     changed = differences(load_config(type(config), directory / CONFIG), config)

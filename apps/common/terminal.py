@@ -14,7 +14,7 @@ def clear_errors():
     """
     try:
         yield
-    except (ValueError, OSError, KeyboardInterrupt) as error:
+    except (ValueError, KeyboardInterrupt, *_refusals()) as error:
         if os.environ.get("CAROUSEL_DEBUG"):
             raise
         if isinstance(error, KeyboardInterrupt):
@@ -22,3 +22,12 @@ def clear_errors():
             sys.exit(130)
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ValueError) else 1)
+
+
+def _refusals():
+    """Returns the errors by which the machine refuses, TensorFlow's among them."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:
+        return (OSError,)
+    errors = tensorflow.errors
+    return (OSError, errors.ResourceExhaustedError, errors.PermissionDeniedError)

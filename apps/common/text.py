@@ -39,6 +39,7 @@ def tokenize(texts):
         A ragged tensor of strings, `(batch, tokens)`.
     """
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.strings.regex_replace(texts, r"\x00", " ")  # `lower` would stop there
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in _REWRITES:
         texts = tf.strings.regex_replace(texts, pattern, replacement)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import sys
 import time
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def fit(
     """
     directory = Path(directory)
     parts = max(1, min(evaluations_per_epoch, steps_per_epoch))
-    steps = -(-steps_per_epoch // parts)
+    steps = steps_per_epoch // parts
     progress = _Progress(directory, parts, patience, monitor, mode)
     progress.restore(model)
     start = len(progress.history)
@@ -109,7 +110,8 @@ class _Progress(keras.callbacks.Callback):
 
     @property
     def scores(self):
-        return [self.sign * row[self.monitor] for row in self.history]
+        values = [self.sign * row[self.monitor] for row in self.history]
+        return [-math.inf if math.isnan(value) else value for value in values]
 
     @property
     def stopped(self):
@@ -129,6 +131,7 @@ class _Progress(keras.callbacks.Callback):
             self.history = json.loads(str(checkpoint["history"]))
             for index, variable in enumerate(_variables(model)):
                 variable.assign(checkpoint[f"variable_{index}"])
+        self._write_history()
         print(f"Resuming {self.directory} after {self.history[-1]['epoch']:g} epochs.")
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -156,6 +159,10 @@ class _Progress(keras.callbacks.Callback):
         }
         history = json.dumps(self.history)
         _save_arrays(self.directory / CHECKPOINT, history=history, **state)
+        self._write_history()
+        self.model.stop_training = self.stopped
+
+    def _write_history(self):
         with (
             replacing(self.directory / HISTORY) as aside,
             open(aside, "w", newline="") as file,
@@ -163,7 +170,6 @@ class _Progress(keras.callbacks.Callback):
             writer = csv.DictWriter(file, self.history[0])
             writer.writeheader()
             writer.writerows(self.history)
-        self.model.stop_training = self.stopped
 
 
 def _save_arrays(path, *arrays, **named):

@@ -42,7 +42,10 @@ class Data:
 def hash_of(text, modulo):
     """Returns SHA-1 of a text, lower-cased, white space normalised, modulo `modulo`."""
     normalised = " ".join(text.lower().split())
-    return int(hashlib.sha1(normalised.encode()).hexdigest(), 16) % modulo
+    return (
+        int(hashlib.sha1(normalised.encode("utf-8", "replace")).hexdigest(), 16)
+        % modulo
+    )
 
 
 def split_of(text):
@@ -101,12 +104,12 @@ def _sentences(phrases):
     for words in sorted({tuple(p.split()) for p in phrases}, key=len, reverse=True):
         if (phrase := " ".join(words)) not in inside:
             sentences.append(phrase)
-            inside |= _phrases(phrase)
+            inside |= _phrases(phrase, shortest=1)
     return sentences
 
 
 def _phrases(sentence, shortest=3):
-    """Returns all runs of three or more words of a sentence."""
+    """Returns all runs of words of a sentence, from `shortest` words on."""
     words = sentence.split()
     return {
         " ".join(words[start:end])
@@ -170,7 +173,7 @@ def _records(path, text):
                 continue
             try:
                 record = json.loads(content)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
             if not isinstance(record, dict):
                 raise ValueError(f"{path}:{line}: expected an object, one a line.")
@@ -180,7 +183,11 @@ def _records(path, text):
         csv.field_size_limit(2**31 - 1)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         for record in reader:
-            record.pop(None, None)
+            if None in record:
+                raise ValueError(
+                    f"{path}:{reader.line_num}: more fields than the header has. Put "
+                    "a text that holds the delimiter in double quotes."
+                )
             yield reader.line_num, record
     else:
         raise ValueError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl.")
