@@ -146,7 +146,7 @@ def run_directory(task, recipe, config):
 
 def _predict(task, directory, words, file):
     if file and words:
-        raise ValueError("predict: give inputs as words or --file, not both.")
+        raise ValueError("predict: give inputs or --file, not both.")
     if file:
         inputs = _lines(Path(file).read_text(encoding="utf-8"))
     else:

@@ -27,7 +27,7 @@ def open_run(directory, config):
     found = (
         {path.name for path in _contents(directory)} if directory.exists() else set()
     )
-    if found <= {CONFIG}:  # nothing that could be lost
+    if found <= {CONFIG}:  # new, or ended before there was anything to lose
         directory.mkdir(parents=True, exist_ok=True)
         save_config(config, directory / CONFIG)
         return True
@@ -35,8 +35,6 @@ def open_run(directory, config):
         raise ValueError(
             f"{directory} has files in it but no {CONFIG}: it is no run. {way_out}"
         )
-        directory.mkdir(parents=True, exist_ok=True)
-        save_config(config, directory / CONFIG)
     changed = differences(load_config(type(config), directory / CONFIG), config)
     if changed:
         raise ValueError(

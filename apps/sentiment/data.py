@@ -159,10 +159,15 @@ def _labelled_rows(path, config):
                 f"here: {', '.join(map(str, row))}. Name yours with "
                 "data.text_column=... and data.label_column=..."
             )
-        rows.append((str(text), label))
+        rows.append((_whole(str(text)), _whole(label)))
     if not rows:
         raise ValueError(f"{path}: no lines with a text and a label in it.")
     return rows
+
+
+def _whole(text):
+    """Returns a text without the half characters that JSON can spell."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _records(path, text):

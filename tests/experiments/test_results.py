@@ -127,14 +127,12 @@ def test_runs_that_differ_in_more_or_less_than_their_seed_are_refused(
     assert not folder.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="nothing compares a run with the recipe")
 @pytest.mark.usefixtures("recipes")
 def test_a_run_of_another_recipe_is_refused(task, make_run):
     with pytest.raises(ValueError, match="recipe"):
         record(task, "large", [make_run(1, epochs=2)])
 
 
-@pytest.mark.xfail(strict=True, reason="a shell takes | for a pipe")
 def test_the_command_of_several_seeds_can_be_typed(task, make_run):
     assert "|" not in recorded(task, [make_run(1), make_run(2)])["command"]
 

@@ -79,7 +79,6 @@ def test_a_second_recipe_is_refused(task):
         parse(task, ["small", "large"])
 
 
-@pytest.mark.xfail(strict=True, reason="predict takes it for a text")
 def test_a_run_directory_may_be_given_after_predict(task, verbs, tmp_path):
     (tmp_path / "new.txt").write_text("A joy.\n")
     file = str(tmp_path / "new.txt")
@@ -125,7 +124,6 @@ def test_the_closing_table_says_what_was_reached_and_where_it_lies(task, verbs, 
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="`if metrics[name]` takes zero for missing")
 def test_the_closing_table_shows_a_metric_of_zero(task, verbs, monkeypatch, capsys):
     zero = {"dataset": "a", "split": "test", "train_minutes": 1, "f1": None}
     function = type(task).function
@@ -162,14 +160,12 @@ def test_inputs_are_the_lines_of_standard_input(task, verbs, monkeypatch):
     assert verbs[0][2] == INPUTS
 
 
-@pytest.mark.xfail(strict=True, reason="str.splitlines knows more ends than \\n")
 def test_a_line_ends_where_editors_end_it(task, verbs, tmp_path):
     (tmp_path / "new.txt").write_text("one\u2028line\nanother\n", encoding="utf-8")
     main(task, ["predict", "--file", str(tmp_path / "new.txt")])
     assert verbs[0][2] == ["one\u2028line", "another"]
 
 
-@pytest.mark.xfail(strict=True, reason="json.dumps leaves half a character in")
 def test_a_word_that_is_not_utf8_is_answered(task, verbs, monkeypatch):
     said = io.TextIOWrapper(io.BytesIO(), "utf-8")
     monkeypatch.setattr("sys.stdout", said)
@@ -230,14 +226,12 @@ def test_empty_input_is_refused(task, verbs, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("Error: predict: no input.")
 
 
-@pytest.mark.xfail(strict=True, reason="yaml.YAMLError of an override is not caught")
 def test_a_setting_that_is_not_yaml_ends_with_code_2(task, capsys):
     with pytest.raises(SystemExit) as ended:
         main(task, ["train", "data.file=[a.csv"])
     assert ended.value.code == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the command that failed left a config.yaml")
 def test_a_mended_path_trains_where_the_wrong_one_failed(task, recipes):
     with pytest.raises(SystemExit):
         main(task, ["tiny", "train", "data.file=reveiws.csv"])

@@ -109,7 +109,6 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="TensorFlow ends the process at 255 dimensions")
 def test_no_number_of_dimensions_ends_the_server(exports):
     """In a process of its own: TensorFlow aborts it."""
     path = str(exports / "types" / "3")

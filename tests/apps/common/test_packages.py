@@ -120,7 +120,6 @@ def test_a_failing_pip_is_one_line_that_names_the_package(stderr, pip, cache):
     assert files_below(cache) == []
 
 
-@pytest.mark.xfail(strict=True, reason="pip's whole standard error is in the message")
 def test_a_pip_that_crashes_is_one_line(pip):
     pip(stderr='Traceback:\n  File "pip"\nOSError: broken')
     with pytest.raises(ValueError, match="could not be") as caught:

@@ -37,7 +37,6 @@ def test_a_label_without_an_example_has_no_curve(path):
     plot_roc(np.array([0, 1]), probabilities, ["a", "b", "c"], path)
 
 
-@pytest.mark.xfail(strict=True, reason="roc_curve warns when every example has a label")
 @pytest.mark.filterwarnings("default:unclosed")
 def test_a_test_split_of_one_label_is_drawn_without_a_warning(tmp_path):
     probabilities = np.array([[0.7, 0.3], [0.3, 0.7]])

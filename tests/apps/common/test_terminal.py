@@ -38,9 +38,6 @@ def test_carousel_debug_shows_the_stack_trace(monkeypatch):
         raise ValueError("a mistake")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="TensorFlow's errors of a full disk pass through"
-)
 def test_a_disk_that_is_full_for_tensorflow_is_one_line_as_well(tmp_path, capsys):
     import tensorflow as tf
 

@@ -81,7 +81,6 @@ def test_a_text_has_the_same_tokens_in_a_batch_as_alone():
     assert tokens_of(*texts) == [tokens.split() for tokens in expected]
 
 
-@pytest.mark.xfail(strict=True, reason="tf.strings.lower ends a text at a NUL byte")
 def test_a_nul_byte_separates_tokens_as_other_control_characters_do():
     assert tokens_of("a\x00b c") == [["a", "b", "c"]]
 

@@ -137,7 +137,6 @@ def test_an_epoch_has_no_more_parts_than_steps(run):
     assert model.seen == [0, 1, 2, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="parts * ceil(steps / parts) exceeds an epoch")
 def test_an_epoch_that_does_not_divide_into_the_parts_is_not_longer(run):
     model = run(Scripted([0.1, 0.2, 0.3] * 2, steps_per_part=2), parts=3, epochs=2)
     assert len(model.seen) <= 2 * STEPS
@@ -216,7 +215,6 @@ def test_a_full_disk_ends_training_and_keeps_the_checkpoint_of_before(run, monke
     assert model.steps == 3 * STEPS
 
 
-@pytest.mark.xfail(strict=True, reason="history.csv is written after the checkpoint")
 def test_a_kill_between_checkpoint_and_history_loses_no_row(run, monkeypatch):
     replacing = training.replacing
 
@@ -233,7 +231,6 @@ def test_a_kill_between_checkpoint_and_history_loses_no_row(run, monkeypatch):
     assert len(read_history(run.directory)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="np.argmax takes a NaN for the greatest")
 @pytest.mark.parametrize("mode", ["max", "min"])
 def test_an_evaluation_that_is_not_a_number_is_never_the_best(mode, run):
     model = run(Scripted([0.5, float("nan"), 0.5]), mode=mode)

@@ -225,7 +225,6 @@ def test_every_other_phrase_of_sst2_is_trained_on(sst2, treebank):
     assert [text for text in train if len(text.split()) >= 3] == kept
 
 
-@pytest.mark.xfail(strict=True, reason="one or two words pass for whole sentences")
 def test_a_phrase_that_stands_inside_a_sentence_is_not_held_out_by_itself(sst2):
     validation, _, held_out = sst2
     assert {" ".join(text.split()) for text in validation} == set(held_out)
