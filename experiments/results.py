@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from apps.common.config import load_config
 from apps.common.files import replacing
@@ -46,14 +45,15 @@ def record(task, recipe, runs=()):
             raise ValueError(
                 f"{run} has no {METRICS}. Evaluate it, or name other runs."
             )
-    configs = [yaml.safe_load((run / CONFIG).read_text()) for run in runs]
+    config_class = task.config_class()
+    configs = [asdict(load_config(config_class, run / CONFIG)) for run in runs]
     seeds = [config["train"].pop("seed") for config in configs]
     if any(config != configs[0] for config in configs) or len(set(seeds)) < len(seeds):
         raise ValueError(
             f"Expected runs that differ in their seed and in nothing else. "
             f"Received: {', '.join(map(str, runs))}."
         )
-    intended = asdict(load_config(task.config_class(), task.recipe_path(recipe)))
+    intended = asdict(load_config(config_class, task.recipe_path(recipe)))
     intended["train"].pop("seed")
     if configs[0] != intended:
         raise ValueError(

@@ -16,7 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from apps.common.export import newest_version
@@ -41,6 +41,7 @@ class Model:
         import tensorflow as tf
 
         self.name, self.path, self.version = name, Path(path), int(Path(path).name)
+        self.refusal = tf.errors.InvalidArgumentError
         self.loaded = tf.saved_model.load(str(path))  # owns the signatures' variables
 
     def predict(self, request):
@@ -61,7 +62,11 @@ class Model:
             if by_row
             else _columns(request["inputs"], specs)
         )
-        outputs = signature(**{k: _tensor(k, columns[k], s) for k, s in specs.items()})
+        tensors = {k: _tensor(k, columns[k], spec) for k, spec in specs.items()}
+        try:
+            outputs = signature(**tensors)
+        except self.refusal as error:
+            raise RequestError(400, str(error).splitlines()[0]) from None
         answers = {k: _plain(k, value.numpy()) for k, value in outputs.items()}
         if not by_row:
             return {"outputs": _bare(answers)}
@@ -107,11 +112,11 @@ def create_app(models):
 
     @app.exception_handler(RequestError)
     async def refuse(request, error):
-        return JSONResponse({"error": str(error)}, error.status)
+        return _json({"error": str(error)}, error.status)
 
     @app.exception_handler(HTTPException)
     async def refuse_path(request, error):
-        return JSONResponse({"error": error.detail}, error.status_code)
+        return _json({"error": error.detail}, error.status_code)
 
     @app.get("/v1/models/{name}")
     @app.get("/v1/models/{name}/versions/{version}")
@@ -128,9 +133,15 @@ def create_app(models):
     async def predict(request: Request, name: str, version: str | None = None):
         model = model_of(name, version)
         body = _parse(await request.body())
-        return JSONResponse(await run_in_threadpool(model.predict, body))
+        return _json(await run_in_threadpool(model.predict, body))
 
     return app
+
+
+def _json(content, status=200):
+    """Returns a response in ASCII, NaN and Infinity bare, as TensorFlow Serving does."""
+    text = json.dumps(content, separators=(",", ":"))
+    return Response(text, status, media_type="application/json")
 
 
 def _parse(body):
@@ -149,11 +160,10 @@ def _columns(inputs, specs):
     """Returns values by input name; a single input may come without its name."""
     if not isinstance(inputs, dict) or (len(specs) == 1 and "b64" in inputs):
         inputs = dict.fromkeys(specs, inputs) if len(specs) == 1 else {}
-    missing = ", ".join(set(specs) - set(inputs))
+    missing = ", ".join(sorted(set(specs) - set(inputs)))
     if missing:
-        raise RequestError(
-            400, f"Missing inputs: {missing}. Known: {', '.join(specs)}."
-        )
+        known = ", ".join(sorted(specs))
+        raise RequestError(400, f"Missing inputs: {missing}. Known: {known}.")
     return inputs
 
 
@@ -180,6 +190,8 @@ def _tensor(name, value, spec):
             isinstance(item, bool) and spec.dtype != tf.bool
         ):
             raise ValueError(f"{json.dumps(item)[:80]} is not of this type")
+        if spec.dtype.is_integer and not spec.dtype.min <= item <= spec.dtype.max:
+            raise ValueError(f"{item} is out of range")
         return item.encode("utf-8") if isinstance(item, str) else item
 
     expected = f"{spec.dtype.name} of shape {spec.shape}"

@@ -30,6 +30,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "results" / "sentiment"
 
 
+@pytest.fixture(autouse=True)
+def recipe_files(recipes):
+    """The recipes say what the runs of these tests were trained with."""
+    for name in ("small", "large"):
+        text = "data: {dataset: imdb_reviews}\ntrain: {epochs: 3}\n"
+        (recipes / f"{name}.yaml").write_text(text)
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Makes a run directory as `evaluate` leaves it."""
