@@ -139,7 +139,7 @@ def create_app(models):
 
 
 def _json(content, status=200):
-    """Returns a response in ASCII, NaN and Infinity bare, as TensorFlow Serving does."""
+    """Returns a response; NaN and Infinity stand bare, as in TensorFlow Serving."""
     text = json.dumps(content, separators=(",", ":"))
     return Response(text, status, media_type="application/json")
 

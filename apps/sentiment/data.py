@@ -1,9 +1,6 @@
 """Labelled texts, from their source to batches of token ids."""
 
-import csv
 import hashlib
-import io
-import json
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ import tensorflow as tf
 from apps.common.datasets import load_dataset
 from apps.common.files import replacing
 from apps.common.packages import fetch
+from apps.common.tables import labelled_rows
 from apps.common.text import Vocabulary
 
 SPLITS = ("train", "validation", "test")
@@ -123,79 +121,16 @@ def _files(config, split):
     if not config.file:
         raise ValueError("data.file: expected the path of a CSV, TSV or JSONL file.")
     if split == "test" and config.test_file:
-        return _labelled_rows(config.test_file, config)
-    rows = _labelled_rows(config.file, config)
+        return _own_rows(config.test_file, config)
+    rows = _own_rows(config.file, config)
     if config.test_file:
         held_out = "validation"
         return [r for r in rows if (split_of(r[0]) == held_out) == (split == held_out)]
     return [row for row in rows if split_of(row[0]) == split]
 
 
-def _labelled_rows(path, config):
-    """Returns `(text, label)` of every line, or says which line is wrong."""
-    path = Path(path)
-    wanted = (config.text_column, config.label_column)
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file.") from None
-    except IsADirectoryError:
-        raise ValueError(f"{path}: expected a file, found a directory.") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path}:{line}: not UTF-8. Convert the file, for example with iconv."
-        ) from None
-    rows = []
-    for line, row in _records(path, content):
-        text, label = (row.get(column) for column in wanted)
-        label = "" if label is None else " ".join(str(label).split())
-        missing = [
-            c for c, gap in zip(wanted, (text is None, not label), strict=True) if gap
-        ]
-        if missing:
-            raise ValueError(
-                f"{path}:{line}: no {' and no '.join(map(repr, missing))}. Columns "
-                f"here: {', '.join(map(str, row))}. Name yours with "
-                "data.text_column=... and data.label_column=..."
-            )
-        rows.append((_whole(str(text)), _whole(label)))
-    if not rows:
-        raise ValueError(f"{path}: no lines with a text and a label in it.")
-    return rows
-
-
-def _whole(text):
-    """Returns a text without the half characters that JSON can spell."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _records(path, text):
-    """Yields `(line, record)` of a CSV, TSV or JSON Lines file."""
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        for line, content in enumerate(text.split("\n"), start=1):
-            if not content.strip():
-                continue
-            try:
-                record = json.loads(content)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
-            if not isinstance(record, dict):
-                raise ValueError(f"{path}:{line}: expected an object, one a line.")
-            yield line, record
-    elif path.suffix in (".csv", ".tsv"):
-        delimiter = "\t" if path.suffix == ".tsv" else ","
-        csv.field_size_limit(2**31 - 1)
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        for record in reader:
-            if None in record:
-                raise ValueError(
-                    f"{path}:{reader.line_num}: more fields than the header has. Put "
-                    "a text that holds the delimiter in double quotes."
-                )
-            yield reader.line_num, record
-    else:
-        raise ValueError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl.")
+def _own_rows(path, config):
+    return labelled_rows(Path(path), config.text_column, config.label_column)
 
 
 DATASETS = {
