@@ -23,6 +23,7 @@ from apps.common.export import newest_version
 from apps.common.terminal import clear_errors
 
 DEFAULT_SIGNATURE = "serving_default"
+DEEPEST = 32  # dimensions of an input
 
 
 class RequestError(Exception):
@@ -178,9 +179,11 @@ def _tensor(name, value, spec):
     """Returns a value of the request as the tensor that the signature takes."""
     import tensorflow as tf
 
-    def leaf(item):
+    def leaf(item, depth=0):
+        if depth > DEEPEST:  # TensorFlow ends the process over some 250 dimensions
+            raise ValueError(f"more than {DEEPEST} dimensions")
         if isinstance(item, list):
-            return [leaf(inner) for inner in item]
+            return [leaf(inner, depth + 1) for inner in item]
         if isinstance(item, dict) and set(item) == {"b64"} and spec.dtype == tf.string:
             return base64.b64decode(item["b64"], validate=True)
         kinds = {True: str, False: int | float}[spec.dtype == tf.string]
