@@ -13,13 +13,16 @@ PADDING, UNKNOWN = "<pad>", "<unk>"
 PADDING_ID, UNKNOWN_ID = 0, 1
 
 # In the order in which they apply. \x01 holds the place of an apostrophe that belongs
-# to its token; RE2 has no look-ahead that could tell it from a quotation mark.
+# to its token, since RE2 has no look-ahead that could tell it from a quotation mark;
+# \x02 stands at the end of each word, since RE2's \b knows ASCII letters only.
 _REWRITES = (
     (r"<br\s*/?>", " "),
     (r"[\s\pZ\pC]+", " "),
     ("[\u2018\u2019]", "'"),
-    (r"n't\b", " n\x01t"),
-    (r"'(s|re|ve|ll|d|m)\b", " \x01\\1"),
+    (r"([\pL\pM\pN]+)", "\\1\x02"),
+    (r"n\x02't\x02", " n\x01t"),
+    (r"'(s|re|ve|ll|d|m)\x02", " \x01\\1"),
+    (r"\x02", ""),
     (r"(\.\.\.|--|[^\pL\pM\pN\s\x01])", r" \1 "),
     (r"\x01", "'"),
 )
