@@ -201,6 +201,7 @@ def test_an_edited_gate_changes_what_an_app_answers(monkeypatch):
     settings = {
         "vocabulary_size": 20,
         "num_classes": 2,
+        "trained_tokens": 20,
         "embedding_dim": 5,
         "embedding_dropout": 0.0,
         "units": 4,

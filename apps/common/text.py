@@ -87,6 +87,15 @@ class Vocabulary:
         kept = [token.decode() for token, n in counted[:size] if n >= min_count]
         return cls(kept)
 
+    def extended(self, tokens):
+        """Returns a vocabulary that has more tokens after its own; those it has stay.
+
+        Args:
+            tokens: Tokens without repeats.
+        """
+        own = set(self.tokens)
+        return type(self)([*self.tokens[2:], *(t for t in tokens if t not in own)])
+
     def token_ids(self, texts, max_length=None):
         """Returns the ids of texts `(batch,)` as a ragged tensor `(batch, tokens)`.
 

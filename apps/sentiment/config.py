@@ -28,6 +28,8 @@ class DataConfig:
         min_count: Rarer tokens are unknown.
         vectors: Pretrained word vectors that the embedding starts from; "random" is
             none.
+        vector_words: So many of the most frequent words that have a pretrained vector
+            get an id as well; those that the training texts do not have keep it.
     """
 
     dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = (
@@ -41,6 +43,7 @@ class DataConfig:
     vocabulary_size: Positive = 20000
     min_count: Positive = 1
     vectors: Literal["random", "glove_6b_50d"] = "random"
+    vector_words: Count = 0
 
 
 @dataclass(frozen=True, config=STRICT)

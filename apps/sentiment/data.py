@@ -13,6 +13,7 @@ from apps.common.files import replacing
 from apps.common.packages import fetch
 from apps.common.tables import labelled_rows
 from apps.common.text import Vocabulary
+from apps.common.vectors import GLOVE, frequent_words
 
 SPLITS = ("train", "validation", "test")
 BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)
@@ -28,13 +29,17 @@ class Examples:
 
 @dataclass(frozen=True)
 class Data:
-    """What `load_data` returns; a split that was not asked for is None."""
+    """What `load_data` returns; a split that was not asked for is None.
+
+    The ids below `trained_tokens` belong to tokens that the training texts have.
+    """
 
     train: Examples | None
     validation: Examples | None
     test: Examples | None
     labels: list
     vocabulary: Vocabulary | None
+    trained_tokens: int
 
 
 def hash_of(text, modulo):
@@ -151,7 +156,8 @@ def load_data(config, splits=SPLITS, labels=None):
             training split, sorted.
 
     Returns:
-        `Data`; its vocabulary is that of the training split, if that is read.
+        `Data`; its vocabulary is that of the training split, if that is read, and of
+        the pretrained vectors.
 
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
@@ -170,18 +176,27 @@ def load_data(config, splits=SPLITS, labels=None):
                 "Expected at least two labels in the training examples. "
                 f"Received one only: {labels[0]!r}."
             )
-    vocabulary = None
+    vocabulary, trained_tokens = None, 0
     if "train" in rows:
         vocabulary = Vocabulary.from_texts(
             [text for text, _ in rows["train"]],
             size=config.vocabulary_size,
             min_count=config.min_count,
         )
+        trained_tokens = len(vocabulary)
+        if config.vector_words:
+            if config.vectors != GLOVE:
+                raise ValueError(
+                    "data.vector_words: random vectors have no words; take "
+                    f"data.vectors={GLOVE}, or 0. Received: {config.vector_words}."
+                )
+            vocabulary = vocabulary.extended(frequent_words(config.vector_words))
     examples = {split: _examples(found, labels) for split, found in rows.items()}
     return Data(
         **{split: examples.get(split) for split in SPLITS},
         labels=labels,
         vocabulary=vocabulary,
+        trained_tokens=trained_tokens,
     )
 
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from apps.common.embedding import WordEmbedding
 from lstm_layer import LSTM
 from lstm_layer.cell import PACKAGE
 
@@ -64,6 +65,7 @@ class MaskedPooling(keras.layers.Layer):
 def build_model(
     vocabulary_size,
     num_classes,
+    trained_tokens,
     embedding_dim,
     embedding_dropout,
     units,
@@ -76,6 +78,7 @@ def build_model(
     Args:
         vocabulary_size: Number of token ids; 0 is padding and masked.
         num_classes: Number of labels.
+        trained_tokens: Token ids below it have vectors that are trained.
         embedding_dim: Size of a token's vector.
         embedding_dropout: Fraction of the embedding's features dropped, the same for
             all tokens of a text.
@@ -89,9 +92,9 @@ def build_model(
         `(batch, num_classes)`.
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    x = keras.layers.Embedding(
-        vocabulary_size, embedding_dim, mask_zero=True, name="embedding"
-    )(token_ids)
+    x = WordEmbedding(vocabulary_size, embedding_dim, trained_tokens, name="embedding")(
+        token_ids
+    )
     x = keras.layers.SpatialDropout1D(embedding_dropout)(x)
     for layer in range(num_layers):
         sequences = pooling != "last" or layer < num_layers - 1

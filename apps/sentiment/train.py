@@ -37,7 +37,12 @@ def train(config, directory):
 
     shape = (data.vocabulary, config.data.max_length, settings.batch_size)
     batches = Batches(data.train, *shape)
-    model = build_model(len(data.vocabulary), len(data.labels), **asdict(config.model))
+    model = build_model(
+        len(data.vocabulary),
+        len(data.labels),
+        data.trained_tokens,
+        **asdict(config.model),
+    )
     if config.data.vectors == GLOVE:
         vectors = vector_matrix(data.vocabulary.tokens, settings.seed)
         if vectors.shape[1] != config.model.embedding_dim:
@@ -45,7 +50,7 @@ def train(config, directory):
                 f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} "
                 f"dimensions. Received: {config.model.embedding_dim}."
             )
-        model.get_layer("embedding").set_weights([vectors])
+        model.get_layer("embedding").assign(vectors)
     model.compile(
         optimizer(settings, batches.steps),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -134,6 +134,13 @@ def test_tokens_after_max_length_are_left_out(vocabulary, max_length, expected):
     assert found == (expected or [[2, 3, 4], [3]])
 
 
+def test_an_extended_vocabulary_keeps_its_ids_and_adds_what_it_lacks(vocabulary):
+    longer = vocabulary.extended(["zebra", "good", "<unk>", "ant"])
+    assert longer.tokens == [*vocabulary.tokens, "zebra", "ant"]
+    assert ids_of(longer, "good zebra ant bee") == [[4, 7, 8, 1]]
+    assert ids_of(vocabulary, "good zebra") == [[4, 1]]
+
+
 def test_frequent_tokens_come_first_and_ties_in_alphabetical_order():
     vocabulary = Vocabulary.from_texts(["b a c b", "d b a d", "e"], size=100)
     assert vocabulary.tokens[2:] == ["b", "a", "d", "c", "e"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from apps.common import vectors
-from apps.common.vectors import vector_matrix
+from apps.common.vectors import frequent_words, vector_matrix
 
 WORDS = ["the", "film", "was", "good"]
 
@@ -16,6 +16,11 @@ def table(write_glove, tmp_path, monkeypatch):
     wheel = write_glove(tmp_path / "glove.whl", WORDS, table)
     monkeypatch.setattr(vectors, "fetch", {"glove_6b_50d": wheel}.__getitem__)
     return table
+
+
+@pytest.mark.parametrize("size", [0, 2, 4, 9])
+def test_frequent_words_come_in_the_order_of_the_archive(size):
+    assert frequent_words(size) == WORDS[:size]
 
 
 def test_each_token_has_the_vector_of_its_word(table):

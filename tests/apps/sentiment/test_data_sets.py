@@ -6,6 +6,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.common.vectors import frequent_words
 from apps.sentiment import data
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import hash_of, load_data, load_labels, save_labels, split_of
@@ -251,3 +252,18 @@ def test_saved_labels_load_as_they_were(tmp_path):
     labels = ["4 stars", "négatif", "👍"]
     save_labels(labels, tmp_path / "labels.txt")
     assert load_labels(tmp_path / "labels.txt") == labels
+
+
+def test_words_with_vectors_get_ids_after_those_of_the_training_texts(packages):
+    config = DataConfig(vectors="glove_6b_50d", vector_words=5)
+    found = load_data(config, ("train",))
+    alone = load_data(DataConfig(), ("train",))
+    assert alone.trained_tokens == found.trained_tokens == len(alone.vocabulary)
+    tokens = found.vocabulary.tokens
+    assert tokens[: found.trained_tokens] == alone.vocabulary.tokens
+    assert set(frequent_words(5)) <= set(tokens)
+
+
+def test_words_of_random_vectors_are_refused(packages):
+    with pytest.raises(ValueError, match=r"data.vector_words: .*glove_6b_50d.*: 7"):
+        load_data(DataConfig(vector_words=7), ("train",))

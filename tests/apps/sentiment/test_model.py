@@ -11,6 +11,7 @@ from lstm_layer import LSTM, LSTMCell
 POOLINGS = ("last", "mean", "max", "attention")
 VOCABULARY_SIZE, NUM_CLASSES = 30, 3
 SETTINGS = {
+    "trained_tokens": 20,
     "embedding_dim": 6,
     "embedding_dropout": 0.3,
     "units": 4,
@@ -133,7 +134,7 @@ def test_a_saved_model_loads_with_the_same_logits(model, token_ids, tmp_path):
 def test_the_arguments_set_the_sizes():
     model = small_model("attention", num_layers=3)
     shapes = [tuple(w.shape) for w in model.trainable_weights]
-    assert shapes[0] == (VOCABULARY_SIZE, 6)
+    assert shapes[0] == (SETTINGS["trained_tokens"], 6)
     kernels = [w.shape for w in model.weights if w.path.endswith("cell/kernel")]
     recurrent = [s for s in shapes if s == (4, 16)]
     assert len(recurrent) == 2 * 3, kernels
