@@ -1,13 +1,14 @@
 """The fast loop over a sequence: what `LSTMCell.call` computes, step by step.
 
-It runs for the cell exactly as written and for no other. Three things make it fast: the
+It runs for the cell exactly as written and for no other. Four things make it fast: the
 input's share of the four sums is one product for all timesteps, before the loop; the
 backward loop carries dL/dh and dL/dC and nothing else, every factor of theirs being
-prepared for the whole sequence at once; and in training XLA compiles both loops. The
-gradient of the recurrent kernel is one product after the loop.
-
-Sequences are time-major in here: `(timesteps, batch, features)`.
+prepared for the whole sequence at once; in training XLA compiles both loops; and the
+batch is cut into as many parts as there are cores, whose loops run side by side. The
+gradients of the kernels are one product each, after the loop.
 """
+
+import os
 
 import tensorflow as tf
 
@@ -16,47 +17,87 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
     """Runs the LSTM over a sequence.
 
     Args:
-        x: Inputs, `(timesteps, batch, features)`.
+        x: Inputs, `(batch, timesteps, features)`.
         kernel: `(features, 4 * units)`, packed i, f, c, o; cast to the type of `x`,
             like the two after it.
         recurrent_kernel: `(units, 4 * units)`, packed alike.
         bias: `(4 * units,)`, packed alike, or None.
         h_0: State before the first step, `(batch, units)`.
         c_0: Cell state before the first step, `(batch, units)`.
-        mask: `(timesteps, batch, 1)`, True for a real timestep, or None. A masked
+        mask: `(batch, timesteps)`, True for a real timestep, or None. A masked
             timestep leaves the state as it is.
         h_mask: Factors on h_{t-1}, `(batch, units)`: recurrent dropout; or None.
         compiled: Whether XLA compiles the loops, once for each shape.
 
     Returns:
-        All states h, `(timesteps, batch, units)`, and the last h and C,
+        All states h, `(batch, timesteps, units)`, and the last h and C,
         `(batch, units)` each.
     """
-    kernel = tf.cast(kernel, x.dtype)
-    recurrent_kernel = tf.cast(recurrent_kernel, x.dtype)
+    weights = [
+        None if weight is None else tf.cast(weight, x.dtype)
+        for weight in (kernel, recurrent_kernel, bias)
+    ]
+    parts = _cores() if compiled and x.shape[0] != 1 else 1
+    edges = tf.shape(x)[0] * tf.range(parts + 1) // parts
+    inputs = [
+        [None] * parts if t is None else tf.split(t, edges[1:] - edges[:-1], num=parts)
+        for t in (x, h_0, c_0, mask, h_mask)
+    ]
+    states = [_run(*part, *weights, compiled) for part in zip(*inputs, strict=True)]
+    return [tf.concat(parts, axis=0) for parts in zip(*states, strict=True)]
+
+
+def _cores():
+    """Returns how many loops the machine runs side by side; a GPU runs one."""
+    if tf.config.list_logical_devices("GPU"):
+        return 1
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    return threads or len(os.sched_getaffinity(0))
+
+
+def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
+    """Runs a part of the batch; in here sequences are time-major."""
+    x = tf.transpose(x, [1, 0, 2])
     shape = tf.shape(x)
     z_x = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel)
     if bias is not None:
-        z_x = z_x + tf.cast(bias, x.dtype)
+        z_x = z_x + bias
     z_x = tf.reshape(z_x, [shape[0], shape[1], kernel.shape[-1]])
+    if mask is not None:
+        mask = tf.transpose(mask)[..., tf.newaxis]  # (timesteps, batch, 1)
+    if h_mask is not None:
+        h_mask = tf.stop_gradient(h_mask)  # drawn at random, but in the shape of h_0
     forward = _compiled_forward if compiled else _forward
     backward = _compiled_backward if compiled else _backward
 
-    if h_mask is not None:
-        h_mask = tf.stop_gradient(h_mask)  # drawn at random, but in the shape of h_0
-
     @tf.custom_gradient
-    def run(z_x, recurrent_kernel, h_0, c_0):
+    def loop(z_x, recurrent_kernel, h_0, c_0):
         # Without stop_gradient TensorFlow would also differentiate the loop itself.
         inputs = [tf.stop_gradient(t) for t in (z_x, recurrent_kernel, h_0, c_0)]
         h, c, *kept = forward(*inputs, mask, h_mask)
 
         def gradient(dh_sequence, dh, dc):
-            return backward(*inputs[1:], mask, h_mask, *kept, dh_sequence, dh, dc)
+            _, recurrent_kernel, h_0, c_0 = inputs
+            gates, h_sequence, c_sequence = kept[:4], kept[4], kept[5]
+            dz, dh, dc = backward(
+                recurrent_kernel,
+                *(mask, h_mask, c_0, *gates, c_sequence),
+                *(dh_sequence, dh, dc),
+            )
+            h_in = tf.concat([h_0[tf.newaxis], h_sequence[:-1]], axis=0)
+            if h_mask is not None:
+                h_in = h_in * h_mask
+            d_recurrent_kernel = tf.matmul(
+                tf.reshape(h_in, [-1, h_in.shape[-1]]),
+                tf.reshape(dz, [-1, dz.shape[-1]]),
+                transpose_a=True,
+            )
+            return dz, d_recurrent_kernel, dh, dc
 
-        return (kept[-2], h, c), gradient
+        return (kept[4], h, c), gradient
 
-    return run(z_x, recurrent_kernel, h_0, c_0)
+    h_sequence, h, c = loop(z_x, recurrent_kernel, h_0, c_0)
+    return tf.transpose(h_sequence, [1, 0, 2]), h, c
 
 
 def _forward(z_x, recurrent_kernel, h, c, mask, h_mask):
@@ -91,27 +132,25 @@ def _forward(z_x, recurrent_kernel, h, c, mask, h_mask):
 
 
 def _backward(
-    recurrent_kernel,
-    h_0,
-    c_0,
-    mask,
-    h_mask,
-    *sequences_and_gradients,
+    recurrent_kernel, mask, h_mask, c_0, f, i, c_tilde, o, c, dh_sequence, dh, dc
 ):
-    """Returns the gradients of z_x, recurrent kernel, h_0 and c_0.
+    """Returns the gradients of z_x, h_0 and c_0.
 
     Args:
-        recurrent_kernel: As in `lstm_sequence`, like the four after it.
-        h_0: As there.
+        recurrent_kernel: `(units, 4 * units)`.
+        mask: `(timesteps, batch, 1)` or None.
+        h_mask: As in `lstm_sequence`.
         c_0: As there.
-        mask: As there.
-        h_mask: As there.
-        *sequences_and_gradients: f, i, C~, o, h, C of all timesteps, then the gradients
-            of all h, of the last h and of the last C.
+        f: Forget gate of all timesteps, `(timesteps, batch, units)`; as are
+        i: the input gate,
+        c_tilde: the candidate,
+        o: the output gate,
+        c: and the cell state.
+        dh_sequence: Gradient of all h, of the same shape.
+        dh: Gradient of the last h, `(batch, units)`.
+        dc: Gradient of the last C.
     """
-    f, i, c_tilde, o, h, c, dh_sequence, dh, dc = sequences_and_gradients
     timesteps = tf.shape(f)[0]
-    h_prev = tf.concat([h_0[tf.newaxis], h[:-1]], axis=0)
     c_prev = tf.concat([c_0[tf.newaxis], c[:-1]], axis=0)
     tanh_c = tf.tanh(f * c_prev + i * c_tilde)
 
@@ -153,14 +192,7 @@ def _backward(
         (timesteps - 1, dh, dc, tf.TensorArray(f.dtype, timesteps)),
         maximum_iterations=timesteps,
     )
-    dz = dz.stack()  # (timesteps, batch, 4 * units)
-    h_in = h_prev if h_mask is None else h_prev * h_mask
-    d_recurrent_kernel = tf.matmul(
-        tf.reshape(h_in, [-1, h_in.shape[-1]]),
-        tf.reshape(dz, [-1, dz.shape[-1]]),
-        transpose_a=True,
-    )
-    return dz, d_recurrent_kernel, dh, dc
+    return dz.stack(), dh, dc
 
 
 _compiled_forward = tf.function(_forward, jit_compile=True)

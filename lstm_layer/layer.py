@@ -154,15 +154,14 @@ class LSTM(keras.layers.RNN):
             sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
         if training and cell.recurrent_dropout:
             h_mask = cell.get_recurrent_dropout_mask(h_0)
-        x = ops.transpose(sequences, (1, 0, 2))
         mask = tree.flatten(mask)[0]
         if mask is not None:
-            mask = ops.expand_dims(ops.transpose(ops.cast(mask, "bool")), -1)
+            mask = ops.cast(mask, "bool")
         if self.go_backwards:
-            x = ops.flip(x, axis=0)
-            mask = None if mask is None else ops.flip(mask, axis=0)
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
         outputs, h, c = lstm_sequence(
-            x,
+            sequences,
             cell.kernel,
             cell.recurrent_kernel,
             cell.bias,
@@ -177,9 +176,10 @@ class LSTM(keras.layers.RNN):
             # step that is zero, whatever the initial state.
             shown = mask
             if not self.zero_output_for_mask:
-                shown = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+                shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+            shown = ops.expand_dims(shown, -1)
             outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
-        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), [h, c]
+        return outputs[:, -1], outputs, [h, c]
 
     def get_config(self):
         """Returns the arguments that make this layer again, the cell's beside its own.
