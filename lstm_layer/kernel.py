@@ -74,15 +74,14 @@ def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
     def loop(z_x, recurrent_kernel, h_0, c_0):
         # Without stop_gradient TensorFlow would also differentiate the loop itself.
         inputs = [tf.stop_gradient(t) for t in (z_x, recurrent_kernel, h_0, c_0)]
-        h, c, *kept = forward(*inputs, mask, h_mask)
+        h, c, h_sequence, *kept = forward(*inputs, mask, h_mask, keep=compiled)
 
         def gradient(dh_sequence, dh, dc):
             _, recurrent_kernel, h_0, c_0 = inputs
-            gates, h_sequence, c_sequence = kept[:4], kept[4], kept[5]
+            # Outside training nothing was kept for a gradient that hardly ever comes.
+            values = kept or forward(*inputs, mask, h_mask, keep=True)[3:]
             dz, dh, dc = backward(
-                recurrent_kernel,
-                *(mask, h_mask, c_0, *gates, c_sequence),
-                *(dh_sequence, dh, dc),
+                recurrent_kernel, mask, h_mask, c_0, *values, dh_sequence, dh, dc
             )
             h_in = tf.concat([h_0[tf.newaxis], h_sequence[:-1]], axis=0)
             if h_mask is not None:
@@ -94,14 +93,14 @@ def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
             )
             return dz, d_recurrent_kernel, dh, dc
 
-        return (kept[4], h, c), gradient
+        return (h_sequence, h, c), gradient
 
     h_sequence, h, c = loop(z_x, recurrent_kernel, h_0, c_0)
     return tf.transpose(h_sequence, [1, 0, 2]), h, c
 
 
-def _forward(z_x, recurrent_kernel, h, c, mask, h_mask):
-    """Returns the last h and C, and for all timesteps f, i, C~, o, h, C."""
+def _forward(z_x, recurrent_kernel, h, c, mask, h_mask, keep):
+    """Returns the last h and C, all h, and if `keep`, all f, i, C~, o and C."""
     timesteps = tf.shape(z_x)[0]
 
     def step(t, h, c, *kept):
@@ -117,11 +116,11 @@ def _forward(z_x, recurrent_kernel, h, c, mask, h_mask):
         if mask is not None:
             h_new = tf.where(mask[t], h_new, h)
             c_new = tf.where(mask[t], c_new, c)
-        values = (f, i, c_tilde, o, h_new, c_new)
-        kept = [array.write(t, v) for array, v in zip(kept, values, strict=True)]
+        values = (h_new, f, i, c_tilde, o, c_new)
+        kept = [array.write(t, v) for array, v in zip(kept, values, strict=False)]
         return t + 1, h_new, c_new, *kept
 
-    arrays = [tf.TensorArray(z_x.dtype, timesteps) for _ in range(6)]
+    arrays = [tf.TensorArray(z_x.dtype, timesteps) for _ in range(6 if keep else 1)]
     _, h, c, *kept = tf.while_loop(
         lambda t, *_: t < timesteps,
         step,
