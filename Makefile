@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: help run test test-slow lint serve results
+.PHONY: help run test test-slow lint serve results benchmark
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,6 +27,9 @@ serve: .venv/run ## serve the exported models on http://127.0.0.1:8501
 results: .venv/run ## rebuild the README's results table
 	$(BIN)/python -m experiments.results
 
+benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's (10 minutes)
+	$(BIN)/python -m experiments.benchmark
+
 .venv/run: requirements.txt
 	@echo "Setting up .venv with the packages of requirements.txt (once, a few minutes)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -36,4 +39,9 @@ results: .venv/run ## rebuild the README's results table
 .venv/dev: requirements-dev.txt .venv/run
 	@echo "Adding the packages of requirements-dev.txt"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/benchmark: requirements-benchmark.txt .venv/run
+	@echo "Adding the packages of requirements-benchmark.txt"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-benchmark.txt
 	@touch $@

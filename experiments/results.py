@@ -72,7 +72,7 @@ def record(task, recipe, runs=()):
         "seeds": seeds,
         "parameters": found[0]["parameters"],
         "train_minutes": round(float(np.mean([f["train_minutes"] for f in found])), 1),
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "command": _command(task, recipe, seeds),
         "versions": {package: version(package) for package in VERSIONS},
         "date": date.today().isoformat(),
@@ -135,7 +135,7 @@ def _aggregate(values):
     return {"mean": round(mean, 4), "std": round(std, 4)}
 
 
-def _hardware():
+def hardware():
     """Returns processor and number of cores, without the machine's name."""
     import os
 

@@ -1,0 +1,174 @@
+"""What the benchmark times: our layer, Keras's and PyTorch's, doing the same work."""
+
+import importlib
+from dataclasses import asdict, dataclass
+from unittest.mock import patch
+
+import numpy as np
+
+CAROUSEL, KERAS, TORCH, XLA = "lstm_layer", "keras", "torch", " + XLA"
+MATMUL_SIZE = 2048
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of one layer and of its input."""
+
+    batch: int
+    timesteps: int
+    features: int
+    units: int
+
+    def __str__(self):
+        """Returns the four numbers as `parse` takes them."""
+        return f"{self.batch}x{self.timesteps}x{self.features}x{self.units}"
+
+    @classmethod
+    def parse(cls, text):
+        """Reads what `str` gives.
+
+        Raises:
+            ValueError: If the text is not four positive integers.
+        """
+        parts = text.split("x")
+        if len(parts) != 4 or not all(p.isdecimal() and int(p) > 0 for p in parts):
+            raise ValueError(
+                "--shapes: expected BATCHxTIMESTEPSxFEATURESxUNITS, such as "
+                f"32x200x128x128. Received: {text}."
+            )
+        return cls(*map(int, parts))
+
+    @property
+    def flops(self):
+        """Returns the operations of the matrix products of one forward pass."""
+        steps = self.batch * self.timesteps
+        return 2 * steps * (self.features + self.units) * 4 * self.units
+
+
+def matmul():
+    """Returns a function that multiplies two 2048-cubes: the machine's limit."""
+    import tensorflow as tf
+
+    a = tf.random.normal((MATMUL_SIZE, MATMUL_SIZE))
+    return lambda: tf.matmul(a, a).numpy()
+
+
+def layer_contenders(shape, names=None):
+    """Returns the functions to time on one shape, the first pass and both.
+
+    Each takes no argument and waits for its result. A gradient is that of the input,
+    the two kernels and the bias.
+
+    Args:
+        shape: A `Shape`.
+        names: Contenders to build; by default all.
+
+    Returns:
+        `{contender: function}` forward, and the same forward and backward.
+    """
+    import keras
+
+    from lstm_layer import LSTM
+
+    rng = np.random.default_rng(0)
+    x, dy = (
+        rng.normal(size=(shape.batch, shape.timesteps, size)).astype("float32")
+        for size in (shape.features, shape.units)
+    )
+    forward, both = {}, {}
+    for library, layer_class in ((CAROUSEL, LSTM), (KERAS, keras.layers.LSTM)):
+        for mode, jit_compile in (("", False), (XLA, True)):
+            if names is None or library + mode in names:
+                layer = layer_class(shape.units, return_sequences=True)
+                layer.build(x.shape)
+                functions = _tensorflow_functions(layer, x, dy, jit_compile)
+                forward[library + mode], both[library + mode] = functions
+    if names is None or TORCH in names:
+        forward[TORCH], both[TORCH] = _torch_functions(shape, x, dy)
+    return forward, both
+
+
+def _tensorflow_functions(layer, x, dy, jit_compile):
+    import tensorflow as tf
+
+    x, dy = tf.constant(x), tf.constant(dy)
+
+    @tf.function(jit_compile=jit_compile)
+    def forward(x):
+        return layer(x, training=False)
+
+    @tf.function(jit_compile=jit_compile)
+    def both(x, dy):
+        weights = [weight.value for weight in layer.trainable_weights]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+        return tape.gradient(y, [x, *weights], output_gradients=dy)
+
+    return (
+        lambda: forward(x).numpy(),
+        lambda: [gradient.numpy() for gradient in both(x, dy)],
+    )
+
+
+def _torch_functions(shape, x, dy):
+    import torch
+
+    layer = torch.nn.LSTM(shape.features, shape.units, batch_first=True)
+    x, dy = torch.tensor(x, requires_grad=True), torch.tensor(dy)
+    inputs = [x, *layer.parameters()]
+
+    def forward():
+        with torch.inference_mode():
+            return layer(x)[0]
+
+    return forward, lambda: torch.autograd.grad(layer(x)[0], inputs, dy)
+
+
+def fit_contenders(task):
+    """Returns training steps of an app's model, with our layer and with Keras's.
+
+    Args:
+        task: Name of the app.
+
+    Returns:
+        `{contender: function}`; each function is one `train_on_batch`.
+    """
+    import keras
+
+    app = importlib.import_module(f"apps.{task}.model")
+    ours = app.LSTM
+    contenders = {}
+    for name, layer_class, jit_compile in (
+        (CAROUSEL, ours, False),
+        (KERAS, keras.layers.LSTM, False),
+        (KERAS + XLA, keras.layers.LSTM, True),
+    ):
+        with patch.object(app, "LSTM", layer_class):
+            contenders[name] = FIT[task](jit_compile)
+    return contenders
+
+
+def _sentiment_step(jit_compile):
+    """A step of the default model on texts of 17 to 32 tokens."""
+    import keras
+
+    from apps.sentiment.config import Config
+    from apps.sentiment.model import build_model
+
+    config, size, timesteps = Config(), 10000, 32
+    rng = np.random.default_rng(0)
+    token_ids = rng.integers(2, size, (config.train.batch_size, timesteps))
+    lengths = rng.integers(17, timesteps + 1, (len(token_ids), 1))
+    token_ids[np.arange(timesteps) >= lengths] = 0
+    labels = rng.integers(0, 2, len(token_ids))
+    model = build_model(size, 2, size, **asdict(config.model))
+    model.compile(
+        "adam",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=jit_compile,
+    )
+    return lambda: model.train_on_batch(token_ids, labels)
+
+
+FIT = {"sentiment": _sentiment_step}
