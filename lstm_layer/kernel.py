@@ -52,7 +52,9 @@ def _cores():
     if tf.config.list_logical_devices("GPU"):
         return 1
     threads = tf.config.threading.get_inter_op_parallelism_threads()
-    return threads or len(os.sched_getaffinity(0))
+    if threads or not hasattr(os, "sched_getaffinity"):  # Linux alone has it
+        return threads or os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
 
 
 def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
