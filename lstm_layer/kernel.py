@@ -2,10 +2,9 @@
 
 It runs for the cell exactly as written and for no other. Four things make it fast: the
 input's share of the four sums is one product for all timesteps, before the loop; the
-backward loop carries dL/dh and dL/dC and nothing else, every factor of theirs being
-prepared for the whole sequence at once; in training XLA compiles both loops; and the
-batch is cut into as many parts as there are cores, whose loops run side by side. The
-gradients of the kernels are one product each, after the loop.
+backward loop carries dL/dh and dL/dC and nothing else, and the gradients of the kernels
+are one product each, after it; in training XLA compiles both loops; and the batch is
+cut into as many parts as there are cores, whose loops run side by side.
 """
 
 import os
@@ -152,36 +151,29 @@ def _backward(
         dc: Gradient of the last C.
     """
     timesteps = tf.shape(f)[0]
-    c_prev = tf.concat([c_0[tf.newaxis], c[:-1]], axis=0)
-    tanh_c = tf.tanh(f * c_prev + i * c_tilde)
-
-    # The chain rule's factors, for all timesteps at once: of dC_t in each sum before a
-    # gate, of dh_t in the output gate's sum, and of dh_t in dC_t.
-    dz_i_dc = c_tilde * i * (1 - i)
-    dz_f_dc = c_prev * f * (1 - f)
-    dz_c_dc = i * (1 - c_tilde * c_tilde)
-    dz_o_dh = tanh_c * o * (1 - o)
-    dc_dh = o * (1 - tanh_c * tanh_c)
     real = None if mask is None else tf.cast(mask, f.dtype)
     back = tf.transpose(recurrent_kernel)
 
     def step(t, dh, dc, dz_sequence):
         dh = dh + dh_sequence[t]
         dh_real, dc_real = (dh, dc) if mask is None else (dh * real[t], dc * real[t])
-        dc_real = dc_real + dh_real * dc_dh[t]
-        dz = tf.concat(
+        f_t, i_t, c_tilde_t, o_t = (values[t] for values in (f, i, c_tilde, o))
+        c_prev_t = tf.where(t > 0, c[tf.maximum(t - 1, 0)], c_0)
+        tanh_c = tf.tanh(f_t * c_prev_t + i_t * c_tilde_t)  # less memory than kept
+        dc_real = dc_real + dh_real * o_t * (1 - tanh_c * tanh_c)
+        dz = tf.concat(  # the gradients of z_i, z_f, z_c, z_o
             [
-                dc_real * dz_i_dc[t],
-                dc_real * dz_f_dc[t],
-                dc_real * dz_c_dc[t],
-                dh_real * dz_o_dh[t],
+                dc_real * c_tilde_t * i_t * (1 - i_t),
+                dc_real * c_prev_t * f_t * (1 - f_t),
+                dc_real * i_t * (1 - c_tilde_t * c_tilde_t),
+                dh_real * tanh_c * o_t * (1 - o_t),
             ],
             axis=-1,
         )
         dh_before = tf.matmul(dz, back)
         if h_mask is not None:
             dh_before = dh_before * h_mask
-        dc_before = dc_real * f[t]
+        dc_before = dc_real * f_t
         if mask is not None:  # a masked step hands the gradients through
             dh_before = dh_before + dh * (1 - real[t])
             dc_before = dc_before + dc * (1 - real[t])
