@@ -142,7 +142,7 @@ def fit_contenders(task):
     for name, layer_class, jit_compile in (
         (CAROUSEL, ours, False),
         (KERAS, keras.layers.LSTM, False),
-        (KERAS + XLA, keras.layers.LSTM, True),
+        (KERAS + XLA, keras.layers.LSTM, True),  # what Keras takes unless told
     ):
         with patch.object(app, "LSTM", layer_class):
             contenders[name] = FIT[task](jit_compile)

@@ -62,6 +62,9 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
         dropout: Fraction of the input features dropped in training; one mask a
             sequence serves all its timesteps (Gal and Ghahramani 2016).
         recurrent_dropout: The same for h_{t-1}.
+        weight_drop: Fraction of the entries of `recurrent_kernel` dropped in training;
+            one mask a sequence serves all its timesteps and the whole batch (Wan et
+            al. 2013; Merity, Keskar and Socher 2018).
         seed: Seed of the dropout masks, an integer; None is another one each time.
 
     Raises:
@@ -89,6 +92,7 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
         bias_constraint=None,
         dropout=0.0,
         recurrent_dropout=0.0,
+        weight_drop=0.0,
         seed=None,
         **kwargs,
     ):
@@ -109,6 +113,8 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.dropout = _fraction("dropout", dropout)
         self.recurrent_dropout = _fraction("recurrent_dropout", recurrent_dropout)
+        self.weight_drop = _fraction("weight_drop", weight_drop)
+        self._weight_drop_mask = None
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed=seed)
         self.state_size = [self.units, self.units]
@@ -157,9 +163,12 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
             inputs = inputs * self.get_dropout_mask(inputs)
         if training and self.recurrent_dropout:
             h_prev = h_prev * self.get_recurrent_dropout_mask(h_prev)
+        recurrent_kernel = self.recurrent_kernel
+        if training and self.weight_drop:
+            recurrent_kernel = recurrent_kernel * self.get_weight_drop_mask()
 
         # The sums inside the four activations, all in one product: (batch, 4 * units).
-        z = ops.matmul(inputs, self.kernel) + ops.matmul(h_prev, self.recurrent_kernel)
+        z = ops.matmul(inputs, self.kernel) + ops.matmul(h_prev, recurrent_kernel)
         if self.use_bias:
             z = z + self.bias
         z_i, z_f, z_c, z_o = ops.split(z, GATES, axis=-1)
@@ -176,6 +185,31 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
         o = self.recurrent_activation(z_o)
         h = o * self.activation(c)
         return h, [h, c]
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """Returns the factors on h_{t-1}, the same until they are reset.
+
+        `keras.layers.RNN` asks for them before its loop, which is where those on the
+        weights have to be drawn as well.
+        """
+        if self.weight_drop:
+            self.get_weight_drop_mask()
+        return super().get_recurrent_dropout_mask(step_input)
+
+    def get_weight_drop_mask(self):
+        """Returns the factors on `recurrent_kernel`, the same until they are reset."""
+        if self._weight_drop_mask is None:
+            self._weight_drop_mask = keras.random.dropout(
+                ops.ones_like(self.recurrent_kernel),
+                self.weight_drop,
+                seed=self.seed_generator,
+            )
+        return self._weight_drop_mask
+
+    def reset_recurrent_dropout_mask(self):
+        """Forgets the masks of h_{t-1} and of its weights: a new sequence begins."""
+        super().reset_recurrent_dropout_mask()
+        self._weight_drop_mask = None
 
     def get_initial_state(self, batch_size=None):
         """Returns `[h, c]` of zeros, each `(batch_size, units)`."""
@@ -195,6 +229,7 @@ class LSTMCell(DropoutRNNCell, keras.layers.Layer):
             "forget_bias": self.forget_bias,
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
+            "weight_drop": self.weight_drop,
             "seed": self.seed,
             **{
                 f"{weight}_{kind}": getattr(keras, f"{kind}s").serialize(

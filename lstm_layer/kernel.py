@@ -1,22 +1,35 @@
 """The fast loop over a sequence: what `LSTMCell.call` computes, step by step.
 
-It runs for the cell exactly as written and for no other. Four things make it fast: the
-input's share of the four sums is one product for all timesteps, before the loop; the
-backward loop carries dL/dh and dL/dC and nothing else, and the gradients of the kernels
-are one product each, after it; in training XLA compiles both loops; and the batch is
-cut into as many parts as there are cores, whose loops run side by side.
+It runs for the cell exactly as written and for no other. What makes it fast:
+
+- The input's share of the four sums is one product for all timesteps, before the loop.
+- The loop carries the sums of the step to come: where gates read them from a slice of
+  the whole sequence, XLA finds no vector instructions for them.
+- The backward loop carries dL/dh and dL/dC and nothing else; the gradients of input and
+  kernels are one product each, after it.
+- In training XLA compiles the loops, and the batch is cut into as many parts as there
+  are cores, whose loops run side by side.
+- In training a long sequence runs in chunks, which saves memory.
 """
 
 import os
 
 import tensorflow as tf
 
+# Of a recurrent kernel, about what a core's cache holds. Each part reads it at every
+# step: above this size parts only compete for memory, and TensorFlow's own products
+# beat XLA's.
+LARGE_BYTES = 2**21
+# A sequence of so many timesteps runs in training as so many chunks, one after the
+# other: what a loop needs beside the values kept for the gradient is a chunk's.
+LONG, CHUNKS = 256, 8
+
 
 def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, compiled):
     """Runs the LSTM over a sequence.
 
     Args:
-        x: Inputs, `(batch, timesteps, features)`.
+        x: Inputs, `(batch, timesteps, features)`, of at least one timestep.
         kernel: `(features, 4 * units)`, packed i, f, c, o; cast to the type of `x`,
             like the two after it.
         recurrent_kernel: `(units, 4 * units)`, packed alike.
@@ -32,18 +45,56 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
         All states h, `(batch, timesteps, units)`, and the last h and C,
         `(batch, units)` each.
     """
-    weights = [
-        None if weight is None else tf.cast(weight, x.dtype)
-        for weight in (kernel, recurrent_kernel, bias)
-    ]
-    parts = _cores() if compiled and x.shape[0] != 1 else 1
+    kernel, recurrent_kernel = (
+        tf.cast(weight, x.dtype) for weight in (kernel, recurrent_kernel)
+    )
+    if bias is None:
+        bias = tf.zeros(kernel.shape[-1:], x.dtype)
+    weights = (kernel, recurrent_kernel, tf.cast(bias, x.dtype))
+
+    def whole(x=x, mask=mask, h=h_0, c=c_0):
+        """Runs the sequence whole, or a piece of it."""
+        return _run_in_parts(x, h, c, mask, h_mask, *weights, compiled)
+
+    def in_chunks():
+        """Runs pieces of the sequence, one after the other."""
+        sizes = tf.shape(x)[1] * tf.range(1, CHUNKS + 1) // CHUNKS
+        sizes = tf.concat([sizes[:1], sizes[1:] - sizes[:-1]], axis=0)
+        chunks = [
+            [None] * CHUNKS if t is None else tf.split(t, sizes, axis=1, num=CHUNKS)
+            for t in (x, mask)
+        ]
+        sequences, h, c = [], h_0, c_0
+        for x_chunk, mask_chunk in zip(*chunks, strict=True):
+            h_sequence, h, c = whole(x_chunk, mask_chunk, h, c)
+            sequences.append(h_sequence)
+        return tf.concat(sequences, axis=1), h, c
+
+    if not compiled:
+        return whole()
+    if x.shape[1] is not None:
+        return in_chunks() if x.shape[1] >= LONG else whole()
+    # As functions: a branch's gradient does not find what the branch itself made.
+    return tf.cond(tf.shape(x)[1] >= LONG, *map(tf.function, (in_chunks, whole)))
+
+
+def _run_in_parts(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
+    """Runs parts of the batch side by side."""
+    weights = (kernel, recurrent_kernel, bias)
+    size = recurrent_kernel.dtype.size * recurrent_kernel.shape.num_elements()
+    large = size > LARGE_BYTES
+    parts = _cores() if compiled and not large and x.shape[0] != 1 else 1
+    if parts == 1:
+        return _run(x, h_0, c_0, mask, h_mask, *weights, compiled, large)
     edges = tf.shape(x)[0] * tf.range(parts + 1) // parts
     inputs = [
         [None] * parts if t is None else tf.split(t, edges[1:] - edges[:-1], num=parts)
         for t in (x, h_0, c_0, mask, h_mask)
     ]
-    states = [_run(*part, *weights, compiled) for part in zip(*inputs, strict=True)]
-    return [tf.concat(parts, axis=0) for parts in zip(*states, strict=True)]
+    states = [
+        _run(*part, *weights, compiled, large) for part in zip(*inputs, strict=True)
+    ]
+    return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
 
 
 def _cores():
@@ -56,57 +107,63 @@ def _cores():
     return len(os.sched_getaffinity(0))
 
 
-def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
-    """Runs a part of the batch; in here sequences are time-major."""
-    x = tf.transpose(x, [1, 0, 2])
-    shape = tf.shape(x)
-    z_x = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel)
-    if bias is not None:
-        z_x = z_x + bias
-    z_x = tf.reshape(z_x, [shape[0], shape[1], kernel.shape[-1]])
+def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled, large):
+    """Runs a part of the batch."""
     if mask is not None:
         mask = tf.transpose(mask)[..., tf.newaxis]  # (timesteps, batch, 1)
     if h_mask is not None:
         h_mask = tf.stop_gradient(h_mask)  # drawn at random, but in the shape of h_0
-    forward = _compiled_forward if compiled else _forward
-    backward = _compiled_backward if compiled else _backward
+    whole = compiled and not large
+    forward = _compiled_forward if whole else _forward
+    backward = _compiled_backward if whole else _backward
 
     @tf.custom_gradient
-    def loop(z_x, recurrent_kernel, h_0, c_0):
+    def sequence(x, kernel, recurrent_kernel, bias, h_0, c_0):
         # Without stop_gradient TensorFlow would also differentiate the loop itself.
-        inputs = [tf.stop_gradient(t) for t in (z_x, recurrent_kernel, h_0, c_0)]
-        h, c, h_sequence, *kept = forward(*inputs, mask, h_mask, keep=compiled)
+        inputs = [
+            tf.stop_gradient(t) for t in (x, kernel, recurrent_kernel, bias, h_0, c_0)
+        ]
+        h, c, h_sequence, *kept = forward(*inputs, mask, h_mask, compiled, compiled)
+        h_sequence = tf.transpose(h_sequence, [1, 0, 2])
 
         def gradient(dh_sequence, dh, dc):
-            _, recurrent_kernel, h_0, c_0 = inputs
             # Outside training nothing was kept for a gradient that hardly ever comes.
-            values = kept or forward(*inputs, mask, h_mask, keep=True)[3:]
-            dz, dh, dc = backward(
-                recurrent_kernel, mask, h_mask, c_0, *values, dh_sequence, dh, dc
+            values = kept or forward(*inputs, mask, h_mask, compiled, True)[3:]
+            end = [dh_sequence, dh, dc]
+            dx, *others = backward(
+                inputs, mask, h_mask, compiled, h_sequence, values, end
             )
-            h_in = tf.concat([h_0[tf.newaxis], h_sequence[:-1]], axis=0)
-            if h_mask is not None:
-                h_in = h_in * h_mask
-            d_recurrent_kernel = tf.matmul(
-                tf.reshape(h_in, [-1, h_in.shape[-1]]),
-                tf.reshape(dz, [-1, dz.shape[-1]]),
-                transpose_a=True,
-            )
-            return dz, d_recurrent_kernel, dh, dc
+            return tf.transpose(dx, [1, 0, 2]), *others
 
         return (h_sequence, h, c), gradient
 
-    h_sequence, h, c = loop(z_x, recurrent_kernel, h_0, c_0)
-    return tf.transpose(h_sequence, [1, 0, 2]), h, c
+    return sequence(x, kernel, recurrent_kernel, bias, h_0, c_0)
 
 
-def _forward(z_x, recurrent_kernel, h, c, mask, h_mask, keep):
-    """Returns the last h and C, all h, and if `keep`, all f, i, C~, o and C."""
+def _forward(x, kernel, recurrent_kernel, bias, h, c, mask, h_mask, compiled, keep):
+    """Returns the last h and C, all h, and if `keep`, all f, i, C~, o and C.
+
+    All are `(timesteps, batch, units)`, but the last ones `(batch, units)`.
+    """
+    x = tf.transpose(x, [1, 0, 2])
+    z_x = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel)
+    if not compiled:  # XLA would hold z_x twice, and adds in the loop for nothing
+        z_x, bias = z_x + bias, None
+    z_x = tf.reshape(z_x, [*tf.unstack(tf.shape(x)[:2]), kernel.shape[-1]])
+    z_x = tf.ensure_shape(z_x, [*x.shape[:2], kernel.shape[-1]])
+    loop = _compiled_forward_loop if compiled else _forward_loop
+    return loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, keep)
+
+
+def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, keep):
     timesteps = tf.shape(z_x)[0]
 
-    def step(t, h, c, *kept):
+    def sums(t, h):
         h_in = h if h_mask is None else h * h_mask
         z = z_x[t] + tf.matmul(h_in, recurrent_kernel)
+        return z if bias is None else z + bias
+
+    def step(t, z, h, c, *kept):
         z_i, z_f, z_c, z_o = tf.split(z, 4, axis=-1)
         f = tf.sigmoid(z_f)
         i = tf.sigmoid(z_i)
@@ -119,44 +176,62 @@ def _forward(z_x, recurrent_kernel, h, c, mask, h_mask, keep):
             c_new = tf.where(mask[t], c_new, c)
         values = (h_new, f, i, c_tilde, o, c_new)
         kept = [array.write(t, v) for array, v in zip(kept, values, strict=False)]
-        return t + 1, h_new, c_new, *kept
+        z_next = sums(tf.minimum(t + 1, timesteps - 1), h_new)
+        return t + 1, z_next, h_new, c_new, *kept
 
     arrays = [tf.TensorArray(z_x.dtype, timesteps) for _ in range(6 if keep else 1)]
-    _, h, c, *kept = tf.while_loop(
+    _, _, h, c, *kept = tf.while_loop(
         lambda t, *_: t < timesteps,
         step,
-        (0, h, c, *arrays),
+        (0, sums(0, h), h, c, *arrays),
         maximum_iterations=timesteps,
     )
     return h, c, *(array.stack() for array in kept)
 
 
-def _backward(
-    recurrent_kernel, mask, h_mask, c_0, f, i, c_tilde, o, c, dh_sequence, dh, dc
-):
-    """Returns the gradients of z_x, h_0 and c_0.
+def _backward(inputs, mask, h_mask, compiled, h_sequence, values, end):
+    """Returns the gradients of `inputs`, that of x as `(timesteps, batch, features)`.
 
     Args:
-        recurrent_kernel: `(units, 4 * units)`.
+        inputs: x, both kernels, bias, h_0 and c_0, as in `lstm_sequence`.
         mask: `(timesteps, batch, 1)` or None.
         h_mask: As in `lstm_sequence`.
-        c_0: As there.
-        f: Forget gate of all timesteps, `(timesteps, batch, units)`; as are
-        i: the input gate,
-        c_tilde: the candidate,
-        o: the output gate,
-        c: and the cell state.
-        dh_sequence: Gradient of all h, of the same shape.
-        dh: Gradient of the last h, `(batch, units)`.
-        dc: Gradient of the last C.
+        compiled: Whether XLA compiles the loop.
+        h_sequence: h of all timesteps, `(batch, timesteps, units)`.
+        values: f, i, C~, o and C of all timesteps, `(timesteps, batch, units)` each.
+        end: Gradients of all h, `(batch, timesteps, units)`, and of the last h and C,
+            `(batch, units)` each.
     """
+    x, kernel, recurrent_kernel, _, h_0, c_0 = inputs
+    loop = _compiled_backward_loop if compiled else _backward_loop
+    dz, dh, dc = loop(recurrent_kernel, mask, h_mask, c_0, *values, *end)
+    dz_rows = tf.reshape(dz, [-1, dz.shape[-1]])  # (timesteps * batch, 4 * units)
+    x = tf.transpose(x, [1, 0, 2])
+    dx = tf.reshape(tf.matmul(dz_rows, kernel, transpose_b=True), tf.shape(x))
+    h_in = tf.transpose(h_sequence, [1, 0, 2])[:-1]
+    h_in = tf.concat([h_0[tf.newaxis], h_in], axis=0)
+    if h_mask is not None:
+        h_in = h_in * h_mask
+    d_kernel, d_recurrent_kernel = (
+        tf.matmul(tf.reshape(t, [-1, t.shape[-1]]), dz_rows, transpose_a=True)
+        for t in (x, h_in)
+    )
+    d_bias = tf.reduce_sum(dz_rows, axis=0)
+    return dx, d_kernel, d_recurrent_kernel, d_bias, dh, dc
+
+
+def _backward_loop(
+    recurrent_kernel, mask, h_mask, c_0, f, i, c_tilde, o, c, dh_sequence, dh, dc
+):
     timesteps = tf.shape(f)[0]
     real = None if mask is None else tf.cast(mask, f.dtype)
     back = tf.transpose(recurrent_kernel)
 
     def step(t, dh, dc, dz_sequence):
-        dh = dh + dh_sequence[t]
-        dh_real, dc_real = (dh, dc) if mask is None else (dh * real[t], dc * real[t])
+        dh = dh + dh_sequence[:, t]
+        dh_real, dc_real = dh, dc
+        if mask is not None:
+            dh_real, dc_real = dh * real[t], dc * real[t]
         f_t, i_t, c_tilde_t, o_t = (values[t] for values in (f, i, c_tilde, o))
         c_prev_t = tf.where(t > 0, c[tf.maximum(t - 1, 0)], c_0)
         tanh_c = tf.tanh(f_t * c_prev_t + i_t * c_tilde_t)  # less memory than kept
@@ -188,5 +263,12 @@ def _backward(
     return dz.stack(), dh, dc
 
 
-_compiled_forward = tf.function(_forward, jit_compile=True)
-_compiled_backward = tf.function(_backward, jit_compile=True)
+(
+    _compiled_forward,
+    _compiled_forward_loop,
+    _compiled_backward,
+    _compiled_backward_loop,
+) = (
+    tf.function(function, jit_compile=True)
+    for function in (_forward, _forward_loop, _backward, _backward_loop)
+)

@@ -1,6 +1,7 @@
 """The LSTM over a whole sequence: what users of `keras.layers.LSTM` expect."""
 
 import keras
+import tensorflow as tf
 from keras import ops, tree
 
 from lstm_layer.cell import PACKAGE, LSTMCell
@@ -111,6 +112,9 @@ class LSTM(keras.layers.RNN):
             **both,
         )
         self.input_spec = keras.InputSpec(ndim=3)
+        # `compile(jit_compile="auto")` then leaves compiling to the kernel, which is
+        # faster: XLA runs the parts of a batch one after the other.
+        self.supports_jit = False
 
     @property
     def units(self):
@@ -132,6 +136,28 @@ class LSTM(keras.layers.RNN):
             and not self.unroll
         )
 
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        """Runs the cell over `(batch, timesteps, features)`.
+
+        Args:
+            sequences: x of all timesteps, of which there must be at least one.
+            initial_state: `[h, c]` before the first step, `(batch, units)` each; by
+                default zeros, or what a stateful layer has kept.
+            mask: `(batch, timesteps)`, True for a real timestep.
+            training: Whether dropout applies.
+
+        Raises:
+            ValueError: If there is no timestep; where their number is known only when
+                a graph runs, `tf.errors.InvalidArgumentError`.
+        """
+        sequences = _at_least_one_timestep(sequences)
+        return super().call(
+            sequences, initial_state=initial_state, mask=mask, training=training
+        )
+
+    def _maybe_config_dropout_masks(self, cell, input_sequence, input_state):
+        """Does nothing: Keras would draw masks at inference too, `inner_loop` draws."""
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Runs the cell over time, as `keras.layers.RNN.call` asks for it.
 
@@ -146,14 +172,20 @@ class LSTM(keras.layers.RNN):
             the state after the last step. Each is what `self.cell`, called step by
             step, gives.
         """
+        if training:
+            super()._maybe_config_dropout_masks(
+                self.cell, sequences[:, 0], initial_state
+            )
         if not self.uses_kernel:
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell, (h_0, c_0) = self.cell, initial_state
-        h_mask = None
+        h_mask, recurrent_kernel = None, cell.recurrent_kernel
         if training and cell.dropout:
             sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
         if training and cell.recurrent_dropout:
             h_mask = cell.get_recurrent_dropout_mask(h_0)
+        if training and cell.weight_drop:
+            recurrent_kernel = recurrent_kernel * cell.get_weight_drop_mask()
         mask = tree.flatten(mask)[0]
         if mask is not None:
             mask = ops.cast(mask, "bool")
@@ -163,7 +195,7 @@ class LSTM(keras.layers.RNN):
         outputs, h, c = lstm_sequence(
             sequences,
             cell.kernel,
-            cell.recurrent_kernel,
+            recurrent_kernel,
             cell.bias,
             h_0,
             c_0,
@@ -205,3 +237,15 @@ class LSTM(keras.layers.RNN):
                 config["cell"], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+def _at_least_one_timestep(sequences):
+    """Returns `(batch, timesteps, features)` as it is, unless there is no timestep."""
+    message = "A sequence must have at least one timestep. Received: timesteps=0."
+    if sequences.shape[1] == 0:
+        raise ValueError(f"{message} Shape: {tuple(sequences.shape)}.")
+    if sequences.shape[1] is None:  # known only when the graph runs
+        check = tf.debugging.assert_positive(tf.shape(sequences)[1], message)
+        with tf.control_dependencies([check]):
+            return tf.identity(sequences)
+    return sequences

@@ -161,6 +161,7 @@ NOT_THE_DEFAULTS = {
     "bias_constraint": "non_neg",
     "dropout": 0.25,
     "recurrent_dropout": 0.5,
+    "weight_drop": 0.3,
     "seed": 11,
 }
 
@@ -183,7 +184,8 @@ def test_the_config_brings_every_argument_back():
 @pytest.mark.parametrize("unit_forget_bias", [True, False])
 def test_the_config_of_a_keras_cell_makes_this_cell(unit_forget_bias):
     options = {**NOT_THE_DEFAULTS, "unit_forget_bias": unit_forget_bias}
-    del options["forget_bias"]
+    for ours_alone in ("forget_bias", "weight_drop"):
+        del options[ours_alone]
     theirs = keras.layers.LSTMCell(**options)
     ours = LSTMCell.from_config(theirs.get_config())
     expected = LSTMCell(**options, name=theirs.name)
@@ -197,7 +199,7 @@ def test_units_must_be_a_positive_integer(units):
         LSTMCell(units)
 
 
-@pytest.mark.parametrize("name", ["dropout", "recurrent_dropout"])
+@pytest.mark.parametrize("name", ["dropout", "recurrent_dropout", "weight_drop"])
 @pytest.mark.parametrize("value", [1.5, 1.0, -0.1, float("nan")])
 def test_a_dropout_must_be_a_fraction(name, value):
     message = rf"^`{name}` must be a fraction.* Received: {name}={value}\.$"

@@ -150,6 +150,7 @@ NOT_THE_DEFAULTS = {
     "bias_constraint": "non_neg",
     "dropout": 0.25,
     "recurrent_dropout": 0.5,
+    "weight_drop": 0.3,
     "seed": 11,
     "return_sequences": True,
     "return_state": True,

@@ -1,0 +1,294 @@
+"""The kernel beside the cell as written: outputs, states, gradients, in every mode.
+
+A subclass that changes nothing never runs through the kernel, so a layer with it is
+the specification that the kernel is held to.
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lstm_layer import LSTM, LSTMCell, kernel
+
+FEATURES, UNITS = 2, 5
+TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
+
+
+class AsWritten(LSTMCell):
+    pass
+
+
+@pytest.fixture
+def make_pair(randomize):
+    """Makes a layer that uses the kernel and one that does not, of the same weights."""
+
+    def make(features=FEATURES, dtype="float32", of_layer=None, **of_cell):
+        of_layer = {"return_sequences": True, "return_state": True, **(of_layer or {})}
+        fast = LSTM(UNITS, **of_cell, **of_layer, dtype=dtype)
+        slow = LSTM(cell=AsWritten(UNITS, **of_cell, dtype=dtype), **of_layer)
+        slow.dtype_policy = fast.dtype_policy
+        for layer in (fast, slow):
+            layer.build((None, None, features))
+        slow.set_weights(randomize(fast).get_weights())
+        assert fast.uses_kernel
+        assert not slow.uses_kernel
+        return fast, slow
+
+    return make
+
+
+def run(layer, x, state, mask=None, training=True, wrap=lambda function: function):
+    """Returns all results, and the gradients of a random loss of them."""
+
+    def results_and_gradients(x, state):
+        with tf.GradientTape() as tape:
+            tape.watch([x, state])
+            results = layer(x, initial_state=state, mask=mask, training=training)
+            loss = 0.0
+            for n, result in enumerate(results):
+                weights = tf.random.stateless_normal(tf.shape(result), (3, n))
+                loss += tf.reduce_sum(tf.cast(weights, result.dtype) * result)
+        variables = [weight.value for weight in layer.trainable_weights]
+        return [*results, *tape.gradient(loss, [x, *state, *variables])]
+
+    return wrap(results_and_gradients)(tf.constant(x), [tf.constant(s) for s in state])
+
+
+def assert_close(received, expected, relative):
+    for one, other in zip(received, expected, strict=True):
+        one, other = np.array(one, "float64"), np.array(other, "float64")
+        scale = np.abs(other).max(initial=1.0)
+        np.testing.assert_allclose(one, other, rtol=relative, atol=relative * scale)
+
+
+@pytest.fixture
+def inputs(draw):
+    def make(batch=3, timesteps=4, features=FEATURES, dtype="float32"):
+        x = draw(batch, timesteps, features, dtype=dtype)
+        return x, [draw(batch, UNITS, dtype=dtype) for _ in range(2)]
+
+    return make
+
+
+MODES = {
+    "eager": lambda function: function,
+    "graph": tf.function,
+    "XLA": tf.function(jit_compile=True),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("go_backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_it_gives_what_the_cell_gives(
+    make_pair, inputs, holes, mode, go_backwards, training, dtype
+):
+    pair = make_pair(dtype=dtype, of_layer={"go_backwards": go_backwards})
+    received, expected = (
+        run(layer, *inputs_, holes, training, MODES[mode])
+        for layer, inputs_ in zip(pair, [inputs(dtype=dtype)] * 2, strict=True)
+    )
+    assert {r.dtype for r in received} == {tf.as_dtype(dtype)}
+    assert len(received) == 9
+    assert_close(received, expected, TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dropout": 0.4},
+        {"recurrent_dropout": 0.4},
+        {"weight_drop": 0.4},
+        {"dropout": 0.3, "recurrent_dropout": 0.3, "weight_drop": 0.3},
+        {"use_bias": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_with_an_option_it_gives_what_the_cell_gives(
+    make_pair, inputs, holes, options, mode
+):
+    data = inputs(dtype="float64")
+    received, expected = (
+        run(layer, *data, holes, wrap=MODES[mode])
+        for layer in make_pair(dtype="float64", seed=5, **options)
+    )
+    assert_close(received, expected, 1e-10)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 8])
+@pytest.mark.parametrize("batch", [0, 1, 3, 7])
+def test_any_batch_may_be_cut_into_any_number_of_parts(
+    make_pair, inputs, monkeypatch, batch, parts
+):
+    monkeypatch.setattr(kernel, "_cores", lambda: parts)
+    data = inputs(batch=batch)
+    mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
+    received, expected = (
+        run(layer, *data, mask, wrap=tf.function) for layer in make_pair()
+    )
+    assert received[0].shape == (batch, 4, UNITS)
+    assert_close(received, expected, 1e-5)
+
+
+def test_a_large_recurrent_kernel_takes_the_products_out_of_the_compiled_part(
+    make_pair, inputs, holes, monkeypatch
+):
+    monkeypatch.setattr(kernel, "LARGE_BYTES", 0)
+    data = inputs()
+    pair = make_pair(recurrent_dropout=0.5, seed=2)
+    received, expected = (run(layer, *data, holes, wrap=tf.function) for layer in pair)
+    assert_close(received, expected, 1e-5)
+
+
+@pytest.mark.parametrize("timesteps", [8, 9, 21])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_a_long_sequence_runs_in_chunks(
+    make_pair, inputs, monkeypatch, timesteps, known
+):
+    monkeypatch.setattr(kernel, "LONG", 9)
+    monkeypatch.setattr(kernel, "CHUNKS", 3)
+    ran = []
+    monkeypatch.setattr(
+        kernel, "_run", lambda *args, own=kernel._run: ran.append(1) or own(*args)
+    )
+    data = inputs(timesteps=timesteps, dtype="float64")
+    mask = np.arange(timesteps) % 3 != np.arange(3)[:, None]
+    options = {"recurrent_dropout": 0.5, "weight_drop": 0.5, "seed": 4}
+    shapes = [tf.TensorSpec((3, None, FEATURES), "float64")]
+    shapes.append([tf.TensorSpec((3, UNITS), "float64")] * 2)
+
+    def wrap(function):
+        return tf.function(function, None if known else shapes)
+
+    received, expected = (
+        run(layer, *data, mask if known else None, wrap=wrap)
+        for layer in make_pair(dtype="float64", **options)
+    )
+    assert_close(received, expected, 1e-10)
+    parts = kernel._cores()
+    whole, chunks = parts, kernel.CHUNKS * parts
+    if known:
+        assert len(ran) == (chunks if timesteps >= 9 else whole)
+    else:
+        assert len(ran) == whole + chunks
+
+
+@pytest.mark.parametrize("timesteps", [1, 2, 2000])
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+def test_a_sequence_may_be_short_or_long(make_pair, inputs, timesteps, training):
+    data = inputs(timesteps=timesteps, dtype="float64")
+    received, expected = (
+        run(layer, *data, training=training, wrap=tf.function)
+        for layer in make_pair(dtype="float64")
+    )
+    assert_close(received, expected, 1e-9)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+def test_in_mixed_bfloat16_it_gives_what_the_cell_gives(
+    make_pair, inputs, holes, training
+):
+    x, state = inputs()
+    received, expected = (
+        run(layer, x, [s.astype("float32") for s in state], holes, training)
+        for layer in make_pair(dtype="mixed_bfloat16")
+    )
+    assert {r.dtype for r in received[:3]} == {tf.bfloat16}
+    assert {r.dtype for r in received[-3:]} == {tf.float32}
+    assert_close(received, expected, 0.05)
+
+
+@pytest.mark.parametrize("make", [LSTM, lambda n: LSTM(cell=AsWritten(n))])
+def test_no_timestep_is_an_error_that_says_so(make):
+    layer = make(UNITS)
+    with pytest.raises(ValueError, match=r"at least one timestep.*timesteps=0"):
+        layer(np.zeros((3, 0, FEATURES), "float32"))
+    signature = [tf.TensorSpec((None, None, FEATURES))]
+    unknown = tf.function(layer.__call__, input_signature=signature)
+    assert unknown(tf.zeros((3, 1, FEATURES))).shape == (3, UNITS)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least one timestep"):
+        unknown(tf.zeros((3, 0, FEATURES)))
+
+
+def test_one_mask_of_weights_serves_a_sequence_and_the_next_has_another():
+    layer = LSTM(UNITS, weight_drop=0.5)
+    layer.build((None, None, FEATURES))
+    drawn = []
+    for _ in range(2):
+        first, again = (np.array(layer.cell.get_weight_drop_mask()) for _ in "ab")
+        np.testing.assert_array_equal(first, again)
+        assert set(np.unique(first)) == {0.0, 2.0}
+        layer.cell.reset_recurrent_dropout_mask()
+        drawn.append(first)
+    assert np.any(drawn[0] != drawn[1])
+
+
+def test_a_dropped_weight_gets_no_gradient(make_pair, inputs):
+    fast, _ = make_pair(weight_drop=0.5)
+    gradient = np.array(run(fast, *inputs())[-2])
+    assert gradient.shape == (UNITS, 4 * UNITS)
+    assert 0.2 < np.mean(gradient == 0) < 0.8
+
+
+def test_inference_draws_no_mask(make_pair, inputs):
+    fast, slow = make_pair(dropout=0.5, recurrent_dropout=0.5, weight_drop=0.5, seed=1)
+    x, state = inputs()
+    for layer in (fast, slow):
+        before = np.array(layer.cell.seed_generator.state)
+        layer(x, initial_state=state, training=False)
+        np.testing.assert_array_equal(layer.cell.seed_generator.state, before)
+        layer(x, initial_state=state, training=True)
+        assert np.any(layer.cell.seed_generator.state != before)
+
+
+def compiled_operations(layer, training):
+    """Returns how many functions of the layer's graph must be compiled by XLA."""
+    signature = [tf.TensorSpec((None, None, FEATURES))]
+    function = tf.function(lambda x: layer(x, training=training), signature)
+    graph = function.get_concrete_function().graph.as_graph_def()
+    nodes = [n for f in graph.library.function for n in f.node_def] + [*graph.node]
+    return sum("_XlaMustCompile" in f.attr for f in graph.library.function) + sum(
+        "_XlaMustCompile" in node.attr for node in nodes
+    )
+
+
+def test_it_asks_for_xla_in_training_only():
+    layer = LSTM(UNITS)
+    assert compiled_operations(layer, training=True)
+    assert not compiled_operations(layer, training=False)
+
+
+def test_keras_leaves_the_compiling_to_the_kernel():
+    model = keras.Sequential([keras.Input((4, FEATURES)), LSTM(UNITS)])
+    model.compile("sgd", "mse")
+    assert model.jit_compile is False
+
+
+def test_fit_gives_what_it_gives_with_the_cell(make_pair, draw):
+    x, y = draw(8, 4, FEATURES), draw(8, UNITS)
+    trained = []
+    for layer in make_pair(of_layer={"return_sequences": False, "return_state": False}):
+        model = keras.Sequential([keras.Input((4, FEATURES)), layer])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
+        trained.append(model.get_weights())
+    assert_close(*trained, 1e-4)
+
+
+def test_it_trains_under_a_distribution_strategy(make_pair, draw):
+    x, y = draw(8, 4, FEATURES), draw(8, UNITS)
+    alone, _ = make_pair(of_layer={"return_sequences": False, "return_state": False})
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+    with strategy.scope():
+        shared = LSTM(UNITS)
+        model = keras.Sequential([keras.Input((4, FEATURES)), shared])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+    shared.set_weights(alone.get_weights())
+    model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    other = keras.Sequential([keras.Input((4, FEATURES)), alone])
+    other.compile(keras.optimizers.SGD(0.1), "mse")
+    other.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert_close(shared.get_weights(), alone.get_weights(), 1e-4)
