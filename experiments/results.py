@@ -15,7 +15,8 @@ from apps.common.runs import CONFIG, METRICS
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- results: made by `make results` -->", "<!-- end of results -->"
+BENCHMARK = RESULTS / "benchmark.json"
+BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -108,15 +109,49 @@ def results_table():
     return "\n".join(lines)
 
 
-def update_readme(path=README):
-    """Replaces the table between the two markers of the README."""
-    text = path.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    with replacing(path) as aside:
-        aside.write_text(
-            f"{before}{BEGIN}\n{results_table()}\n{END}{after}", encoding="utf-8"
+def benchmark_table(path=BENCHMARK):
+    """Returns the Markdown table of the recorded benchmark of the layer.
+
+    Keras counts with the faster of its two modes, with and without XLA.
+    """
+    result = json.loads(path.read_text())
+    lines = [
+        "| batch x timesteps x features x units | pass | ours, ms | Keras / ours "
+        "| PyTorch / ours | share of the machine's matmul rate |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, shapes in result["layers"].items():
+        for shape, rows in shapes.items():
+            ours = min(
+                (row for other, row in rows.items() if other.startswith("lstm_layer")),
+                key=lambda row: row["milliseconds"][1],
+            )
+            keras = min(row["ratio"] for n, row in rows.items() if n[:5] == "keras")
+            lines.append(
+                f"| {shape} | {name} | {ours['milliseconds'][1]:.3g} | {keras:.2f} "
+                f"| {rows['torch']['ratio']:.2f} | {ours['share_of_matmul']:.2f} |"
+            )
+    lines += ["", f"Measured on {result['hardware']}, {result['date']}."]
+    if result["peak_megabytes"]:
+        peaks = "; ".join(
+            f"{shape}: {peak['lstm_layer']} MB, Keras {peak['keras']} MB"
+            for shape, peak in result["peak_megabytes"].items()
         )
+        lines[-1] += f" Memory that training adds at its peak: {peaks}."
+    return "\n".join(lines)
+
+
+def update_readme(path=README):
+    """Replaces the tables between their markers in the README."""
+    text = path.read_text(encoding="utf-8")
+    tables = {"results": results_table(), "benchmark": benchmark_table()}
+    for name, table in tables.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, rest = text.split(begin, 1)
+        _, after = rest.split(end, 1)
+        text = f"{before}{begin}\n{table}\n{end}{after}"
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def _command(task, recipe, seeds):

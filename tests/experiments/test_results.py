@@ -6,7 +6,12 @@ import pytest
 import yaml
 
 from experiments import results
-from experiments.results import record, results_table, update_readme
+from experiments.results import (
+    benchmark_table,
+    record,
+    results_table,
+    update_readme,
+)
 
 METRICS = {
     "dataset": "imdb_reviews",
@@ -166,15 +171,51 @@ def test_the_readme_changes_between_its_markers_only(task, make_run, tmp_path):
     record(task, "small", [make_run(1)])
     readme = tmp_path / "README.md"
     before, after = "# Töpfe\n\n", "\n\nThe rest.\n"
-    old = f"{results.BEGIN}\nan old table\n{results.END}"
+    marks = [
+        (results.BEGIN.format(name), results.END.format(name))
+        for name in ("results", "benchmark")
+    ]
+    old = "\n\n".join(f"{begin}\nan old table\n{end}" for begin, end in marks)
     readme.write_text(before + old + after, encoding="utf-8")
+    tables = (results_table(), benchmark_table())
     for _ in range(2):  # a second time changes nothing more
         update_readme(readme)
-        table = f"{results.BEGIN}\n{results_table()}\n{results.END}"
-        assert readme.read_text(encoding="utf-8") == before + table + after
+        new = "\n\n".join(
+            f"{begin}\n{table}\n{end}"
+            for (begin, end), table in zip(marks, tables, strict=True)
+        )
+        assert readme.read_text(encoding="utf-8") == before + new + after
+
+
+def test_the_table_of_the_benchmark_counts_the_faster_mode(tmp_path):
+    def row(milliseconds, ratio):
+        quartiles = [0.9 * milliseconds, milliseconds, 1.1 * milliseconds]
+        return {"milliseconds": quartiles, "ratio": ratio, "share_of_matmul": 0.25}
+
+    rows = {
+        "lstm_layer": row(3.0, 1.5),
+        "lstm_layer + XLA": row(2.0, 1.0),
+        "keras": row(5.0, 2.5),
+        "keras + XLA": row(4.0, 2.1),
+        "torch": row(1.0, 0.5),
+    }
+    result = {
+        "hardware": "2 cores of a test",
+        "date": "2026-01-01",
+        "layers": {"forward": {"1x2x3x4": rows}},
+        "peak_megabytes": {"1x2x3x4": {"lstm_layer": 10, "keras": 20}},
+    }
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps(result))
+    lines = benchmark_table(path).splitlines()
+    cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
+    assert cells == ["1x2x3x4", "forward", "2", "2.10", "0.50", "0.25"]
+    assert "1x2x3x4: 10 MB, Keras 20 MB" in lines[-1]
 
 
 def test_the_readme_of_the_project_has_the_markers():
     text = results.README.read_text(encoding="utf-8")
-    assert text.count(results.BEGIN) == text.count(results.END) == 1
-    assert text.index(results.BEGIN) < text.index(results.END)
+    for name in ("results", "benchmark"):
+        begin, end = results.BEGIN.format(name), results.END.format(name)
+        assert text.count(begin) == text.count(end) == 1
+        assert text.index(begin) < text.index(end)
