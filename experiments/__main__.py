@@ -4,10 +4,10 @@ import os
 import sys
 
 from apps.common.terminal import clear_errors
-from experiments import sentiment
+from experiments import language_modeling, sentiment
 from experiments.run import Request, run
 
-TASKS = {task.TASK.name: task.TASK for task in (sentiment,)}
+TASKS = {task.TASK.name: task.TASK for task in (language_modeling, sentiment)}
 
 
 def main():

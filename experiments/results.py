@@ -69,6 +69,7 @@ def record(task, recipe, runs=()):
         "dataset": found[0]["dataset"],
         "split": found[0]["split"],
         "examples": found[0]["examples"],
+        "unit": found[0].get("unit", "examples"),
         "metrics": {name: _aggregate([f[name] for f in found]) for name in names},
         "seeds": seeds,
         "parameters": found[0]["parameters"],
@@ -101,7 +102,8 @@ def results_table():
             )
             lines.append(
                 f"| {result['task']} | `{result['recipe']}` | {result['dataset']}, "
-                f"{result['examples']:,} {result['split']} examples | {name} "
+                f"{result['examples']:,} {result['split']} "
+                f"{result.get('unit', 'examples')} | {name} "
                 f"| {shown} | "
                 f"{len(result['seeds'])} | {result['parameters']:,} | "
                 f"{result['train_minutes']:g} min |"

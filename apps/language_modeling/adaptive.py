@@ -1,0 +1,200 @@
+"""Models that adapt to the text that they are tested on, beside the static one.
+
+Both predict a token before they see it. Their settings are chosen on validation.
+"""
+
+import itertools
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.language_modeling.data import Windows
+
+TUNING_TOKENS = 20000
+# Dynamic evaluation: timesteps of a window, training windows for the statistics.
+WINDOW, STATISTICS_WINDOWS = 20, 200
+LEARNING_RATES, DECAYS = (0.0005, 0.001, 0.002, 0.004), (0.001, 0.005, 0.02)
+# Cache: hidden states kept, their flatness, the cache's share.
+CACHE_SIZE, BLOCK = 2000, 250
+FLATNESS, SHARES = (0.1, 0.2, 0.3, 0.5, 0.8), (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
+
+
+def dynamic_perplexity(model, data, start, batch_size, window):
+    """Measures dynamic evaluation, the RMS rule (Krause, Kahembwe et al. 2018).
+
+    After each window the weights take a step along its gradient, divided by the root
+    of its mean square in training, and a step back towards where they were.
+
+    Args:
+        model: What `build_model` returns; it is left as it was.
+        data: `Data` with all splits.
+        start: Token id before a split's first one.
+        batch_size: Streams, for the statistics of the gradient in training.
+        window: Their timesteps.
+
+    Returns:
+        The test perplexity, and the settings chosen on the validation split's first
+        tokens.
+    """
+    adapt = _Dynamic(model, data.train, batch_size, window)
+    validation = data.validation[:TUNING_TOKENS]
+    tried = {
+        settings: adapt.loss(validation, start, *settings)
+        for settings in itertools.product(LEARNING_RATES, DECAYS)
+    }
+    best = min(tried, key=tried.get)
+    loss = adapt.loss(data.test, start, *best)
+    return float(np.exp(loss)), dict(zip(("learning_rate", "decay"), best, strict=True))
+
+
+class _Dynamic:
+    def __init__(self, model, train_ids, batch_size, window):
+        self.model, self.weights = model, model.trainable_variables
+        self.first = [tf.constant(weight.numpy()) for weight in self.weights]
+        squares = [np.zeros(weight.shape, "float32") for weight in self.weights]
+        windows = Windows(train_ids, batch_size, window).in_order()
+        count = 0
+        state = [tf.zeros((batch_size, s.shape[1])) for s in model.inputs[1:]]
+        for inputs, targets in windows.take(STATISTICS_WINDOWS):
+            _, gradients, state = self._gradients(inputs["token_ids"], targets, state)
+            for square, gradient in zip(squares, gradients, strict=True):
+                square += np.square(tf.convert_to_tensor(gradient).numpy())
+            count += 1
+        roots = [np.sqrt(square / count) for square in squares]
+        mean = np.mean([root.mean() for root in roots])
+        self.roots = [tf.constant(root) for root in roots]
+        self.relative = [tf.constant(root / mean) for root in roots]
+
+    @tf.function(reduce_retracing=True)
+    def _gradients(self, token_ids, targets, state):
+        with tf.GradientTape() as tape:
+            # As in training, but nothing is dropped: `training` compiles the loops.
+            logits, *state = self.model([token_ids, *state], training=False)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses)
+        weights = [weight.value for weight in self.weights]
+        gradients = tape.gradient(loss, weights)
+        return losses, [tf.convert_to_tensor(g) for g in gradients], state
+
+    @tf.function
+    def _step(self, token_ids, targets, state, learning_rate, decay):
+        losses, gradients, state = self._gradients(token_ids, targets, state)
+        for weight, first, gradient, root, relative in zip(
+            self.weights,
+            self.first,
+            gradients,
+            self.roots,
+            self.relative,
+            strict=True,
+        ):
+            step = learning_rate * gradient / (root + 1e-3 * learning_rate + 1e-8)
+            back = tf.minimum(decay * relative, 1.0) * (first - weight.value)
+            weight.assign(weight.value - step + back)
+        return tf.reduce_sum(losses), state
+
+    def loss(self, ids, start, learning_rate, decay):
+        """Returns the mean loss of the tokens, each predicted before it is learned."""
+        ids = np.asarray(ids)
+        before = np.concatenate([[start], ids[:-1]]).astype("int32")
+        state = [tf.zeros((1, s.shape[1])) for s in self.model.inputs[1:]]
+        rates = tf.constant(learning_rate), tf.constant(decay)
+        bar = keras.utils.Progbar(
+            -(-len(ids) // WINDOW), verbose=int(sys.stdout.isatty())
+        )
+        total = 0.0
+        try:
+            for begin in range(0, len(ids), WINDOW):
+                cut = slice(begin, begin + WINDOW)
+                sums, state = self._step(
+                    before[np.newaxis, cut], ids[np.newaxis, cut], state, *rates
+                )
+                total += float(sums)
+                bar.add(1)
+        finally:
+            for weight, first in zip(self.weights, self.first, strict=True):
+                weight.assign(first)
+        return total / len(ids)
+
+
+def cache_perplexity(model, data, start):
+    """Measures the neural cache (Grave, Joulin and Usunier 2017).
+
+    The last hidden states are kept, each with the token that followed it. A token is
+    the more probable the more alike the state now is to the states it followed.
+
+    Args:
+        model: What `build_model` returns.
+        data: `Data` with validation and test.
+        start: Token id before a split's first one.
+
+    Returns:
+        The test perplexity, and the settings chosen on the validation split.
+    """
+    tried = {}
+    states, log_p, ids = _states(model, data.validation[:TUNING_TOKENS], start)
+    for flatness in FLATNESS:
+        cached = cached_probabilities(states, ids, flatness)
+        for share in SHARES:
+            tried[flatness, share] = _mixed_loss(log_p, cached, share)
+    flatness, share = min(tried, key=tried.get)
+    states, log_p, ids = _states(model, data.test, start)
+    cached = cached_probabilities(states, ids, flatness)
+    loss = _mixed_loss(log_p, cached, share)
+    return float(np.exp(loss)), {
+        "flatness": flatness,
+        "share": share,
+        "size": CACHE_SIZE,
+    }
+
+
+def _mixed_loss(log_p, cached, share):
+    return -float(np.mean(np.log((1 - share) * np.exp(log_p) + share * cached + 1e-30)))
+
+
+def _states(model, ids, start):
+    """Returns the states before each token, log-probabilities, and the ids."""
+    inner = keras.Model(
+        model.inputs, [model.get_layer("states").output, *model.outputs]
+    )
+
+    @tf.function(reduce_retracing=True)
+    def run(token_ids, targets, state):
+        states, logits, *state = inner([token_ids, *state], training=False)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        return states[0], -losses[0], state
+
+    ids = np.asarray(ids)
+    before = np.concatenate([[start], ids[:-1]]).astype("int32")
+    state = [tf.zeros((1, s.shape[1])) for s in model.inputs[1:]]
+    states, log_p = [], []
+    for begin in range(0, len(ids), BLOCK):
+        cut = slice(begin, begin + BLOCK)
+        found, scores, state = run(before[np.newaxis, cut], ids[np.newaxis, cut], state)
+        states.append(found.numpy())
+        log_p.append(scores.numpy())
+    return np.concatenate(states), np.concatenate(log_p), ids
+
+
+def cached_probabilities(states, ids, flatness, size=CACHE_SIZE, block=BLOCK):
+    """Returns the probability that the cache alone gives each token.
+
+    Args:
+        states: The state before each token, `(tokens, features)`.
+        ids: Token ids, `(tokens,)`.
+        flatness: Factor on the scalar products of states.
+        size: Tokens that the cache holds.
+        block: Tokens that are computed together.
+    """
+    found = np.zeros(len(ids))
+    for begin in range(1, len(ids), block):
+        end = min(begin + block, len(ids))
+        low = max(0, begin - size)
+        scores = flatness * states[begin:end] @ states[low : end - 1].T
+        now, past = np.arange(begin, end)[:, None], np.arange(low, end - 1)
+        scores = np.where((past < now) & (past >= now - size), scores, -np.inf)
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        right = ids[past] == ids[now]
+        found[begin:end] = (scores * right).sum(axis=1) / scores.sum(axis=1)
+    return found

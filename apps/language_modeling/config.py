@@ -1,0 +1,114 @@
+"""What a language modelling recipe can say; the defaults live here and nowhere else."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from apps.common.config import STRICT
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataConfig:
+    """Where the text comes from, and how it becomes token ids.
+
+    Attributes:
+        dataset: Name of the data set; "files" is your own text.
+        directory: For "ptb": the folder with ptb.train.txt, ptb.valid.txt and
+            ptb.test.txt.
+        file: For "files": a text file, a pattern such as "books/*.txt", or a folder
+            with train.txt, validation.txt and test.txt.
+        tokens: "words" are lower-case words and marks; "spaces" splits a text that is
+            tokenized already; "characters" takes every character.
+        vocabulary_size: At most so many tokens of the training text get an id.
+        min_count: Rarer tokens are unknown. With 1 and a small text no token is, and
+            the model never learns what to make of an unknown one.
+    """
+
+    dataset: Literal["wikipedia", "ptb", "tiny_shakespeare", "files"] = "wikipedia"
+    directory: str = ""
+    file: str = ""
+    tokens: Literal["words", "spaces", "characters"] = "words"
+    vocabulary_size: Positive = 10000
+    min_count: Positive = 2
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelConfig:
+    """The arguments of `build_model`."""
+
+    embedding_dim: Positive = 128
+    units: Positive = 128
+    num_layers: Positive = 1
+    embedding_dropout: Fraction = 0.0
+    input_dropout: Fraction = 0.0
+    hidden_dropout: Fraction = 0.0
+    output_dropout: Fraction = 0.0
+    weight_drop: Fraction = 0.0
+    activation_penalty: Weight = 0.0
+    change_penalty: Weight = 0.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """How the model is trained.
+
+    Attributes:
+        seed: Seed of the weights, of dropout and of the windows.
+        epochs: At most so many passes over the training text.
+        patience: Training stops after so many evaluations without a better validation
+            loss.
+        evaluations_per_epoch: Times an epoch that the model is evaluated on the
+            validation split and a checkpoint is written.
+        batch_size: Streams that are read side by side.
+        window: Timesteps through which a gradient flows, on average: each window's
+            length is one of four, from 0.7 to 1.3 times it (Merity et al. 2018 draw
+            from a normal distribution).
+        learning_rate: Highest learning rate; it rises over the first part of an epoch
+            and falls along a cosine to zero over all epochs.
+        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
+        clip_norm: Longer gradients are cut to this length.
+        average_momentum: The weights that are evaluated and kept are a moving average
+            over the steps with this momentum; 0 keeps the last step's.
+    """
+
+    seed: Count = 1
+    epochs: Positive = 4
+    patience: Positive = 5
+    evaluations_per_epoch: Positive = 1
+    batch_size: Positive = 32
+    window: Annotated[int, Field(ge=4)] = 32
+    learning_rate: Rate = 0.004
+    weight_decay: Weight = 0.0
+    clip_norm: Rate = 1.0
+    average_momentum: Fraction = 0.99
+
+
+@dataclass(frozen=True, config=STRICT)
+class EvaluationConfig:
+    """What is measured beside the static model; settings are tuned on validation.
+
+    Attributes:
+        dynamic: Whether to go on learning from the test text itself, each window after
+            it has been predicted (Krause et al. 2018).
+        cache: Whether to mix in a memory of past hidden states (Grave et al. 2017).
+    """
+
+    dynamic: bool = False
+    cache: bool = False
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """A language modelling recipe."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()

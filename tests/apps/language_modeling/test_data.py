@@ -1,0 +1,195 @@
+"""Text from every source, cut into streams and windows."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.common.text import Vocabulary
+from apps.language_modeling.config import DataConfig
+from apps.language_modeling.data import (
+    END,
+    NEW_LINE,
+    Windows,
+    load_data,
+    split_of,
+    tokens_of,
+)
+
+
+def words(data, split):
+    return [data.vocabulary.tokens[i] for i in getattr(data, split)]
+
+
+def tokens(text, kind):
+    return [t.decode() for t in tokens_of(tf.constant([text]), kind)[0].numpy()]
+
+
+def test_words_are_lower_case_words_and_marks():
+    assert tokens("It isn't (yet) done.\n", "words") == [
+        *("it", "is", "n't", "(", "yet", ")", "done", "."),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\t"])
+def test_an_empty_line_has_no_words(text):
+    assert tokens(text, "words") == tokens(text, "spaces") == []
+
+
+def test_a_tokenized_text_is_split_at_spaces_alone():
+    assert tokens(" the <unk> N co. \n", "spaces") == ["the", "<unk>", "N", "co."]
+
+
+def test_characters_are_characters_and_a_new_line_has_a_name():
+    assert tokens("é a\n", "characters") == ["é", " ", "a", NEW_LINE]
+
+
+def test_a_file_is_cut_into_eight_tenths_and_two(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"w{n:02} w{n:02}\n" for n in range(100)))
+    data = load_data(DataConfig(dataset="files", file=str(path)))
+    assert len(data.train) == 80 * 3
+    assert len(data.validation) == len(data.test) == 10 * 3
+    assert words(data, "train")[:6] == ["w00", "w00", END, "w01", "w01", END]
+    assert words(data, "test")[0] == "<unk>"
+    assert {array.dtype for array in (data.train, data.test)} == {np.dtype("int32")}
+
+
+def test_files_match_a_pattern_or_lie_in_a_folder(tmp_path):
+    for name in ("train", "validation", "test"):
+        (tmp_path / f"{name}.txt").write_text(f"{name} x x\n")
+    config = DataConfig(dataset="files", file=str(tmp_path), min_count=1)
+    data = load_data(config)
+    assert words(data, "train") == ["train", "x", "x", END]
+    assert words(data, "test") == ["<unk>", "x", "x", END]
+    pattern = DataConfig(dataset="files", file=str(tmp_path / "t*.txt"), min_count=1)
+    assert "test" not in load_data(pattern, ("train",)).vocabulary.tokens[:2]
+
+
+def test_line_ends_of_windows_and_a_byte_order_mark_change_nothing(tmp_path):
+    for name, content in (
+        ("plain", b"one two\nthree\n" * 10),
+        ("windows", b"\xef\xbb\xbf" + b"one two\r\nthree\r\n" * 10),
+    ):
+        (tmp_path / name).mkdir()
+        for split in ("train", "validation", "test"):
+            (tmp_path / name / f"{split}.txt").write_bytes(content)
+    for kind in ("words", "spaces", "characters"):
+        plain, windows = (
+            load_data(
+                DataConfig(dataset="files", file=str(tmp_path / name), tokens=kind)
+            )
+            for name in ("plain", "windows")
+        )
+        assert plain.vocabulary.tokens == windows.vocabulary.tokens
+        np.testing.assert_array_equal(plain.train, windows.train)
+
+
+def test_the_ids_lie_on_disk(book):
+    data = load_data(DataConfig(dataset="files", file=str(book)))
+    assert isinstance(data.train, np.memmap)
+
+
+def test_a_vocabulary_keeps_the_most_frequent_tokens(tmp_path):
+    for split in ("train", "validation", "test"):
+        (tmp_path / f"{split}.txt").write_text("a a a b b c c c c d\n")
+    config = DataConfig(dataset="files", file=str(tmp_path), vocabulary_size=2)
+    data = load_data(config)
+    assert data.vocabulary.tokens == ["<pad>", "<unk>", END, "c", "a"]
+    assert words(data, "train").count("<unk>") == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "file", "message"),
+    [
+        (b"", "a.txt", "no training token that occurs 2 times"),
+        (b" \n\n", "a.txt", "no training token that occurs 2 times"),
+        (b"\xff\xfe a", "a.txt", "not UTF-8"),
+        (b"a a", "b.txt", r"data\.file: expected a text file"),
+        (b"a a", "", r"data\.file: expected a text file"),
+        (b"a a", ".", r"train\.txt: there is no such file"),
+    ],
+    ids=["empty", "blank", "not UTF-8", "missing", "none", "folder"],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, content, file, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_data(DataConfig(dataset="files", file=file))
+
+
+def test_a_split_without_text_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("one one one\n")
+    with pytest.raises(ValueError, match="has no validation text"):
+        load_data(DataConfig(dataset="files", file=str(tmp_path / "a.txt")))
+
+
+def test_the_penn_treebank_is_read_from_its_folder(tmp_path):
+    for name, text in (("train", " a <unk> N \n"), ("valid", " N \n"), ("test", "a\n")):
+        (tmp_path / f"ptb.{name}.txt").write_text(text)
+    config = DataConfig(
+        dataset="ptb", directory=str(tmp_path), tokens="spaces", min_count=1
+    )
+    data = load_data(config)
+    assert data.vocabulary.tokens == ["<pad>", "<unk>", END, "N", "a"]
+    assert data.train.tolist() == [4, 1, 3, 2]
+    for directory in ("", str(tmp_path / "nowhere")):
+        with pytest.raises(ValueError, match=r"data\.directory: expected the folder"):
+            load_data(DataConfig(dataset="ptb", directory=directory))
+
+
+def test_wikipedia_is_split_by_title(wikipedia):
+    data = load_data(DataConfig())
+    for split in ("train", "validation", "test"):
+        expected = sum(split_of(article["title"]) == split for article in wikipedia)
+        assert words(data, split).count(END) == expected > 0
+
+
+@pytest.fixture
+def windows():
+    return Windows(np.arange(2, 2 + 403, dtype="int32"), batch_size=4, window=10)
+
+
+def test_streams_go_on_from_window_to_window(windows):
+    seen = list(windows.shuffled(seed=3).take(windows.steps).as_numpy_iterator())
+    lengths = [inputs["token_ids"].shape[1] for inputs, _ in seen]
+    assert sorted(set(lengths)) == [7, 9, 11, 13]
+    assert [bool(inputs["first"]) for inputs, _ in seen] == [True] + [False] * (
+        windows.steps - 1
+    )
+    ids = np.concatenate([inputs["token_ids"] for inputs, _ in seen], axis=1)
+    targets = np.concatenate([target for _, target in seen], axis=1)
+    np.testing.assert_array_equal(np.diff(ids), 1)
+    np.testing.assert_array_equal(targets, ids + 1)
+
+
+def test_an_epoch_is_a_function_of_seed_and_number(windows):
+    def first(seed, epoch):
+        batches = windows.shuffled(seed, epoch).take(windows.steps)
+        return [
+            inputs["token_ids"].tolist() for inputs, _ in batches.as_numpy_iterator()
+        ]
+
+    assert first(1, 5) == first(1, 5)
+    assert first(1, 5) != first(1, 6)
+    assert first(1, 5) != first(2, 5)
+    both = windows.shuffled(1, 4).skip(windows.steps).take(windows.steps)
+    later = [inputs["token_ids"].tolist() for inputs, _ in both.as_numpy_iterator()]
+    assert later == first(1, 5)
+
+
+def test_in_order_every_target_comes_once(windows):
+    seen = list(windows.in_order().as_numpy_iterator())
+    assert len(seen) == windows.steps_in_order
+    targets = np.concatenate([target for _, target in seen], axis=1)
+    np.testing.assert_array_equal(targets, windows.streams[:, 1:])
+
+
+def test_a_text_shorter_than_its_windows_is_refused():
+    with pytest.raises(ValueError, match="The text is too short: 100 tokens"):
+        Windows(np.zeros(100, "int32"), batch_size=4, window=10)
+
+
+def test_the_vocabulary_of_characters_survives_its_file(tmp_path):
+    vocabulary = Vocabulary([" ", NEW_LINE, "é"])
+    vocabulary.save(tmp_path / "vocabulary.txt")
+    assert Vocabulary.load(tmp_path / "vocabulary.txt").tokens == vocabulary.tokens
