@@ -1,0 +1,153 @@
+"""The model: state in and out, tied weights, penalties, and what training drops."""
+
+from dataclasses import asdict
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.language_modeling.config import ModelConfig
+from apps.language_modeling.model import build_model, zero_state
+from apps.language_modeling.train import Trainer, cross_entropy, optimizer
+
+SIZE = 11
+
+
+@pytest.fixture
+def make():
+    def build(**settings):
+        config = ModelConfig(
+            **{"embedding_dim": 4, "units": 6, "num_layers": 2, **settings}
+        )
+        return build_model(SIZE, **asdict(config))
+
+    return build
+
+
+@pytest.fixture
+def token_ids():
+    return tf.constant(np.random.default_rng(8).integers(2, SIZE, (3, 7)), "int32")
+
+
+def test_two_windows_with_the_state_handed_on_are_one(make, token_ids):
+    model = make()
+    whole, *last = model([token_ids, *zero_state(model, 3)])
+    first, *state = model([token_ids[:, :4], *zero_state(model, 3)])
+    second, *state = model([token_ids[:, 4:], *state])
+    joined = np.concatenate([first, second], axis=1)
+    np.testing.assert_allclose(joined, whole, atol=1e-5)
+    for one, other in zip(state, last, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_logit_depends_on_no_later_token(make, token_ids):
+    model = make()
+    changed = tf.concat([token_ids[:, :4], 0 * token_ids[:, 4:] + 2], axis=1)
+    one, other = (
+        model([ids, *zero_state(model, 3)])[0] for ids in (token_ids, changed)
+    )
+    np.testing.assert_allclose(one[:, :4], other[:, :4], atol=1e-6)
+    assert np.abs(one[:, 4:] - other[:, 4:]).max() > 1e-4
+
+
+def test_the_softmax_has_the_vectors_of_the_embedding(make):
+    model = make()
+    lstm = 4 * 6 * (4 + 6 + 1) + 4 * 4 * (6 + 4 + 1)
+    assert model.count_params() == SIZE * 4 + SIZE + lstm
+    assert [s.shape[1] for s in model.inputs[1:]] == [6, 6, 4, 4]
+
+
+def test_embedding_dropout_drops_a_token_wherever_it_stands(make):
+    model = make(embedding_dropout=0.5)
+    embedding = model.get_layer("embedding")
+    ids = np.tile(np.arange(2, SIZE), (2, 2))
+    x = np.array(embedding(ids, training=True))
+    dropped = ~x.any(axis=-1)
+    assert 0 < dropped.mean() < 1
+    np.testing.assert_array_equal(dropped[0], dropped[1])
+    np.testing.assert_array_equal(dropped[:, : SIZE - 2], dropped[:, SIZE - 2 :])
+    vectors = np.array(embedding.vectors)[ids]
+    np.testing.assert_allclose(x[~dropped], 2 * vectors[~dropped], rtol=1e-6)
+    np.testing.assert_allclose(embedding(ids), vectors)
+
+
+@pytest.mark.parametrize(
+    "name", ["input_dropout", "hidden_dropout", "output_dropout", "weight_drop"]
+)
+def test_what_is_dropped_is_dropped_in_training_only(make, token_ids, name):
+    model = make(**{name: 0.5})
+    inputs = [token_ids, *zero_state(model, 3)]
+    first, again = (np.array(model(inputs)[0]) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(np.array(model(inputs, training=True)[0]) - first).max() > 1e-5
+
+
+def test_the_penalties_are_those_of_the_paper(make, token_ids):
+    model = make(activation_penalty=2.0, change_penalty=3.0, output_dropout=0.5)
+    layer = model.get_layer("states")
+    outputs, dropped = np.random.default_rng(9).normal(size=(2, 3, 5, 4))
+    layer([tf.constant(outputs), tf.constant(dropped)], training=True)
+    expected = [2 * np.mean(dropped**2), 3 * np.mean(np.diff(outputs, axis=1) ** 2)]
+    np.testing.assert_allclose(layer.losses, expected, rtol=1e-5)
+    model([token_ids, *zero_state(model, 3)], training=False)
+    assert not model.losses
+
+
+def test_the_loss_and_its_gradient_are_those_of_tensorflow():
+    rng = np.random.default_rng(3)
+    logits = tf.constant(rng.normal(size=(6, SIZE)), "float32")
+    targets = tf.constant(rng.integers(0, SIZE, (2, 3)), "int32")
+    found = []
+    for function in (
+        lambda x: 3 * cross_entropy(x, targets),
+        lambda x: (
+            3
+            * tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    tf.reshape(targets, [-1]), x
+                )
+            )
+        ),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = function(logits)
+        found.append([loss, tape.gradient(loss, logits)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_training_carries_the_state_and_forgets_it_at_the_beginning(make, token_ids):
+    model = make()
+    trainer = Trainer(model, batch_size=3, window=6)
+    targets = tf.roll(token_ids, -1, axis=1)
+
+    def loss(first):
+        inputs = {"token_ids": token_ids, "first": tf.constant(first)}
+        trainer.reset_metrics()
+        return float(trainer.test_step((inputs, targets))["loss"])
+
+    begun, carried, again = loss(True), loss(False), loss(True)
+    assert begun == pytest.approx(again, abs=1e-6)
+    assert begun != pytest.approx(carried, abs=1e-6)
+
+
+def test_the_model_learns_a_text_by_heart(make):
+    keras.utils.set_random_seed(1)
+    model = make(embedding_dim=16, units=16)
+    trainer = Trainer(model, batch_size=1, window=9)
+
+    class Settings:
+        epochs, learning_rate, weight_decay = 200, 0.02, 0.0
+        clip_norm, average_momentum = 1.0, 0.0
+
+    trainer.compile(optimizer(Settings, 1), jit_compile=False)
+    ids = tf.constant([[2, 5, 3, 9, 4, 4, 7, 8, 10, 6]], "int32")
+    data = ({"token_ids": ids[:, :-1], "first": tf.constant(True)}, ids[:, 1:])
+    step = tf.function(trainer.train_step)
+    losses = []
+    for _ in range(200):
+        trainer.reset_metrics()
+        losses.append(float(step(data)["loss"]))
+    assert losses[-1] < 0.1 * losses[0]
