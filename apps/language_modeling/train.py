@@ -33,9 +33,12 @@ def train(config, directory):
     data = load_data(config.data, ("train", "validation"))
     data.vocabulary.save(directory / "vocabulary.txt")
     windows = Windows(data.train, settings.batch_size, settings.window)
-    validation = Windows(data.validation, settings.batch_size, settings.window)
+    validation = Windows.for_validation(
+        data.validation, settings.batch_size, settings.window
+    )
     model = build_model(len(data.vocabulary), **asdict(config.model))
-    trainer = Trainer(model, settings.batch_size, settings.window)
+    streams = {"train": len(windows.streams), "test": len(validation.streams)}
+    trainer = Trainer(model, streams, settings.window)
     trainer.compile(optimizer(settings, windows.steps), jit_compile=False)
     print(
         f"Training {model.count_params():,} parameters on {len(data.train):,} tokens, "
@@ -66,19 +69,19 @@ class Trainer(keras.Model):
 
     Args:
         model: What `build_model` returns.
-        batch_size: Number of streams read side by side.
+        streams: Number of streams read side by side in "train" and in "test".
         window: Mean timesteps of a window; a longer one counts for more.
     """
 
-    def __init__(self, model, batch_size, window):
+    def __init__(self, model, streams, window):
         super().__init__()
         self.model, self.window = model, window
         self.carried = {
             split: [
                 keras.Variable(state, trainable=False, name=f"{split}_{number}")
-                for number, state in enumerate(zero_state(model, batch_size))
+                for number, state in enumerate(zero_state(model, count))
             ]
-            for split in ("train", "test")
+            for split, count in streams.items()
         }
         self.mean_loss = keras.metrics.Mean("loss")
         self.built = True

@@ -189,6 +189,14 @@ def test_a_text_shorter_than_its_windows_is_refused():
         Windows(np.zeros(100, "int32"), batch_size=4, window=10)
 
 
+def test_a_short_validation_text_is_read_in_fewer_streams():
+    ids = np.arange(100, dtype="int32")
+    assert len(Windows.for_validation(ids, 4, 10).streams) == 2
+    assert len(Windows.for_validation(ids, 1, 10).streams) == 1
+    with pytest.raises(ValueError, match="The text is too short: 30 tokens"):
+        Windows.for_validation(ids[:30], 4, 10)
+
+
 def test_the_vocabulary_of_characters_survives_its_file(tmp_path):
     vocabulary = Vocabulary([" ", NEW_LINE, "é"])
     vocabulary.save(tmp_path / "vocabulary.txt")

@@ -120,7 +120,7 @@ def test_the_loss_and_its_gradient_are_those_of_tensorflow():
 
 def test_training_carries_the_state_and_forgets_it_at_the_beginning(make, token_ids):
     model = make()
-    trainer = Trainer(model, batch_size=3, window=6)
+    trainer = Trainer(model, {"train": 3, "test": 3}, window=6)
     targets = tf.roll(token_ids, -1, axis=1)
 
     def loss(first):
@@ -136,7 +136,7 @@ def test_training_carries_the_state_and_forgets_it_at_the_beginning(make, token_
 def test_the_model_learns_a_text_by_heart(make):
     keras.utils.set_random_seed(1)
     model = make(embedding_dim=16, units=16)
-    trainer = Trainer(model, batch_size=1, window=9)
+    trainer = Trainer(model, {"train": 1, "test": 1}, window=9)
 
     class Settings:
         epochs, learning_rate, weight_decay = 200, 0.02, 0.0

@@ -1,0 +1,66 @@
+"""Training into a run directory: killed in mid-epoch and resumed, it ends the same."""
+
+import numpy as np
+import pytest
+
+from apps.common.training import read_history
+from apps.language_modeling.data import Windows
+from apps.language_modeling.evaluate import load_run
+from apps.language_modeling.train import train
+
+
+def weights_of(directory):
+    return load_run(directory)[1].get_weights()
+
+
+@pytest.fixture
+def die_after(monkeypatch):
+    """Makes the machine die in the first epoch, that share of it being done."""
+
+    def patch(share):
+        def cut(self, start, lengths, own=Windows._cut):
+            for number, window in enumerate(own(self, start, lengths)):
+                if (
+                    self.window == 10
+                    and len(lengths) == self.steps
+                    and number == int(share * self.steps)
+                ):
+                    raise RuntimeError("killed")
+                yield window
+
+        monkeypatch.setattr(Windows, "_cut", cut)
+
+    return patch
+
+
+@pytest.mark.parametrize("share", [0.6, 0.9], ids=str)
+def test_a_run_killed_in_mid_epoch_ends_at_the_same_weights(
+    language_config, language_run, tmp_path, die_after, monkeypatch, share
+):
+    with monkeypatch.context():
+        die_after(share)
+        with pytest.raises(Exception, match="killed"):
+            train(language_config, tmp_path / "run")
+    monkeypatch.undo()
+    assert not (tmp_path / "run" / "model.keras").exists()
+    before = read_history(tmp_path / "run")
+    assert 0 < len(before) < len(read_history(language_run))
+    train(language_config, tmp_path / "run")
+    for one, other in zip(
+        weights_of(tmp_path / "run"), weights_of(language_run), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_finished_run_stays_as_it_is(language_config, language_run, capsys):
+    before = (language_run / "model.keras").stat().st_mtime_ns
+    train(language_config, language_run)
+    assert "is trained already" in capsys.readouterr().out
+    assert (language_run / "model.keras").stat().st_mtime_ns == before
+
+
+def test_the_validation_loss_is_the_history(language_run):
+    rows = read_history(language_run)
+    assert [row["epoch"] for row in rows] == [0.5, 1.0, 1.5, 2.0]
+    for row in rows:
+        assert row["val_perplexity"] == pytest.approx(np.exp(row["val_loss"]), rel=1e-3)
