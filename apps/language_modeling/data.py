@@ -21,7 +21,7 @@ from apps.common.text import UNKNOWN, Vocabulary, tokenize
 
 SPLITS = ("train", "validation", "test")
 END, NEW_LINE = "<eos>", "<eol>"  # after a text of words; for "\n" among characters
-LINES_AT_ONCE, LONGEST_LINE = 2048, 2**16
+LINES_AT_ONCE, LONGEST_LINE = 2048, 2**12
 PTB_FILES = {
     "train": "ptb.train.txt",
     "validation": "ptb.valid.txt",
