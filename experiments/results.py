@@ -47,14 +47,14 @@ def record(task, recipe, runs=()):
                 f"{run} has no {METRICS}. Evaluate it, or name other runs."
             )
     config_class = task.config_class()
-    configs = [asdict(load_config(config_class, run / CONFIG)) for run in runs]
+    configs = [_settings(load_config(config_class, run / CONFIG)) for run in runs]
     seeds = [config["train"].pop("seed") for config in configs]
     if any(config != configs[0] for config in configs) or len(set(seeds)) < len(seeds):
         raise ValueError(
             f"Expected runs that differ in their seed and in nothing else. "
             f"Received: {', '.join(map(str, runs))}."
         )
-    intended = asdict(load_config(config_class, task.recipe_path(recipe)))
+    intended = _settings(load_config(config_class, task.recipe_path(recipe)))
     intended["train"].pop("seed")
     if configs[0] != intended:
         raise ValueError(
@@ -84,6 +84,13 @@ def record(task, recipe, runs=()):
     with replacing(path) as aside:
         aside.write_text(json.dumps(result, indent=2) + "\n")
     return path
+
+
+def _settings(config):
+    """Returns a configuration without what is a matter of the machine."""
+    settings = asdict(config)
+    settings["data"].pop("directory", None)
+    return settings
 
 
 def results_table():

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from apps.language_modeling.data import Windows
 
-TUNING_TOKENS = 20000
+TUNING_TOKENS = 10000
 # Dynamic evaluation: timesteps of a window, training windows for the statistics.
-WINDOW, STATISTICS_WINDOWS = 20, 200
-LEARNING_RATES, DECAYS = (0.0005, 0.001, 0.002, 0.004), (0.001, 0.005, 0.02)
+WINDOW, STATISTICS_WINDOWS = 20, 100
+LEARNING_RATES, DECAYS = (0.0001, 0.0002, 0.0004), (0.001, 0.005)
 # Cache: hidden states kept, their flatness, the cache's share.
 CACHE_SIZE, BLOCK = 2000, 250
 FLATNESS, SHARES = (0.1, 0.2, 0.3, 0.5, 0.8), (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
@@ -63,8 +63,10 @@ class _Dynamic:
                 square += np.square(tf.convert_to_tensor(gradient).numpy())
             count += 1
         roots = [np.sqrt(square / count) for square in squares]
-        mean = np.mean([root.mean() for root in roots])
-        self.roots = [tf.constant(root) for root in roots]
+        count = sum(root.size for root in roots)
+        mean = sum(root.sum() for root in roots) / count
+        # The mean as well, or a weight that training hardly moved would leap.
+        self.scales = [tf.constant(root + mean) for root in roots]
         self.relative = [tf.constant(root / mean) for root in roots]
 
     @tf.function(reduce_retracing=True)
@@ -81,15 +83,9 @@ class _Dynamic:
     @tf.function
     def _step(self, token_ids, targets, state, learning_rate, decay):
         losses, gradients, state = self._gradients(token_ids, targets, state)
-        for weight, first, gradient, root, relative in zip(
-            self.weights,
-            self.first,
-            gradients,
-            self.roots,
-            self.relative,
-            strict=True,
-        ):
-            step = learning_rate * gradient / (root + 1e-3 * learning_rate + 1e-8)
+        of_weights = (self.weights, self.first, gradients, self.scales, self.relative)
+        for weight, first, gradient, scale, relative in zip(*of_weights, strict=True):
+            step = learning_rate * gradient / scale
             back = tf.minimum(decay * relative, 1.0) * (first - weight.value)
             weight.assign(weight.value - step + back)
         return tf.reduce_sum(losses), state
@@ -115,7 +111,7 @@ class _Dynamic:
         finally:
             for weight, first in zip(self.weights, self.first, strict=True):
                 weight.assign(first)
-        return total / len(ids)
+        return total / len(ids) if np.isfinite(total) else np.inf
 
 
 def cache_perplexity(model, data, start):

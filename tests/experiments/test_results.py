@@ -150,6 +150,27 @@ def test_the_command_of_several_seeds_can_be_typed(task, make_run):
     assert "|" not in recorded(task, [make_run(1), make_run(2)])["command"]
 
 
+def test_the_directory_of_the_data_is_a_matter_of_the_machine(
+    make_run, recipes, monkeypatch
+):
+    from experiments import language_modeling
+
+    task = language_modeling.TASK
+    monkeypatch.setattr(results, "load_config", _config_of_ptb)
+    found = {"perplexity": 90.0, "unit": "tokens"}
+    found |= dict.fromkeys(task.headline[1:])
+    recorded_result = recorded(task, [make_run(1, found)], "ptb_small")
+    assert recorded_result["metrics"] == {"perplexity": 90.0}
+    assert "25,000 test tokens" in results_table()
+
+
+def _config_of_ptb(config_class, path):
+    from apps.language_modeling.config import Config, DataConfig
+
+    directory = "" if str(path).endswith("ptb_small.yaml") else "/data/ptb"
+    return Config(data=DataConfig(dataset="ptb", directory=directory))
+
+
 def test_the_table_has_a_row_for_each_metric_of_each_result(task, make_run):
     record(task, "small", [make_run(1)])
     low = make_run(2, {"accuracy": 0.8, "roc_auc": None})
