@@ -81,6 +81,8 @@ def test_both_libraries_give_gradients_of_the_same_shapes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", FIT)
+# Tests before this one have asked for determinism, with which Keras takes no XLA.
+@pytest.mark.filterwarnings("ignore:Model doesn't support `jit_compile=True`")
 def test_a_step_of_each_app_runs_with_either_layer(task):
     for step in fit_contenders(task).values():
         assert np.isfinite(step()).all()
