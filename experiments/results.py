@@ -69,7 +69,7 @@ def record(task, recipe, runs=()):
         "dataset": found[0]["dataset"],
         "split": found[0]["split"],
         "examples": found[0]["examples"],
-        "unit": found[0].get("unit", "examples"),
+        "unit": found[0]["unit"],
         "metrics": {name: _aggregate([f[name] for f in found]) for name in names},
         "seeds": seeds,
         "parameters": found[0]["parameters"],

@@ -54,18 +54,12 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
 
     def whole(x=x, mask=mask, h=h_0, c=c_0):
         """Runs the sequence whole, or a piece of it."""
-        return _run_in_parts(x, h, c, mask, h_mask, *weights, compiled)
+        return _run_in_parts(x, h, c, mask, h_mask, weights, compiled)
 
     def in_chunks():
         """Runs pieces of the sequence, one after the other."""
-        sizes = tf.shape(x)[1] * tf.range(1, CHUNKS + 1) // CHUNKS
-        sizes = tf.concat([sizes[:1], sizes[1:] - sizes[:-1]], axis=0)
-        chunks = [
-            [None] * CHUNKS if t is None else tf.split(t, sizes, axis=1, num=CHUNKS)
-            for t in (x, mask)
-        ]
         sequences, h, c = [], h_0, c_0
-        for x_chunk, mask_chunk in zip(*chunks, strict=True):
+        for x_chunk, mask_chunk in _cut((x, mask), CHUNKS, axis=1):
             h_sequence, h, c = whole(x_chunk, mask_chunk, h, c)
             sequences.append(h_sequence)
         return tf.concat(sequences, axis=1), h, c
@@ -78,23 +72,33 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
     return tf.cond(tf.shape(x)[1] >= LONG, *map(tf.function, (in_chunks, whole)))
 
 
-def _run_in_parts(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled):
+def _run_in_parts(x, h_0, c_0, mask, h_mask, weights, compiled):
     """Runs parts of the batch side by side."""
-    weights = (kernel, recurrent_kernel, bias)
+    recurrent_kernel = weights[1]
     size = recurrent_kernel.dtype.size * recurrent_kernel.shape.num_elements()
     large = size > LARGE_BYTES
     parts = _cores() if compiled and not large and x.shape[0] != 1 else 1
+    tensors = (x, h_0, c_0, mask, h_mask)
     if parts == 1:
-        return _run(x, h_0, c_0, mask, h_mask, *weights, compiled, large)
-    edges = tf.shape(x)[0] * tf.range(parts + 1) // parts
-    inputs = [
-        [None] * parts if t is None else tf.split(t, edges[1:] - edges[:-1], num=parts)
-        for t in (x, h_0, c_0, mask, h_mask)
-    ]
+        return _run(*tensors, weights, compiled, large)
     states = [
-        _run(*part, *weights, compiled, large) for part in zip(*inputs, strict=True)
+        _run(*part, weights, compiled, large) for part in _cut(tensors, parts, axis=0)
     ]
     return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+
+
+def _cut(tensors, count, axis):
+    """Cuts tensors into `count` pieces of about the same size, along an axis.
+
+    Returns the first pieces, the second pieces, and so on; a None has Nones.
+    """
+    edges = tf.shape(tensors[0])[axis] * tf.range(count + 1) // count
+    sizes = edges[1:] - edges[:-1]
+    pieces = [
+        [None] * count if t is None else tf.split(t, sizes, axis=axis, num=count)
+        for t in tensors
+    ]
+    return list(zip(*pieces, strict=True))
 
 
 def _cores():
@@ -107,7 +111,7 @@ def _cores():
     return len(os.sched_getaffinity(0))
 
 
-def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled, large):
+def _run(x, h_0, c_0, mask, h_mask, weights, compiled, large):
     """Runs a part of the batch."""
     if mask is not None:
         mask = tf.transpose(mask)[..., tf.newaxis]  # (timesteps, batch, 1)
@@ -137,7 +141,7 @@ def _run(x, h_0, c_0, mask, h_mask, kernel, recurrent_kernel, bias, compiled, la
 
         return (h_sequence, h, c), gradient
 
-    return sequence(x, kernel, recurrent_kernel, bias, h_0, c_0)
+    return sequence(x, *weights, h_0, c_0)
 
 
 def _forward(x, kernel, recurrent_kernel, bias, h, c, mask, h_mask, compiled, keep):

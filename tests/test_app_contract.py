@@ -139,7 +139,7 @@ class TestApp:
         metrics = json.loads((run / "metrics.json").read_text())
         headline = TASKS[app].headline
         assert set(metrics) >= {
-            *("dataset", "split", "examples", "parameters", "train_minutes"),
+            *("dataset", "split", "examples", "unit", "parameters", "train_minutes"),
             *headline,
         }
 

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 import yaml
@@ -11,6 +12,10 @@ from apps.common.files import replacing
 
 # For the dataclasses of each app's config.py.
 STRICT = pydantic.ConfigDict(extra="forbid", strict=True)
+Positive = Annotated[int, pydantic.Field(gt=0)]
+Count = Annotated[int, pydantic.Field(ge=0)]
+Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
+Rate = Annotated[float, pydantic.Field(gt=0)]
 
 
 def load_config(config_class, path, overrides=()):

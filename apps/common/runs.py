@@ -1,8 +1,10 @@
 """Run directories: made, resumed or refused, and never overwritten."""
 
+import json
 from pathlib import Path
 
 from apps.common.config import differences, load_config, save_config
+from apps.common.files import replacing
 
 CONFIG, MODEL, METRICS = "config.yaml", "model.keras", "metrics.json"
 
@@ -66,6 +68,21 @@ def finished_run(directory, config_class):
             "The command that trains it resumes it."
         )
     return load_config(config_class, directory / CONFIG)
+
+
+def read_metrics(directory):
+    """Returns the metrics of a run that is evaluated already, and says so, or None."""
+    path = Path(directory, METRICS)
+    if not path.exists():
+        return None
+    print(f"{directory} is evaluated already.")
+    return json.loads(path.read_text())
+
+
+def save_metrics(metrics, directory):
+    """Writes the metrics of a run."""
+    with replacing(Path(directory, METRICS)) as aside:
+        aside.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 def _contents(directory):

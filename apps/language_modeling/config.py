@@ -5,12 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from apps.common.config import STRICT
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate
 
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 import apps.language_modeling.model  # noqa: F401  registers the layers for load_model
-from apps.common.files import replacing
 from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import METRICS, MODEL, finished_run
+from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
 from apps.common.terminal import clear_errors
 from apps.common.text import UNKNOWN_ID, Vocabulary
 from apps.common.training import read_history
@@ -52,9 +51,8 @@ def evaluate(directory):
         The metrics, as in `metrics.json`.
     """
     directory = Path(directory)
-    if (directory / METRICS).exists():
-        print(f"{directory} is evaluated already.")
-        return json.loads((directory / METRICS).read_text())
+    if known := read_metrics(directory):
+        return known
     config, model, vocabulary = load_run(directory)
     kind, wanted = config.data.tokens, config.evaluation
     splits = ("train", "validation", "test") if wanted.dynamic or wanted.cache else ()
@@ -85,8 +83,7 @@ def evaluate(directory):
         "parameters": model.count_params(),
         "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
     }
-    with replacing(directory / METRICS) as aside:
-        aside.write_text(json.dumps(metrics, indent=2) + "\n")
+    save_metrics(metrics, directory)
     return metrics
 
 

@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
 from apps.common.files import replacing
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
-from apps.common.runs import METRICS, MODEL, finished_run
+from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
 from apps.common.terminal import clear_errors
 from apps.common.text import Vocabulary
 from apps.common.training import read_history
@@ -46,9 +46,8 @@ def evaluate(directory):
         The metrics, as in `metrics.json`.
     """
     directory = Path(directory)
-    if (directory / METRICS).exists():
-        print(f"{directory} is evaluated already.")
-        return json.loads((directory / METRICS).read_text())
+    if known := read_metrics(directory):
+        return known
     config, model, vocabulary, labels = load_run(directory)
     test = load_data(config.data, ("test",), labels).test
     answer = answering(model, vocabulary, labels, config.data.max_length)
@@ -65,12 +64,12 @@ def evaluate(directory):
         "dataset": config.data.dataset,
         "split": "test",
         "examples": len(targets),
+        "unit": "examples",
         **found,
         "parameters": model.count_params(),
         "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
     }
-    with replacing(directory / METRICS) as aside:
-        aside.write_text(json.dumps(metrics, indent=2) + "\n")
+    save_metrics(metrics, directory)
     return metrics
 
 

@@ -17,6 +17,7 @@ METRICS = {
     "dataset": "imdb_reviews",
     "split": "test",
     "examples": 25000,
+    "unit": "examples",
     "accuracy": 0.9,
     "f1": 0.8,
     "roc_auc": 0.95,
