@@ -67,7 +67,8 @@ def main():
     options = parser.parse_args()
     with clear_errors():
         from apps.language_modeling.data import load_data
-        from apps.language_modeling.evaluate import load_run, start_id
+        from apps.language_modeling.evaluate import load_run
+        from apps.language_modeling.text import start_id
 
         config, _, vocabulary = load_run(options.run)
         data = load_data(config.data, ("train", "test"), vocabulary)

@@ -1,6 +1,6 @@
-"""Models that adapt to the text that they are tested on, beside the static one.
+"""A whole text through a model: as the model is, and adapting to the text.
 
-Both predict a token before they see it. Their settings are chosen on validation.
+What adapts predicts each token before it sees it; settings are chosen on validation.
 """
 
 import itertools
@@ -11,14 +11,68 @@ import numpy as np
 import tensorflow as tf
 
 from apps.language_modeling.data import Windows
+from apps.language_modeling.model import zero_state
 
+WINDOW = 256  # timesteps; one shape, whatever the text
 TUNING_TOKENS = 10000
-# Dynamic evaluation: timesteps of a window, training windows for the statistics.
-WINDOW, STATISTICS_WINDOWS = 20, 100
+# Dynamic evaluation: timesteps of a step, training windows for the statistics.
+STEP, STATISTICS_WINDOWS = 20, 100
 LEARNING_RATES, DECAYS = (0.0001, 0.0002, 0.0004), (0.001, 0.005)
 # Cache: hidden states kept, their flatness, the cache's share.
 CACHE_SIZE, BLOCK = 2000, 250
 FLATNESS, SHARES = (0.1, 0.2, 0.3, 0.5, 0.8), (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
+
+
+def log_probabilities(model, ids, start, with_states=False):
+    """Returns the natural log-probability of each token, the state carried throughout.
+
+    Args:
+        model: What `build_model` returns.
+        ids: Token ids, `(tokens,)`.
+        start: Token id before the first one.
+        with_states: Whether to return the last layer's output before each token as
+            well, `(tokens, embedding_dim)`.
+    """
+    inner = keras.Model(
+        model.inputs, [model.get_layer("states").output, *model.outputs]
+    )
+
+    @tf.function(jit_compile=True)
+    def score(token_ids, targets, state):
+        states, logits, *state = inner([token_ids, *state], training=False)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        return -losses[0], states[0], state
+
+    ids, before = _inputs(ids, start)
+    state, log_p, states = zero_state(model, 1), [], []
+    bar = _bar(-(-len(ids) // WINDOW))
+    for begin in range(0, len(ids), WINDOW):
+        cut = slice(begin, begin + WINDOW)
+        length = len(ids[cut])
+        padding = (0, WINDOW - length)
+        scores, found, state = score(
+            np.pad(before[cut], padding)[np.newaxis],
+            np.pad(ids[cut], padding)[np.newaxis],
+            state,
+        )
+        log_p.append(scores.numpy()[:length])
+        if with_states:
+            states.append(found.numpy()[:length])
+        bar.add(1)
+    log_p = np.concatenate(log_p)
+    return (log_p, np.concatenate(states)) if with_states else log_p
+
+
+def _inputs(ids, start):
+    """Returns token ids, and the token before each."""
+    ids = np.asarray(ids)
+    return ids, np.concatenate([[start], ids[:-1]]).astype("int32")
+
+
+def _bar(count):
+    return keras.utils.Progbar(
+        count, unit_name="window", verbose=int(sys.stdout.isatty())
+    )
 
 
 def dynamic_perplexity(model, data, start, batch_size, window):
@@ -38,7 +92,7 @@ def dynamic_perplexity(model, data, start, batch_size, window):
         The test perplexity, and the settings chosen on the validation split's first
         tokens.
     """
-    adapt = _Dynamic(model, data.train, batch_size, window)
+    adapt = DynamicEvaluation(model, data.train, batch_size, window)
     validation = data.validation[:TUNING_TOKENS]
     tried = {
         settings: adapt.loss(validation, start, *settings)
@@ -49,22 +103,30 @@ def dynamic_perplexity(model, data, start, batch_size, window):
     return float(np.exp(loss)), dict(zip(("learning_rate", "decay"), best, strict=True))
 
 
-class _Dynamic:
+class DynamicEvaluation:
+    """A model that learns each window after having predicted it; see above.
+
+    Args:
+        model: What `build_model` returns.
+        train_ids: Token ids of the training text.
+        batch_size: Streams, for the statistics of the gradient.
+        window: Their timesteps.
+    """
+
     def __init__(self, model, train_ids, batch_size, window):
         self.model, self.weights = model, model.trainable_variables
         self.first = [tf.constant(weight.numpy()) for weight in self.weights]
         squares = [np.zeros(weight.shape, "float32") for weight in self.weights]
         windows = Windows(train_ids, batch_size, window).in_order()
-        count = 0
-        state = [tf.zeros((batch_size, s.shape[1])) for s in model.inputs[1:]]
+        batches = 0
+        state = zero_state(model, batch_size)
         for inputs, targets in windows.take(STATISTICS_WINDOWS):
             _, gradients, state = self._gradients(inputs["token_ids"], targets, state)
             for square, gradient in zip(squares, gradients, strict=True):
                 square += np.square(tf.convert_to_tensor(gradient).numpy())
-            count += 1
-        roots = [np.sqrt(square / count) for square in squares]
-        count = sum(root.size for root in roots)
-        mean = sum(root.sum() for root in roots) / count
+            batches += 1
+        roots = [np.sqrt(square / batches) for square in squares]
+        mean = sum(root.sum() for root in roots) / sum(root.size for root in roots)
         # The mean as well, or a weight that training hardly moved would leap.
         self.scales = [tf.constant(root + mean) for root in roots]
         self.relative = [tf.constant(root / mean) for root in roots]
@@ -72,7 +134,6 @@ class _Dynamic:
     @tf.function(reduce_retracing=True)
     def _gradients(self, token_ids, targets, state):
         with tf.GradientTape() as tape:
-            # As in training, but nothing is dropped: `training` compiles the loops.
             logits, *state = self.model([token_ids, *state], training=False)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_mean(losses)
@@ -92,17 +153,14 @@ class _Dynamic:
 
     def loss(self, ids, start, learning_rate, decay):
         """Returns the mean loss of the tokens, each predicted before it is learned."""
-        ids = np.asarray(ids)
-        before = np.concatenate([[start], ids[:-1]]).astype("int32")
-        state = [tf.zeros((1, s.shape[1])) for s in self.model.inputs[1:]]
+        ids, before = _inputs(ids, start)
+        state = zero_state(self.model, 1)
         rates = tf.constant(learning_rate), tf.constant(decay)
-        bar = keras.utils.Progbar(
-            -(-len(ids) // WINDOW), verbose=int(sys.stdout.isatty())
-        )
+        bar = _bar(-(-len(ids) // STEP))
         total = 0.0
         try:
-            for begin in range(0, len(ids), WINDOW):
-                cut = slice(begin, begin + WINDOW)
+            for begin in range(0, len(ids), STEP):
+                cut = slice(begin, begin + STEP)
                 sums, state = self._step(
                     before[np.newaxis, cut], ids[np.newaxis, cut], state, *rates
                 )
@@ -129,14 +187,15 @@ def cache_perplexity(model, data, start):
         The test perplexity, and the settings chosen on the validation split.
     """
     tried = {}
-    states, log_p, ids = _states(model, data.validation[:TUNING_TOKENS], start)
+    ids = np.asarray(data.validation[:TUNING_TOKENS])
+    log_p, states = log_probabilities(model, ids, start, with_states=True)
     for flatness in FLATNESS:
         cached = cached_probabilities(states, ids, flatness)
         for share in SHARES:
             tried[flatness, share] = _mixed_loss(log_p, cached, share)
     flatness, share = min(tried, key=tried.get)
-    states, log_p, ids = _states(model, data.test, start)
-    cached = cached_probabilities(states, ids, flatness)
+    log_p, states = log_probabilities(model, data.test, start, with_states=True)
+    cached = cached_probabilities(states, np.asarray(data.test), flatness)
     loss = _mixed_loss(log_p, cached, share)
     return float(np.exp(loss)), {
         "flatness": flatness,
@@ -147,30 +206,6 @@ def cache_perplexity(model, data, start):
 
 def _mixed_loss(log_p, cached, share):
     return -float(np.mean(np.log((1 - share) * np.exp(log_p) + share * cached + 1e-30)))
-
-
-def _states(model, ids, start):
-    """Returns the states before each token, log-probabilities, and the ids."""
-    inner = keras.Model(
-        model.inputs, [model.get_layer("states").output, *model.outputs]
-    )
-
-    @tf.function(reduce_retracing=True)
-    def run(token_ids, targets, state):
-        states, logits, *state = inner([token_ids, *state], training=False)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        return states[0], -losses[0], state
-
-    ids = np.asarray(ids)
-    before = np.concatenate([[start], ids[:-1]]).astype("int32")
-    state = [tf.zeros((1, s.shape[1])) for s in model.inputs[1:]]
-    states, log_p = [], []
-    for begin in range(0, len(ids), BLOCK):
-        cut = slice(begin, begin + BLOCK)
-        found, scores, state = run(before[np.newaxis, cut], ids[np.newaxis, cut], state)
-        states.append(found.numpy())
-        log_p.append(scores.numpy())
-    return np.concatenate(states), np.concatenate(log_p), ids
 
 
 def cached_probabilities(states, ids, flatness, size=CACHE_SIZE, block=BLOCK):

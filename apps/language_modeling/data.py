@@ -17,10 +17,10 @@ import tensorflow as tf
 
 from apps.common.datasets import load_dataset
 from apps.common.packages import fetch
-from apps.common.text import UNKNOWN, Vocabulary, tokenize
+from apps.common.text import UNKNOWN, Vocabulary
+from apps.language_modeling.text import END, ended, tokens_of
 
 SPLITS = ("train", "validation", "test")
-END, NEW_LINE = "<eos>", "<eol>"  # after a text of words; for "\n" among characters
 LINES_AT_ONCE, LONGEST_LINE = 2048, 2**12
 PTB_FILES = {
     "train": "ptb.train.txt",
@@ -116,38 +116,6 @@ DATASETS = {
     "tiny_shakespeare": _tiny_shakespeare,
     "files": _files,
 }
-
-
-def tokens_of(texts, kind):
-    """Splits texts `(batch,)` into a ragged tensor of tokens, `(batch, tokens)`.
-
-    Args:
-        texts: Strings.
-        kind: "words", "spaces" or "characters", as in `DataConfig`.
-    """
-    if kind == "words":
-        tokens = tokenize(texts)
-        empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
-        return tf.ragged.boolean_mask(
-            tokens, tokens.with_flat_values(tf.repeat(~empty, tokens.row_lengths()))
-        )
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    if kind == "spaces":
-        return tf.strings.split(texts)
-    characters = tf.strings.unicode_split(texts, "UTF-8")
-    values = characters.flat_values
-    return characters.with_flat_values(tf.where(values == "\n", NEW_LINE, values))
-
-
-def token_ids(texts, vocabulary, kind):
-    """Returns the ids of texts `(batch,)` as a ragged tensor; see `tokens_of`."""
-    tokens = tokens_of(texts, kind)
-    return tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
-
-
-def ended(kind):
-    """Whether each text of this kind of tokens is followed by `END`."""
-    return kind != "characters"
 
 
 def load_data(config, splits=SPLITS, vocabulary=None):

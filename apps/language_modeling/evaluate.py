@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import keras
@@ -10,17 +9,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-import apps.language_modeling.model  # noqa: F401  registers the layers for load_model
 from apps.common.plots import plot_learning_curve, save_figure
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
 from apps.common.terminal import clear_errors
 from apps.common.text import UNKNOWN_ID, Vocabulary
 from apps.common.training import read_history
-from apps.language_modeling.adaptive import cache_perplexity, dynamic_perplexity
+from apps.language_modeling.adaptive import (
+    cache_perplexity,
+    dynamic_perplexity,
+    log_probabilities,
+)
 from apps.language_modeling.config import Config
-from apps.language_modeling.data import END, NEW_LINE, ended, load_data, token_ids
+from apps.language_modeling.data import load_data
+from apps.language_modeling.model import zero_state
+from apps.language_modeling.text import ended, start_id, token_ids
 
-WINDOW = 256
 RANKS = (10, 100, 1000, 10000, 100000)
 POSITIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -31,11 +34,6 @@ def load_run(directory):
     config = finished_run(directory, Config)
     vocabulary = Vocabulary.load(directory / "vocabulary.txt")
     return config, keras.models.load_model(directory / MODEL), vocabulary
-
-
-def start_id(vocabulary, kind):
-    """Returns the id of what stands before a text: the end of another."""
-    return int(vocabulary.lookup(END if ended(kind) else NEW_LINE))
 
 
 def evaluate(directory):
@@ -85,39 +83,6 @@ def evaluate(directory):
     }
     save_metrics(metrics, directory)
     return metrics
-
-
-def log_probabilities(model, ids, start):
-    """Returns the natural log-probability of each token, the state carried throughout.
-
-    Args:
-        model: What `build_model` returns.
-        ids: Token ids, `(tokens,)`.
-        start: Token id before the first one.
-    """
-
-    @tf.function(jit_compile=True)  # one shape: the rest is padded
-    def score(token_ids, targets, state):
-        logits, *state = model([token_ids, *state], training=False)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        return -losses[0], state
-
-    state = [tf.zeros((1, s.shape[1])) for s in model.inputs[1:]]
-    count = -(-len(ids) // WINDOW)
-    bar = keras.utils.Progbar(
-        count, unit_name="window", verbose=int(sys.stdout.isatty())
-    )
-    found, before = [], start
-    for begin in range(0, len(ids), WINDOW):
-        targets = np.zeros((1, WINDOW), "int32")
-        piece = np.asarray(ids[begin : begin + WINDOW])
-        targets[0, : len(piece)] = piece
-        token_ids = np.concatenate([[[before]], targets[:, :-1]], axis=1)
-        losses, state = score(token_ids.astype("int32"), targets, state)
-        found.append(losses.numpy()[: len(piece)])
-        before = piece[-1]
-        bar.add(1)
-    return np.concatenate(found)
 
 
 def measure(log_p, ids, start, kind):
@@ -202,7 +167,7 @@ def scoring(model, vocabulary, kind):
         targets = targets.to_tensor()
         token_ids_ = tf.concat([starts, ids.to_tensor()], axis=1)
         batch, timesteps = tf.unstack(tf.shape(targets))
-        state = [tf.zeros((batch, s.shape[1])) for s in model.inputs[1:]]
+        state = zero_state(model, batch)
         logits, *_ = model([token_ids_, *state], training=False)
         logits = tf.cast(logits[:, :timesteps], "float32")
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)

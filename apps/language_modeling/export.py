@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.export import export_model, newest_version
-from apps.language_modeling.evaluate import load_run, scoring, start_id
+from apps.language_modeling.evaluate import load_run, scoring
 from apps.language_modeling.generate import generating, stepping
+from apps.language_modeling.text import start_id
 
 NAME = "language_modeling"
 EXAMPLES = ("the city lies on the river .", "lies", "")

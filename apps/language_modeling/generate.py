@@ -9,46 +9,11 @@ import tensorflow as tf
 
 from apps.common.terminal import clear_errors
 from apps.common.text import PADDING_ID, UNKNOWN, UNKNOWN_ID
-from apps.language_modeling.data import END, NEW_LINE, ended, token_ids
 from apps.language_modeling.evaluate import load_run
+from apps.language_modeling.model import zero_state
+from apps.language_modeling.text import END, ended, join, start_id, token_ids
 
 LOWEST = -1e9
-# How words and marks are joined, in this order. What is joined stays as it is when more
-# follows, so that a text can be shown while it is made; an odd quotation mark opens.
-_JOINTS = (
-    (r'" ([^"]*?) ?"', r'"\1"'),
-    (r'" ([^"]*)$', r'"\1'),
-    (r" ([.,;:!?%)\]}])", r"\1"),
-    (r"([(\[{$£€#]) ", r"\1"),
-    (r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1"),
-    (r"([\pL\pN]) -( |$)", r"\1-"),
-    (r"(\pN)([.:]) (\pN)", r"\1\2\3"),
-    (r"(\pN), (\pN{3})\b", r"\1,\2"),
-)
-
-
-def join(tokens, kind):
-    """Writes tokens as people write them.
-
-    "it is n't ( yet ) done ." becomes "it isn't (yet) done.".
-
-    Args:
-        tokens: Strings, ragged `(batch, tokens)`.
-        kind: "words", "spaces" or "characters", as in `DataConfig`.
-
-    Returns:
-        Strings, `(batch,)`.
-    """
-    values = tokens.flat_values
-    if kind == "characters":
-        tokens = tokens.with_flat_values(tf.where(values == NEW_LINE, "\n", values))
-        return tf.strings.reduce_join(tokens, axis=-1)
-    tokens = tokens.with_flat_values(tf.where(values == END, "\n", values))
-    texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
-    if kind == "words":
-        for pattern, replacement in _JOINTS:
-            texts = tf.strings.regex_replace(texts, pattern, replacement)
-    return tf.strings.regex_replace(texts, " ?\n ?", "\n")
 
 
 def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
@@ -117,8 +82,7 @@ def reading(model, vocabulary, kind):
     vocabulary_size)`, the state, and how often each token has occurred.
     """
     size = len(vocabulary)
-    start = tf.cast(vocabulary.lookup(END if ended(kind) else NEW_LINE), "int32")
-    step = stepping(model)
+    start, step = start_id(vocabulary, kind), stepping(model)
 
     def read(prompts):
         ids = tf.cast(token_ids(prompts, vocabulary, kind), "int32")
@@ -126,8 +90,7 @@ def reading(model, vocabulary, kind):
         ids = ids.to_tensor()
         batch = tf.shape(ids)[0]
         starts = tf.fill([batch], start)
-        state = [tf.zeros((batch, s.shape[1])) for s in model.inputs[1:]]
-        logits, state = step(starts, state)
+        logits, state = step(starts, zero_state(model, batch))
 
         def body(t, logits, state):
             new_logits, new_state = step(ids[:, t], state)

@@ -2,45 +2,15 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from apps.common.text import Vocabulary
 from apps.language_modeling.config import DataConfig
-from apps.language_modeling.data import (
-    END,
-    NEW_LINE,
-    Windows,
-    load_data,
-    split_of,
-    tokens_of,
-)
+from apps.language_modeling.data import Windows, load_data, split_of
+from apps.language_modeling.text import END, NEW_LINE
 
 
 def words(data, split):
     return [data.vocabulary.tokens[i] for i in getattr(data, split)]
-
-
-def tokens(text, kind):
-    return [t.decode() for t in tokens_of(tf.constant([text]), kind)[0].numpy()]
-
-
-def test_words_are_lower_case_words_and_marks():
-    assert tokens("It isn't (yet) done.\n", "words") == [
-        *("it", "is", "n't", "(", "yet", ")", "done", "."),
-    ]
-
-
-@pytest.mark.parametrize("text", ["", " \n", "\t"])
-def test_an_empty_line_has_no_words(text):
-    assert tokens(text, "words") == tokens(text, "spaces") == []
-
-
-def test_a_tokenized_text_is_split_at_spaces_alone():
-    assert tokens(" the <unk> N co. \n", "spaces") == ["the", "<unk>", "N", "co."]
-
-
-def test_characters_are_characters_and_a_new_line_has_a_name():
-    assert tokens("é a\n", "characters") == ["é", " ", "a", NEW_LINE]
 
 
 def test_a_file_is_cut_into_eight_tenths_and_two(tmp_path):

@@ -1,48 +1,11 @@
-"""Generation: how tokens are joined, how they are drawn, and the command line."""
-
-import itertools
-import json
+"""Generation: how tokens are drawn, the export, and the command line."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.language_modeling.data import NEW_LINE
 from apps.language_modeling.evaluate import load_run
-from apps.language_modeling.generate import choose, generating, join, main
-
-
-@pytest.mark.parametrize(
-    ("tokens", "text"),
-    [
-        ("it is n't ( yet ) done .", "it isn't (yet) done."),
-        ('he said " i am " , then left', 'he said "i am", then left'),
-        ('" one " and " two', '"one" and "two'),
-        ("it 's 3 . 5 or 1 , 500 , not 2 , 3", "it's 3.5 or 1,500, not 2, 3"),
-        ("a well - known fact : yes !", "a well-known fact: yes!"),
-        ("one . <eos> two", "one.\ntwo"),
-        ("", ""),
-    ],
-)
-def test_words_and_marks_are_joined_as_people_write_them(tokens, text):
-    joined = join(tf.ragged.constant([tokens.split()], dtype="string"), "words")
-    assert joined.numpy()[0].decode() == text
-
-
-def test_what_is_joined_stays_when_more_follows():
-    text = "he said \" it 's a well - known 1 , 500 , is n't it ? \" ( so ) ."
-    tokens = text.split()
-    texts = [
-        join(tf.ragged.constant([tokens[:n]]), "words").numpy()[0].decode()
-        for n in range(1, len(tokens) + 1)
-    ]
-    grown = [b.startswith(a) for a, b in itertools.pairwise(texts)]
-    assert sum(grown) >= len(grown) - 1  # "1, 500" becomes "1,500"
-
-
-def test_characters_are_joined_as_they_are():
-    joined = join(tf.ragged.constant([["a", " ", NEW_LINE, "é"]]), "characters")
-    assert joined.numpy()[0].decode() == "a \né"
+from apps.language_modeling.generate import choose, generating, main
 
 
 def draw(logits, count=400, **settings):
@@ -221,8 +184,3 @@ def test_the_signature_step_is_the_whole_sequence_token_by_token(
         answer = step(token_ids=tf.constant(ids[:, t]), **state)
         np.testing.assert_allclose(answer["logits"], expected[:, t], atol=1e-5)
         state = {name: answer[name] for name in names}
-
-
-def test_the_configuration_is_that_of_the_run(finished_language_run):
-    metrics = json.loads((finished_language_run / "metrics.json").read_text())
-    assert metrics["unit"] == "tokens"

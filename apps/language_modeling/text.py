@@ -1,0 +1,80 @@
+"""Texts to tokens and back, the same operations in training and in serving."""
+
+import tensorflow as tf
+
+from apps.common.text import tokenize
+
+END, NEW_LINE = "<eos>", "<eol>"  # after a text of words; for "\n" among characters
+# How words and marks are joined, in this order. What is joined stays as it is when more
+# follows, so that a text can be shown while it is made; an odd quotation mark opens.
+_JOINTS = (
+    (r'" ([^"]*?) ?"', r'"\1"'),
+    (r'" ([^"]*)$', r'"\1'),
+    (r" ([.,;:!?%)\]}])", r"\1"),
+    (r"([(\[{$£€#]) ", r"\1"),
+    (r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1"),
+    (r"([\pL\pN]) -( |$)", r"\1-"),
+    (r"(\pN)([.:]) (\pN)", r"\1\2\3"),
+    (r"(\pN), (\pN{3})\b", r"\1,\2"),
+)
+
+
+def tokens_of(texts, kind):
+    """Splits texts `(batch,)` into a ragged tensor of tokens, `(batch, tokens)`.
+
+    Args:
+        texts: Strings.
+        kind: "words", "spaces" or "characters", as in `DataConfig`.
+    """
+    if kind == "words":
+        tokens = tokenize(texts)
+        empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
+        return tf.ragged.boolean_mask(
+            tokens, tokens.with_flat_values(tf.repeat(~empty, tokens.row_lengths()))
+        )
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    if kind == "spaces":
+        return tf.strings.split(texts)
+    characters = tf.strings.unicode_split(texts, "UTF-8")
+    values = characters.flat_values
+    return characters.with_flat_values(tf.where(values == "\n", NEW_LINE, values))
+
+
+def token_ids(texts, vocabulary, kind):
+    """Returns the ids of texts `(batch,)` as a ragged tensor; see `tokens_of`."""
+    tokens = tokens_of(texts, kind)
+    return tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
+
+
+def ended(kind):
+    """Whether each text of this kind of tokens is followed by `END`."""
+    return kind != "characters"
+
+
+def start_id(vocabulary, kind):
+    """Returns the id of what stands before a text: the end of another."""
+    return int(vocabulary.lookup(END if ended(kind) else NEW_LINE))
+
+
+def join(tokens, kind):
+    """Writes tokens as people write them.
+
+    "it is n't ( yet ) done ." becomes "it isn't (yet) done.".
+
+    Args:
+        tokens: Strings, ragged `(batch, tokens)`.
+        kind: "words", "spaces" or "characters", as in `DataConfig`.
+
+    Returns:
+        Strings, `(batch,)`.
+    """
+    values = tokens.flat_values
+    if kind == "characters":
+        tokens = tokens.with_flat_values(tf.where(values == NEW_LINE, "\n", values))
+        return tf.strings.reduce_join(tokens, axis=-1)
+    tokens = tokens.with_flat_values(tf.where(values == END, "\n", values))
+    texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
+    if kind == "words":
+        for pattern, replacement in _JOINTS:
+            texts = tf.strings.regex_replace(texts, pattern, replacement)
+    return tf.strings.regex_replace(texts, " ?\n ?", "\n")

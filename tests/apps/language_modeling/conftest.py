@@ -1,0 +1,29 @@
+"""What tests of the language model share: a finished run, and its numbers by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.language_modeling.data import load_data
+from apps.language_modeling.evaluate import load_run
+
+
+@pytest.fixture(scope="session")
+def run(finished_language_run):
+    config, model, vocabulary = load_run(finished_language_run)
+    data = load_data(config.data, vocabulary=vocabulary)
+    return config, model, vocabulary, data
+
+
+@pytest.fixture(scope="session")
+def by_hand():
+    """Returns log-probabilities from one call on the whole text."""
+
+    def compute(model, ids, start):
+        before = np.concatenate([[start], ids[:-1]])[np.newaxis].astype("int32")
+        state = [tf.zeros((1, s.shape[1])) for s in model.inputs[1:]]
+        logits, *_ = model([tf.constant(before), *state])
+        log_p = tf.nn.log_softmax(logits[0]).numpy()
+        return log_p[np.arange(len(ids)), ids]
+
+    return compute
