@@ -225,6 +225,7 @@ def test_the_table_of_the_benchmark_counts_the_faster_mode(tmp_path):
         "hardware": "2 cores of a test",
         "date": "2026-01-01",
         "layers": {"forward": {"1x2x3x4": rows}},
+        "fit": {"sentiment": {n: {**rows[n]} for n in ("lstm_layer", "keras")}},
         "peak_megabytes": {"1x2x3x4": {"lstm_layer": 10, "keras": 20}},
     }
     path = tmp_path / "benchmark.json"
@@ -232,6 +233,8 @@ def test_the_table_of_the_benchmark_counts_the_faster_mode(tmp_path):
     lines = benchmark_table(path).splitlines()
     cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
     assert cells == ["1x2x3x4", "forward", "2", "2.10", "0.50", "0.25"]
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells == ["the model of sentiment", "training step", "3", "2.50", "", "0.25"]
     assert "1x2x3x4: 10 MB, Keras 20 MB" in lines[-1]
 
 
