@@ -25,12 +25,20 @@ class TiedEmbedding(keras.layers.Layer):
         embedding_dim: Size of a vector.
         dropout: Fraction of the tokens whose vectors are dropped wherever they occur
             in a batch (Gal and Ghahramani 2016).
+        softmax_dtype: Type of the logits' products in training.
     """
 
-    def __init__(self, vocabulary_size, embedding_dim, dropout, **kwargs):
+    def __init__(
+        self,
+        vocabulary_size,
+        embedding_dim,
+        dropout,
+        softmax_dtype="float32",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.vocabulary_size, self.embedding_dim = vocabulary_size, embedding_dim
-        self.dropout = dropout
+        self.dropout, self.softmax_dtype = dropout, softmax_dtype
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
@@ -49,10 +57,11 @@ class TiedEmbedding(keras.layers.Layer):
         """Looks token ids up, or turns `(batch, timesteps, features)` into logits."""
         if reverse:
             # In rows and with these operations, since TensorFlow makes one of the two.
+            dtype = self.softmax_dtype if training else self.compute_dtype
             rows = tf.reshape(inputs, [-1, self.embedding_dim])
-            rows = tf.matmul(
-                rows, ops.convert_to_tensor(self.vectors), transpose_b=True
-            )
+            rows, vectors = ops.cast(rows, dtype), ops.cast(self.vectors, dtype)
+            rows = tf.matmul(rows, vectors, transpose_b=True)
+            rows = tf.cast(rows, self.compute_dtype)
             rows = tf.nn.bias_add(rows, ops.convert_to_tensor(self.bias))
             return tf.reshape(
                 rows, [*tf.unstack(tf.shape(inputs)[:-1]), rows.shape[-1]]
@@ -78,6 +87,7 @@ class TiedEmbedding(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
             "dropout": self.dropout,
+            "softmax_dtype": self.softmax_dtype,
         }
 
 
@@ -129,6 +139,7 @@ def build_model(
     weight_drop,
     activation_penalty,
     change_penalty,
+    softmax_dtype,
 ):
     """Returns an uncompiled model from token ids and state to logits and state.
 
@@ -145,6 +156,7 @@ def build_model(
         weight_drop: Fraction of each recurrent kernel dropped.
         activation_penalty: Weight of AR.
         change_penalty: Weight of TAR.
+        softmax_dtype: Type of the logits' products in training.
 
     Returns:
         A model from `[token_ids (batch, timesteps), h_1, c_1, h_2, ...]` to `[logits
@@ -152,7 +164,11 @@ def build_model(
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     embedding = TiedEmbedding(
-        vocabulary_size, embedding_dim, embedding_dropout, name="embedding"
+        vocabulary_size,
+        embedding_dim,
+        embedding_dropout,
+        softmax_dtype,
+        name="embedding",
     )
     x = keras.layers.SpatialDropout1D(input_dropout)(embedding(token_ids))
     before, after = [], []

@@ -97,9 +97,15 @@ class Trainer(keras.Model):
             loss, tokens = self._loss(data, training=True)
             # Penalties included; a gradient is in proportion to the window's length.
             total = (loss + sum(self.model.losses)) * tokens / self.window
-        weights = self.model.trainable_weights
-        self.optimizer.apply(tape.gradient(total, weights), weights)
+        self._apply(tape.gradient(total, self.model.trainable_weights))
         return self._log(loss, tokens)
+
+    @tf.function(jit_compile=True)
+    def _apply(self, gradients):
+        self.optimizer.apply(
+            [tf.convert_to_tensor(gradient) for gradient in gradients],
+            self.model.trainable_weights,
+        )
 
     def test_step(self, data):
         """Returns loss and perplexity so far."""
@@ -121,22 +127,17 @@ class Trainer(keras.Model):
         return {"loss": mean, "perplexity": tf.exp(mean)}
 
 
+@tf.function(jit_compile=True)
 def cross_entropy(logits, targets):
     """Returns the mean loss of logits `(tokens, vocabulary_size)`.
 
-    TensorFlow's own function, where operations are to be deterministic, takes twice as
-    long: it does not use the operation that computes loss and gradient at once.
+    As a program of XLA's it takes half the time, and a quarter where TensorFlow's
+    operations are to be deterministic.
     """
-
-    @tf.custom_gradient
-    def loss_of(logits):
-        losses, gradient = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(
-            features=logits, labels=tf.reshape(targets, [-1])
-        )
-        scale = 1 / tf.cast(tf.size(losses), gradient.dtype)
-        return tf.reduce_mean(losses), lambda upstream: upstream * scale * gradient
-
-    return loss_of(tf.cast(logits, "float32"))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tf.reshape(targets, [-1]), tf.cast(logits, "float32")
+    )
+    return tf.reduce_mean(losses)
 
 
 def optimizer(settings, steps_per_epoch):
