@@ -49,6 +49,12 @@ PACKAGES = {
         "PDDL; Pennington, Socher and Manning 2014",
         76,
     ),
+    "espeak_ng": Package(
+        "espeakng-loader==0.2.4",
+        "08721baf27d13d461f6be6eed9a65277e70d68234ff484fd8b9897b222cdcb6d",
+        "GPL-3.0; eSpeak NG, used to make data",
+        10,
+    ),
 }
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.datasets import load_dataset
-from apps.common.files import replacing
 from apps.common.packages import fetch
 from apps.common.tables import labelled_rows
 from apps.common.text import Vocabulary
@@ -212,17 +211,6 @@ def _examples(rows, labels):
         [text.encode("utf-8", "replace") for text, _ in rows], dtype=object
     )
     return Examples(texts, np.array([ids[label] for _, label in rows], dtype="int32"))
-
-
-def save_labels(labels, path):
-    """Writes one label a line; the line's number, from 0, is its id."""
-    with replacing(path) as aside:
-        aside.write_text("\n".join(labels) + "\n", encoding="utf-8")
-
-
-def load_labels(path):
-    """Reads what `save_labels` wrote."""
-    return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
 
 
 class Batches:

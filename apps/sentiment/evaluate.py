@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn import metrics as sk
 
 import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
+from apps.common.classification import load_labels, measure
 from apps.common.files import replacing
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
@@ -19,7 +19,7 @@ from apps.common.terminal import clear_errors
 from apps.common.text import Vocabulary
 from apps.common.training import read_history
 from apps.sentiment.config import Config
-from apps.sentiment.data import load_data, load_labels
+from apps.sentiment.data import load_data
 
 MISTAKES_KEPT = 100
 
@@ -71,47 +71,6 @@ def evaluate(directory):
     }
     save_metrics(metrics, directory)
     return metrics
-
-
-def measure(targets, probabilities, labels):
-    """Returns the metrics of predictions.
-
-    Args:
-        targets: Label ids, `(examples,)`.
-        probabilities: `(examples, labels)`, each row summing to 1.
-        labels: Names of the labels.
-
-    Returns:
-        accuracy, f1 (mean over labels), roc_auc (None unless every label occurs),
-        by_label (precision, recall, f1, examples) and confusion_matrix (a row a true
-        label, a column a predicted one).
-    """
-    ids = range(len(labels))
-    predicted = probabilities.argmax(axis=-1)
-    precision, recall, f1, count = sk.precision_recall_fscore_support(
-        targets, predicted, labels=ids, zero_division=0
-    )
-    roc_auc = None
-    if len(np.unique(targets)) == len(labels):
-        scores = probabilities[:, 1] if len(labels) == 2 else probabilities
-        roc_auc = float(sk.roc_auc_score(targets, scores, multi_class="ovr"))
-    return {
-        "accuracy": float(sk.accuracy_score(targets, predicted)),
-        "f1": float(f1.mean()),
-        "roc_auc": roc_auc,
-        "by_label": {
-            label: {
-                "precision": float(precision[n]),
-                "recall": float(recall[n]),
-                "f1": float(f1[n]),
-                "examples": int(count[n]),
-            }
-            for n, label in enumerate(labels)
-        },
-        "confusion_matrix": sk.confusion_matrix(
-            targets, predicted, labels=ids
-        ).tolist(),
-    }
 
 
 def predict(directory, texts):

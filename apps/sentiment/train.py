@@ -6,11 +6,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from apps.common.classification import optimizer, save_labels
 from apps.common.files import replacing
 from apps.common.runs import MODEL, open_run
 from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
-from apps.sentiment.data import Batches, load_data, save_labels
+from apps.sentiment.data import Batches, load_data
 from apps.sentiment.model import build_model
 
 
@@ -76,20 +77,3 @@ def train(config, directory):
     trained = keras.Model(model.inputs, model.outputs)  # without the optimizer
     with replacing(directory / MODEL) as aside:
         trained.save(aside)
-
-
-def optimizer(settings, steps_per_epoch):
-    """Returns AdamW whose learning rate rises for half an epoch, then falls to zero."""
-    warmup = max(1, steps_per_epoch // 2)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=settings.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, settings.epochs * steps_per_epoch - warmup),
-    )
-    return keras.optimizers.AdamW(
-        schedule,
-        weight_decay=settings.weight_decay,
-        use_ema=settings.average_momentum > 0,
-        ema_momentum=settings.average_momentum,
-    )

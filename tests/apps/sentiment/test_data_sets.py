@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apps.common.vectors import frequent_words
 from apps.sentiment import data
 from apps.sentiment.config import DataConfig
-from apps.sentiment.data import hash_of, load_data, load_labels, save_labels, split_of
+from apps.sentiment.data import hash_of, load_data, split_of
 
 NAMES = np.array(["negative", "positive"])
 
@@ -246,12 +246,6 @@ def test_labels_and_vocabulary_are_those_of_the_training_texts(publish):
     assert set(found.vocabulary.tokens[2:]) == trained
     assert "unseen" not in trained
     assert held_out - trained
-
-
-def test_saved_labels_load_as_they_were(tmp_path):
-    labels = ["4 stars", "négatif", "👍"]
-    save_labels(labels, tmp_path / "labels.txt")
-    assert load_labels(tmp_path / "labels.txt") == labels
 
 
 def test_words_with_vectors_get_ids_after_those_of_the_training_texts(packages):

@@ -12,7 +12,7 @@ import yaml
 
 from apps.sentiment import evaluate as module
 from apps.sentiment.data import split_of
-from apps.sentiment.evaluate import evaluate, load_run, measure, predict
+from apps.sentiment.evaluate import evaluate, load_run, predict
 
 TEXTS = [
     "good film",
@@ -35,47 +35,6 @@ def run(finished_run, tmp_path):
 @pytest.fixture(scope="module")
 def answers(finished_run):
     return predict(finished_run, TEXTS)
-
-
-def test_two_classes_are_measured_as_by_hand():
-    # By decreasing probability of the second label, the targets are 1 0 1 0 0.
-    second = np.array([0.9, 0.8, 0.6, 0.4, 0.3])
-    targets = np.array([1, 0, 1, 0, 0])
-    found = measure(targets, np.stack([1 - second, second], axis=1), ["no", "yes"])
-    assert found["confusion_matrix"] == [[2, 1], [0, 2]]
-    assert found["accuracy"] == pytest.approx(4 / 5)
-    no = {"precision": 1, "recall": 2 / 3, "f1": 0.8, "examples": 3}
-    yes = {"precision": 2 / 3, "recall": 1, "f1": 0.8, "examples": 2}
-    assert list(found["by_label"]) == ["no", "yes"]
-    assert found["by_label"]["no"] == pytest.approx(no)
-    assert found["by_label"]["yes"] == pytest.approx(yes)
-    assert found["f1"] == pytest.approx(0.8)
-    assert found["roc_auc"] == pytest.approx(5 / 6)  # 5 of the 6 pairs are in order
-
-
-def test_three_classes_are_measured_as_by_hand():
-    probabilities = np.array(
-        [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.2, 0.6, 0.2], [0.5, 0.3, 0.2]]
-    )
-    found = measure(np.array([0, 0, 1, 2]), probabilities, ["a", "b", "c"])
-    assert found["confusion_matrix"] == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
-    assert found["accuracy"] == pytest.approx(2 / 4)
-    f1 = {label: row["f1"] for label, row in found["by_label"].items()}
-    assert f1 == pytest.approx({"a": 1 / 2, "b": 2 / 3, "c": 0})
-    assert found["f1"] == pytest.approx((1 / 2 + 2 / 3) / 3)
-    # Pairs in order, one label against the rest: a 3 of 4, b 3 of 3, c 2.5 of 3.
-    assert found["roc_auc"] == pytest.approx((3 / 4 + 1 + 2.5 / 3) / 3)
-
-
-@pytest.mark.parametrize("targets", [[1, 1], [0, 1]])
-def test_without_an_example_of_a_label_there_is_no_roc_auc(targets):
-    probabilities = np.array([[0.1, 0.7, 0.2], [0.2, 0.5, 0.3]])
-    found = measure(np.array(targets), probabilities, ["a", "b", "c"])
-    assert found["roc_auc"] is None
-    empty = {"precision": 0, "recall": 0, "f1": 0, "examples": 0}
-    assert found["by_label"]["c"] == empty
-    assert np.sum(found["confusion_matrix"]) == 2
-    assert json.dumps(found)
 
 
 def test_evaluate_writes_what_a_run_reached(finished_run, reviews_csv):

@@ -1,0 +1,78 @@
+"""What classifiers share: names of labels, the optimizer, the metrics."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from sklearn import metrics as sk
+
+from apps.common.files import replacing
+
+
+def save_labels(labels, path):
+    """Writes one label a line; the line's number, from 0, is its id."""
+    with replacing(path) as aside:
+        aside.write_text("\n".join(labels) + "\n", encoding="utf-8")
+
+
+def load_labels(path):
+    """Reads what `save_labels` wrote."""
+    return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+def optimizer(settings, steps_per_epoch):
+    """Returns AdamW whose learning rate rises for half an epoch, then falls to zero."""
+    warmup = max(1, steps_per_epoch // 2)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=settings.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, settings.epochs * steps_per_epoch - warmup),
+    )
+    return keras.optimizers.AdamW(
+        schedule,
+        weight_decay=settings.weight_decay,
+        use_ema=settings.average_momentum > 0,
+        ema_momentum=settings.average_momentum,
+    )
+
+
+def measure(targets, probabilities, labels):
+    """Returns the metrics of predictions.
+
+    Args:
+        targets: Label ids, `(examples,)`.
+        probabilities: `(examples, labels)`, each row summing to 1.
+        labels: Names of the labels.
+
+    Returns:
+        accuracy, f1 (mean over labels), roc_auc (None unless every label occurs),
+        by_label (precision, recall, f1, examples) and confusion_matrix (a row a true
+        label, a column a predicted one).
+    """
+    ids = range(len(labels))
+    predicted = probabilities.argmax(axis=-1)
+    precision, recall, f1, count = sk.precision_recall_fscore_support(
+        targets, predicted, labels=ids, zero_division=0
+    )
+    roc_auc = None
+    if len(np.unique(targets)) == len(labels):
+        scores = probabilities[:, 1] if len(labels) == 2 else probabilities
+        roc_auc = float(sk.roc_auc_score(targets, scores, multi_class="ovr"))
+    return {
+        "accuracy": float(sk.accuracy_score(targets, predicted)),
+        "f1": float(f1.mean()),
+        "roc_auc": roc_auc,
+        "by_label": {
+            label: {
+                "precision": float(precision[n]),
+                "recall": float(recall[n]),
+                "f1": float(f1[n]),
+                "examples": int(count[n]),
+            }
+            for n, label in enumerate(labels)
+        },
+        "confusion_matrix": sk.confusion_matrix(
+            targets, predicted, labels=ids
+        ).tolist(),
+    }
