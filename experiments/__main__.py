@@ -4,10 +4,13 @@ import os
 import sys
 
 from apps.common.terminal import clear_errors
-from experiments import language_modeling, sentiment
+from experiments import language_modeling, sentiment, speech_commands
 from experiments.run import Request, run
 
-TASKS = {task.TASK.name: task.TASK for task in (language_modeling, sentiment)}
+TASKS = {
+    task.TASK.name: task.TASK
+    for task in (language_modeling, sentiment, speech_commands)
+}
 
 
 def main():
@@ -22,17 +25,21 @@ def main():
                 task.default_recipe, ["train", "evaluate", "export"], [], None, []
             )
             done = run(task, request)
-            _ask(done["export"], task.questions)
+            _ask(done["export"], task)
 
 
-def _ask(version, questions):
+def _ask(version, task):
     """Asks the exported model, not the one that was trained."""
     import tensorflow as tf
 
+    names = inputs = task.questions
+    if task.asked:
+        names, inputs = task.asked(version.parents[2])
+
     print("\nThe exported model answers:")
     loaded = tf.saved_model.load(version)
-    answers = loaded.signatures["serving_default"](tf.constant(questions))
-    for index, question in enumerate(questions):
+    answers = loaded.signatures["serving_default"](tf.constant(inputs))
+    for index, question in enumerate(names):
         shown = {name: value[index].numpy() for name, value in answers.items()}
         text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
         print(f"  {question!r}: {text}")

@@ -32,7 +32,8 @@ def record(task, recipe, runs=()):
         The path of the file.
 
     Raises:
-        ValueError: If a run is not evaluated, or runs differ in more than their seed.
+        ValueError: If a run is not evaluated, or runs differ in more than their seed
+            and their fold.
     """
     runs = [Path(run) for run in runs] or sorted(
         Path("runs", task.name, recipe).glob("seed-*")
@@ -48,14 +49,14 @@ def record(task, recipe, runs=()):
             )
     config_class = task.config_class()
     configs = [_settings(load_config(config_class, run / CONFIG)) for run in runs]
-    seeds = [config["train"].pop("seed") for config in configs]
-    if any(config != configs[0] for config in configs) or len(set(seeds)) < len(seeds):
+    kinds = [_seed_and_fold(task, config) for config in configs]
+    if any(config != configs[0] for config in configs) or len(set(kinds)) < len(kinds):
         raise ValueError(
             f"Expected runs that differ in their seed and in nothing else. "
             f"Received: {', '.join(map(str, runs))}."
         )
     intended = _settings(load_config(config_class, task.recipe_path(recipe)))
-    intended["train"].pop("seed")
+    _seed_and_fold(task, intended)
     if configs[0] != intended:
         raise ValueError(
             f"{runs[0]} was trained with other settings than the recipe {recipe} has; "
@@ -63,19 +64,27 @@ def record(task, recipe, runs=()):
         )
     found = [json.loads((run / METRICS).read_text()) for run in runs]
     names = [name for name in task.headline if found[0][name] is not None]
+    seeds = sorted({seed for seed, _ in kinds})
+    folds = [fold for _, fold in kinds if fold]
     result = {
         "task": task.name,
         "recipe": recipe,
         "dataset": found[0]["dataset"],
         "split": found[0]["split"],
-        "examples": found[0]["examples"],
+        "examples": sum(f["examples"] for f in found)
+        if folds
+        else found[0]["examples"],
         "unit": found[0]["unit"],
         "metrics": {name: _aggregate([f[name] for f in found]) for name in names},
+        "folds": {
+            fold: {name: round(f[name], 4) for name in names}
+            for fold, f in zip(folds, found, strict=False)
+        },
         "seeds": seeds,
         "parameters": found[0]["parameters"],
         "train_minutes": round(float(np.mean([f["train_minutes"] for f in found])), 1),
         "hardware": hardware(),
-        "command": _command(task, recipe, seeds),
+        "command": _command(task, recipe, seeds, folds),
         "versions": {package: version(package) for package in VERSIONS},
         "date": date.today().isoformat(),
     }
@@ -84,6 +93,12 @@ def record(task, recipe, runs=()):
     with replacing(path) as aside:
         aside.write_text(json.dumps(result, indent=2) + "\n")
     return path
+
+
+def _seed_and_fold(task, settings):
+    """Takes what tells runs of a recipe apart out of their settings."""
+    fold = settings["data"].pop(task.fold) if task.fold else ""
+    return settings["train"].pop("seed"), fold
 
 
 def _settings(config):
@@ -170,9 +185,14 @@ def update_readme(path=README):
         aside.write_text(text, encoding="utf-8")
 
 
-def _command(task, recipe, seeds):
+def _command(task, recipe, seeds, folds):
     """Returns what a shell runs to measure the recipe again."""
     train = f"python -m experiments.{task.name} {recipe} train evaluate train.seed="
+    if folds:
+        return (
+            f"for fold in {' '.join(folds)}; do "
+            f"{train}{seeds[0]} data.{task.fold}=$fold; done"
+        )
     if len(seeds) == 1:
         return f"{train}{seeds[0]}"
     return f"for seed in {' '.join(map(str, seeds))}; do {train}$seed; done"

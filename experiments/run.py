@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class Task:
         default_recipe: Recipe when none is named.
         headline: Metrics for the closing table.
         questions: Two inputs to ask a newly exported model.
+        asked: Where the model takes no text: a function from the run directory to
+            names of inputs and the inputs themselves.
+        fold: Setting of the section data in which the runs of a cross-validation
+            differ.
     """
 
     name: str
@@ -40,6 +45,8 @@ class Task:
     default_recipe: str
     headline: tuple
     questions: tuple
+    asked: Callable | None = None
+    fold: str | None = None
 
     def function(self, verb):
         """Returns the function of the app that does a verb."""
@@ -140,8 +147,10 @@ def run(task, request, file=None):
 
 
 def run_directory(task, recipe, config):
-    """Returns `runs/<task>/<recipe>/seed-<n>`."""
-    return RUNS / task.name / recipe / f"seed-{config.train.seed}"
+    """Returns `runs/<task>/<recipe>/seed-<n>`, the fold after it if there is one."""
+    fold = getattr(config.data, task.fold) if task.fold else ""
+    name = f"seed-{config.train.seed}{fold and '-'}{fold}"
+    return RUNS / task.name / recipe / name
 
 
 def _predict(task, directory, words, file):

@@ -37,7 +37,23 @@ SERVED = {
         {"tokens", "log_probability", "perplexity", "token_log_probabilities"},
     ),
     "sentiment": ("finished_run", ["a warm film", ""], {"label", "probabilities"}),
+    "speech_commands": (
+        "finished_speech_run",
+        "sound_files",
+        {"label", "probabilities"},
+    ),
 }
+
+
+def inputs_of(app, request):
+    """Returns what the served model and what `predict` is given."""
+    inputs = SERVED[app][1]
+    if isinstance(inputs, list):
+        return inputs, inputs
+    from apps.speech_commands.audio import read_audio
+
+    files = request.getfixturevalue(inputs)
+    return [read_audio(file, 8000).tolist() for file in files], files
 
 
 def imports_of(path):
@@ -147,15 +163,16 @@ class TestApp:
         run = request.getfixturevalue(SERVED[app][0])
         command = [sys.executable, "-m", f"experiments.{app}", "predict"]
         command.insert(3, f"run_directory={run}")
+        _, inputs = inputs_of(app, request)
         result = subprocess.run(
-            [*command, *SERVED[app][1]],
+            [*command, *inputs],
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
         )
         assert result.returncode == 0, result.stderr
-        assert len(result.stdout.splitlines()) == len(SERVED[app][1])
+        assert len(result.stdout.splitlines()) == len(inputs)
 
     def test_it_exports_a_run_named_by_a_relative_path(
         self, app, request, tmp_path, monkeypatch
@@ -168,7 +185,8 @@ class TestApp:
         assert (export("run") / "saved_model.pb").exists()
 
     def test_its_export_answers_over_http_as_the_run_does(self, app, request):
-        fixture, inputs, names = SERVED[app]
+        fixture, _, names = SERVED[app]
+        inputs, own_inputs = inputs_of(app, request)
         run = request.getfixturevalue(fixture)
         found = find_models([run / "export"])
         assert list(found) == [app]
@@ -180,7 +198,7 @@ class TestApp:
         served = answer.json()["predictions"]
         assert all(set(row) == names for row in served)
         predict = importlib.import_module(f"apps.{app}.evaluate").predict
-        for row, own in zip(served, predict(run, inputs), strict=True):
+        for row, own in zip(served, predict(run, own_inputs), strict=True):
             for name in names:
                 value = own[name]
                 if isinstance(value, dict):

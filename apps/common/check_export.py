@@ -4,6 +4,7 @@ Started as a script in a fresh process, with the SavedModel's directory as its a
 and {signature: {input name: value}} as JSON on standard input. Prints JSON, too.
 """
 
+import base64
 import json
 import os
 import sys
@@ -33,12 +34,22 @@ def main():
                 raise SystemExit(f"operation {node.op} does not run on every server")
         for name, inputs in examples.items():
             signature = graph.signature_def[name]
-            feed = {signature.inputs[key].name: value for key, value in inputs.items()}
+            feed = {
+                signature.inputs[key].name: _bytes(value)
+                for key, value in inputs.items()
+            }
             wanted = {key: info.name for key, info in signature.outputs.items()}
             answers[name] = session.run(wanted, feed)
     if "lstm_layer" in sys.modules or "apps" in sys.modules:
         raise SystemExit("the check imported the project's code")
     print(json.dumps(answers, default=_plain))
+
+
+def _bytes(value):
+    """Returns strings that are no text, {"b64": ...}, as bytes."""
+    if isinstance(value, list):
+        return [_bytes(one) for one in value]
+    return base64.b64decode(value["b64"]) if isinstance(value, dict) else value
 
 
 def _plain(value):

@@ -1,5 +1,6 @@
 """SavedModels for TensorFlow Serving: signatures, warm-up, and a check before use."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def _write_warmup(version, model_name, examples):
 
 def _check(version, signatures, examples):
     """Compares the answers of a fresh process that has none of our code with ours."""
-    request = json.dumps(examples, default=lambda array: array.tolist())
+    request = json.dumps(examples, default=_plain)
     result = subprocess.run(
         [sys.executable, "-I", str(CHECK), str(version.resolve())],
         input=request,
@@ -121,3 +122,10 @@ def _check(version, signatures, examples):
                     f"The exported signature {signature} gives another {name} than the "
                     f"model: {answer.tolist()} instead of {value.tolist()}."
                 )
+
+
+def _plain(value):
+    """Returns arrays as lists, and bytes as TensorFlow Serving's JSON has them."""
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    return value.tolist()

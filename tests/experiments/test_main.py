@@ -1,5 +1,6 @@
 """`make run`: the default recipe of every app, and two questions to its export."""
 
+import dataclasses
 import sys
 from types import SimpleNamespace
 
@@ -18,6 +19,11 @@ def requests(monkeypatch, finished_run):
         return {"export": finished_run / "export" / "sentiment" / "1"}
 
     monkeypatch.setattr(everything, "run", run)
+    tasks = {
+        name: dataclasses.replace(task, asked=None)
+        for name, task in everything.TASKS.items()
+    }
+    monkeypatch.setattr(everything, "TASKS", tasks)
     return made
 
 
@@ -39,6 +45,14 @@ def test_every_app_is_trained_measured_exported_and_asked(
         line = next(x for x in said.splitlines() if x.startswith(f"  {question!r}: "))
         assert "label positive" in line or "label negative" in line
         assert "probabilities [0." in line
+
+
+def test_a_model_of_sound_is_asked_about_clips(finished_speech_run, capsys):
+    version = finished_speech_run / "export" / "speech_commands" / "1"
+    everything._ask(version, everything.TASKS["speech_commands"])
+    answers = capsys.readouterr().out.splitlines()[2:]
+    assert len(answers) == 2
+    assert all(".wav': probabilities [" in line for line in answers)
 
 
 def test_one_app_may_be_named(requests, monkeypatch):

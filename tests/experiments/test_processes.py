@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def command(tmp_path, packages, wikipedia):
+def command(tmp_path, packages, wikipedia, synthetic_speech):
     """Starts `python -m MODULE WORDS` in an empty directory."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 

@@ -1,0 +1,136 @@
+"""What a speech command recipe can say; the defaults live here and nowhere else."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataConfig:
+    """Where the labelled clips come from, and the form in which the model hears them.
+
+    Attributes:
+        dataset: Name of the data set; "folder" is your own.
+        directory: For "folder": a folder with a folder of WAV files for each word.
+        held_out_speaker: For "spoken_digit": the speaker who is the test split, and
+            heard nowhere else; without a name the test split is the official one.
+        sample_rate_hz: Rate to which audio is resampled.
+        clip_ms: Length of a clip: a shorter one is padded with silence, of a longer one
+            the loudest part is kept.
+    """
+
+    dataset: Literal["synthetic", "spoken_digit", "speech_commands", "folder"] = (
+        "synthetic"
+    )
+    directory: str = ""
+    held_out_speaker: str = ""
+    sample_rate_hz: Positive = 16000
+    clip_ms: Positive = 1000
+
+
+@dataclass(frozen=True, config=STRICT)
+class FeatureConfig:
+    """The log-mel spectrogram.
+
+    Attributes:
+        window_ms: Length of the window of a frame.
+        hop_ms: Time from one frame to the next.
+        mel_bands: Bands of the mel scale, from 20 Hz to half the sample rate or
+            7,600 Hz.
+    """
+
+    window_ms: Rate = 30.0
+    hop_ms: Rate = 20.0
+    mel_bands: Positive = 40
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelConfig:
+    """The arguments of `build_model`."""
+
+    units: Positive = 128
+    num_layers: Positive = 2
+    direction: Literal["forward", "both"] = "forward"
+    pooling: Literal["last", "attention"] = "last"
+    dropout: Fraction = 0.3
+
+
+@dataclass(frozen=True, config=STRICT)
+class AugmentationConfig:
+    """How training clips are changed, anew each time.
+
+    Attributes:
+        shift_ms: A clip begins at most so much earlier or later.
+        gain_db: It is at most so much louder or softer.
+        noise_share: Share of the clips to which noise is added,
+        lowest_snr_db: at a signal-to-noise ratio from this one
+        highest_snr_db: to this one.
+        frequency_masks: Number of bands of mel that are blanked (SpecAugment, Park et
+            al. 2019).
+        frequency_mask_bands: Each at most so wide.
+        time_masks: Number of stretches of time that are blanked.
+        time_mask_ms: Each at most so long.
+    """
+
+    shift_ms: Weight = 100.0
+    gain_db: Weight = 10.0
+    noise_share: Annotated[float, Field(ge=0, le=1)] = 0.8
+    lowest_snr_db: float = 0.0
+    highest_snr_db: float = 20.0
+    frequency_masks: Count = 1
+    frequency_mask_bands: Count = 7
+    time_masks: Count = 1
+    time_mask_ms: Weight = 120.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """How the model is trained.
+
+    Attributes:
+        seed: Seed of the weights, of dropout, of augmentation and of the order of the
+            data.
+        epochs: At most so many passes over the training clips.
+        patience: Training stops after so many evaluations without a better validation
+            accuracy.
+        evaluations_per_epoch: Times an epoch that the model is evaluated on the
+            validation split and a checkpoint is written.
+        batch_size: Clips a step.
+        clips_in_a_row: With `model.direction: forward`, so many clips follow one
+            another without a pause, each to be told at its end: the state carries on,
+            as in a stream.
+        learning_rate: Highest learning rate; it rises over the first half epoch and
+            falls along a cosine to zero over all epochs.
+        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
+        label_smoothing: Share of the target spread over all words (Szegedy et al.
+            2016).
+        average_momentum: The weights that are evaluated and kept are a moving average
+            over the steps with this momentum; 0 keeps the last step's.
+    """
+
+    seed: Count = 1
+    epochs: Positive = 8
+    patience: Positive = 5
+    evaluations_per_epoch: Positive = 1
+    batch_size: Positive = 64
+    clips_in_a_row: Positive = 1
+    learning_rate: Rate = 0.003
+    weight_decay: Weight = 0.0
+    label_smoothing: Fraction = 0.0
+    average_momentum: Fraction = 0.99
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """A speech command recipe."""
+
+    data: DataConfig = DataConfig()
+    features: FeatureConfig = FeatureConfig()
+    model: ModelConfig = ModelConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    train: TrainConfig = TrainConfig()

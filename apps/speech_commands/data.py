@@ -1,0 +1,261 @@
+"""Labelled clips, from their source to batches of log-mel frames."""
+
+import itertools
+import sys
+import tempfile
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.speech_commands.audio import as_float, as_int16
+from apps.speech_commands.features import blank, fit_clip
+from apps.speech_commands.noise import add_noise, noise_bank
+from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
+
+NOISES = 24
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of one length and what is said in them.
+
+    Attributes:
+        waves: int16 `(clips, samples)`.
+        labels: Label ids, int32 `(clips,)`.
+        names: What to call each clip.
+        snr_db: Signal-to-noise ratio at which noise is added when the model is
+            measured, `(clips,)`; infinity adds none.
+        noise: Noises of this split, float32 `(noises, samples)`.
+    """
+
+    waves: np.ndarray
+    labels: np.ndarray
+    names: list
+    snr_db: np.ndarray
+    noise: np.ndarray
+
+
+@dataclass(frozen=True)
+class Data:
+    """What `load_data` returns; a split that was not asked for is None."""
+
+    train: Clips | None
+    validation: Clips | None
+    test: Clips | None
+    labels: list
+
+
+def load_data(config, splits=SPLITS, labels=None):
+    """Reads splits of a data set.
+
+    Args:
+        config: A `DataConfig`.
+        splits: Names of the splits to read; the others are not looked at.
+        labels: Names of the labels in the order of their ids; by default those of the
+            training split, sorted.
+
+    Returns:
+        `Data`.
+
+    Raises:
+        ValueError: If the data cannot be read, or does not make a classification.
+    """
+    rows = {split: DATASETS[config.dataset](config, split) for split in splits}
+    for split, found in rows.items():
+        if not found.clips:
+            raise ValueError(
+                f"The data set {config.dataset} has no {split} clips: it has too few "
+                "speakers to be split by them. Name the files in validation_list.txt "
+                "and testing_list.txt."
+            )
+    if labels is None:
+        labels = sorted({label for _, label, _ in rows["train"].clips})
+        if len(labels) < 2:
+            raise ValueError(
+                "Expected at least two words in the training clips. "
+                f"Received one only: {labels[0]!r}."
+            )
+    clips = {split: _clips(rows[split], split, labels, config) for split in splits}
+    return Data(**{split: clips.get(split) for split in SPLITS}, labels=labels)
+
+
+def _clips(rows, split, labels, config):
+    """Returns `Clips`: decoded once, into a file that lies in memory as far as it fits.
+
+    The file has no name and is gone with the process.
+    """
+    ids = {label: index for index, label in enumerate(labels)}
+    unknown = sorted({label for _, label, _ in rows.clips} - set(ids))
+    if unknown:
+        raise ValueError(
+            f"The word {unknown[0]!r} is not among those of the training clips: "
+            f"{', '.join(labels)}."
+        )
+    samples = config.sample_rate_hz * config.clip_ms // 1000
+    count = len(rows.clips)
+    with tempfile.TemporaryFile() as file:
+        waves = np.memmap(file, "int16", "w+", shape=(count, samples))
+    bar = keras.utils.Progbar(count, unit_name="clip", verbose=int(sys.stdout.isatty()))
+    fit = tf.function(
+        lambda wave: fit_clip(wave[tf.newaxis], samples)[0],
+        input_signature=[tf.TensorSpec([None], "float32")],
+    )
+    for index, (_, _, read) in enumerate(rows.clips):
+        waves[index] = as_int16(fit(read()).numpy())
+        bar.add(1)
+    noise = rows.noise
+    if noise is None:
+        length = NOISE_SECONDS * config.sample_rate_hz
+        noise = noise_bank(SPLITS.index(split), NOISES, length)
+    snr_db = np.full(count, np.inf) if rows.snr_db is None else np.array(rows.snr_db)
+    return Clips(
+        waves,
+        np.array([ids[label] for _, label, _ in rows.clips], "int32"),
+        [name for name, _, _ in rows.clips],
+        snr_db,
+        noise,
+    )
+
+
+class Batches:
+    """Batches of log-mel frames and one-hot labels.
+
+    Of `clips_in_a_row` r a row of a batch holds r clips, one after the other: frames
+    `(batch, r * frames, bands)` and labels `(batch, r, labels)`; without it the labels
+    are `(batch, labels)`.
+
+    Args:
+        clips: `Clips`.
+        num_classes: Number of labels.
+        front_end: `LogMel`.
+        batch_size: Clips a batch, rounded down to whole rows.
+        clips_in_a_row: Clips of a row, or None.
+    """
+
+    def __init__(self, clips, num_classes, front_end, batch_size, clips_in_a_row=None):
+        self.clips, self.front_end = clips, front_end
+        self.num_classes, self.in_a_row = num_classes, clips_in_a_row
+        row = clips_in_a_row or 1
+        self.batch_size = max(1, batch_size // row) * row
+        self.steps = -(-len(clips.labels) // self.batch_size)
+        self.frames = clips.waves.shape[1] // front_end.hop
+
+    def in_order(self):
+        """Returns every clip once, each with its own noise, as it is measured."""
+        clips = self.clips
+
+        def batches():
+            for start in range(0, len(clips.labels), self.batch_size):
+                cut = slice(start, start + self.batch_size)
+                kept = self._all_kept(len(clips.labels[cut]))
+                yield measured(clips, cut, clips.snr_db[cut]), *kept, clips.labels[cut]
+
+        return self._dataset(batches)
+
+    def shuffled(self, seed, epoch, settings):
+        """Returns augmented batches from an epoch on, endlessly.
+
+        Order and augmentation are a function of seed, epoch and batch. The last batch
+        of an epoch is filled up with clips from its beginning.
+
+        Args:
+            seed: A number.
+            epoch: Number of the first epoch.
+            settings: An `AugmentationConfig`.
+        """
+
+        def batches():
+            for number in itertools.count(epoch):
+                order = np.random.default_rng([seed, number]).permutation(
+                    len(self.clips.labels)
+                )
+                order = np.resize(order, (self.steps, self.batch_size))
+                for step, index in enumerate(order):
+                    rng = np.random.default_rng([seed, number, step])
+                    yield self._augmented(index, settings, rng)
+
+        return self._dataset(batches)
+
+    def _all_kept(self, count):
+        frames = self.clips.waves.shape[1] // self.front_end.hop
+        return np.ones((count, frames), bool), np.ones(
+            (count, self.front_end.mel_bands), bool
+        )
+
+    def _augmented(self, index, settings, rng):
+        """Returns waves, what SpecAugment keeps, and labels."""
+        clips, rate = self.clips, self.front_end.sample_rate_hz
+        waves = as_float(clips.waves[index])
+        shift = round(settings.shift_ms * rate / 1000)
+        shifts = rng.integers(-shift, shift + 1, size=len(index))
+        waves = np.stack([_shifted(w, n) for w, n in zip(waves, shifts, strict=True)])
+        gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (len(index), 1))
+        waves = (waves * 10 ** (gain_db / 20)).astype("float32")
+        snr_db = rng.uniform(
+            settings.lowest_snr_db, settings.highest_snr_db, len(index)
+        )
+        quiet = rng.random(len(index)) >= settings.noise_share
+        waves = add_noise(waves, clips.noise, np.where(quiet, np.inf, snr_db), rng)
+        kept_frames, kept_bands = self._all_kept(len(index))
+        widest = round(settings.time_mask_ms * rate / 1000 / self.front_end.hop)
+        _blank_stretches(kept_frames, settings.time_masks, widest, rng)
+        widest = settings.frequency_mask_bands
+        _blank_stretches(kept_bands, settings.frequency_masks, widest, rng)
+        return waves, kept_frames, kept_bands, clips.labels[index]
+
+    def _dataset(self, batches):
+        samples = self.clips.waves.shape[1]
+        frames, bands = self.frames, self.front_end.mel_bands
+        row = self.in_a_row or 1
+
+        def features(waves, kept_frames, kept_bands, labels):
+            x = blank(self.front_end(waves), kept_frames, kept_bands)
+            x = tf.reshape(x, [-1, row * frames, bands])
+            shape = (
+                [-1, self.num_classes]
+                if self.in_a_row is None
+                else [-1, row, self.num_classes]
+            )
+            return x, tf.reshape(tf.one_hot(labels, self.num_classes), shape)
+
+        signature = (
+            tf.TensorSpec([None, samples], "float32"),
+            tf.TensorSpec([None, frames], "bool"),
+            tf.TensorSpec([None, bands], "bool"),
+            tf.TensorSpec([None], "int32"),
+        )
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.map(features).prefetch(4)
+
+
+def measured(clips, cut, snr_db):
+    """Returns waves of a cut of clips with noise, the same each time, float32.
+
+    Args:
+        clips: `Clips`.
+        cut: A slice.
+        snr_db: Signal-to-noise ratio of each, infinity for no noise.
+    """
+    rng = np.random.default_rng(cut.start)
+    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, rng)
+
+
+def _shifted(wave, count):
+    """Returns a wave that begins `count` samples later, silence before it."""
+    moved = np.zeros_like(wave)
+    if count >= 0:
+        moved[count:] = wave[: len(wave) - count]
+    else:
+        moved[:count] = wave[-count:]
+    return moved
+
+
+def _blank_stretches(kept, count, widest, rng):
+    """Sets `count` stretches of each row to False, each at most `widest` wide."""
+    places = np.arange(kept.shape[1])
+    for _ in range(count):
+        width = rng.integers(min(widest, len(places)) + 1, size=(len(kept), 1))
+        start = rng.integers(kept.shape[1] - width + 1)
+        kept &= (places < start) | (places >= start + width)

@@ -1,0 +1,93 @@
+"""The word spotter: log-mel frames, LSTMs, logits for a clip or for each frame."""
+
+import keras
+from keras import ops
+
+from apps.common.pooling import MaskedPooling
+from lstm_layer import LSTM
+
+
+def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, dropout):
+    """Returns an uncompiled model from log-mel frames to logits.
+
+    Args:
+        num_classes: Number of words.
+        mel_bands: Size of a frame.
+        units: Units of each LSTM.
+        num_layers: Number of layers.
+        direction: "forward" answers at each frame, and the last answer is the clip's;
+            "both", two LSTMs a layer, answers for a whole clip.
+        pooling: With "both": "last" takes the last state of each LSTM, "attention" a
+            weighted mean over time.
+        dropout: Fraction dropped before each layer but the first, and before the
+            logits.
+
+    Returns:
+        "forward": a model from `[features (batch, frames, mel_bands), h_1, c_1, h_2,
+        ...]` to `[logits (batch, frames, num_classes), h_1, c_1, h_2, ...]`.
+        "both": a model from `features` to `logits (batch, num_classes)`.
+
+    Raises:
+        ValueError: If the pooling needs frames that are still to come.
+    """
+    if direction == "forward" and pooling != "last":
+        raise ValueError(
+            f"model.pooling: {pooling!r} needs the whole clip, and model.direction: "
+            "forward answers before its end. Take model.pooling=last, or "
+            "model.direction=both."
+        )
+    features = keras.Input((None, mel_bands), name="features")
+    x = keras.layers.Normalization(name="normalization")(features)
+    inputs, outputs = [features], []
+    for number in range(1, num_layers + 1):
+        if number > 1:
+            x = keras.layers.Dropout(dropout)(x)
+        if direction == "forward":
+            state = [keras.Input((units,), name=f"{name}_{number}") for name in "hc"]
+            lstm = LSTM(
+                units, return_sequences=True, return_state=True, name=f"lstm_{number}"
+            )
+            x, h, c = lstm(x, initial_state=state)
+            inputs += state
+            outputs += [h, c]
+        else:
+            sequences = pooling == "attention" or number < num_layers
+            lstm = LSTM(units, return_sequences=sequences)
+            x = keras.layers.Bidirectional(lstm, name=f"lstm_{number}")(x)
+    if pooling == "attention":
+        x = MaskedPooling(pooling, name="pooling")(x)
+    x = keras.layers.Dropout(dropout)(x)
+    logits = keras.layers.Dense(num_classes, name="logits")(x)
+    if direction == "both":
+        return keras.Model(features, logits, name="speech_commands")
+    return keras.Model(inputs, [logits, *outputs], name="speech_commands")
+
+
+def streams(model):
+    """Whether a model answers at each frame and hands its state on."""
+    return isinstance(model.output, list)
+
+
+def zero_state(model, batch_size):
+    """Returns zeros for each state that a model takes, `(batch_size, units)`."""
+    return [ops.zeros((batch_size, state.shape[1])) for state in model.inputs[1:]]
+
+
+def clip_logits(model, features, frames=None, training=False):
+    """Returns the logits for clips.
+
+    Args:
+        model: What `build_model` returns.
+        features: `(batch, timesteps, mel_bands)`.
+        frames: Frames of a clip, of which each row holds several; by default one.
+        training: Whether dropout drops.
+
+    Returns:
+        `(batch, num_classes)`, or with `frames` `(batch, clips, num_classes)`.
+    """
+    features = ops.convert_to_tensor(features)
+    if not streams(model):
+        return model(features, training=training)
+    state = zero_state(model, ops.shape(features)[0])
+    logits, *_ = model([features, *state], training=training)
+    return logits[:, -1] if frames is None else logits[:, frames - 1 :: frames]

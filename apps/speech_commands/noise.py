@@ -1,0 +1,59 @@
+"""Noise, and how it is added to speech at a given signal-to-noise ratio."""
+
+import numpy as np
+
+LEVEL = 0.05  # root mean square of a noise; 1 is full scale
+
+
+def coloured_noise(rng, samples, exponent):
+    """Returns noise whose power falls with frequency to the power of `exponent`.
+
+    Args:
+        rng: A NumPy generator.
+        samples: Number of samples.
+        exponent: 0 is white noise, 1 pink, 2 brown.
+    """
+    spectrum = np.fft.rfft(rng.normal(size=samples))
+    frequency = np.arange(len(spectrum)) + 1.0
+    return level(np.fft.irfft(spectrum * frequency ** (-exponent / 2), samples))
+
+
+def level(noise):
+    """Returns a noise at the common level, float32."""
+    rms = np.sqrt(np.mean(np.square(noise)))
+    return (noise * (LEVEL / max(rms, 1e-9))).astype("float32")
+
+
+def noise_bank(seed, count, samples):
+    """Returns `count` coloured noises, `(count, samples)` float32."""
+    rng = np.random.default_rng(seed)
+    return np.stack(
+        [coloured_noise(rng, samples, rng.uniform(0, 2)) for _ in range(count)]
+    )
+
+
+def add_noise(speech, noise, snr_db, rng):
+    """Adds a stretch of noise, drawn at random, to each clip.
+
+    The ratio is that of the mean powers of a whole clip; a clip of digital silence
+    stays as it is. The sum is scaled down where it would leave -1 to 1.
+
+    Args:
+        speech: float32 `(clips, samples)`.
+        noise: float32 `(noises, at least samples)`.
+        snr_db: Signal-to-noise ratio of each clip, `(clips,)`; infinity adds nothing.
+        rng: A NumPy generator.
+    """
+    count, samples = speech.shape
+    rows = rng.integers(len(noise), size=count)
+    starts = rng.integers(noise.shape[1] - samples + 1, size=count)
+    added = np.stack(
+        [noise[r, s : s + samples] for r, s in zip(rows, starts, strict=True)]
+    )
+    power = np.mean(np.square(speech), axis=1)
+    noise_power = np.maximum(np.mean(np.square(added), axis=1), 1e-12)
+    wanted = power * 10 ** (-np.asarray(snr_db, "float64") / 10)
+    factor = np.sqrt(wanted / noise_power).astype("float32")
+    mixed = speech + factor[:, np.newaxis] * added
+    peak = np.abs(mixed).max(axis=1, keepdims=True)
+    return mixed / np.maximum(peak, 1.0)

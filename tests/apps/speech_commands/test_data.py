@@ -1,0 +1,138 @@
+"""Batches: a function of seed and epoch; augmentation; clips in a row."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from apps.speech_commands.audio import as_float
+from apps.speech_commands.config import AugmentationConfig, FeatureConfig
+from apps.speech_commands.data import Batches, Clips, measured
+from apps.speech_commands.features import LogMel
+from apps.speech_commands.noise import noise_bank
+
+NOTHING = AugmentationConfig(
+    shift_ms=0.0, gain_db=0.0, noise_share=0.0, frequency_masks=0, time_masks=0
+)
+
+
+@pytest.fixture
+def clips():
+    """Ten clips: each a constant, by which it is known."""
+    waves = np.outer(1000 * (1 + np.arange(10)), np.ones(800)).astype("int16")
+    labels = np.arange(10, dtype="int32") % 3
+    names = [str(number) for number in range(10)]
+    snr_db = np.where(np.arange(10) < 5, np.inf, 10.0)
+    return Clips(waves, labels, names, snr_db, noise_bank(0, 2, 1000))
+
+
+@pytest.fixture
+def front_end():
+    return LogMel(8000, **asdict(FeatureConfig(mel_bands=6)))
+
+
+def collect(dataset, count):
+    batches = list(dataset.take(count).as_numpy_iterator())
+    return [np.concatenate(part) for part in zip(*batches, strict=True)]
+
+
+def test_an_epoch_has_every_clip_once_and_its_own_label(clips, front_end):
+    batches = Batches(clips, 3, front_end, batch_size=5)
+    assert batches.steps == 2
+    features, labels = collect(batches.shuffled(1, 0, NOTHING), 2)
+    plain = front_end(as_float(clips.waves)).numpy()
+    order = [np.argmin(np.abs(plain - row).sum(axis=(1, 2))) for row in features]
+    assert sorted(order) == list(range(10))
+    assert order != list(range(10))
+    np.testing.assert_allclose(features, plain[order], atol=1e-4)
+    np.testing.assert_array_equal(labels, np.eye(3)[clips.labels[order]])
+
+
+def test_the_batches_are_a_function_of_seed_and_epoch(clips, front_end):
+    batches = Batches(clips, 3, front_end, batch_size=4)
+    settings = AugmentationConfig(shift_ms=10.0)
+
+    def of(seed, epoch):
+        return collect(batches.shuffled(seed, epoch, settings), batches.steps)[0]
+
+    np.testing.assert_array_equal(of(1, 0), of(1, 0))
+    assert (of(1, 0) != of(1, 1)).any()
+    assert (of(1, 0) != of(2, 0)).any()
+    both = collect(batches.shuffled(1, 0, settings), 2 * batches.steps)[0]
+    np.testing.assert_array_equal(both[len(both) // 2 :], of(1, 1))
+
+
+def test_clips_in_a_row_follow_one_another(clips, front_end):
+    single = Batches(clips, 3, front_end, batch_size=4)
+    rows = Batches(clips, 3, front_end, batch_size=5, clips_in_a_row=2)
+    assert (rows.batch_size, rows.frames) == (4, 5)
+    features, labels = next(rows.shuffled(1, 0, NOTHING).as_numpy_iterator())
+    alone, own = next(single.shuffled(1, 0, NOTHING).as_numpy_iterator())
+    assert features.shape == (2, 10, 6)
+    assert labels.shape == (2, 2, 3)
+    np.testing.assert_array_equal(features.reshape(4, 5, 6), alone)
+    np.testing.assert_array_equal(labels.reshape(4, 3), own)
+
+
+def test_in_order_every_clip_comes_once_with_its_own_noise(clips, front_end):
+    batches = Batches(clips, 3, front_end, batch_size=4)
+    features, labels = collect(batches.in_order(), batches.steps)
+    again, _ = collect(batches.in_order(), batches.steps)
+    np.testing.assert_array_equal(features, again)
+    np.testing.assert_array_equal(labels.argmax(axis=1), clips.labels)
+    plain = front_end(as_float(clips.waves)).numpy()
+    differs = np.abs(features - plain).max(axis=(1, 2)) > 1e-3
+    np.testing.assert_array_equal(differs, np.isfinite(clips.snr_db))
+
+
+def test_noise_is_added_at_the_ratio_asked_for(clips):
+    found = measured(clips, slice(2, 4), np.array([np.inf, 0.0]))
+    plain = as_float(clips.waves[2:4])
+    np.testing.assert_allclose(found[0], plain[0])
+    added = found[1] - plain[1]
+    assert np.mean(added**2) == pytest.approx(np.mean(plain[1] ** 2), rel=1e-3)
+
+
+def change(clips, front_end, **settings):
+    batches = Batches(clips, 3, front_end, batch_size=10)
+    options = {**asdict(NOTHING), **settings}
+    augmented = AugmentationConfig(**options)
+    waves, frames, bands, _ = batches._augmented(
+        np.arange(10), augmented, np.random.default_rng(3)
+    )
+    return as_float(clips.waves), waves, frames, bands
+
+
+def test_a_shift_leaves_silence_and_loses_nothing_else(clips, front_end):
+    plain, found, *_ = change(clips, front_end, shift_ms=20.0)
+    moved = np.sum(found == 0, axis=1)
+    assert moved.max() <= 160
+    assert len(set(moved.tolist())) > 4
+    sides = [(row[0] == 0, row[-1] == 0) for row in found]
+    assert {(True, False), (False, True)} <= set(sides)
+    np.testing.assert_array_equal(
+        found[found != 0], np.repeat(plain[:, 0], 800 - moved)
+    )
+
+
+def test_a_gain_is_within_its_bounds(clips, front_end):
+    plain, found, *_ = change(clips, front_end, gain_db=6.0)
+    gain_db = 20 * np.log10(found[:, 0] / plain[:, 0])
+    assert (np.abs(gain_db) <= 6.001).all()
+    assert np.ptp(gain_db) > 3
+
+
+def test_stretches_are_blanked_no_wider_than_asked_for(clips, front_end):
+    _, _, frames, bands = change(
+        clips,
+        front_end,
+        time_masks=1,
+        time_mask_ms=60.0,
+        frequency_masks=1,
+        frequency_mask_bands=2,
+    )
+    for kept, widest in ((frames, 3), (bands, 2)):
+        lost = np.sum(~kept, axis=1)
+        assert lost.max() == widest
+        for row in kept:
+            assert np.sum(np.diff(np.concatenate([[1], row, [1]])) == -1) <= 1

@@ -1,0 +1,38 @@
+"""The command that listens to a long recording."""
+
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from apps.speech_commands import listen
+
+
+@pytest.fixture
+def start(monkeypatch, finished_speech_run):
+    def start(*words):
+        words = ["listen", *map(str, words), "--run", str(finished_speech_run)]
+        monkeypatch.setattr(sys, "argv", words)
+        listen.main()
+
+    return start
+
+
+def test_a_recording_of_another_rate_is_listened_to(start, tmp_path, capsys):
+    tone = 0.3 * np.sin(2 * np.pi * 300 * np.arange(44100) / 44100)
+    soundfile.write(tmp_path / "long.wav", tone, 44100)
+    start(tmp_path / "long.wav", "--threshold", "0.2", "--chunk-ms", "50")
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) >= 2
+    assert " s  " in said[0]
+    assert "in 1.0 s of sound. Real-time factor 0." in said[-1]
+
+
+@pytest.mark.parametrize("name", ["none.wav", "text.wav"])
+def test_what_is_no_audio_ends_in_one_line(start, tmp_path, capsys, name):
+    (tmp_path / "text.wav").write_text("words")
+    with pytest.raises(SystemExit) as ended:
+        start(tmp_path / name)
+    assert ended.value.code == 2
+    assert f"{name}: not audio" in capsys.readouterr().err

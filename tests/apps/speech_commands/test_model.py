@@ -1,0 +1,147 @@
+"""The word spotter: causal forward, whole both ways, learning, the cell in it."""
+
+import keras
+import numpy as np
+import pytest
+
+from apps.speech_commands import model as module
+from apps.speech_commands.model import build_model, clip_logits, streams, zero_state
+from lstm_layer import LSTM, LSTMCell
+
+SETTINGS = {"units": 5, "num_layers": 2, "dropout": 0.4}
+KINDS = [("forward", "last"), ("both", "last"), ("both", "attention")]
+
+
+def at_each_frame(model, features, state=None):
+    features = keras.ops.convert_to_tensor(features)
+    return model([features, *(state or zero_state(model, len(features)))])
+
+
+def small_model(direction, pooling, **changes):
+    options = {**SETTINGS, "direction": direction, "pooling": pooling, **changes}
+    return build_model(3, 4, **options)
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(6).normal(size=(2, 9, 4)).astype("float32")
+
+
+@pytest.mark.parametrize(("direction", "pooling"), KINDS)
+def test_a_clip_has_one_row_of_logits(direction, pooling, features):
+    model = small_model(direction, pooling)
+    assert streams(model) == (direction == "forward")
+    assert clip_logits(model, features).shape == (2, 3)
+    assert not model.compiled
+
+
+def test_forward_answers_before_what_is_to_come(features):
+    model = small_model("forward", "last")
+    changed = features.copy()
+    changed[:, 6:] += 1
+    before, after = (np.array(at_each_frame(model, x)[0]) for x in (features, changed))
+    np.testing.assert_allclose(before[:, :6], after[:, :6], atol=1e-6)
+    assert (np.abs(before[:, 6:] - after[:, 6:]).max(axis=-1) > 1e-5).all()
+
+
+@pytest.mark.parametrize("pooling", ["last", "attention"])
+def test_both_ways_every_frame_counts(pooling, features):
+    model = small_model("both", pooling)
+    logits = np.array(model(features))
+    for frame in (0, 4, 8):
+        changed = features.copy()
+        changed[:, frame] += 1
+        assert np.abs(np.array(model(changed)) - logits).max() > 1e-5
+
+
+def test_each_clip_of_a_row_is_told_at_its_end(features):
+    model = small_model("forward", "last")
+    all_logits = np.array(at_each_frame(model, features)[0])
+    found = clip_logits(model, features, frames=3)
+    np.testing.assert_allclose(found, all_logits[:, [2, 5, 8]], atol=1e-6)
+
+
+def test_the_state_carries_on(features):
+    model = small_model("forward", "last")
+    whole, *end = at_each_frame(model, features)
+    first, *state = at_each_frame(model, features[:, :4])
+    second, *state = at_each_frame(model, features[:, 4:], state)
+    together = np.concatenate([first, second], axis=1)
+    np.testing.assert_allclose(together, whole, atol=1e-5)
+    for one, other in zip(state, end, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_attention_over_what_is_to_come_is_refused():
+    with pytest.raises(ValueError, match=r"model.pooling: 'attention' needs the whole"):
+        small_model("forward", "attention")
+
+
+@pytest.mark.parametrize(("direction", "pooling"), KINDS)
+def test_a_saved_model_loads_with_the_same_logits(
+    direction, pooling, features, tmp_path
+):
+    model = small_model(direction, pooling)
+    frames = np.random.default_rng(1).normal(2, 3, (5, 9, 4))
+    model.get_layer("normalization").adapt(frames)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        clip_logits(loaded, features), clip_logits(model, features), atol=1e-6
+    )
+
+
+def test_dropout_applies_in_training_only(features):
+    model = small_model("forward", "last")
+    first, again = (np.array(clip_logits(model, features)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    dropped = np.array(clip_logits(model, features, training=True))
+    assert np.abs(dropped - first).max() > 1e-4
+
+
+@pytest.mark.parametrize(("direction", "pooling"), KINDS)
+def test_a_small_model_learns_a_dozen_clips_by_heart(direction, pooling):
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(12, 6, 4)).astype("float32")
+    targets = np.arange(12) % 3
+    model = small_model(direction, pooling, units=12, num_layers=1, dropout=0.0)
+    inputs = keras.Input((6, 4))
+    if streams(model):
+        state = [keras.ops.zeros_like(inputs[:, 0, :1]) * keras.ops.ones((1, 12))] * 2
+        outputs = model([inputs, *state])[0][:, -1]
+    else:
+        outputs = model(inputs)
+    learner = keras.Model(inputs, outputs)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    learner.compile(keras.optimizers.Adam(0.03), loss, jit_compile=False)
+    learner.fit(features, targets, epochs=60, batch_size=12, verbose=0)
+    assert (np.argmax(learner(features), axis=-1) == targets).all()
+
+
+class NoInputGate(LSTMCell):
+    """Writes the whole candidate into the cell state."""
+
+    def call(self, inputs, states, training=False):
+        h_prev, c_prev = states
+        z = inputs @ self.kernel + h_prev @ self.recurrent_kernel + self.bias
+        _, z_f, z_c, z_o = keras.ops.split(z, 4, axis=-1)
+        c = keras.ops.sigmoid(z_f) * c_prev + keras.ops.tanh(z_c)
+        h = keras.ops.sigmoid(z_o) * keras.ops.tanh(c)
+        return h, [h, c]
+
+
+@pytest.mark.parametrize(("direction", "pooling"), KINDS)
+def test_an_edited_gate_changes_the_logits(direction, pooling, features, monkeypatch):
+    class Edited(LSTM):
+        def __init__(self, units=None, **options):
+            cell = options.pop("cell", None) or NoInputGate(units)
+            super().__init__(cell=cell, **options)
+
+    original = small_model(direction, pooling)
+    monkeypatch.setattr(module, "LSTM", Edited)
+    scope = {"Edited": Edited, "NoInputGate": NoInputGate}
+    with keras.saving.custom_object_scope(scope):
+        edited = small_model(direction, pooling)
+    edited.set_weights(original.get_weights())
+    difference = clip_logits(edited, features) - clip_logits(original, features)
+    assert np.abs(difference).max() > 1e-3

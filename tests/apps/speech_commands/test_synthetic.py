@@ -1,0 +1,60 @@
+"""The synthetic voices: who is in which split, and the cache."""
+
+import platform
+
+import numpy as np
+import pytest
+
+from apps.speech_commands import synthetic
+from apps.speech_commands.config import DataConfig
+from apps.speech_commands.data import load_data
+from apps.speech_commands.synthetic import ACCENTS, voices_of
+
+VARIANTS = [f"voice{chr(97 + n)}{m}" for n in range(26) for m in ("", "2", "3")]
+
+
+def test_no_variant_is_in_two_splits_and_none_is_left_out():
+    splits = [voices_of(s, VARIANTS) for s in ("train", "validation", "test")]
+    variants = [{voice.split("+")[1] for voice in voices} for voices in splits]
+    assert sum(map(len, variants)) == len(set.union(*variants)) == len(VARIANTS)
+    for voices, names in zip(splits, variants, strict=True):
+        assert len(voices) == len(ACCENTS) * len(names)
+
+
+def test_variants_that_differ_in_a_number_stay_together():
+    for split in ("train", "validation", "test"):
+        names = {
+            voice.split("+")[1].rstrip("23") for voice in voices_of(split, VARIANTS)
+        }
+        found = {voice.split("+")[1] for voice in voices_of(split, VARIANTS)}
+        assert {name + end for name in names for end in ("", "2", "3")} == found
+
+
+def test_the_cache_is_read_without_the_library(synthetic_speech, monkeypatch):
+    monkeypatch.setattr(synthetic, "Synthesizer", None)
+    data = load_data(DataConfig())
+    assert data.labels == sorted([*synthetic.WORDS, "_silence_", "_unknown_"])
+    assert data.train.waves.shape == (48, 16000)
+    assert (data.test.snr_db >= 0).all()
+    assert (data.test.snr_db <= 20).all()
+    assert data.test.noise.shape == (2, 40000)
+    spoken = np.abs(data.train.waves) > 1000
+    assert (np.sum(spoken, axis=1) < 4100).all()  # a quarter of a second each
+
+
+def test_other_settings_have_another_place_in_the_cache(monkeypatch):
+    before = synthetic.cached_at()
+    monkeypatch.setattr(synthetic, "WORDS", (*synthetic.WORDS, "stay"))
+    assert synthetic.cached_at() != before
+
+
+@pytest.mark.parametrize("machine", [("Darwin", "arm64"), ("Linux", "aarch64")])
+def test_a_platform_without_a_build_is_told_of_other_sets(
+    machine, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("CAROUSEL_CACHE", str(tmp_path))
+    monkeypatch.setattr(platform, "system", lambda: machine[0])
+    monkeypatch.setattr(platform, "machine", lambda: machine[1])
+    with pytest.raises(ValueError, match=f"{machine[1]}.*spoken_digit"):
+        load_data(DataConfig())
+    assert list((tmp_path).rglob("*.npz")) == []

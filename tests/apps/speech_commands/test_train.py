@@ -1,0 +1,60 @@
+"""Training of word spotters: a killed one ends the same; both kinds train."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.common.training import read_history
+from apps.speech_commands.data import Batches
+from apps.speech_commands.evaluate import evaluate, load_run
+from apps.speech_commands.export import export
+from apps.speech_commands.train import ADAPTED_BATCHES, train
+
+
+@pytest.fixture
+def die_in_the_second_epoch(monkeypatch):
+    """Makes the machine die in the middle of the second epoch."""
+    counted = []
+
+    def augmented(self, index, settings, rng, own=Batches._augmented):
+        counted.append(index)
+        # Batches are made ahead of time, and the first ones for normalization.
+        if len(counted) > ADAPTED_BATCHES + 4 + self.steps + self.steps // 2 + 4:
+            raise RuntimeError("killed")
+        return own(self, index, settings, rng)
+
+    monkeypatch.setattr(Batches, "_augmented", augmented)
+
+
+def test_a_training_killed_in_mid_epoch_ends_at_the_same_weights(
+    speech_config, speech_run, tmp_path, die_in_the_second_epoch, monkeypatch
+):
+    with pytest.raises(Exception, match="killed"):
+        train(speech_config, tmp_path / "run")
+    monkeypatch.undo()
+    assert not (tmp_path / "run" / "model.keras").exists()
+    assert len(read_history(tmp_path / "run")) == 1
+    train(speech_config, tmp_path / "run")
+    ours, theirs = (
+        load_run(run)[1].get_weights() for run in (tmp_path / "run", speech_run)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_of_whole_clips_trains_and_is_served_without_a_stream(
+    speech_config, tmp_path
+):
+    config = replace(
+        speech_config,
+        model=replace(speech_config.model, direction="both", pooling="attention"),
+        train=replace(speech_config.train, epochs=1, label_smoothing=0.1),
+    )
+    train(config, tmp_path / "run")
+    metrics = evaluate(tmp_path / "run")
+    assert metrics["stream"] is None
+    version = export(tmp_path / "run")
+    loaded = tf.saved_model.load(str(version))
+    assert set(loaded.signatures) == {"serving_default", "wav"}
