@@ -17,10 +17,10 @@ WINDOW = 256  # timesteps; one shape, whatever the text
 TUNING_TOKENS = 10000
 # Dynamic evaluation: timesteps of a step, training windows for the statistics.
 STEP, STATISTICS_WINDOWS = 20, 100
-LEARNING_RATES, DECAYS = (0.0001, 0.0002, 0.0004), (0.001, 0.005)
+LEARNING_RATES, DECAYS = (0.0001, 0.0002, 0.0004, 0.0008), (0.001, 0.005)
 # Cache: hidden states kept, their flatness, the cache's share.
 CACHE_SIZE, BLOCK = 2000, 250
-FLATNESS, SHARES = (0.1, 0.2, 0.3, 0.5, 0.8), (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
+FLATNESS, SHARES = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2), (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
 
 
 def log_probabilities(model, ids, start, with_states=False):
