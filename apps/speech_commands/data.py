@@ -192,7 +192,7 @@ class Batches:
         shifts = rng.integers(-shift, shift + 1, size=len(index))
         waves = np.stack([_shifted(w, n) for w, n in zip(waves, shifts, strict=True)])
         gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (len(index), 1))
-        waves = (waves * 10 ** (gain_db / 20)).astype("float32")
+        waves *= (10 ** (gain_db / 20)).astype("float32")
         snr_db = rng.uniform(
             settings.lowest_snr_db, settings.highest_snr_db, len(index)
         )

@@ -66,7 +66,8 @@ class LogMel:
             self.hop,
             self.fft_length,
         )
-        power = tf.square(tf.abs(spectrum))  # (batch, frames, fft_length // 2 + 1)
+        # (batch, frames, fft_length // 2 + 1); faster than the square of tf.abs
+        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         mel = tf.signal.linear_to_mel_weight_matrix(
             self.mel_bands,
             self.fft_length // 2 + 1,

@@ -47,13 +47,15 @@ def add_noise(speech, noise, snr_db, rng):
     count, samples = speech.shape
     rows = rng.integers(len(noise), size=count)
     starts = rng.integers(noise.shape[1] - samples + 1, size=count)
-    added = np.stack(
+    mixed = np.stack(
         [noise[r, s : s + samples] for r, s in zip(rows, starts, strict=True)]
     )
-    power = np.mean(np.square(speech), axis=1)
-    noise_power = np.maximum(np.mean(np.square(added), axis=1), 1e-12)
+    power, noise_power = (np.einsum("ij,ij->i", x, x) for x in (speech, mixed))
     wanted = power * 10 ** (-np.asarray(snr_db, "float64") / 10)
-    factor = np.sqrt(wanted / noise_power).astype("float32")
-    mixed = speech + factor[:, np.newaxis] * added
-    peak = np.abs(mixed).max(axis=1, keepdims=True)
-    return mixed / np.maximum(peak, 1.0)
+    factor = np.sqrt(wanted / np.maximum(noise_power, 1e-9)).astype("float32")
+    mixed *= factor[:, np.newaxis]
+    mixed += speech
+    peak = np.maximum(mixed.max(axis=1), -mixed.min(axis=1))
+    loud = peak > 1
+    mixed[loud] /= peak[loud, np.newaxis]
+    return mixed
