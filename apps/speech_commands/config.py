@@ -56,7 +56,7 @@ class ModelConfig:
     units: Positive = 128
     num_layers: Positive = 2
     direction: Literal["forward", "both"] = "forward"
-    pooling: Literal["last", "attention"] = "last"
+    pooling: Literal["last", "max", "attention"] = "max"
     dropout: Fraction = 0.3
 
 

@@ -53,7 +53,7 @@ def evaluate(directory):
         return known
     config, model, labels, front_end = load_run(directory)
     test = load_data(config.data, ("test",), labels).test
-    answer = answering(model, labels, front_end, test.waves.shape[1])
+    answer = answering(model, labels, front_end, config)
     found = measure(test.labels, _probabilities(answer, test, test.snr_db), labels)
     by_ratio = {}
     for ratio in RATIOS_DB:
@@ -97,7 +97,7 @@ def predict(directory, files):
     """
     config, model, labels, front_end = load_run(directory)
     rate = config.data.sample_rate_hz
-    answer = answering(model, labels, front_end, rate * config.data.clip_ms // 1000)
+    answer = answering(model, labels, front_end, config)
     answers = []
     for file in files:
         found = answer(read_audio(file, rate)[np.newaxis])
@@ -112,13 +112,14 @@ def predict(directory, files):
     return answers
 
 
-def answering(model, labels, front_end, samples):
+def answering(model, labels, front_end, config):
     """Returns the function that a served model runs: waveforms in, answers out.
 
     It takes `waveform`, float32 between -1 and 1 `(batch, any)`, and returns `label`,
     strings `(batch,)`, and `probabilities`, float32 `(batch, labels)` in the order of
-    `labels`. Of more than `samples` samples the loudest stretch counts.
+    `labels`. Of what is longer than a clip the loudest stretch counts.
     """
+    samples = config.data.sample_rate_hz * config.data.clip_ms // 1000
     names = tf.constant(labels)
     spec = tf.TensorSpec([None, None], "float32", name="waveform")
 
@@ -126,7 +127,8 @@ def answering(model, labels, front_end, samples):
     def answer(waveform):
         waveform = tf.debugging.check_numerics(waveform, "waveform")
         features = front_end(fit_clip(waveform, samples))
-        logits = tf.cast(clip_logits(model, features), "float32")
+        logits = clip_logits(model, features, config.model.pooling)
+        logits = tf.cast(logits, "float32")
         return {
             "label": tf.gather(names, tf.argmax(logits, axis=-1)),
             "probabilities": tf.nn.softmax(logits),

@@ -33,7 +33,7 @@ def export(directory):
     config, model, labels, front_end = load_run(directory)
     rate = config.data.sample_rate_hz
     samples = rate * config.data.clip_ms // 1000
-    answer = answering(model, labels, front_end, samples)
+    answer = answering(model, labels, front_end, config)
     time = np.arange(samples) / rate
     tones = np.stack([0.3 * np.sin(2 * np.pi * f * time) for f in (220, 440)])
     tones = tones.astype("float32")

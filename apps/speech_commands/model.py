@@ -15,10 +15,10 @@ def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, d
         mel_bands: Size of a frame.
         units: Units of each LSTM.
         num_layers: Number of layers.
-        direction: "forward" answers at each frame, and the last answer is the clip's;
-            "both", two LSTMs a layer, answers for a whole clip.
-        pooling: With "both": "last" takes the last state of each LSTM, "attention" a
-            weighted mean over time.
+        direction: "forward" answers at each frame, which `clip_logits` pools; "both",
+            two LSTMs a layer, answers for a whole clip.
+        pooling: Of a clip, with "both", "last" takes the last state of each LSTM, "max"
+            the highest values over time, "attention" a weighted mean over time.
         dropout: Fraction dropped before each layer but the first, and before the
             logits.
 
@@ -30,10 +30,10 @@ def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, d
     Raises:
         ValueError: If the pooling needs frames that are still to come.
     """
-    if direction == "forward" and pooling != "last":
+    if direction == "forward" and pooling == "attention":
         raise ValueError(
             f"model.pooling: {pooling!r} needs the whole clip, and model.direction: "
-            "forward answers before its end. Take model.pooling=last, or "
+            "forward answers before its end. Take model.pooling=max or last, or "
             "model.direction=both."
         )
     features = keras.Input((None, mel_bands), name="features")
@@ -51,10 +51,10 @@ def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, d
             inputs += state
             outputs += [h, c]
         else:
-            sequences = pooling == "attention" or number < num_layers
+            sequences = pooling != "last" or number < num_layers
             lstm = LSTM(units, return_sequences=sequences)
             x = keras.layers.Bidirectional(lstm, name=f"lstm_{number}")(x)
-    if pooling == "attention":
+    if direction == "both" and pooling != "last":
         x = MaskedPooling(pooling, name="pooling")(x)
     x = keras.layers.Dropout(dropout)(x)
     logits = keras.layers.Dense(num_classes, name="logits")(x)
@@ -73,12 +73,14 @@ def zero_state(model, batch_size):
     return [ops.zeros((batch_size, state.shape[1])) for state in model.inputs[1:]]
 
 
-def clip_logits(model, features, frames=None, training=False):
+def clip_logits(model, features, pooling, frames=None, training=False):
     """Returns the logits for clips.
 
     Args:
         model: What `build_model` returns.
         features: `(batch, timesteps, mel_bands)`.
+        pooling: Of a model that answers at each frame: "last" takes the last answer,
+            "max" the highest of each word (Sun et al. 2016).
         frames: Frames of a clip, of which each row holds several; by default one.
         training: Whether dropout drops.
 
@@ -88,6 +90,8 @@ def clip_logits(model, features, frames=None, training=False):
     features = ops.convert_to_tensor(features)
     if not streams(model):
         return model(features, training=training)
-    state = zero_state(model, ops.shape(features)[0])
-    logits, *_ = model([features, *state], training=training)
-    return logits[:, -1] if frames is None else logits[:, frames - 1 :: frames]
+    batch = ops.shape(features)[0]
+    logits, *_ = model([features, *zero_state(model, batch)], training=training)
+    if frames:
+        logits = ops.reshape(logits, (batch, -1, frames, logits.shape[-1]))
+    return logits[..., -1, :] if pooling == "last" else ops.max(logits, axis=-2)

@@ -55,7 +55,7 @@ def train(config, directory):
             ]
         )
     )
-    trainer = Trainer(model, in_a_row and batches.frames)
+    trainer = Trainer(model, config.model.pooling, in_a_row and batches.frames)
     trainer.compile(
         optimizer(settings, batches.steps),
         keras.losses.CategoricalCrossentropy(
@@ -86,11 +86,11 @@ def train(config, directory):
 class Trainer(keras.Model):
     """Trains a model on clips, several in a row where it streams."""
 
-    def __init__(self, model, frames):
+    def __init__(self, model, pooling, frames):
         super().__init__()
-        self.model, self.frames = model, frames
+        self.model, self.pooling, self.frames = model, pooling, frames
         self.built = True
 
     def call(self, features, training=False):
-        """Returns the logits at the end of each clip."""
-        return clip_logits(self.model, features, self.frames, training)
+        """Returns the logits of each clip."""
+        return clip_logits(self.model, features, self.pooling, self.frames, training)
