@@ -3,7 +3,7 @@
 import itertools
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -62,61 +62,66 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
-    rows = {split: DATASETS[config.dataset](config, split) for split in splits}
-    for split, found in rows.items():
-        if not found.clips:
-            raise ValueError(
-                f"The data set {config.dataset} has no {split} clips: it has too few "
-                "speakers to be split by them. Name the files in validation_list.txt "
-                "and testing_list.txt."
-            )
+    clips, names_of_labels = {}, {}
+    for split in splits:
+        rows = DATASETS[config.dataset](config, split)
+        clips[split], names_of_labels[split] = _clips(rows, split, config)
     if labels is None:
-        labels = sorted({label for _, label, _ in rows["train"].clips})
+        labels = sorted(set(names_of_labels["train"]))
         if len(labels) < 2:
             raise ValueError(
                 "Expected at least two words in the training clips. "
                 f"Received one only: {labels[0]!r}."
             )
-    clips = {split: _clips(rows[split], split, labels, config) for split in splits}
+    ids = {label: index for index, label in enumerate(labels)}
+    for split, names in names_of_labels.items():
+        unknown = sorted(set(names) - set(ids))
+        if unknown:
+            raise ValueError(
+                f"The word {unknown[0]!r} is not among those of the training clips: "
+                f"{', '.join(labels)}."
+            )
+        label_ids = np.array([ids[name] for name in names], "int32")
+        clips[split] = replace(clips[split], labels=label_ids)
     return Data(**{split: clips.get(split) for split in SPLITS}, labels=labels)
 
 
-def _clips(rows, split, labels, config):
-    """Returns `Clips`: decoded once, into a file that lies in memory as far as it fits.
+def _clips(rows, split, config):
+    """Returns `Clips`, not labelled yet, and the name of each label.
 
-    The file has no name and is gone with the process.
+    Clips are read one by one into a file that lies in memory as far as it fits; it has
+    no name and is gone with the process.
     """
-    ids = {label: index for index, label in enumerate(labels)}
-    unknown = sorted({label for _, label, _ in rows.clips} - set(ids))
-    if unknown:
-        raise ValueError(
-            f"The word {unknown[0]!r} is not among those of the training clips: "
-            f"{', '.join(labels)}."
-        )
     samples = config.sample_rate_hz * config.clip_ms // 1000
-    count = len(rows.clips)
-    with tempfile.TemporaryFile() as file:
-        waves = np.memmap(file, "int16", "w+", shape=(count, samples))
-    bar = keras.utils.Progbar(count, unit_name="clip", verbose=int(sys.stdout.isatty()))
     fit = tf.function(
         lambda wave: fit_clip(wave[tf.newaxis], samples)[0],
         input_signature=[tf.TensorSpec([None], "float32")],
     )
-    for index, (_, _, read) in enumerate(rows.clips):
-        waves[index] = as_int16(fit(read()).numpy())
-        bar.add(1)
-    noise = rows.noise
+    bar = keras.utils.Progbar(
+        rows.count, unit_name="clip", verbose=int(sys.stdout.isatty())
+    )
+    names, labels = [], []
+    with tempfile.TemporaryFile() as file:
+        for name, label, wave in rows.clips:
+            file.write(as_int16(fit(wave).numpy()).tobytes())
+            names.append(name)
+            labels.append(label)
+            bar.add(1)
+        if not names:
+            raise ValueError(
+                f"The data set {config.dataset} has no {split} clips: it has too few "
+                "speakers to be split by them. Name the files in validation_list.txt "
+                "and testing_list.txt."
+            )
+        file.flush()
+        waves = np.memmap(file, "int16", "r", shape=(len(names), samples))
+    noise, snr_db = rows.noise, rows.snr_db
     if noise is None:
         length = NOISE_SECONDS * config.sample_rate_hz
         noise = noise_bank(SPLITS.index(split), NOISES, length)
-    snr_db = np.full(count, np.inf) if rows.snr_db is None else np.array(rows.snr_db)
-    return Clips(
-        waves,
-        np.array([ids[label] for _, label, _ in rows.clips], "int32"),
-        [name for name, _, _ in rows.clips],
-        snr_db,
-        noise,
-    )
+    if snr_db is None:
+        snr_db = np.full(len(names), np.inf)
+    return Clips(waves, np.zeros(0), names, np.asarray(snr_db), noise), labels
 
 
 class Batches:
@@ -179,10 +184,8 @@ class Batches:
         return self._dataset(batches)
 
     def _all_kept(self, count):
-        frames = self.clips.waves.shape[1] // self.front_end.hop
-        return np.ones((count, frames), bool), np.ones(
-            (count, self.front_end.mel_bands), bool
-        )
+        bands = self.front_end.mel_bands
+        return np.ones((count, self.frames), bool), np.ones((count, bands), bool)
 
     def _augmented(self, index, settings, rng):
         """Returns waves, what SpecAugment keeps, and labels."""

@@ -1,7 +1,7 @@
 """Where clips come from: each data set's words, speakers, splits and noise."""
 
 import hashlib
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from apps.speech_commands.synthetic import synthetic_split
 
 SPLITS = ("train", "validation", "test")
 NOISE_FOLDER, SILENCE, NOISE_SECONDS = "_background_noise_", "_silence_", 10
-TEST_RECORDINGS, VALIDATION_RECORDINGS = range(5), range(5, 10)
+TEST, VALIDATION = range(5), range(5, 10)  # numbers of recordings of digits
 
 
 @dataclass
@@ -21,19 +21,21 @@ class Rows:
     """A split before it is brought to one length.
 
     Attributes:
-        clips: `(name, label, read)` of each clip; `read()` gives its waveform.
+        clips: Yields `(name, label, waveform)` of each clip, one by one.
+        count: How many there are, or None.
         snr_db: As in `Clips`, or None for no noise.
         noise: As in `Clips`, or None for coloured noise.
     """
 
-    clips: list
+    clips: Iterable
+    count: int | None
     snr_db: list | None = None
     noise: np.ndarray | None = None
 
 
 def _synthetic(config, split):
     clips, snr_db, noise = synthetic_split(split, config.sample_rate_hz)
-    return Rows(clips, snr_db, noise)
+    return Rows(clips, len(snr_db), snr_db, noise)
 
 
 def _spoken_digit(config, split):
@@ -41,44 +43,43 @@ def _spoken_digit(config, split):
 
     Validation is recordings 5 to 9 of the training speakers, in both ways to split.
     """
-    rows, speakers = [], set()
-    for example in load_dataset("spoken_digit", "train").as_numpy_iterator():
-        name = example["audio/filename"].decode()
-        digit, speaker, number = re.fullmatch(r"(\d)_(\w+)_(\d+)\.wav", name).groups()
-        speakers.add(speaker)
-        wave, number = example["audio"], int(number)
-        if config.held_out_speaker:
-            is_test = speaker == config.held_out_speaker
-        else:
-            is_test = number in TEST_RECORDINGS
-        held = number in VALIDATION_RECORDINGS
-        found = "test" if is_test else "validation" if held else "train"
-        if found == split:
-            rows.append((name, digit, _reader(wave, 8000, config.sample_rate_hz)))
-    if config.held_out_speaker and config.held_out_speaker not in speakers:
-        raise ValueError(
-            f"data.held_out_speaker: expected one of {', '.join(sorted(speakers))}. "
-            f"Received: {config.held_out_speaker!r}."
-        )
-    return Rows(rows)
+    dataset, held_out = load_dataset("spoken_digit", "train"), config.held_out_speaker
+
+    def clips():
+        speakers = set()
+        for example in dataset.as_numpy_iterator():
+            name = example["audio/filename"].decode()
+            digit, speaker, number = name.removesuffix(".wav").split("_")
+            speakers.add(speaker)
+            is_test = speaker == held_out if held_out else int(number) in TEST
+            held = int(number) in VALIDATION
+            if split == ("test" if is_test else "validation" if held else "train"):
+                wave = as_float(example["audio"].astype("int16"))
+                yield name, digit, resample(wave, 8000, config.sample_rate_hz)
+        if held_out and held_out not in speakers:
+            raise ValueError(
+                f"data.held_out_speaker: expected one of {', '.join(sorted(speakers))}."
+                f" Received: {held_out!r}."
+            )
+
+    return Rows(clips(), None)
 
 
 def _speech_commands(config, split):
+    """Reads the published set; its classes are in the order of tensorflow-datasets."""
     dataset = load_dataset("speech_commands", split)
     names = [
         *("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"),
-        *("_silence_", "_unknown_"),
-    ]  # in the order of tensorflow-datasets
-    rows = []
-    for number, example in enumerate(dataset.as_numpy_iterator()):
-        read = _reader(example["audio"], 16000, config.sample_rate_hz)
-        rows.append((f"{split} {number}", names[example["label"]], read))
-    return Rows(rows)
+        *(SILENCE, "_unknown_"),
+    ]
 
+    def clips():
+        for number, example in enumerate(dataset.as_numpy_iterator()):
+            wave = as_float(example["audio"].astype("int16"))
+            wave = resample(wave, 16000, config.sample_rate_hz)
+            yield f"{split} {number}", names[example["label"]], wave
 
-def _reader(samples, rate, sample_rate_hz):
-    samples = samples.astype("int16")
-    return lambda: resample(as_float(samples), rate, sample_rate_hz)
+    return Rows(clips(), int(dataset.cardinality()))
 
 
 def _folder(config, split):
@@ -101,28 +102,23 @@ def _folder(config, split):
         )
     chosen = _split_of_files(root, files)
     wanted = [path for path in files if chosen[path] == split]
-    rate = config.sample_rate_hz
-    rows = [(_name(p), p.parent.name, _file_reader(p, rate)) for p in wanted]
-    noise = _background_noise(root / NOISE_FOLDER, split, rate)
-    if noise is None:
-        return Rows(rows)
     words = len({path.parent.name for path in files})
-    samples = rate * config.clip_ms // 1000
-    rng = np.random.default_rng(SPLITS.index(split))
-    for number in range(len(rows) // words):  # as many as of a word
-        row = noise[rng.integers(len(noise))]
-        start = rng.integers(len(row) - samples + 1)
-        cut = row[start : start + samples]
-        rows.append((f"{SILENCE}/{number}", SILENCE, lambda cut=cut: cut))
-    return Rows(rows, noise=noise)
+    rate = config.sample_rate_hz
+    noise = _background_noise(root / NOISE_FOLDER, split, rate)
+    pauses = 0 if noise is None else len(wanted) // words  # as many as of a word
 
+    def clips():
+        for path in wanted:
+            name = f"{path.parent.name}/{path.name}"
+            yield name, path.parent.name, read_audio(path, rate)
+        samples = rate * config.clip_ms // 1000
+        rng = np.random.default_rng(SPLITS.index(split))
+        for number in range(pauses):
+            row = noise[rng.integers(len(noise))]
+            start = rng.integers(len(row) - samples + 1)
+            yield f"{SILENCE}/{number}", SILENCE, row[start : start + samples]
 
-def _name(path):
-    return f"{path.parent.name}/{path.name}"
-
-
-def _file_reader(path, sample_rate_hz):
-    return lambda: read_audio(path, sample_rate_hz)
+    return Rows(clips(), len(wanted) + pauses, noise=noise)
 
 
 def _split_of_files(root, files):

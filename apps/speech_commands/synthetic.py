@@ -178,8 +178,8 @@ def synthetic_split(split, sample_rate_hz):
         sample_rate_hz: Rate of the result.
 
     Returns:
-        `(name, label, read)` of each clip; the signal-to-noise ratio of each; and the
-        noises, float32 `(noises, samples)`.
+        A generator of `(name, label, waveform)`; the signal-to-noise ratio of each; and
+        the noises, float32 `(noises, samples)`.
 
     Raises:
         ValueError: If the archive cannot be had or has no build for this platform.
@@ -193,19 +193,16 @@ def synthetic_split(split, sample_rate_hz):
         places, snr_db = made["places"], made["snr_db"]
         made_hz = int(made["sample_rate_hz"])
 
-    def reader(start, end, place):
-        def read():
+    def clips():
+        start = 0
+        for name, label, end, place in zip(names, labels, ends, places, strict=True):
             clip = np.zeros(made_hz, "float32")
             clip[place : place + end - start] = as_float(speech[start:end])
-            return resample(clip, made_hz, sample_rate_hz)
+            yield name, label, resample(clip, made_hz, sample_rate_hz)
+            start = end
 
-        return read
-
-    starts = np.concatenate([[0], ends[:-1]])
-    readers = map(reader, starts, ends, places)
-    clips = list(zip(names, labels, readers, strict=True))
     noise = np.stack([resample(row, made_hz, sample_rate_hz) for row in noise])
-    return clips, snr_db, noise
+    return clips(), snr_db, noise
 
 
 def _make_in_its_own_process(directory):
