@@ -1,5 +1,6 @@
 """What finished runs reached: gathered over seeds, and shown in the README."""
 
+import dataclasses
 import json
 
 import pytest
@@ -69,6 +70,24 @@ def test_one_run_is_recorded_with_plain_numbers(task, make_run, folder):
     assert found["metrics"] == {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.95}
     assert found["seeds"] == [1]
     assert [path.name for path in folder.iterdir()] == ["small.json"]
+
+
+def test_folds_of_a_cross_validation_are_recorded_each(task, make_run):
+    task = dataclasses.replace(task, fold="file")
+    runs = [make_run(1, {"accuracy": a, "examples": 10}) for a in (0.8, 0.9)]
+    for run, name in zip(runs, ("anna", "bo"), strict=True):
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["data"]["file"] = name
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+    found = recorded(task, runs)
+    assert found["metrics"]["accuracy"] == {"mean": 0.85, "std": 0.0707}
+    accuracies = {fold: row["accuracy"] for fold, row in found["folds"].items()}
+    assert accuracies == {"anna": 0.8, "bo": 0.9}
+    assert (found["seeds"], found["examples"]) == ([1], 20)
+    assert "for fold in anna bo; do python" in found["command"]
+    assert "data.file=$fold" in found["command"]
+    with pytest.raises(ValueError, match="differ in their seed"):
+        record(task, "small", [runs[0], runs[0]])
 
 
 def test_runs_of_several_seeds_are_recorded_with_mean_and_standard_deviation(

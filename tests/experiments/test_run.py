@@ -1,5 +1,6 @@
 """The command line: how its words are read, and how a mistake is told."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from apps.common.config import load_config
 from apps.common.runs import open_run
-from apps.sentiment.config import Config
+from apps.sentiment.config import Config, DataConfig
 from experiments.run import DEFAULT_VERBS, VERBS, main, parse, run_directory
 
 pytestmark = pytest.mark.usefixtures("recipes")
@@ -104,6 +105,14 @@ def test_verbs_run_in_the_order_in_which_they_need_each_other(task, verbs):
 def test_a_run_directory_is_named_after_task_recipe_and_seed(task):
     expected = Path("runs", "sentiment", "tiny", f"seed-{Config().train.seed}")
     assert run_directory(task, "tiny", Config()) == expected
+
+
+def test_a_run_directory_has_the_fold_in_its_name(task):
+    task = dataclasses.replace(task, fold="file")
+    config = Config(data=DataConfig(file="anna"))
+    expected = Path("runs", "sentiment", "tiny", "seed-1-anna")
+    assert run_directory(task, "tiny", config) == expected
+    assert run_directory(task, "tiny", Config()) == expected.with_name("seed-1")
 
 
 def test_a_run_directory_of_the_users_own_is_used(task, verbs, tmp_path):
