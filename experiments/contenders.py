@@ -201,4 +201,32 @@ def _language_modeling_step(jit_compile):
     return lambda: step(data)["loss"].numpy()
 
 
-FIT = {"language_modeling": _language_modeling_step, "sentiment": _sentiment_step}
+def _speech_commands_step(jit_compile):
+    """A step of the default model on clips of a second."""
+    import keras
+
+    from apps.speech_commands.config import Config
+    from apps.speech_commands.model import build_model
+    from apps.speech_commands.train import Trainer
+
+    config, classes = Config(), 12
+    batch_size, bands = config.train.batch_size, config.features.mel_bands
+    frames = round(config.data.clip_ms / config.features.hop_ms)
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(batch_size, frames, bands)).astype("float32")
+    labels = np.eye(classes, dtype="float32")[rng.integers(0, classes, batch_size)]
+    model = build_model(classes, bands, **asdict(config.model))
+    trainer = Trainer(model, config.model.pooling, None)
+    trainer.compile(
+        "adam",
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=jit_compile,
+    )
+    return lambda: trainer.train_on_batch(features, labels)
+
+
+FIT = {
+    "language_modeling": _language_modeling_step,
+    "sentiment": _sentiment_step,
+    "speech_commands": _speech_commands_step,
+}

@@ -56,8 +56,8 @@ def record(task, recipe, runs=()):
             f"Received: {', '.join(map(str, runs))}."
         )
     intended = _settings(load_config(config_class, task.recipe_path(recipe)))
-    _seed_and_fold(task, intended)
-    if configs[0] != intended:
+    _, fold = _seed_and_fold(task, intended)
+    if configs[0] != intended or bool(fold) != bool(kinds[0][1]):
         raise ValueError(
             f"{runs[0]} was trained with other settings than the recipe {recipe} has; "
             "a result belongs to its recipe."
@@ -66,6 +66,11 @@ def record(task, recipe, runs=()):
     names = [name for name in task.headline if found[0][name] is not None]
     seeds = sorted({seed for seed, _ in kinds})
     folds = [fold for _, fold in kinds if fold]
+    if folds and (len(folds) < len(runs) or len(seeds) > 1):
+        raise ValueError(
+            f"data.{task.fold}: expected a run of one seed for each fold. Received: "
+            f"{', '.join(map(str, runs))}."
+        )
     result = {
         "task": task.name,
         "recipe": recipe,
@@ -78,7 +83,7 @@ def record(task, recipe, runs=()):
         "metrics": {name: _aggregate([f[name] for f in found]) for name in names},
         "folds": {
             fold: {name: round(f[name], 4) for name in names}
-            for fold, f in zip(folds, found, strict=False)
+            for fold, f in zip(folds, found, strict=bool(folds))
         },
         "seeds": seeds,
         "parameters": found[0]["parameters"],

@@ -4,14 +4,14 @@ from experiments.run import Task, main
 
 
 def first_clips(directory):
-    """Returns the names and the waveforms of two clips of the test split."""
+    """Returns the names and the waveforms of two clips of the validation split."""
     from apps.speech_commands.data import load_data, measured
     from apps.speech_commands.evaluate import load_run
 
     config, _, labels, _ = load_run(directory)
-    test = load_data(config.data, ("test",), labels).test
+    clips = load_data(config.data, ("validation",), labels).validation
     cut = slice(0, 2)
-    return test.names[cut], measured(test, cut, test.snr_db[cut])
+    return clips.names[cut], measured(clips, cut, clips.snr_db[cut])
 
 
 TASK = Task(

@@ -1,5 +1,7 @@
 """Audio files of any rate, width and number of channels, as mono waveforms."""
 
+from pathlib import Path
+
 import numpy as np
 import soundfile
 import soxr
@@ -17,16 +19,44 @@ def read_audio(path, sample_rate_hz):
     Raises:
         ValueError: If the file holds no audio that can be read.
     """
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(
-            f"{path}: not audio that can be read ({error.error_string.rstrip('.')}). "
-            "Expected a WAV file, or FLAC, OGG or MP3."
-        ) from None
-    if not len(samples):
+    parts = list(audio_blocks(path, sample_rate_hz))
+    waveform = np.concatenate(parts) if parts else np.zeros(0, "float32")
+    if not len(waveform):
         raise ValueError(f"{path}: expected audio. Received: a file without a sample.")
-    return check(resample(samples.mean(axis=1), rate, sample_rate_hz), path)
+    return waveform
+
+
+def audio_blocks(path, sample_rate_hz, seconds=10):
+    """Yields a file's mono waveform in blocks, float32 `(samples,)`, whatever its size.
+
+    Args:
+        path: As for `read_audio`, with the same errors.
+        sample_rate_hz: Rate of the result.
+        seconds: About so long is a block.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            resampler = None
+            if rate != sample_rate_hz:
+                resampler = soxr.ResampleStream(rate, sample_rate_hz, 1, "float32")
+            size, place = seconds * rate, 0
+            while True:
+                block = file.read(size, dtype="float32", always_2d=True).mean(axis=1)
+                last = len(block) < size
+                check(block, path, place)
+                place += len(block)
+                yield resampler.resample_chunk(block, last) if resampler else block
+                if last:
+                    return
+    except (soundfile.LibsndfileError, TypeError) as error:
+        if not Path(path).exists():
+            raise ValueError(f"{path}: there is no such file.") from None
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise ValueError(
+            f"{path}: not audio that can be read ({reason}). Expected a WAV file, or "
+            "FLAC, OGG or MP3."
+        ) from None
 
 
 def resample(waveform, rate, sample_rate_hz):
@@ -36,8 +66,13 @@ def resample(waveform, rate, sample_rate_hz):
     return soxr.resample(waveform, rate, sample_rate_hz).astype("float32")
 
 
-def check(waveform, name):
+def check(waveform, name, place=0):
     """Returns a waveform, unless it has NaN or infinity in it.
+
+    Args:
+        waveform: `(samples,)`.
+        name: What to call it in the message.
+        place: Number of its first sample.
 
     Raises:
         ValueError: If it has.
@@ -45,7 +80,7 @@ def check(waveform, name):
     if not np.isfinite(waveform).all():
         raise ValueError(
             f"{name}: expected samples that are numbers. Received: NaN or infinity, "
-            f"first at sample {int(np.argmin(np.isfinite(waveform)))}."
+            f"first at sample {place + int(np.argmin(np.isfinite(waveform)))}."
         )
     return waveform
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from apps.speech_commands.audio import as_float, as_int16
 from apps.speech_commands.features import blank, fit_clip
-from apps.speech_commands.noise import add_noise, noise_bank
+from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
 NOISES = 24
@@ -109,15 +109,16 @@ def _clips(rows, split, config):
             bar.add(1)
         if not names:
             raise ValueError(
-                f"The data set {config.dataset} has no {split} clips: it has too few "
-                "speakers to be split by them. Name the files in validation_list.txt "
-                "and testing_list.txt."
+                f"The data set {config.dataset} has no {split} clips. Without "
+                "validation_list.txt and testing_list.txt a tenth of the speakers is "
+                "validation and a tenth is test, a speaker being a file's name up to "
+                "its first underscore: give the lists, or clips of more speakers."
             )
         file.flush()
         waves = np.memmap(file, "int16", "r", shape=(len(names), samples))
     noise, snr_db = rows.noise, rows.snr_db
     if noise is None:
-        length = NOISE_SECONDS * config.sample_rate_hz
+        length = max(NOISE_SECONDS * config.sample_rate_hz, samples)
         noise = noise_bank(SPLITS.index(split), NOISES, length)
     if snr_db is None:
         snr_db = np.full(len(names), np.inf)
@@ -191,7 +192,7 @@ class Batches:
         """Returns waves, what SpecAugment keeps, and labels."""
         clips, rate = self.clips, self.front_end.sample_rate_hz
         waves = as_float(clips.waves[index])
-        shift = round(settings.shift_ms * rate / 1000)
+        shift = min(round(settings.shift_ms * rate / 1000), waves.shape[1])
         shifts = rng.integers(-shift, shift + 1, size=len(index))
         waves = np.stack([_shifted(w, n) for w, n in zip(waves, shifts, strict=True)])
         gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (len(index), 1))
@@ -200,7 +201,9 @@ class Batches:
             settings.lowest_snr_db, settings.highest_snr_db, len(index)
         )
         quiet = rng.random(len(index)) >= settings.noise_share
-        waves = add_noise(waves, clips.noise, np.where(quiet, np.inf, snr_db), rng)
+        snr_db[quiet] = np.inf
+        places = noise_places(rng, len(index), clips.noise, waves.shape[1])
+        waves = add_noise(waves, clips.noise, snr_db, places)
         kept_frames, kept_bands = self._all_kept(len(index))
         widest = round(settings.time_mask_ms * rate / 1000 / self.front_end.hop)
         _blank_stretches(kept_frames, settings.time_masks, widest, rng)
@@ -241,17 +244,17 @@ def measured(clips, cut, snr_db):
         cut: A slice.
         snr_db: Signal-to-noise ratio of each, infinity for no noise.
     """
-    rng = np.random.default_rng(cut.start)
-    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, rng)
+    count, samples = clips.waves.shape
+    places = noise_places(np.random.default_rng(0), count, clips.noise, samples)
+    places = [drawn[cut] for drawn in places]  # a clip's own, whatever the cut
+    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places)
 
 
 def _shifted(wave, count):
     """Returns a wave that begins `count` samples later, silence before it."""
-    moved = np.zeros_like(wave)
-    if count >= 0:
-        moved[count:] = wave[: len(wave) - count]
-    else:
-        moved[:count] = wave[-count:]
+    moved, left = np.zeros_like(wave), len(wave) - abs(count)
+    begin, end = max(count, 0), max(-count, 0)
+    moved[begin : begin + left] = wave[end : end + left]
     return moved
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.common.plots import save_figure
 from apps.speech_commands.audio import as_float
-from apps.speech_commands.stream import Detector, Stream
+from apps.speech_commands.stream import Detector, Stream, streaming
 
 MOST_CLIPS = 600
 GAP_S = (0.5, 2.5)
@@ -17,7 +17,6 @@ TOLERANCE_S = 1.0  # after a clip's end
 THRESHOLDS = np.round(
     np.concatenate([np.arange(0.1, 0.95, 0.05), [0.95, 0.98, 0.99]]), 2
 )
-SMOOTHING_MS, PAUSE_MS = 200, 300
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ def long_recording(clips, labels, sample_rate_hz):
     rows = -(-total // clips.noise.shape[1])
     noise = clips.noise[rng.integers(len(clips.noise), size=rows)].ravel()[:total]
     waveform = (NOISE_LEVEL * noise).astype("float32")
+    noise_power = max(float(np.mean(np.square(waveform))), 1e-9)
     events = []
     for index, start in zip(order, starts, strict=True):
         speech = as_float(clips.waves[index])
@@ -60,7 +60,7 @@ def long_recording(clips, labels, sample_rate_hz):
         snr_db = clips.snr_db[index]
         snr_db = snr_db if np.isfinite(snr_db) else CLEAN_SNR_DB
         power = max(float(np.mean(np.square(speech))), 1e-12)
-        wanted = float(np.mean(np.square(here))) * 10 ** (snr_db / 10)
+        wanted = noise_power * 10 ** (snr_db / 10)
         here += np.float32(np.sqrt(wanted / power)) * speech
         label = int(clips.labels[index])
         if labels[label][0] != "_":
@@ -86,13 +86,12 @@ def det_curve(model, front_end, labels, clips):
     """
     rate = front_end.sample_rate_hz
     recording = long_recording(clips, labels, rate)
-    stream = Stream(model, front_end, labels, smoothing_ms=SMOOTHING_MS)
+    stream = Stream(streaming(model, front_end), front_end, labels)
     posteriors, _ = stream.feed(recording.waveform)
     hours = len(recording.waveform) / rate / 3600
-    pause = round(PAUSE_MS / 1000 / stream.frame_s)
     curve = []
     for threshold in THRESHOLDS:
-        found = Detector(labels, threshold, pause).feed(posteriors)
+        found = Detector(labels, threshold, stream.pause).feed(posteriors)
         times = [(int((frame + 1) * front_end.hop), label) for frame, label, _ in found]
         hits, alarms = score_detections(times, recording.events, TOLERANCE_S * rate)
         curve.append(

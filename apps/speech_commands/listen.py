@@ -1,21 +1,20 @@
 """Prints the words heard in a long recording, and how fast the model listens."""
 
 import argparse
-import sys
 import time
 
-import keras
 import numpy as np
 
 from apps.common.terminal import clear_errors
-from apps.speech_commands.audio import read_audio
+from apps.speech_commands.audio import audio_blocks
 from apps.speech_commands.evaluate import load_run
-from apps.speech_commands.stream import Stream
+from apps.speech_commands.stream import THRESHOLD, Stream, streaming
 
 DEFAULT_RUN = "runs/speech_commands/synthetic/seed-1"
+CHUNK_MS = 100.0
 
 
-def listen(directory, path, chunk_ms=100.0, threshold=0.8):
+def listen(directory, path, chunk_ms=CHUNK_MS, threshold=THRESHOLD):
     """Prints the detections in a recording as they come, and the real-time factor.
 
     Args:
@@ -30,36 +29,48 @@ def listen(directory, path, chunk_ms=100.0, threshold=0.8):
     Raises:
         ValueError: If the file cannot be read, or the model needs whole clips.
     """
+    for name, value, most in (("chunk-ms", chunk_ms, 1e6), ("threshold", threshold, 1)):
+        if not 0 < value <= most:
+            raise ValueError(
+                f"--{name}: expected a number above 0, at most {most:g}. "
+                f"Received: {value:g}."
+            )
     _, model, labels, front_end = load_run(directory)
     rate = front_end.sample_rate_hz
-    waveform = read_audio(path, rate)
     chunk = max(1, round(chunk_ms / 1000 * rate))
-    for samples in (
-        chunk,
-        front_end.hop,
-    ):  # the first call of a function is its slowest
-        Stream(model, front_end, labels).feed(np.zeros(samples, "float32"))
-    stream = Stream(model, front_end, labels, threshold)
-    bar = keras.utils.Progbar(
-        -(-len(waveform) // chunk), unit_name="chunk", verbose=int(sys.stderr.isatty())
-    )
-    detections, seconds = [], []
-    for start in range(0, len(waveform), chunk):
+    function = streaming(model, front_end)
+    Stream(function, front_end, labels).feed(np.zeros(chunk + front_end.hop, "float32"))
+    stream = Stream(function, front_end, labels, threshold)
+    detections, seconds, samples = [], [], 0
+    for waveform in _chunks(audio_blocks(path, rate), chunk):
         began = time.perf_counter()
-        _, found = stream.feed(waveform[start : start + chunk])
+        _, found = stream.feed(waveform)
         seconds.append(time.perf_counter() - began)
+        samples += len(waveform)
         for one in found:
             print(f"{one.time_s:9.2f} s  {one.word:<12} {one.score:.2f}", flush=True)
         detections += found
-        bar.add(1)
-    factor = sum(seconds) / (len(waveform) / rate)
-    worst = 1000 * max(seconds)
+    if not samples:
+        raise ValueError(f"{path}: expected audio. Received: a file without a sample.")
+    factor = sum(seconds) / (samples / rate)
     print(
-        f"{len(detections)} words in {len(waveform) / rate:.1f} s of sound. Real-time "
+        f"{len(detections)} words in {samples / rate:.1f} s of sound. Real-time "
         f"factor {factor:.3f} with chunks of {chunk_ms:g} ms; a chunk takes "
-        f"{1000 * np.median(seconds):.1f} ms, at most {worst:.1f}."
+        f"{1000 * np.median(seconds):.1f} ms, at most {1000 * max(seconds):.1f}."
     )
     return detections, factor
+
+
+def _chunks(blocks, size):
+    """Yields waveforms of `size` samples, and the rest, from blocks of any size."""
+    rest = np.zeros(0, "float32")
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        whole = len(rest) // size * size
+        yield from np.split(rest[:whole], range(size, whole, size)) if whole else ()
+        rest = rest[whole:]
+    if len(rest):
+        yield rest
 
 
 def main():
@@ -74,13 +85,13 @@ def main():
     parser.add_argument(
         "--chunk-ms",
         type=float,
-        default=100.0,
+        default=CHUNK_MS,
         help="length of a chunk in milliseconds (%(default)s)",
     )
     parser.add_argument(
         "--threshold",
         type=float,
-        default=0.8,
+        default=THRESHOLD,
         help="score from which a word is heard, 0 to 1 (%(default)s)",
     )
     options = parser.parse_args()

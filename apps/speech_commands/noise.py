@@ -32,8 +32,14 @@ def noise_bank(seed, count, samples):
     )
 
 
-def add_noise(speech, noise, snr_db, rng):
-    """Adds a stretch of noise, drawn at random, to each clip.
+def noise_places(rng, count, noise, samples):
+    """Returns which noise each of `count` clips gets, and where it begins there."""
+    rows = rng.integers(len(noise), size=count)
+    return rows, rng.integers(noise.shape[1] - samples + 1, size=count)
+
+
+def add_noise(speech, noise, snr_db, places):
+    """Adds a stretch of noise to each clip.
 
     The ratio is that of the mean powers of a whole clip; a clip of digital silence
     stays as it is. The sum is scaled down where it would leave -1 to 1.
@@ -42,14 +48,10 @@ def add_noise(speech, noise, snr_db, rng):
         speech: float32 `(clips, samples)`.
         noise: float32 `(noises, at least samples)`.
         snr_db: Signal-to-noise ratio of each clip, `(clips,)`; infinity adds nothing.
-        rng: A NumPy generator.
+        places: What `noise_places` returns.
     """
-    count, samples = speech.shape
-    rows = rng.integers(len(noise), size=count)
-    starts = rng.integers(noise.shape[1] - samples + 1, size=count)
-    mixed = np.stack(
-        [noise[r, s : s + samples] for r, s in zip(rows, starts, strict=True)]
-    )
+    samples = speech.shape[1]
+    mixed = np.stack([noise[r, s : s + samples] for r, s in zip(*places, strict=True)])
     power, noise_power = (np.einsum("ij,ij->i", x, x) for x in (speech, mixed))
     wanted = power * 10 ** (-np.asarray(snr_db, "float64") / 10)
     factor = np.sqrt(wanted / np.maximum(noise_power, 1e-9)).astype("float32")

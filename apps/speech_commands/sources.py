@@ -104,14 +104,14 @@ def _folder(config, split):
     wanted = [path for path in files if chosen[path] == split]
     words = len({path.parent.name for path in files})
     rate = config.sample_rate_hz
-    noise = _background_noise(root / NOISE_FOLDER, split, rate)
+    samples = rate * config.clip_ms // 1000
+    length = max(NOISE_SECONDS * rate, samples)
+    noise = _background_noise(root / NOISE_FOLDER, split, rate, length)
     pauses = 0 if noise is None else len(wanted) // words  # as many as of a word
 
     def clips():
         for path in wanted:
-            name = f"{path.parent.name}/{path.name}"
-            yield name, path.parent.name, read_audio(path, rate)
-        samples = rate * config.clip_ms // 1000
+            yield _name(path), path.parent.name, read_audio(path, rate)
         rng = np.random.default_rng(SPLITS.index(split))
         for number in range(pauses):
             row = noise[rng.integers(len(noise))]
@@ -119,6 +119,10 @@ def _folder(config, split):
             yield f"{SILENCE}/{number}", SILENCE, row[start : start + samples]
 
     return Rows(clips(), len(wanted) + pauses, noise=noise)
+
+
+def _name(path):
+    return f"{path.parent.name}/{path.name}"
 
 
 def _split_of_files(root, files):
@@ -138,6 +142,7 @@ def _split_of_files(root, files):
             number = int(hashlib.sha1(speaker).hexdigest(), 16) % 10
             splits[path] = names.get(number, "train")
         return splits
+    known = set(files)
     for split, path in lists.items():
         if not path.exists():
             raise ValueError(
@@ -148,21 +153,23 @@ def _split_of_files(root, files):
             file = root / line.strip()
             if not line.strip():
                 continue
-            if not file.is_file():
+            if file not in known:
                 raise ValueError(
-                    f"{path}:{number}: names {line.strip()}, and there is no such file."
+                    f"{path}:{number}: names {line.strip()!r}, and there is no such "
+                    f"file. Expected a line such as {_name(files[0])}."
                 )
-            splits[file] = split
+            if splits.setdefault(file, split) != split:
+                raise ValueError(f"{path}:{number}: {line.strip()} is on both lists.")
     return {path: splits.get(path, "train") for path in files}
 
 
-def _background_noise(folder, split, sample_rate_hz):
+def _background_noise(folder, split, sample_rate_hz, length):
     """Returns a split's stretch of each noise file, or None if there is no folder."""
     files = sorted(folder.glob("*.wav")) if folder.is_dir() else []
     if not files:
         return None
     begin, end = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}[split]
-    length, rows = NOISE_SECONDS * sample_rate_hz, []
+    rows = []
     for path in files:
         wave = read_audio(path, sample_rate_hz)
         wave = wave[int(begin * len(wave)) : int(end * len(wave))]

@@ -10,9 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from apps.speech_commands.audio import check
-from apps.speech_commands.model import streams, zero_state
+from apps.speech_commands.model import streams
 
 MOST_FRAMES = 500  # at once: a minute of sound is worked off piece by piece
+THRESHOLD = 0.8
+SMOOTHING_MS = 200
+PAUSE_MS = 300
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class Stream:
     """A stream of sound, and what is heard in it.
 
     Args:
-        model: A model that answers at each frame.
-        front_end: Its `LogMel`.
+        listen: What `streaming` returns; many streams may share it.
+        front_end: The model's `LogMel`.
         labels: Names of the labels; those that begin with "_" are no words.
         threshold: Smoothed posterior from which a word is heard.
         smoothing_ms: Posteriors are averaged over so much time.
@@ -90,19 +93,26 @@ class Stream:
     """
 
     def __init__(
-        self, model, front_end, labels, threshold=0.8, smoothing_ms=200, pause_ms=300
+        self,
+        listen,
+        front_end,
+        labels,
+        threshold=THRESHOLD,
+        smoothing_ms=SMOOTHING_MS,
+        pause_ms=PAUSE_MS,
     ):
         self.hop, self.labels = front_end.hop, labels
         self.frame_s = front_end.hop / front_end.sample_rate_hz
-        self._listen = streaming(model, front_end)
-        self._carry = {"audio": np.zeros((1, front_end.context), "float32")}
-        for state, zeros in zip(model.inputs[1:], zero_state(model, 1), strict=True):
-            self._carry[state.name] = zeros
+        self._listen = listen
+        self._carry = {
+            spec.name: tf.zeros([1, spec.shape[1]])
+            for spec in listen.input_signature[1:]
+        }
         self._rest = np.zeros(0, "float32")
         window = max(1, round(smoothing_ms / 1000 / self.frame_s))
         self._before = np.zeros((window - 1, len(labels)), "float32")
-        pause = round(pause_ms / 1000 / self.frame_s)
-        self._detector = Detector(labels, threshold, pause)
+        self.pause = round(pause_ms / 1000 / self.frame_s)
+        self._detector = Detector(labels, threshold, self.pause)
         self.frames = 0
 
     def feed(self, samples):
@@ -155,7 +165,8 @@ class Detector:
     Args:
         labels: Names of the labels; those that begin with "_" are no words.
         threshold: Posterior from which a word is heard.
-        pause: Frames after a detection in which there is no other.
+        pause: Frames after a detection in which there is no other. The same word is
+            heard again only after its score has fallen below the threshold.
     """
 
     def __init__(self, labels, threshold, pause):
@@ -171,9 +182,11 @@ class Detector:
         for frame, word in enumerate(best):
             score = float(scores[frame, word])
             self._since += 1
-            if score < self.threshold:
+            if self._last is not None and scores[frame, self._last] < self.threshold:
                 self._last = None
-            elif self._since > self.pause and word != self._last:
+            if score < self.threshold:
+                continue
+            if self._since > self.pause and word != self._last:
                 found.append((frame, self.words[word], score))
                 self._last, self._since = word, 0
         return found

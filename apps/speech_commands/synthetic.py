@@ -51,6 +51,13 @@ LEFT_OUT = (
     *("croak", "demonic", "robosoft", "unirobot", "whisper", "anikarobot"),
     *("alicia", "f2", "f3", "f5", "sandro", "victor"),
 )
+# Variants whose descriptions are nearly the same: one person, for a split.
+RELATED = {
+    **dict.fromkeys(("diogo", "henrique", "hugo", "miguel"), "michel"),
+    **dict.fromkeys(("mr serious", "tweaky", "norbert"), "john"),
+    **dict.fromkeys(("mario", "gustave"), "michael"),
+    **{"ricishaymax": "max", "nguyen": "m8", "reed": "adam", "belinda": "linda"},
+}
 
 
 @dataclass(frozen=True)
@@ -154,18 +161,23 @@ def _unpacked():
 def voices_of(split, variants):
     """Returns a split's voices: of ten variants, six train, one validates, three test.
 
-    Which ones is a matter of the variant's hash; those that differ in a number after a
-    name, such as Gene and Gene2, stay together.
+    Which ones is a matter of the hash of the variant's person: those that differ in a
+    number after a name, such as Gene and Gene2, or hardly at all, stay together.
     """
     shares = {"train": range(6), "validation": range(6, 7), "test": range(7, 10)}[split]
-    families = {v: v.rstrip("0123456789") if len(v) > 2 else v for v in variants}
-    chosen = [v for v in variants if _hash(families[v]) % 10 in shares]
+    chosen = [v for v in variants if _hash(_person(v)) % 10 in shares]
     return [f"{accent}+{variant}" for accent in ACCENTS for variant in chosen]
+
+
+def _person(variant):
+    name = variant.lower()
+    name = name.rstrip("0123456789") if len(name) > 2 else name
+    return RELATED.get(name, name)
 
 
 def cached_at():
     """Returns the folder of the set in the cache; other settings have another one."""
-    said = repr((SETTINGS, WORDS, OTHER_WORDS, SENTENCES, ACCENTS, LEFT_OUT))
+    said = repr((SETTINGS, WORDS, OTHER_WORDS, SENTENCES, ACCENTS, LEFT_OUT, RELATED))
     key = hashlib.sha1(said.encode()).hexdigest()[:12]
     return cache_directory() / "synthetic_speech" / key
 

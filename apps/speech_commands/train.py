@@ -33,13 +33,23 @@ def train(config, directory):
         print(f"{directory} is trained already.")
         return
     settings = config.train
-    keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
-    data = load_data(config.data, ("train", "validation"))
-    save_labels(data.labels, directory / "labels.txt")
+    lowest, highest = (
+        config.augmentation.lowest_snr_db,
+        config.augmentation.highest_snr_db,
+    )
+    if lowest > highest:
+        raise ValueError(
+            f"augmentation.lowest_snr_db: expected at most {highest:g}, which is "
+            f"augmentation.highest_snr_db. Received: {lowest:g}."
+        )
     front_end = LogMel(config.data.sample_rate_hz, **asdict(config.features))
+    build_model(2, front_end.mel_bands, **asdict(config.model))  # or refuse at once
+    data = load_data(config.data, ("train", "validation"))
     classes = len(data.labels)
+    keras.utils.set_random_seed(settings.seed)
     model = build_model(classes, front_end.mel_bands, **asdict(config.model))
+    save_labels(data.labels, directory / "labels.txt")
     in_a_row = settings.clips_in_a_row if streams(model) else None
     batches = Batches(data.train, classes, front_end, settings.batch_size, in_a_row)
     validation = Batches(

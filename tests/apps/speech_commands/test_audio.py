@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from apps.speech_commands.audio import as_float, as_int16, read_audio
+from apps.speech_commands.audio import as_float, as_int16, audio_blocks, read_audio
 
 TIME = np.arange(4800) / 16000
 TONE = 0.4 * np.sin(2 * np.pi * 440 * TIME)
@@ -70,8 +70,24 @@ def test_a_file_without_a_sample_and_a_missing_one_are_refused(tmp_path):
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
     with pytest.raises(ValueError, match=r"empty\.wav: expected audio"):
         read_audio(tmp_path / "empty.wav", 16000)
-    with pytest.raises(ValueError, match=r"none\.wav: not audio"):
+    with pytest.raises(ValueError, match=r"none\.wav: there is no such file"):
         read_audio(tmp_path / "none.wav", 16000)
+
+
+def test_a_file_too_short_for_a_sample_of_the_other_rate_is_refused(tmp_path):
+    soundfile.write(tmp_path / "tiny.wav", np.ones(1), 96000)
+    with pytest.raises(ValueError, match=r"tiny\.wav: expected audio"):
+        read_audio(tmp_path / "tiny.wav", 8000)
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_block_by_block_a_file_is_the_same(tmp_path, rate):
+    wave = np.random.default_rng(0).normal(0, 0.1, 3 * rate)
+    soundfile.write(tmp_path / "a.wav", wave, rate, subtype="FLOAT")
+    whole = read_audio(tmp_path / "a.wav", 16000)
+    blocks = list(audio_blocks(tmp_path / "a.wav", 16000, seconds=1))
+    assert len(blocks) >= 3
+    np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-5)
 
 
 def test_a_sample_that_is_no_number_is_refused_with_its_place(tmp_path):

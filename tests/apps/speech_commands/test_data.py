@@ -93,6 +93,12 @@ def test_noise_is_added_at_the_ratio_asked_for(clips):
     assert np.mean(added**2) == pytest.approx(np.mean(plain[1] ** 2), rel=1e-3)
 
 
+def test_the_noise_of_a_clip_is_its_own_whatever_the_batch(clips):
+    together = measured(clips, slice(0, 10), np.zeros(10))
+    alone = measured(clips, slice(3, 4), np.zeros(1))
+    np.testing.assert_array_equal(together[3], alone[0])
+
+
 def change(clips, front_end, **settings):
     batches = Batches(clips, 3, front_end, batch_size=10)
     options = {**asdict(NOTHING), **settings}
@@ -113,6 +119,11 @@ def test_a_shift_leaves_silence_and_loses_nothing_else(clips, front_end):
     np.testing.assert_array_equal(
         found[found != 0], np.repeat(plain[:, 0], 800 - moved)
     )
+
+
+def test_a_shift_by_more_than_a_clip_leaves_silence(clips, front_end):
+    _, found, *_ = change(clips, front_end, shift_ms=10_000.0)
+    assert found.shape == (10, 800)
 
 
 def test_a_gain_is_within_its_bounds(clips, front_end):

@@ -69,6 +69,7 @@ def test_a_higher_threshold_gives_fewer_alarms(finished_speech_run):
     misses = [row["miss_rate"] for row in curve]
     assert alarms[-1] <= alarms[0]
     assert misses[-1] >= misses[0]
+    assert misses[0] < 1
     assert all(0 <= rate <= 1 for rate in misses)
 
 

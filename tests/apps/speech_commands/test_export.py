@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from apps.speech_commands.audio import read_audio
 from apps.speech_commands.evaluate import load_run, predict
-from apps.speech_commands.stream import Stream
+from apps.speech_commands.stream import Stream, streaming
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,9 @@ def test_the_stream_carries_on_and_gives_what_a_stream_gives(
 ):
     _, model, labels, front_end = load_run(finished_speech_run)
     wave = read_audio(sound_files[0], 8000)
-    expected, _ = Stream(model, front_end, labels, smoothing_ms=0).feed(wave)
+    expected, _ = Stream(
+        streaming(model, front_end), front_end, labels, smoothing_ms=0
+    ).feed(wave)
     stream = served.signatures["stream"]
     specs = stream.structured_input_signature[1]
     carry = {

@@ -26,13 +26,25 @@ def test_a_recording_of_another_rate_is_listened_to(start, tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert len(said) >= 2
     assert " s  " in said[0]
-    assert "in 1.0 s of sound. Real-time factor 0." in said[-1]
+    assert "in 1.0 s of sound. Real-time factor " in said[-1]
+    assert "with chunks of 50 ms" in said[-1]
 
 
-@pytest.mark.parametrize("name", ["none.wav", "text.wav"])
-def test_what_is_no_audio_ends_in_one_line(start, tmp_path, capsys, name):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("none.wav", "there is no such file"), ("text.wav", "not audio")],
+)
+def test_what_is_no_audio_ends_in_one_line(start, tmp_path, capsys, name, message):
     (tmp_path / "text.wav").write_text("words")
     with pytest.raises(SystemExit) as ended:
         start(tmp_path / name)
     assert ended.value.code == 2
-    assert f"{name}: not audio" in capsys.readouterr().err
+    assert f"{name}: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--chunk-ms", "-5"), ("--threshold", "80")])
+def test_an_impossible_setting_is_refused(start, tmp_path, capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        start(tmp_path / "any.wav", *words)
+    assert ended.value.code == 2
+    assert f"{words[0]}: expected a number above 0" in capsys.readouterr().err

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from apps.speech_commands.noise import LEVEL, add_noise, coloured_noise, noise_bank
+from apps.speech_commands.noise import (
+    LEVEL,
+    add_noise,
+    coloured_noise,
+    noise_bank,
+    noise_places,
+)
 
 
 @pytest.fixture
@@ -15,7 +21,8 @@ def test_the_ratio_of_the_powers_is_the_one_asked_for(rng):
     speech = rng.normal(0, 0.01, (4, 5000)).astype("float32")
     noise = noise_bank(1, 3, 9000)
     wanted = np.array([0.0, 5.0, 20.0, np.inf])
-    added = add_noise(speech, noise, wanted, rng) - speech
+    places = noise_places(rng, 4, noise, 5000)
+    added = add_noise(speech, noise, wanted, places) - speech
     powers = np.mean(np.square(speech), 1), np.mean(np.square(added), 1)
     found = 10 * np.log10(powers[0][:3] / powers[1][:3])
     np.testing.assert_allclose(found, wanted[:3], atol=0.01)
@@ -24,7 +31,8 @@ def test_the_ratio_of_the_powers_is_the_one_asked_for(rng):
 
 def test_silence_stays_and_nothing_leaves_full_scale(rng):
     speech = np.stack([np.zeros(500), np.ones(500)]).astype("float32")
-    found = add_noise(speech, noise_bank(1, 2, 600), [0.0, 0.0], rng)
+    noise = noise_bank(1, 2, 600)
+    found = add_noise(speech, noise, [0.0, 0.0], noise_places(rng, 2, noise, 500))
     np.testing.assert_array_equal(found[0], 0)
     assert np.abs(found).max() <= 1
 

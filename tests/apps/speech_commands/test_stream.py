@@ -20,7 +20,8 @@ def run(finished_speech_run):
 @pytest.fixture
 def make_stream(run):
     _, model, labels, front_end = run
-    return lambda **options: Stream(model, front_end, labels, **options)
+    function = streaming(model, front_end)
+    return lambda **options: Stream(function, front_end, labels, **options)
 
 
 @pytest.fixture
@@ -34,10 +35,12 @@ def sound():
 @pytest.mark.parametrize("chunk", [1, 79, 80, 333, 4800])
 def test_chunks_of_any_size_give_what_the_whole_gives(make_stream, sound, chunk):
     if chunk == 1:
-        sound = sound[:400]
-    whole, found = make_stream(threshold=0.4).feed(sound)
+        sound = sound[:800]
+    options = {"threshold": 0.3, "smoothing_ms": 20, "pause_ms": 10}
+    whole, found = make_stream(**options).feed(sound)
+    assert found
     assert whole.shape == (len(sound) // 80, 3)
-    stream, parts, heard = make_stream(threshold=0.4), [], []
+    stream, parts, heard = make_stream(**options), [], []
     for start in range(0, len(sound), chunk):
         posteriors, words = stream.feed(sound[start : start + chunk])
         parts.append(posteriors)
@@ -113,6 +116,13 @@ def test_silence_is_no_word_and_a_pause_follows_each():
     silence, no, yes = np.eye(3)
     rows = posteriors(silence, no, yes, yes, yes, silence, no)
     assert [(f, w) for f, w, _ in detector.feed(rows)] == [(1, 1), (4, 2)]
+
+
+def test_a_word_is_heard_again_once_its_own_score_has_fallen():
+    detector = Detector(LABELS, threshold=0.6, pause=2)
+    _, no, yes = np.eye(3)
+    rows = posteriors(yes, no, yes, yes, yes)
+    assert [(f, w) for f, w, _ in detector.feed(rows)] == [(0, 2), (3, 2)]
 
 
 def test_a_detector_carries_on_from_chunk_to_chunk():

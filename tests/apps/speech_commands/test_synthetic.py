@@ -30,6 +30,14 @@ def test_variants_that_differ_in_a_number_stay_together():
         assert {name + end for name in names for end in ("", "2", "3")} == found
 
 
+def test_variants_that_are_nearly_the_same_stay_together():
+    related = ["john", "Mr serious", "Tweaky", "norbert", "michel", "Diogo"]
+    for split in ("train", "validation", "test"):
+        found = {voice.split("+")[1] for voice in voices_of(split, related)}
+        assert len(found & set(related[:4])) in (0, 4)
+        assert len(found & set(related[4:])) in (0, 2)
+
+
 def test_the_cache_is_read_without_the_library(synthetic_speech, monkeypatch):
     monkeypatch.setattr(synthetic, "Synthesizer", None)
     data = load_data(DataConfig())

@@ -20,8 +20,8 @@ def die_in_the_second_epoch(monkeypatch):
 
     def augmented(self, index, settings, rng, own=Batches._augmented):
         counted.append(index)
-        # Batches are made ahead of time, and the first ones for normalization.
-        if len(counted) > ADAPTED_BATCHES + 4 + self.steps + self.steps // 2 + 4:
+        # The first ones are for normalization; a few more are made ahead of time.
+        if len(counted) > ADAPTED_BATCHES + self.steps + self.steps // 2 + 2:
             raise RuntimeError("killed")
         return own(self, index, settings, rng)
 
@@ -42,6 +42,23 @@ def test_a_training_killed_in_mid_epoch_ends_at_the_same_weights(
     )
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "message"),
+    [
+        ("model", {"pooling": "attention"}, "model.pooling"),
+        ("features", {"hop_ms": 40.0}, "features.hop_ms"),
+        ("augmentation", {"lowest_snr_db": 30.0}, "augmentation.lowest_snr_db"),
+    ],
+)
+def test_an_impossible_setting_is_refused_before_anything_is_lost(
+    speech_config, tmp_path, section, settings, message
+):
+    changed = replace(getattr(speech_config, section), **settings)
+    with pytest.raises(ValueError, match=message):
+        train(replace(speech_config, **{section: changed}), tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml"}
 
 
 def test_a_model_of_whole_clips_trains_and_is_served_without_a_stream(
