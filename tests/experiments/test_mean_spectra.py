@@ -7,7 +7,7 @@ import pytest
 
 from apps.speech_commands.data import load_data
 from apps.speech_commands.features import LogMel
-from experiments.mean_spectra import accuracy
+from experiments.mean_spectra import accuracy, spectra
 
 
 @pytest.fixture
@@ -21,23 +21,8 @@ def test_pitches_are_told_apart(speech_config, front_end):
 
 
 def test_the_order_of_sounds_is_not(speech_config, front_end):
-    data = load_data(speech_config.data)
-    low, high = (data.train.waves[data.train.labels == n][:40] for n in (1, 0))
-    half = low.shape[1] // 2
-    rising = np.concatenate([low[:, :half], high[:, :half]], axis=1)
-    falling = np.concatenate([high[:, :half], low[:, :half]], axis=1)
-    clips = replace(
-        data.train,
-        waves=np.concatenate([rising, falling]),
-        labels=np.repeat([0, 1], len(rising)).astype("int32"),
-        snr_db=np.full(2 * len(rising), np.inf),
-    )
-    order = np.random.default_rng(0).permutation(len(clips.labels))
-    pick = lambda part: replace(  # noqa: E731
-        clips,
-        waves=clips.waves[part],
-        labels=clips.labels[part],
-        snr_db=clips.snr_db[part],
-    )
-    half = len(order) // 2
-    assert accuracy(pick(order[:half]), pick(order[half:]), front_end) < 0.8
+    clips = load_data(speech_config.data, ("train",)).train
+    backwards = replace(clips, waves=np.ascontiguousarray(clips.waves[:, ::-1]))
+    found, other = spectra(clips, front_end), spectra(backwards, front_end)
+    assert np.abs(found - other).max() < 0.5  # the first frame looks into silence
+    assert np.ptp(found, axis=0).max() > 3

@@ -72,7 +72,10 @@ def test_one_run_is_recorded_with_plain_numbers(task, make_run, folder):
     assert [path.name for path in folder.iterdir()] == ["small.json"]
 
 
-def test_folds_of_a_cross_validation_are_recorded_each(task, make_run):
+def test_folds_of_a_cross_validation_are_recorded_each(task, make_run, recipes):
+    text = "data: {dataset: imdb_reviews, file: anna}\ntrain: {epochs: 3}\n"
+    (recipes / "small.yaml").write_text(text)
+    plain = make_run(1)
     task = dataclasses.replace(task, fold="file")
     runs = [make_run(1, {"accuracy": a, "examples": 10}) for a in (0.8, 0.9)]
     for run, name in zip(runs, ("anna", "bo"), strict=True):
@@ -88,6 +91,10 @@ def test_folds_of_a_cross_validation_are_recorded_each(task, make_run):
     assert "data.file=$fold" in found["command"]
     with pytest.raises(ValueError, match="differ in their seed"):
         record(task, "small", [runs[0], runs[0]])
+    with pytest.raises(ValueError, match="a run of one seed for each fold"):
+        record(task, "small", [*runs, plain])
+    with pytest.raises(ValueError, match="other settings than the recipe"):
+        record(task, "small", [plain])
 
 
 def test_runs_of_several_seeds_are_recorded_with_mean_and_standard_deviation(

@@ -31,7 +31,8 @@ def test_bytes_of_files_are_answered_as_the_files_are(
     contents = [Path(file).read_bytes() for file in sound_files]
     found = served.signatures["wav"](wav_bytes=tf.constant(contents))
     own = predict(finished_speech_run, sound_files)
-    for label, row, answer in zip(*found.values(), own, strict=True):
+    rows = zip(found["label"], found["probabilities"], own, strict=True)
+    for label, row, answer in rows:
         assert label.numpy().decode() == answer["label"]
         expected = list(answer["probabilities"].values())
         np.testing.assert_allclose(row, expected, atol=1e-3)

