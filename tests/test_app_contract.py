@@ -174,6 +174,7 @@ class TestApp:
         assert result.returncode == 0, result.stderr
         assert len(result.stdout.splitlines()) == len(inputs)
 
+    @pytest.mark.slow
     def test_it_exports_a_run_named_by_a_relative_path(
         self, app, request, tmp_path, monkeypatch
     ):

