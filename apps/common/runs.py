@@ -5,6 +5,7 @@ from pathlib import Path
 
 from apps.common.config import differences, load_config, save_config
 from apps.common.files import replacing
+from apps.common.training import read_history
 
 CONFIG, MODEL, METRICS = "config.yaml", "model.keras", "metrics.json"
 
@@ -79,10 +80,32 @@ def read_metrics(directory):
     return json.loads(path.read_text())
 
 
-def save_metrics(metrics, directory):
-    """Writes the metrics of a run."""
+def save_metrics(directory, config, model, found, examples, unit):
+    """Writes the metrics of a run, and what a reader of them asks for.
+
+    Args:
+        directory: The run directory, training ended.
+        config: Its configuration.
+        model: Its model.
+        found: What was measured on the test split.
+        examples: Size of the test split,
+        unit: in these.
+
+    Returns:
+        The metrics, as in `metrics.json`.
+    """
+    metrics = {
+        "dataset": config.data.dataset,
+        "split": "test",
+        "examples": examples,
+        "unit": unit,
+        **found,
+        "parameters": model.count_params(),
+        "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
+    }
     with replacing(Path(directory, METRICS)) as aside:
         aside.write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
 
 
 def _contents(directory):

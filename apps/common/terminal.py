@@ -1,5 +1,7 @@
 """What a command line owes its user: one clear line instead of a stack trace."""
 
+import argparse
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -31,3 +33,16 @@ def _refusals():
         return (OSError,)
     errors = tensorflow.errors
     return (OSError, errors.ResourceExhaustedError, errors.PermissionDeniedError)
+
+
+def evaluate_command(evaluate):
+    """Runs `python -m apps.X.evaluate RUN`: prints the metrics as JSON.
+
+    Args:
+        evaluate: The app's function of that name.
+    """
+    parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
+    parser.add_argument("run", help="run directory of a finished training")
+    arguments = parser.parse_args()
+    with clear_errors():
+        print(json.dumps(evaluate(arguments.run), indent=2))

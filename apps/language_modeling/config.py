@@ -41,8 +41,8 @@ class ModelConfig:
 
     Attributes:
         softmax_dtype: Type of the logits in training, the most expensive part of a
-            step. "bfloat16" takes a fourth of the time where a processor multiplies
-            it (AMX, AVX-512 BF16; look at `lscpu`), and more elsewhere.
+            step. "bfloat16" is faster where a processor multiplies it (AMX, AVX-512
+            BF16; look at `lscpu`), and slower elsewhere.
     """
 
     embedding_dim: Positive = 128

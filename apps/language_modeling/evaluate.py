@@ -1,7 +1,5 @@
 """Measures a finished run on the reported split; scores the user's own texts."""
 
-import argparse
-import json
 from pathlib import Path
 
 import keras
@@ -11,7 +9,7 @@ import tensorflow as tf
 
 from apps.common.plots import plot_learning_curve, save_figure
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
-from apps.common.terminal import clear_errors
+from apps.common.terminal import evaluate_command
 from apps.common.text import UNKNOWN_ID, Vocabulary
 from apps.common.training import read_history
 from apps.language_modeling.adaptive import (
@@ -71,18 +69,9 @@ def evaluate(directory):
     )
     for name in ("frequency", "position"):
         _plot_bars(found[f"by_{name}"], name, directory / f"{name}.png")
-    metrics = {
-        "dataset": config.data.dataset,
-        "split": "test",
-        "examples": len(data.test),
-        "unit": "characters" if kind == "characters" else "tokens",
-        **found,
-        "unknown_fraction": float(np.mean(data.test == UNKNOWN_ID)),
-        "parameters": model.count_params(),
-        "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
-    }
-    save_metrics(metrics, directory)
-    return metrics
+    found["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
+    unit = "characters" if kind == "characters" else "tokens"
+    return save_metrics(directory, config, model, found, len(data.test), unit)
 
 
 def measure(log_p, ids, start, kind):
@@ -201,14 +190,5 @@ def predict(directory, texts):
     return answers
 
 
-def main():
-    """Evaluates the run directory given on the command line."""
-    parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
-    parser.add_argument("run", help="run directory of a finished training")
-    arguments = parser.parse_args()
-    with clear_errors():
-        print(json.dumps(evaluate(arguments.run), indent=2))
-
-
 if __name__ == "__main__":
-    main()
+    evaluate_command(evaluate)

@@ -131,7 +131,7 @@ class Trainer(keras.Model):
 def cross_entropy(logits, targets):
     """Returns the mean loss of logits `(tokens, vocabulary_size)`.
 
-    As a program of XLA's it takes half the time, and a quarter where TensorFlow's
+    A program of XLA's, since TensorFlow's own takes longer, the more so where its
     operations are to be deterministic.
     """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(

@@ -1,8 +1,6 @@
 """Measures a finished run on the reported split; answers for the user's own texts."""
 
-import argparse
 import csv
-import json
 import sys
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from apps.common.classification import load_labels, measure
 from apps.common.files import replacing
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
-from apps.common.terminal import clear_errors
+from apps.common.terminal import evaluate_command
 from apps.common.text import Vocabulary
 from apps.common.training import read_history
 from apps.sentiment.config import Config
@@ -60,17 +58,7 @@ def evaluate(directory):
     plot_confusion_matrix(matrix, labels, directory / "confusion.png")
     plot_roc(targets, probabilities, labels, directory / "roc.png")
     _save_mistakes(test, probabilities, labels, directory / "mistakes.csv")
-    metrics = {
-        "dataset": config.data.dataset,
-        "split": "test",
-        "examples": len(targets),
-        "unit": "examples",
-        **found,
-        "parameters": model.count_params(),
-        "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
-    }
-    save_metrics(metrics, directory)
-    return metrics
+    return save_metrics(directory, config, model, found, len(targets), "examples")
 
 
 def predict(directory, texts):
@@ -155,14 +143,5 @@ def _save_mistakes(test, probabilities, labels, path):
             writer.writerow(row)
 
 
-def main():
-    """Evaluates the run directory given on the command line."""
-    parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
-    parser.add_argument("run", help="run directory of a finished training")
-    arguments = parser.parse_args()
-    with clear_errors():
-        print(json.dumps(evaluate(arguments.run), indent=2))
-
-
 if __name__ == "__main__":
-    main()
+    evaluate_command(evaluate)

@@ -107,8 +107,6 @@ class TrainConfig:
         learning_rate: Highest learning rate; it rises over the first half epoch and
             falls along a cosine to zero over all epochs.
         weight_decay: Of AdamW (Loshchilov and Hutter 2019).
-        label_smoothing: Share of the target spread over all words (Szegedy et al.
-            2016).
         average_momentum: The weights that are evaluated and kept are a moving average
             over the steps with this momentum; 0 keeps the last step's.
     """
@@ -121,7 +119,6 @@ class TrainConfig:
     clips_in_a_row: Positive = 1
     learning_rate: Rate = 0.003
     weight_decay: Weight = 0.0
-    label_smoothing: Fraction = 0.0
     average_momentum: Fraction = 0.99
 
 

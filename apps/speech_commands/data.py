@@ -62,6 +62,11 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
+    if config.held_out_speaker and config.dataset != "spoken_digit":
+        raise ValueError(
+            f"data.held_out_speaker: {config.dataset} has no speakers to hold out. "
+            f"Received: {config.held_out_speaker!r}."
+        )
     clips, names_of_labels = {}, {}
     for split in splits:
         rows = DATASETS[config.dataset](config, split)

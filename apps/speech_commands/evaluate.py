@@ -1,7 +1,5 @@
 """Measures a finished run on the reported split; answers for the user's own files."""
 
-import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import apps.speech_commands.model  # noqa: F401  registers what load_model needs
 from apps.common.classification import load_labels, measure
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, save_figure
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
-from apps.common.terminal import clear_errors
+from apps.common.terminal import evaluate_command
 from apps.common.training import read_history
 from apps.speech_commands.audio import read_audio
 from apps.speech_commands.config import Config
@@ -70,19 +68,8 @@ def evaluate(directory):
     if streams(model):
         stream = det_curve(model, front_end, labels, test)
         plot_det(stream["curve"], directory / "det.png")
-    metrics = {
-        "dataset": config.data.dataset,
-        "split": "test",
-        "examples": len(test.labels),
-        "unit": "clips",
-        **found,
-        "accuracy_by_signal_to_noise": by_ratio,
-        "stream": stream,
-        "parameters": model.count_params(),
-        "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
-    }
-    save_metrics(metrics, directory)
-    return metrics
+    found["accuracy_by_signal_to_noise"], found["stream"] = by_ratio, stream
+    return save_metrics(directory, config, model, found, len(test.labels), "clips")
 
 
 def predict(directory, files):
@@ -155,14 +142,5 @@ def _plot_ratios(by_ratio, path):
     save_figure(figure, path)
 
 
-def main():
-    """Evaluates the run directory given on the command line."""
-    parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
-    parser.add_argument("run", help="run directory of a finished training")
-    arguments = parser.parse_args()
-    with clear_errors():
-        print(json.dumps(evaluate(arguments.run), indent=2))
-
-
 if __name__ == "__main__":
-    main()
+    evaluate_command(evaluate)

@@ -44,10 +44,14 @@ def train(config, directory):
             f"augmentation.highest_snr_db. Received: {lowest:g}."
         )
     front_end = LogMel(config.data.sample_rate_hz, **asdict(config.features))
-    build_model(2, front_end.mel_bands, **asdict(config.model))  # or refuse at once
+    if config.model.direction == "both" and settings.clips_in_a_row > 1:
+        raise ValueError(
+            "train.clips_in_a_row: a model of both directions reads one clip. "
+            f"Received: {settings.clips_in_a_row}."
+        )
+    keras.utils.set_random_seed(settings.seed)
     data = load_data(config.data, ("train", "validation"))
     classes = len(data.labels)
-    keras.utils.set_random_seed(settings.seed)
     model = build_model(classes, front_end.mel_bands, **asdict(config.model))
     save_labels(data.labels, directory / "labels.txt")
     in_a_row = settings.clips_in_a_row if streams(model) else None
@@ -68,9 +72,7 @@ def train(config, directory):
     trainer = Trainer(model, config.model.pooling, in_a_row and batches.frames)
     trainer.compile(
         optimizer(settings, batches.steps),
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=settings.label_smoothing
-        ),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-import apps.sentiment.model  # noqa: F401 - registers the layers that load_model needs
+import apps.sentiment.model
+import apps.speech_commands.model  # noqa: F401
 from apps.common.training import read_history
 
 ROOT = Path(__file__).parents[2]
@@ -72,17 +73,28 @@ def without_seconds(directory):
     return [{**row, "seconds": 0} for row in read_history(directory)]
 
 
+@pytest.fixture(params=["sentiment", "speech_commands"])
+def words(request, reviews_csv, tones):
+    """The words of a command line that trains a small model."""
+    common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=12"]
+    own = {
+        "sentiment": ["files", f"data.file={reviews_csv}"],
+        "speech_commands": [
+            *("folder", f"data.directory={tones}", "data.sample_rate_hz=8000"),
+            *("data.clip_ms=200", "model.num_layers=1"),
+        ],
+    }[request.param]
+    most = ["train.patience=1000", "train.evaluations_per_epoch=2"]
+    return request.param, [*own, *common, *most, "run_directory=killed"]
+
+
 def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
-    command, finish, reviews_csv, tmp_path
+    command, finish, words, tmp_path
 ):
-    words = [
-        *("files", "train", f"data.file={reviews_csv}", "model.units=4"),
-        *("train.batch_size=8", "train.epochs=12", "train.patience=1000"),
-        *("train.evaluations_per_epoch=2", "run_directory=killed"),
-    ]
+    app, words = words
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     for rows in (1, 5):
-        process = command("experiments.sentiment", *words)
+        process = command(f"experiments.{app}", *words)
 
         def trained_for(rows=rows):
             done = (killed / "history.csv").exists() and read_history(killed)
@@ -93,9 +105,9 @@ def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (killed / "model.keras").exists()
-    said = finish("experiments.sentiment", *words)
+    said = finish(f"experiments.{app}", *words)
     assert f"Resuming {killed.name} after " in said
-    finish("experiments.sentiment", *words[:-1], f"run_directory={undisturbed}")
+    finish(f"experiments.{app}", *words[:-1], f"run_directory={undisturbed}")
 
     for name in ("best.npz", "checkpoint.npz"):
         ours, theirs = arrays(killed / name), arrays(undisturbed / name)

@@ -1,8 +1,12 @@
 """A user's mistake is one line and exit code 2; a programmer's is a stack trace."""
 
+import json
+import sys
+
 import pytest
 
-from apps.common.terminal import clear_errors
+from apps.common.terminal import clear_errors, evaluate_command
+from apps.sentiment.evaluate import evaluate
 
 
 @pytest.mark.parametrize(
@@ -53,3 +57,21 @@ def test_without_an_error_nothing_is_said(capsys):
     with clear_errors():
         pass
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(finished_run)])
+    evaluate_command(evaluate)
+    printed = capsys.readouterr().out
+    metrics = json.loads(printed[printed.index("{") :])
+    assert metrics == json.loads((finished_run / "metrics.json").read_text())
+
+
+def test_the_script_refuses_a_directory_that_is_no_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        evaluate_command(evaluate)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.startswith(f"Error: {tmp_path} is not a run")
+    assert len(told.splitlines()) == 1

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -133,21 +132,3 @@ def test_an_answer_is_the_softmax_of_the_logits_of_the_text_alone(
         expected = tf.nn.softmax(model(np.pad(ids, ((0, 0), (0, 1)))))[0]
         found = list(answer["probabilities"].values())
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["evaluate", str(finished_run)])
-    module.main()
-    printed = capsys.readouterr().out
-    metrics = json.loads(printed[printed.index("{") :])
-    assert metrics == json.loads((finished_run / "metrics.json").read_text())
-
-
-def test_the_script_refuses_a_directory_that_is_no_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        module.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2
-    assert told.startswith(f"Error: {tmp_path} is not a run")
-    assert len(told.splitlines()) == 1

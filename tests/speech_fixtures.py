@@ -1,0 +1,102 @@
+"""What tests of the word spotter need: tones in place of words, and a trained run."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def write_tones():
+    """Writes 16-bit WAV files of 0.2 s at 8 kHz: a folder a word, a pitch a word."""
+    import soundfile
+
+    def write(root, words, speakers, takes=2):
+        rng = np.random.default_rng(8)
+        time = np.arange(1600) / 8000
+        for hz, word in zip((300, 900, 2000), words, strict=False):
+            (root / word).mkdir(parents=True, exist_ok=True)
+            for speaker in speakers:
+                for take in range(takes):
+                    tone = np.sin(2 * np.pi * hz * rng.uniform(0.95, 1.05) * time)
+                    tone = 0.3 * tone + 0.02 * rng.normal(size=len(time))
+                    path = root / word / f"{speaker}_nohash_{take}.wav"
+                    soundfile.write(path, tone, 8000, subtype="PCM_16")
+        return root
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tones(write_tones, tmp_path_factory):
+    """A folder of the user's own: three words by 40 speakers."""
+    root = tmp_path_factory.mktemp("tones")
+    speakers = [f"{number:04x}" for number in range(40)]
+    return write_tones(root, ("low", "middle", "high"), speakers)
+
+
+@pytest.fixture(scope="session")
+def sound_files(tones):
+    """Two WAV files of equal length."""
+    return [str(next((tones / word).iterdir())) for word in ("low", "high")]
+
+
+@pytest.fixture(scope="session")
+def speech_config(tones):
+    """A speech command recipe that a test can afford."""
+    from apps.speech_commands import config
+
+    return config.Config(
+        data=config.DataConfig(
+            dataset="folder", directory=str(tones), sample_rate_hz=8000, clip_ms=200
+        ),
+        features=config.FeatureConfig(window_ms=20.0, hop_ms=10.0, mel_bands=8),
+        model=config.ModelConfig(units=6, num_layers=2),
+        train=config.TrainConfig(
+            epochs=2, batch_size=16, clips_in_a_row=2, learning_rate=0.02
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def speech_run(speech_config, tmp_path_factory):
+    """A run directory after `train`. Read it; change only copies."""
+    from apps.speech_commands.train import train
+
+    directory = tmp_path_factory.mktemp("speech_runs") / "trained"
+    train(speech_config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def finished_speech_run(speech_run, finish_run):
+    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
+    return finish_run("speech_commands", speech_run)
+
+
+@pytest.fixture(scope="session")
+def synthetic_speech(_own_caches):
+    """Puts a small set where the synthetic voices are cached: tones, not words."""
+    from apps.speech_commands import synthetic
+
+    directory = synthetic.cached_at()
+    directory.mkdir(parents=True)
+    rng = np.random.default_rng(4)
+    words = [*synthetic.WORDS, synthetic.UNKNOWN, synthetic.SILENCE]
+    for split, count in (("train", 4), ("validation", 1), ("test", 2)):
+        labels = words * count
+        time = np.arange(2000) / 8000
+        speech = [
+            0.4 * np.sin(2 * np.pi * 100 * (2 + words.index(label)) * time)
+            for label in labels
+        ]
+        np.savez(
+            directory / f"{split}.npz",
+            speech=(np.concatenate(speech) * 32767).astype("int16"),
+            ends=np.cumsum([len(one) for one in speech]),
+            places=rng.integers(0, 6000, len(labels)),
+            labels=labels,
+            names=[f"{label} {number}" for number, label in enumerate(labels)],
+            snr_db=rng.uniform(0, 20, len(labels)),
+            noise=(1000 * rng.normal(size=(2, 20000))).astype("int16"),
+            sample_rate_hz=8000,
+        )
+    return directory
