@@ -67,7 +67,7 @@ class Model:
         try:
             outputs = signature(**tensors)
         except self.refusal as error:
-            raise RequestError(400, str(error).splitlines()[0]) from None
+            raise RequestError(400, _reason(error)) from None
         answers = {k: _plain(k, value.numpy()) for k, value in outputs.items()}
         if not by_row:
             return {"outputs": _bare(answers)}
@@ -137,6 +137,12 @@ def create_app(models):
         return _json(await run_in_threadpool(model.predict, body))
 
     return app
+
+
+def _reason(error):
+    """Returns what an operation said, without the graph's words around it."""
+    said = str(error).split("[[{{node")[0].strip().splitlines()
+    return said[-1] if said else "The request cannot be answered."
 
 
 def _json(content, status=200):

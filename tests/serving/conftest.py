@@ -44,6 +44,10 @@ class Types(tf.Module):
         return {"all": x, "first": x[:1]}
 
     @_function(x=("float32", (None,)))
+    def finite(self, x):
+        return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
+
+    @_function(x=("float32", (None,)))
     def inverse(self, x):
         return {"inverse": 1 / x}
 
@@ -54,7 +58,7 @@ def exports(tmp_path_factory, finished_run):
     directory = tmp_path_factory.mktemp("exports")
     shutil.copytree(finished_run / "export" / "sentiment", directory / "sentiment")
     module = Types()
-    names = ("total", "buy", "upper", "copy", "turn", "uneven", "inverse")
+    names = ("total", "buy", "upper", "copy", "turn", "uneven", "inverse", "finite")
     signatures = {name: getattr(module, name) for name in names}
     signatures["serving_default"] = module.total
     tf.saved_model.save(module, str(directory / "types" / "3"), signatures)

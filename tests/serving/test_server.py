@@ -273,3 +273,11 @@ def test_an_integer_out_of_range_is_400(ask):
     rows = [{"count": 10**12, "price": 1}]
     body = json.dumps({"instances": rows, "signature_name": "buy"})
     assert "Input count must be int32" in refusal(ask, body)
+
+
+def test_what_the_graph_refuses_is_told_in_its_words(ask):
+    body = '{"inputs": [NaN], "signature_name": "finite"}'
+    said = refusal(ask, body)
+    assert "x must be finite" in said
+    assert "Graph execution" not in said
+    assert "\n" not in said
