@@ -68,7 +68,7 @@ def long_recording(clips, labels, sample_rate_hz):
     return Recording(waveform / max(1.0, np.abs(waveform).max()), events)
 
 
-def det_curve(model, front_end, labels, clips):
+def det_curve(model, front_end, labels, clips, config):
     """Measures detections in a long recording for each threshold.
 
     A detection of a word from its clip's first sample to a second after the last is a
@@ -79,6 +79,7 @@ def det_curve(model, front_end, labels, clips):
         front_end: Its `LogMel`.
         labels: Names of the labels.
         clips: `Clips` of the split to be measured.
+        config: The model's `Config`.
 
     Returns:
         `hours` of sound, number of `words`, and `curve`, for each threshold a
@@ -86,7 +87,7 @@ def det_curve(model, front_end, labels, clips):
     """
     rate = front_end.sample_rate_hz
     recording = long_recording(clips, labels, rate)
-    stream = Stream(streaming(model, front_end), front_end, labels)
+    stream = Stream(streaming(model, front_end, config), front_end, labels)
     posteriors, _ = stream.feed(recording.waveform)
     hours = len(recording.waveform) / rate / 3600
     curve = []

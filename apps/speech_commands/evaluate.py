@@ -66,7 +66,7 @@ def evaluate(directory):
     _plot_ratios(by_ratio, directory / "noise.png")
     stream = None
     if streams(model):
-        stream = det_curve(model, front_end, labels, test)
+        stream = det_curve(model, front_end, labels, test, config)
         plot_det(stream["curve"], directory / "det.png")
     found["accuracy_by_signal_to_noise"], found["stream"] = by_ratio, stream
     return save_metrics(directory, config, model, found, len(test.labels), "clips")

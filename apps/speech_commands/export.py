@@ -47,11 +47,11 @@ def export(directory):
         "wav": {"wav_bytes": np.array(files, dtype=object)},
     }
     if streams(model):
-        signatures["stream"] = streaming(model, front_end)
+        signatures["stream"] = streaming(model, front_end, config)
         carry = signatures["stream"].input_signature[1:]
         examples["stream"] = {
             "samples": tones[:, : 3 * front_end.hop],
-            **{s.name: np.zeros((2, s.shape[1]), "float32") for s in carry},
+            **{s.name: np.zeros((2, *s.shape[1:]), "float32") for s in carry},
         }
     return export_model(
         target, tracked=[model], signatures=signatures, examples=examples

@@ -46,6 +46,10 @@ class LogMel:
         self.context = self.window - self.hop
         self.fft_length = 1 << (self.window - 1).bit_length()
 
+    def frames(self, milliseconds):
+        """Returns the number of frames of a clip."""
+        return self.sample_rate_hz * milliseconds // 1000 // self.hop
+
     def __call__(self, waveform, before=None):
         """Returns log-mel frames.
 

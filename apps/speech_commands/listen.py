@@ -35,10 +35,10 @@ def listen(directory, path, chunk_ms=CHUNK_MS, threshold=THRESHOLD):
                 f"--{name}: expected a number above 0, at most {most:g}. "
                 f"Received: {value:g}."
             )
-    _, model, labels, front_end = load_run(directory)
+    config, model, labels, front_end = load_run(directory)
     rate = front_end.sample_rate_hz
     chunk = max(1, round(chunk_ms / 1000 * rate))
-    function = streaming(model, front_end)
+    function = streaming(model, front_end, config)
     Stream(function, front_end, labels).feed(np.zeros(chunk + front_end.hop, "float32"))
     stream = Stream(function, front_end, labels, threshold)
     detections, seconds, samples = [], [], 0

@@ -12,6 +12,7 @@ import tensorflow as tf
 from apps.speech_commands.audio import check
 from apps.speech_commands.model import streams
 
+LARGEST_LOGIT = 40.0  # so that its exponential is finite
 MOST_FRAMES = 500  # at once: a minute of sound is worked off piece by piece
 THRESHOLD = 0.8
 SMOOTHING_MS = 200
@@ -33,13 +34,20 @@ class Detection:
     score: float
 
 
-def streaming(model, front_end):
+def streaming(model, front_end, config):
     """Returns the function that a served model runs on a chunk of sound.
 
     It takes `samples` `(batch, k * hop)` and a carry of fixed size: `audio` `(batch,
-    context)`, the samples before them, and `h_1`, `c_1`, ... `(batch, units)`. It
-    returns `posteriors` `(batch, k, labels)` and the carry for the next chunk under the
-    same names. The first chunk's carry is zeros.
+    context)`, the samples before them; with the pooling "max" `scores` `(batch, frames
+    of a clip - 1, labels)`, the exponentials of their logits; and `h_1`, `c_1`, ...
+    `(batch, units)`. It returns `posteriors` `(batch, k, labels)`, at each frame those
+    of a clip that ends there, and the carry for the next chunk under the same names.
+    The first chunk's carry is zeros.
+
+    Args:
+        model: What `build_model` returns.
+        front_end: Its `LogMel`.
+        config: Its `Config`.
 
     Raises:
         ValueError: If the model needs whole clips.
@@ -49,18 +57,21 @@ def streaming(model, front_end):
             "This model needs the whole clip, so it cannot listen to a stream. Train "
             "one with model.direction=forward."
         )
-    names = [state.name for state in model.inputs[1:]]
+    pooled = config.model.pooling == "max"
+    frames = front_end.frames(config.data.clip_ms)
+    classes = model.output[0].shape[-1]
+    carry = {
+        "audio": [None, front_end.context],
+        **({"scores": [None, frames - 1, classes]} if pooled else {}),
+        **{state.name: [None, state.shape[1]] for state in model.inputs[1:]},
+    }
     specs = [
-        tf.TensorSpec([None, None], "float32", name="samples"),
-        tf.TensorSpec([None, front_end.context], "float32", name="audio"),
-        *(
-            tf.TensorSpec([None, state.shape[1]], "float32", name=state.name)
-            for state in model.inputs[1:]
-        ),
+        tf.TensorSpec(shape, "float32", name=name)
+        for name, shape in {"samples": [None, None], **carry}.items()
     ]
 
     @tf.function(input_signature=specs)
-    def listen(samples, audio, *state):
+    def listen(samples, audio, *carried):
         tf.debugging.assert_equal(
             tf.shape(samples)[1] % front_end.hop,
             0,
@@ -68,12 +79,20 @@ def streaming(model, front_end):
         )
         samples = tf.debugging.check_numerics(samples, "samples")
         features = front_end(samples, audio)
+        before, state = (carried[0], carried[1:]) if pooled else (None, carried)
         logits, *state = model([features, *state], training=False)
         heard = tf.concat([audio, samples], axis=1)
+        carried = [heard[:, tf.shape(samples)[1] :]]
+        logits = tf.clip_by_value(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
+        scores = tf.exp(tf.cast(logits, "float32"))
+        if pooled:
+            known = tf.concat([before, scores], axis=1)
+            carried.append(known[:, tf.shape(scores)[1] :])
+            scores = tf.nn.max_pool1d(known, frames, 1, "VALID")
+        posteriors = scores / tf.reduce_sum(scores, axis=-1, keepdims=True)
         return {
-            "posteriors": tf.nn.softmax(tf.cast(logits, "float32")),
-            "audio": heard[:, tf.shape(samples)[1] :],
-            **dict(zip(names, state, strict=True)),
+            "posteriors": posteriors,
+            **dict(zip(carry, [*carried, *state], strict=True)),
         }
 
     return listen
@@ -105,7 +124,7 @@ class Stream:
         self.frame_s = front_end.hop / front_end.sample_rate_hz
         self._listen = listen
         self._carry = {
-            spec.name: tf.zeros([1, spec.shape[1]])
+            spec.name: tf.zeros([1, *spec.shape[1:]])
             for spec in listen.input_signature[1:]
         }
         self._rest = np.zeros(0, "float32")

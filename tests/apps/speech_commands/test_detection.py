@@ -74,7 +74,7 @@ def test_a_higher_threshold_gives_fewer_alarms(finished_speech_run):
 
 
 def test_the_curve_counts_every_word(finished_speech_run, clips):
-    _, model, labels, front_end = load_run(finished_speech_run)
-    found = det_curve(model, front_end, labels, clips)
+    config, model, labels, front_end = load_run(finished_speech_run)
+    found = det_curve(model, front_end, labels, clips, config)
     assert found["words"] == 30
     assert found["hours"] * 3600 == pytest.approx(30 * (0.05 + 1.5), rel=0.3)

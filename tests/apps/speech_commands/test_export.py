@@ -68,19 +68,19 @@ def test_a_sample_that_is_no_number_is_refused(served):
 def test_the_stream_carries_on_and_gives_what_a_stream_gives(
     served, finished_speech_run, sound_files
 ):
-    _, model, labels, front_end = load_run(finished_speech_run)
+    config, model, labels, front_end = load_run(finished_speech_run)
     wave = read_audio(sound_files[0], 8000)
     expected, _ = Stream(
-        streaming(model, front_end), front_end, labels, smoothing_ms=0
+        streaming(model, front_end, config), front_end, labels, smoothing_ms=0
     ).feed(wave)
     stream = served.signatures["stream"]
     specs = stream.structured_input_signature[1]
     carry = {
-        name: tf.zeros([1, spec.shape[1]])
+        name: tf.zeros([1, *spec.shape[1:]])
         for name, spec in specs.items()
         if name != "samples"
     }
-    assert set(carry) == {"audio", "h_1", "c_1", "h_2", "c_2"}
+    assert set(carry) == {"audio", "scores", "h_1", "c_1", "h_2", "c_2"}
     rows = []
     for chunk in np.split(wave, [80, 400, 1200]):
         answer = stream(samples=tf.constant(chunk[np.newaxis]), **carry)
@@ -95,6 +95,7 @@ def test_the_stream_carries_on_and_gives_what_a_stream_gives(
 def test_a_chunk_that_is_no_multiple_of_the_hop_is_refused(served):
     stream = served.signatures["stream"]
     specs = stream.structured_input_signature[1]
-    inputs = {n: tf.zeros([1, spec.shape[1] or 81]) for n, spec in specs.items()}
+    shapes = {n: [1, *s.shape[1:]] for n, s in specs.items()} | {"samples": [1, 81]}
+    inputs = {name: tf.zeros(shape) for name, shape in shapes.items()}
     with pytest.raises(tf.errors.InvalidArgumentError, match="multiple of 80"):
         stream(**inputs)

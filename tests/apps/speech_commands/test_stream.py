@@ -5,8 +5,8 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
-from apps.speech_commands.evaluate import load_run
-from apps.speech_commands.model import build_model
+from apps.speech_commands.evaluate import answering, load_run
+from apps.speech_commands.model import build_model, zero_state
 from apps.speech_commands.stream import Detector, Stream, streaming
 
 LABELS = ["_silence_", "no", "yes"]
@@ -19,8 +19,8 @@ def run(finished_speech_run):
 
 @pytest.fixture
 def make_stream(run):
-    _, model, labels, front_end = run
-    function = streaming(model, front_end)
+    config, model, labels, front_end = run
+    function = streaming(model, front_end, config)
     return lambda **options: Stream(function, front_end, labels, **options)
 
 
@@ -57,17 +57,26 @@ def test_a_minute_at_once_is_worked_off_piece_by_piece(make_stream, sound):
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
 
 
-def test_without_smoothing_the_last_posterior_is_that_of_the_clip(
-    make_stream, run, sound
-):
-    from apps.speech_commands.evaluate import answering
-
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_without_smoothing_the_last_posterior_is_that_of_the_clip(run, sound, pooling):
     config, model, labels, front_end = run
-    config = replace(config, model=replace(config.model, pooling="last"))
+    config = replace(config, model=replace(config.model, pooling=pooling))
+    function = streaming(model, front_end, config)
     clip = sound[:1600]
-    posteriors, _ = make_stream(smoothing_ms=0).feed(clip)
+    posteriors, _ = Stream(function, front_end, labels, smoothing_ms=0).feed(clip)
     answer = answering(model, labels, front_end, config)(clip[np.newaxis])
     np.testing.assert_allclose(posteriors[-1], answer["probabilities"][0], atol=1e-4)
+
+
+def test_the_highest_logits_are_those_of_the_last_clip_length(make_stream, run, sound):
+    _, model, _, front_end = run
+    features = front_end(sound[np.newaxis])
+    logits = np.array(model([features, *zero_state(model, 1)])[0][0])
+    posteriors, _ = make_stream(smoothing_ms=0).feed(sound)
+    for frame in (0, 7, 19, 20, 45, 59):
+        highest = logits[max(0, frame - 19) : frame + 1].max(axis=0)
+        expected = np.exp(highest) / np.exp(highest).sum()
+        np.testing.assert_allclose(posteriors[frame], expected, atol=1e-4)
 
 
 def test_smoothing_is_the_mean_over_what_was_heard(make_stream, sound):
@@ -91,7 +100,7 @@ def test_a_sample_that_is_no_number_is_refused(make_stream):
 def test_a_model_of_whole_clips_is_refused(run):
     model = build_model(3, 8, 4, 1, "both", "last", 0.0)
     with pytest.raises(ValueError, match=r"model.direction=forward"):
-        streaming(model, run[3])
+        streaming(model, run[3], run[0])
 
 
 def posteriors(*rows):
