@@ -127,6 +127,10 @@ def results_table():
                 if isinstance(value, dict)
                 else f"{value:.3f}"
             )
+            folds = result.get("folds", {}).items()
+            if folds and name == next(iter(result["metrics"])):
+                each = ", ".join(f"{fold} {found[name]:.3f}" for fold, found in folds)
+                shown += f" ({each})"
             lines.append(
                 f"| {result['task']} | `{result['recipe']}` | {result['dataset']}, "
                 f"{result['examples']:,} {result['split']} "

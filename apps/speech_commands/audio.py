@@ -66,6 +66,11 @@ def resample(waveform, rate, sample_rate_hz):
     return soxr.resample(waveform, rate, sample_rate_hz).astype("float32")
 
 
+def faster(waveform, speed):
+    """Returns a waveform `speed` times as fast, its pitch with it; quick, not clean."""
+    return soxr.resample(waveform, speed, 1.0, quality="QQ")
+
+
 def check(waveform, name, place=0):
     """Returns a waveform, unless it has NaN or infinity in it.
 

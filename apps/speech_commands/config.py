@@ -65,7 +65,10 @@ class AugmentationConfig:
     """How training clips are changed, anew each time.
 
     Attributes:
-        shift_ms: A clip begins at most so much earlier or later.
+        speed: A clip is at most so much faster or slower, its pitch and its formants
+            with it, as if another person spoke: 0.2 is from 0.8 to 1.2 (Ko et al.
+            2015).
+        shift_ms: It begins at most so much earlier or later.
         gain_db: It is at most so much louder or softer.
         noise_share: Share of the clips to which noise is added,
         lowest_snr_db: at a signal-to-noise ratio from this one
@@ -77,6 +80,7 @@ class AugmentationConfig:
         time_mask_ms: Each at most so long.
     """
 
+    speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     shift_ms: Weight = 100.0
     gain_db: Weight = 10.0
     noise_share: Annotated[float, Field(ge=0, le=1)] = 0.8

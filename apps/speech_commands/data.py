@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.speech_commands.audio import as_float, as_int16
+from apps.speech_commands.audio import as_float, as_int16, faster
 from apps.speech_commands.features import blank, fit_clip
 from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
@@ -197,9 +197,14 @@ class Batches:
         """Returns waves, what SpecAugment keeps, and labels."""
         clips, rate = self.clips, self.front_end.sample_rate_hz
         waves = as_float(clips.waves[index])
-        shift = min(round(settings.shift_ms * rate / 1000), waves.shape[1])
+        samples = waves.shape[1]
+        if settings.speed:
+            speeds = rng.uniform(1 - settings.speed, 1 + settings.speed, len(index))
+            waves = [faster(w, speed) for w, speed in zip(waves, speeds, strict=True)]
+        shift = min(round(settings.shift_ms * rate / 1000), samples)
         shifts = rng.integers(-shift, shift + 1, size=len(index))
-        waves = np.stack([_shifted(w, n) for w, n in zip(waves, shifts, strict=True)])
+        placed = zip(waves, shifts, strict=True)
+        waves = np.stack([_placed(wave, shift, samples) for wave, shift in placed])
         gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (len(index), 1))
         waves *= (10 ** (gain_db / 20)).astype("float32")
         snr_db = rng.uniform(
@@ -207,7 +212,7 @@ class Batches:
         )
         quiet = rng.random(len(index)) >= settings.noise_share
         snr_db[quiet] = np.inf
-        places = noise_places(rng, len(index), clips.noise, waves.shape[1])
+        places = noise_places(rng, len(index), clips.noise, samples)
         waves = add_noise(waves, clips.noise, snr_db, places)
         kept_frames, kept_bands = self._all_kept(len(index))
         widest = round(settings.time_mask_ms * rate / 1000 / self.front_end.hop)
@@ -255,12 +260,14 @@ def measured(clips, cut, snr_db):
     return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places)
 
 
-def _shifted(wave, count):
-    """Returns a wave that begins `count` samples later, silence before it."""
-    moved, left = np.zeros_like(wave), len(wave) - abs(count)
-    begin, end = max(count, 0), max(-count, 0)
-    moved[begin : begin + left] = wave[end : end + left]
-    return moved
+def _placed(wave, shift, samples):
+    """Returns `samples` samples of silence with a wave in it, later than the middle."""
+    begin = (samples - len(wave)) // 2 + shift
+    placed = np.zeros(samples, "float32")
+    free = placed[max(begin, 0) :]
+    wave = wave[max(-begin, 0) :][: len(free)]
+    free[: len(wave)] = wave
+    return placed
 
 
 def _blank_stretches(kept, count, widest, rng):

@@ -89,6 +89,7 @@ def test_folds_of_a_cross_validation_are_recorded_each(task, make_run, recipes):
     assert (found["seeds"], found["examples"]) == ([1], 20)
     assert "for fold in anna bo; do python" in found["command"]
     assert "data.file=$fold" in found["command"]
+    assert "| 0.850 ± 0.071 (anna 0.800, bo 0.900) |" in results_table()
     with pytest.raises(ValueError, match="differ in their seed"):
         record(task, "small", [runs[0], runs[0]])
     with pytest.raises(ValueError, match="a run of one seed for each fold"):

@@ -7,7 +7,7 @@ import pytest
 
 from apps.speech_commands.audio import as_float
 from apps.speech_commands.config import AugmentationConfig, FeatureConfig
-from apps.speech_commands.data import Batches, Clips, measured
+from apps.speech_commands.data import Batches, Clips, _placed, measured
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.noise import noise_bank
 
@@ -124,6 +124,30 @@ def test_a_shift_leaves_silence_and_loses_nothing_else(clips, front_end):
 def test_a_shift_by_more_than_a_clip_leaves_silence(clips, front_end):
     _, found, *_ = change(clips, front_end, shift_ms=10_000.0)
     assert found.shape == (10, 800)
+
+
+def test_another_speed_moves_the_pitch_and_the_middle_stays(front_end):
+    time = np.arange(-400, 400) / 8000
+    wave = 8000 * np.sin(2 * np.pi * 500 * time) * np.exp(-((time / 0.01) ** 2))
+    waves = np.tile(wave, (10, 1)).astype("int16")
+    clips = Clips(waves, np.zeros(10, "int32"), [], np.zeros(10), noise_bank(0, 2, 900))
+    plain, found, *_ = change(clips, front_end, speed=0.25)
+    assert found.shape == plain.shape
+    pitches = 10 * np.abs(np.fft.rfft(found)).argmax(axis=1)  # 0.1 s: 10 Hz a bin
+    assert (np.abs(pitches - 500) <= 130).all()
+    assert np.ptp(pitches) > 100
+    middles = (found**2 * np.arange(800)).sum(axis=1) / (found**2).sum(axis=1)
+    np.testing.assert_allclose(middles, 400, atol=3)
+
+
+@pytest.mark.parametrize("shift", [-3, 0, 2, 20])
+@pytest.mark.parametrize("length", [6, 9, 10, 11, 25])
+def test_a_wave_of_any_length_is_placed(length, shift):
+    long = np.concatenate([np.zeros(50), 1 + np.arange(length), np.zeros(50)])
+    begin = 50 - ((10 - length) // 2 + shift)
+    expected = long[begin : begin + 10]
+    found = _placed(1 + np.arange(length), shift, 10)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_gain_is_within_its_bounds(clips, front_end):
