@@ -63,6 +63,19 @@ def test_odd_sounds_have_an_answer(finished_speech_run, tmp_path, wave):
     assert np.isfinite(list(answer["probabilities"].values())).all()
 
 
+def test_of_ten_minutes_the_loudest_part_counts(finished_speech_run, tmp_path):
+    rng = np.random.default_rng(2)
+    tone = 0.3 * np.sin(2 * np.pi * 300 * np.arange(1600) / 8000)
+    long = rng.normal(0, 0.001, 600 * 8000)
+    long[3_000_000:3_001_600] += tone
+    answers = []
+    for name, wave in (("short", tone), ("long", long)):
+        soundfile.write(tmp_path / f"{name}.wav", wave, 8000)
+        (answer,) = predict(finished_speech_run, [tmp_path / f"{name}.wav"])
+        answers.append(list(answer["probabilities"].values()))
+    np.testing.assert_allclose(answers[0], answers[1], atol=0.2)
+
+
 def test_the_pitch_is_told_whatever_the_rate(finished_speech_run, tmp_path):
     _, _, labels, _ = load_run(finished_speech_run)
     answers = []

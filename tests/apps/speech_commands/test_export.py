@@ -52,6 +52,7 @@ def test_files_of_different_lengths_go_together(served):
         (bytes_of(np.zeros(100), subtype="PCM_24"), "16"),
         (b"not sound", "Header|header|RIFF"),
         (bytes_of(np.zeros(0)), "no sample"),
+        (bytes_of(np.zeros(100))[:-60], "Data too short"),
     ],
 )
 def test_other_files_are_refused(served, content, message):

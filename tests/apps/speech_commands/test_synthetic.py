@@ -1,6 +1,9 @@
 """The synthetic voices: who is in which split, and the cache."""
 
+import json
 import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -36,6 +39,30 @@ def test_variants_that_are_nearly_the_same_stay_together():
         found = {voice.split("+")[1] for voice in voices_of(split, related)}
         assert len(found & set(related[:4])) in (0, 4)
         assert len(found & set(related[4:])) in (0, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"),
+    reason="eSpeak NG's package is built for Linux on x86-64",
+)
+def test_the_voices_say_the_same_in_another_process():
+    program = """
+import hashlib, json
+from apps.speech_commands.espeak import Synthesizer
+library = Synthesizer()
+said = [library.say(word, voice, 170, 50, 50)
+        for word, voice in (("yes", "en+m1"), ("yes", "en-us+f1"), ("no", "en+m1"))]
+print(json.dumps([[len(one) / library.sample_rate_hz,
+                   hashlib.sha1(one.tobytes()).hexdigest()] for one in said]))
+"""
+    first, again = (
+        json.loads(subprocess.check_output([sys.executable, "-c", program], text=True))
+        for _ in range(2)
+    )
+    assert first == again
+    assert len({sound for _, sound in first}) == 3
+    assert all(0.1 < seconds < 1.5 for seconds, _ in first)
 
 
 def test_the_cache_is_read_without_the_library(synthetic_speech, monkeypatch):
