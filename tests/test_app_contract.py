@@ -42,6 +42,11 @@ SERVED = {
         "sound_files",
         {"label", "probabilities"},
     ),
+    "summarization": (
+        "finished_summarization_run",
+        ["In the town lived zeb, who was a king.", ""],
+        {"summary", "score"},
+    ),
 }
 
 
@@ -109,7 +114,8 @@ class TestApp:
 
     def test_its_model_knows_plain_numbers_only(self, app):
         names = own_imports(ROOT / "apps" / app / "model.py")
-        allowed = ("lstm_layer", "apps.common.embedding", "apps.common.pooling")
+        modules = ("embedding", "pooling", "text")
+        allowed = ("lstm_layer", *(f"apps.common.{name}" for name in modules))
         assert all(name.startswith(allowed) for name in names)
 
     def test_it_has_the_verbs(self, app):

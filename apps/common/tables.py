@@ -5,8 +5,19 @@ import io
 import json
 
 
-def labelled_rows(path, text_column, label_column):
+def labelled_rows(
+    path,
+    text_column,
+    label_column,
+    settings=("data.text_column", "data.label_column"),
+):
     """Returns `(text, label)` of every line of a CSV, TSV or JSON Lines file.
+
+    Args:
+        path: Path of the file.
+        text_column: Name of the column, or key, of the texts,
+        label_column: and of what belongs to them.
+        settings: Settings that name the two, for messages.
 
     Raises:
         ValueError: If there is no such file, or a line is wrong; it names the line.
@@ -34,7 +45,7 @@ def labelled_rows(path, text_column, label_column):
             raise ValueError(
                 f"{path}:{line}: no {' and no '.join(map(repr, missing))}. Columns "
                 f"here: {', '.join(map(str, row))}. Name yours with "
-                "data.text_column=... and data.label_column=..."
+                f"{settings[0]}=... and {settings[1]}=..."
             )
         rows.append((_whole(str(text)), _whole(label)))
     if not rows:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.common.files import replacing
 
-PADDING, UNKNOWN = "<pad>", "<unk>"
+PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 PADDING_ID, UNKNOWN_ID = 0, 1
 
 # In the order in which they apply. \x01 holds the place of an apostrophe that belongs
@@ -25,6 +25,19 @@ _REWRITES = (
     (r"\x02", ""),
     (r"(\.\.\.|--|[^\pL\pM\pN\s\x01])", r" \1 "),
     (r"\x01", "'"),
+)
+
+# How words and marks are joined, in this order. What is joined stays as it is when more
+# follows, so that a text can be shown while it is made; an odd quotation mark opens.
+_JOINTS = (
+    (r'" ([^"]*?) ?"', r'"\1"'),
+    (r'" ([^"]*)$', r'"\1'),
+    (r" ([.,;:!?%)\]}])", r"\1"),
+    (r"([(\[{$£€#]) ", r"\1"),
+    (r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1"),
+    (r"([\pL\pN]) -( |$)", r"\1-"),
+    (r"(\pN)([.:]) (\pN)", r"\1\2\3"),
+    (r"(\pN), (\pN{3})\b", r"\1,\2"),
 )
 
 
@@ -48,6 +61,23 @@ def tokenize(texts):
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     texts = tf.strings.strip(texts)
     return tf.strings.split(tf.where(texts == "", UNKNOWN, texts))
+
+
+def join_words(tokens):
+    """Writes words and marks as people write them.
+
+    "it is n't ( yet ) done ." becomes "it isn't (yet) done.".
+
+    Args:
+        tokens: Strings, ragged `(batch, tokens)`.
+
+    Returns:
+        Strings, `(batch,)`.
+    """
+    texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
+    for pattern, replacement in _JOINTS:
+        texts = tf.strings.regex_replace(texts, pattern, replacement)
+    return texts
 
 
 class Vocabulary:

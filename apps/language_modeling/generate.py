@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.terminal import clear_errors
-from apps.common.text import PADDING_ID, UNKNOWN, UNKNOWN_ID
+from apps.common.text import END, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from apps.language_modeling.evaluate import load_run
 from apps.language_modeling.model import zero_state
-from apps.language_modeling.text import END, ended, join, start_id, token_ids
+from apps.language_modeling.text import ended, join, start_id, token_ids
 
 LOWEST = -1e9
 

@@ -1,94 +1,11 @@
 """The language model: tied embedding, LSTMs whose state goes in and out, logits."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
+from apps.common.embedding import TiedEmbedding
 from lstm_layer import LSTM
 from lstm_layer.cell import PACKAGE
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class TiedEmbedding(keras.layers.Layer):
-    """Turns token ids into vectors and, with the same vectors, states into logits.
-
-    Press and Wolf 2017; Inan, Khosravi and Socher 2017. `layer(token_ids)` looks up,
-    `layer(states, reverse=True)` gives logits.
-
-    >>> layer = TiedEmbedding(vocabulary_size=7, embedding_dim=3, dropout=0.0)
-    >>> x = layer(keras.ops.array([[1, 4]]))
-    >>> tuple(x.shape), tuple(layer(x, reverse=True).shape)
-    ((1, 2, 3), (1, 2, 7))
-
-    Args:
-        vocabulary_size: Number of token ids.
-        embedding_dim: Size of a vector.
-        dropout: Fraction of the tokens whose vectors are dropped wherever they occur
-            in a batch (Gal and Ghahramani 2016).
-        softmax_dtype: Type of the logits' products in training.
-    """
-
-    def __init__(
-        self,
-        vocabulary_size,
-        embedding_dim,
-        dropout,
-        softmax_dtype="float32",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.vocabulary_size, self.embedding_dim = vocabulary_size, embedding_dim
-        self.dropout, self.softmax_dtype = dropout, softmax_dtype
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def build(self, input_shape):
-        """Creates the vectors, and a bias for each logit."""
-        self.vectors = self.add_weight(
-            name="vectors",
-            shape=(self.vocabulary_size, self.embedding_dim),
-            initializer=keras.initializers.RandomUniform(-0.1, 0.1),
-        )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.vocabulary_size,), initializer="zeros"
-        )
-        self.built = True
-
-    def call(self, inputs, reverse=False, training=False):
-        """Looks token ids up, or turns `(batch, timesteps, features)` into logits."""
-        if reverse:
-            # In rows and with these operations, since TensorFlow makes one of the two.
-            dtype = self.softmax_dtype if training else self.compute_dtype
-            rows = tf.reshape(inputs, [-1, self.embedding_dim])
-            rows, vectors = ops.cast(rows, dtype), ops.cast(self.vectors, dtype)
-            rows = tf.matmul(rows, vectors, transpose_b=True)
-            rows = tf.cast(rows, self.compute_dtype)
-            rows = tf.nn.bias_add(rows, ops.convert_to_tensor(self.bias))
-            return tf.reshape(
-                rows, [*tf.unstack(tf.shape(inputs)[:-1]), rows.shape[-1]]
-            )
-        x = ops.take(self.vectors, inputs, axis=0)
-        if training and self.dropout:
-            kept = ops.ones((self.vocabulary_size, 1), dtype=x.dtype)
-            kept = keras.random.dropout(kept, self.dropout, seed=self.seed_generator)
-            x = x * ops.take(kept, inputs, axis=0)
-        return x
-
-    def compute_output_spec(self, inputs, reverse=False, training=False):
-        """Returns the symbolic output."""
-        shape = (*inputs.shape, self.embedding_dim)
-        if reverse:
-            shape = (*inputs.shape[:-1], self.vocabulary_size)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self):
-        """Returns the arguments that make this layer again."""
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "embedding_dim": self.embedding_dim,
-            "dropout": self.dropout,
-            "softmax_dtype": self.softmax_dtype,
-        }
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -2,21 +2,9 @@
 
 import tensorflow as tf
 
-from apps.common.text import tokenize
+from apps.common.text import END, join_words, tokenize
 
-END, NEW_LINE = "<eos>", "<eol>"  # after a text of words; for "\n" among characters
-# How words and marks are joined, in this order. What is joined stays as it is when more
-# follows, so that a text can be shown while it is made; an odd quotation mark opens.
-_JOINTS = (
-    (r'" ([^"]*?) ?"', r'"\1"'),
-    (r'" ([^"]*)$', r'"\1'),
-    (r" ([.,;:!?%)\]}])", r"\1"),
-    (r"([(\[{$£€#]) ", r"\1"),
-    (r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1"),
-    (r"([\pL\pN]) -( |$)", r"\1-"),
-    (r"(\pN)([.:]) (\pN)", r"\1\2\3"),
-    (r"(\pN), (\pN{3})\b", r"\1,\2"),
-)
+NEW_LINE = "<eol>"  # stands for "\n" among characters
 
 
 def tokens_of(texts, kind):
@@ -59,8 +47,6 @@ def start_id(vocabulary, kind):
 def join(tokens, kind):
     """Writes tokens as people write them.
 
-    "it is n't ( yet ) done ." becomes "it isn't (yet) done.".
-
     Args:
         tokens: Strings, ragged `(batch, tokens)`.
         kind: "words", "spaces" or "characters", as in `DataConfig`.
@@ -73,8 +59,8 @@ def join(tokens, kind):
         tokens = tokens.with_flat_values(tf.where(values == NEW_LINE, "\n", values))
         return tf.strings.reduce_join(tokens, axis=-1)
     tokens = tokens.with_flat_values(tf.where(values == END, "\n", values))
-    texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
     if kind == "words":
-        for pattern, replacement in _JOINTS:
-            texts = tf.strings.regex_replace(texts, pattern, replacement)
+        texts = join_words(tokens)
+    else:
+        texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
     return tf.strings.regex_replace(texts, " ?\n ?", "\n")

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from apps.common.files import replacing
+from apps.common.optimizer import clipped_optimizer
 from apps.common.runs import MODEL, open_run
 from apps.common.training import fit
 from apps.language_modeling.data import Windows, load_data
@@ -39,7 +40,7 @@ def train(config, directory):
     model = build_model(len(data.vocabulary), **asdict(config.model))
     streams = {"train": len(windows.streams), "test": len(validation.streams)}
     trainer = Trainer(model, streams, settings.window)
-    trainer.compile(optimizer(settings, windows.steps), jit_compile=False)
+    trainer.compile(clipped_optimizer(settings, windows.steps), jit_compile=False)
     print(
         f"Training {model.count_params():,} parameters on {len(data.train):,} tokens, "
         f"{len(data.vocabulary):,} of them different, {windows.steps:,} steps an epoch."
@@ -138,22 +139,3 @@ def cross_entropy(logits, targets):
         tf.reshape(targets, [-1]), tf.cast(logits, "float32")
     )
     return tf.reduce_mean(losses)
-
-
-def optimizer(settings, steps_per_epoch):
-    """Returns AdamW whose learning rate rises at first, then falls to zero."""
-    steps = settings.epochs * steps_per_epoch
-    warmup = max(1, min(steps_per_epoch // 2, 200))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=settings.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, steps - warmup),
-    )
-    return keras.optimizers.AdamW(
-        schedule,
-        weight_decay=settings.weight_decay,
-        global_clipnorm=settings.clip_norm,
-        use_ema=settings.average_momentum > 0,
-        ema_momentum=settings.average_momentum,
-    )

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from apps.common.text import Vocabulary
+from apps.common.text import END, Vocabulary
+from apps.common.wikipedia import split_of
 from apps.language_modeling.config import DataConfig
-from apps.language_modeling.data import Windows, load_data, split_of
-from apps.language_modeling.text import END, NEW_LINE
+from apps.language_modeling.data import Windows, load_data
+from apps.language_modeling.text import NEW_LINE
 
 
 def words(data, split):

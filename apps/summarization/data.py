@@ -1,0 +1,266 @@
+"""Documents and their summaries, from their source to batches of token ids.
+
+A token that the vocabulary has not can be copied: its id is the size of the vocabulary
+plus the place where the document has it first.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.datasets import load_dataset
+from apps.common.tables import labelled_rows
+from apps.common.text import END, UNKNOWN_ID, Vocabulary, tokenize
+from apps.common.wikipedia import articles
+
+SPLITS = ("train", "validation", "test")
+BUCKETS = (16, 32, 48, 64, 96, 128, 192, 256, 320, 400, 512, 768, 1024)
+TARGET_STEP = 8  # summaries are padded to a multiple
+PUBLISHED = {
+    "aeslc": ("email_body", "subject_line"),
+    "cnn_dailymail": ("article", "highlights"),
+    "gigaword": ("document", "summary"),
+}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Documents and summaries, `documents[n]` belonging to `summaries[n]`."""
+
+    documents: list
+    summaries: list
+
+    @property
+    def columns(self):
+        """Returns both."""
+        return self.documents, self.summaries
+
+
+@dataclass(frozen=True)
+class Data:
+    """What `load_data` returns; a split that was not asked for is None."""
+
+    train: Pairs | None
+    validation: Pairs | None
+    test: Pairs | None
+    vocabulary: Vocabulary
+
+
+def load_data(config, splits=SPLITS, vocabulary=None):
+    """Reads splits of a data set.
+
+    Args:
+        config: A `DataConfig`.
+        splits: Names of the splits to read; the others are not looked at.
+        vocabulary: By default that of the training split.
+
+    Returns:
+        `Data`; documents and summaries without a character between white space are not
+        in it.
+
+    Raises:
+        ValueError: If the data cannot be read, or a split has no pair.
+    """
+    pairs = {}
+    for split in splits:
+        rows = [
+            (document, summary)
+            for document, summary in _rows(config, split)
+            if document.strip() and summary.strip()
+        ]
+        if not rows:
+            raise ValueError(
+                f"The data set {config.dataset} has no {split} pair of a document and "
+                "a summary. About a hundred are the least that can be split."
+            )
+        pairs[split] = Pairs(*map(list, zip(*rows, strict=True)))
+    if vocabulary is None:
+        texts = [text for column in pairs["train"].columns for text in column]
+        counted = Vocabulary.from_texts(
+            _encoded(texts), size=config.vocabulary_size, min_count=config.min_count
+        )
+        vocabulary = Vocabulary([END, *counted.tokens[2:]])
+    return Data(**{split: pairs.get(split) for split in SPLITS}, vocabulary=vocabulary)
+
+
+def _encoded(texts):
+    return [text.encode("utf-8", "replace") for text in texts]
+
+
+def _rows(config, split):
+    """Returns pairs of a document and a summary."""
+    if config.dataset == "wikipedia_descriptions":
+        found = [a for a in articles(split) if a.get("description")]
+        return [(a["extract"], a["description"]) for a in found]
+    if config.dataset == "files":
+        return _files(config, split)
+    keys = PUBLISHED[config.dataset]
+    return [
+        tuple(example[key].decode("utf-8", "replace") for key in keys)
+        for example in load_dataset(config.dataset, split).as_numpy_iterator()
+    ]
+
+
+def _files(config, split):
+    """Reads the user's own pairs; of one file a tenth is validation, a tenth test."""
+    if not config.file:
+        raise ValueError(
+            "data.file: expected a JSON Lines file, or a folder with train.jsonl, "
+            "validation.jsonl and test.jsonl."
+        )
+    columns = (config.document_column, config.summary_column)
+    settings = ("data.document_column", "data.summary_column")
+    path = Path(config.file)
+    if path.is_dir():
+        return labelled_rows(path / f"{split}.jsonl", *columns, settings)
+    rows = labelled_rows(path, *columns, settings)
+    return [row for row in rows if _split_of(row[0]) == split]
+
+
+def _split_of(document):
+    key = " ".join(document.split()).encode("utf-8", "replace")
+    number = int(hashlib.sha1(key).hexdigest(), 16) % 10
+    return {0: "test", 1: "validation"}.get(number, "train")
+
+
+def first_places(documents, others):
+    """Tells where a document has its tokens first, and where those of another text.
+
+    Args:
+        documents: Strings, ragged `(batch, timesteps)`.
+        others: Strings, ragged `(batch, steps)`.
+
+    Returns:
+        For each token of both, int32 and ragged, the place in the document of the first
+        token that is the same, or -1.
+    """
+
+    def keyed(tokens):
+        row = tf.strings.as_string(tokens.value_rowids())
+        return tf.strings.join([row, tokens.flat_values], " ")
+
+    keys = tf.concat([keyed(documents), keyed(others)], axis=0)
+    distinct, index = tf.unique(keys)
+    total, known = tf.size(keys), tf.size(documents.flat_values)
+    first = tf.math.unsorted_segment_min(tf.range(total), index, tf.size(distinct))
+    first = tf.gather(first, index)
+    starts = tf.cast(documents.row_starts(), "int32")
+
+    def placed(tokens, first):
+        place = first - tf.gather(starts, tokens.value_rowids())
+        return tokens.with_flat_values(tf.where(first < known, place, -1))
+
+    return placed(documents, first[:known]), placed(others, first[known:])
+
+
+def encode_documents(documents, vocabulary, document_tokens):
+    """Turns documents into token ids.
+
+    Args:
+        documents: Strings, `(batch,)`.
+        vocabulary: `Vocabulary`.
+        document_tokens: Tokens of a document after so many are left out.
+
+    Returns:
+        Their tokens, strings; their ids in the vocabulary; and ids that tell the
+        unknown ones apart. All are ragged, `(batch, timesteps)`.
+    """
+    tokens = tokenize(documents)[:, :document_tokens]
+    places, _ = first_places(tokens, tokens[:, :0])
+    ids = tokens.with_flat_values(_ids(tokens, vocabulary))
+    return tokens, ids, tokens.with_flat_values(_extended(ids, places, vocabulary))
+
+
+def encode_summaries(summaries, tokens, vocabulary):
+    """Turns summaries `(batch,)` into ids, of the documents' tokens where unknown."""
+    words = tokenize(summaries)
+    _, places = first_places(tokens, words)
+    ids = words.with_flat_values(_ids(words, vocabulary))
+    return words.with_flat_values(_extended(ids, places, vocabulary))
+
+
+def _ids(tokens, vocabulary):
+    return tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
+
+
+def _extended(ids, places, vocabulary):
+    ids, places = ids.flat_values, places.flat_values
+    can_copy = (ids == UNKNOWN_ID) & (places >= 0)
+    return tf.where(can_copy, len(vocabulary) + places, ids)
+
+
+class Batches:
+    """Batches of documents and summaries, in few shapes.
+
+    A batch is `token_ids` and `copy_ids` `(batch, timesteps)` of the documents and
+    `targets` `(batch, steps)`, each summary with its end, all padded with 0.
+
+    Args:
+        pairs: `Pairs`.
+        vocabulary: `Vocabulary`.
+        config: A `DataConfig`.
+        batch_size: Pairs a batch; the last of each bucket may have fewer.
+    """
+
+    def __init__(self, pairs, vocabulary, config, batch_size):
+        self.batch_size, self.count = batch_size, len(pairs.documents)
+        longest = config.document_tokens
+        self.buckets = [*(size for size in BUCKETS if size < longest), longest]
+        end = int(vocabulary.lookup(END))
+        steps = -(-(config.summary_tokens + 1) // TARGET_STEP) * TARGET_STEP
+
+        def encoded(documents, summaries):
+            tokens, token_ids, copy_ids = encode_documents(
+                documents, vocabulary, longest
+            )
+            targets = encode_summaries(summaries, tokens, vocabulary)
+            targets = targets[:, : config.summary_tokens]
+            ends = tf.fill([targets.nrows(), 1], end)
+            targets = tf.concat([targets, ends], axis=1).to_tensor()
+            targets = tf.pad(targets, [[0, 0], [0, steps - tf.shape(targets)[1]]])
+            targets = tf.ensure_shape(targets, [None, steps])
+            return {"token_ids": token_ids, "copy_ids": copy_ids, "targets": targets}
+
+        self.encoded = (
+            tf.data.Dataset.from_tensor_slices(tuple(map(_encoded, pairs.columns)))
+            .batch(512)
+            .map(encoded)
+            .unbatch()
+            .map(lambda row: {name: tf.identity(ids) for name, ids in row.items()})
+            .cache()
+        )
+        lengths = [len(row["token_ids"]) for row in self.encoded.as_numpy_iterator()]
+        filled = np.bincount(np.searchsorted(self.buckets, lengths))
+        self.steps = int(np.sum(-(-filled // batch_size)))
+
+    def in_order(self):
+        """Returns every pair once, bucket by bucket as batches fill."""
+        return self._batched(self.encoded).prefetch(tf.data.AUTOTUNE)
+
+    def shuffled(self, seed, epoch=0):
+        """Returns batches from an epoch on, endlessly; the order depends on both."""
+
+        def one_epoch(number):
+            return self._batched(self.encoded.shuffle(self.count, seed=seed + number))
+
+        epochs = tf.data.Dataset.range(epoch, np.iinfo("int64").max)
+        return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+
+    def _batched(self, encoded):
+        batches = encoded.bucket_by_sequence_length(
+            lambda row: tf.shape(row["token_ids"])[0],
+            bucket_boundaries=[size + 1 for size in self.buckets],
+            bucket_batch_sizes=[self.batch_size] * (len(self.buckets) + 1),
+            pad_to_bucket_boundary=True,
+        )
+        return batches.map(_cut)
+
+
+def _cut(batch):
+    """Cuts the padding that no summary of the batch needs, but to few lengths."""
+    used = tf.reduce_max(tf.math.count_nonzero(batch["targets"], axis=1))
+    steps = -(-tf.cast(used, "int32") // TARGET_STEP) * TARGET_STEP
+    return {**batch, "targets": batch["targets"][:, :steps]}

@@ -1,0 +1,182 @@
+"""Documents and summaries as ids; what is unknown is told apart by its place."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.common.text import END, Vocabulary
+from apps.summarization import data as data_module
+from apps.summarization.config import DataConfig
+from apps.summarization.data import (
+    Batches,
+    Pairs,
+    encode_documents,
+    encode_summaries,
+    first_places,
+    load_data,
+)
+
+VOCABULARY = Vocabulary([END, "a", "b", "c"])  # 2 end, 3 a, 4 b, 5 c
+SIZE = 6
+
+
+def write(path, *rows):
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_first_places_are_those_of_the_own_document():
+    documents = tf.ragged.constant([["x", "y", "x"], [], ["y", "z", "y", "z"]])
+    others = tf.ragged.constant([["y", "z", "x"], ["x"], ["z"]])
+    own, found = first_places(documents, others)
+    assert own.to_list() == [[0, 1, 0], [], [0, 1, 0, 1]]
+    assert found.to_list() == [[1, -1, 0], [-1], [1]]
+
+
+def test_unknown_tokens_of_a_document_have_ids_of_their_own():
+    documents = tf.constant(["a zeb b Zeb yak", "yak c", ""])
+    tokens, ids, copy_ids = encode_documents(documents, VOCABULARY, 10)
+    assert tokens.to_list()[0] == [b"a", b"zeb", b"b", b"zeb", b"yak"]
+    assert ids.to_list() == [[3, 1, 4, 1, 1], [1, 5], [1]]
+    assert copy_ids.to_list() == [
+        [3, SIZE + 1, 4, SIZE + 1, SIZE + 4],
+        [SIZE, 5],
+        [SIZE],
+    ]
+    summaries = encode_summaries(
+        tf.constant(["yak zeb a gnu", "zeb yak", "b"]), tokens, VOCABULARY
+    )
+    assert summaries.to_list() == [[SIZE + 4, SIZE + 1, 3, 1], [1, SIZE], [4]]
+
+
+def test_of_a_document_the_first_tokens_are_read():
+    tokens, ids, copy_ids = encode_documents(
+        tf.constant(["a b c " * 50_000]), VOCABULARY, 4
+    )
+    assert ids.to_list() == copy_ids.to_list() == [[3, 4, 5, 3]]
+    assert tokens.shape[0] == 1
+
+
+@pytest.fixture
+def batches():
+    documents = [f"a {'b ' * (n % 30)}zeb{n}" for n in range(50)]
+    pairs = Pairs(documents, [f"c zeb{n} " * (1 + n // 10) for n in range(50)])
+    config = DataConfig(document_tokens=24, summary_tokens=9)
+    return Batches(pairs, VOCABULARY, config, batch_size=8)
+
+
+def rows_of(dataset, count):
+    rows = []
+    for batch in dataset.take(count).as_numpy_iterator():
+        for ids, copies, targets in zip(
+            batch["token_ids"], batch["copy_ids"], batch["targets"], strict=True
+        ):
+            rows.append(tuple(tuple(x[x > 0].tolist()) for x in (ids, copies, targets)))
+    return rows
+
+
+def test_every_pair_comes_once_an_epoch_in_few_shapes(batches):
+    shapes = {
+        (b["token_ids"].shape[1], b["targets"].shape[1])
+        for b in batches.in_order().as_numpy_iterator()
+    }
+    assert shapes <= {(16, 8), (16, 16), (24, 8), (24, 16)}
+    in_order = rows_of(batches.in_order(), batches.steps)
+    epoch = rows_of(batches.shuffled(1, 0), batches.steps)
+    assert len(in_order) == 50
+    assert sorted(in_order) == sorted(epoch)
+    assert in_order != epoch
+    assert epoch == rows_of(batches.shuffled(1, 0), batches.steps)
+    assert epoch != rows_of(batches.shuffled(1, 1), batches.steps)
+
+
+def test_a_summary_has_its_end_and_copies_what_is_unknown(batches):
+    rows = rows_of(batches.in_order(), batches.steps)
+    assert ((3, 1), (3, SIZE + 1), (5, SIZE + 1, 2)) in rows
+    assert max(len(targets) for *_, targets in rows) == 10
+    assert all(targets[-1] == 2 for *_, targets in rows)
+    cut_off = [targets for ids, _, targets in rows if 1 not in ids]
+    assert cut_off
+    assert all(1 in targets for targets in cut_off)
+
+
+def test_wikipedia_gives_paragraphs_and_descriptions(wikipedia):
+    data = load_data(DataConfig(min_count=1))
+    described = [a for a in wikipedia if a["description"]]
+    splits = (data.train, data.validation, data.test)
+    documents = [text for split in splits for text in split.documents]
+    assert sorted(documents) == sorted(a["extract"] for a in described)
+    assert data.train.summaries[0].startswith("wiki text ")
+    assert data.vocabulary.tokens[:3] == ["<pad>", "<unk>", END]
+
+
+def test_a_file_of_ones_own_is_split_and_nothing_is_lost(documents_file):
+    data = load_data(DataConfig(dataset="files", file=str(documents_file)))
+    counts = [len(s.documents) for s in (data.train, data.validation, data.test)]
+    assert sum(counts) == 300
+    assert min(counts) > 10
+
+
+def test_a_folder_has_its_own_splits(tmp_path):
+    for split in ("train", "validation", "test"):
+        write(tmp_path / f"{split}.jsonl", {"document": f"a {split}", "summary": "b"})
+    config = DataConfig(dataset="files", file=str(tmp_path), min_count=1)
+    data = load_data(config)
+    assert data.validation.documents == ["a validation"]
+    assert data.test.documents == ["a test"]
+    assert "test" not in data.vocabulary.tokens
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"document": "a"}], r":1: no 'summary'.*data\.summary_column=\.\.\."),
+        ([{"document": "a", "summary": ""}], ":1: no 'summary'"),
+        ([{"text": "a", "summary": "b"}], ":1: no 'document'.*Columns here: text"),
+        (
+            [*[{"document": "a", "summary": "b"}] * 1233, {"document": "a"}],
+            ":1234: no 'summary'",
+        ),
+        ([{"document": " ", "summary": "b"}], "no train pair"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path, rows, message):
+    write(tmp_path / "train.jsonl", *rows)
+    config = DataConfig(dataset="files", file=str(tmp_path))
+    with pytest.raises(ValueError, match=message):
+        load_data(config, ("train",))
+
+
+def test_a_file_has_to_be_named():
+    with pytest.raises(ValueError, match=r"data\.file: expected a JSON Lines file"):
+        load_data(DataConfig(dataset="files"))
+
+
+@pytest.mark.parametrize("dataset", ["aeslc", "cnn_dailymail", "gigaword"])
+def test_published_sets_are_read_by_their_own_names(dataset, monkeypatch):
+    names = {
+        "aeslc": ("email_body", "subject_line"),
+        "cnn_dailymail": ("article", "highlights"),
+        "gigaword": ("document", "summary"),
+    }[dataset]
+    asked = []
+
+    def load(name, split):
+        asked.append((name, split))
+        columns = {names[0]: ["Some text.\n", " "], names[1]: [f"{split}\n", "b"]}
+        return tf.data.Dataset.from_tensor_slices(columns)
+
+    monkeypatch.setattr(data_module, "load_dataset", load)
+    data = load_data(DataConfig(dataset=dataset, min_count=1))
+    assert data.test.summaries == ["test\n"]
+    assert data.test.documents == ["Some text.\n"]
+    assert asked == [(dataset, s) for s in ("train", "validation", "test")]
+
+
+def test_ids_fit_the_model(batches):
+    for batch in batches.in_order().as_numpy_iterator():
+        assert batch["token_ids"].max() < SIZE
+        assert batch["copy_ids"].max() < SIZE + batch["token_ids"].shape[1]
+        assert batch["token_ids"].dtype == np.int32

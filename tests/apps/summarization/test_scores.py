@@ -1,0 +1,45 @@
+"""ROUGE by hand, what a summary has to be better than, novel runs of words."""
+
+import pytest
+
+from apps.summarization.scores import is_a, lead, novel_fraction, rouge
+
+
+def test_rouge_is_counted_by_hand():
+    found = rouge(["the cats sat down"], ["cat sat on it"])
+    assert found["rouge_1"] == pytest.approx(2 * 0.5 * 0.5)  # cat and sat, stemmed
+    assert found["rouge_2"] == pytest.approx(2 / 6)
+    assert found["rouge_l"] == pytest.approx(0.5)
+
+
+def test_rouge_is_the_mean_over_documents():
+    found = rouge(["a b", "c d"], ["a b", "x y"])
+    assert found == {"rouge_1": 0.5, "rouge_2": 0.5, "rouge_l": 0.5}
+
+
+def test_the_lead_is_the_first_sentences():
+    text = "Anna lives in St. Gallen. She is 3.5 years old! Is she?\nYes."
+    assert lead("One. Two.", 1) == "One."
+    assert lead(text, 3).startswith("Anna lives in St.")
+    assert lead("a line\nanother", 1) == "a line"
+    assert lead("a line\n\nanother", 2) == "a line another"
+    assert lead("", 1) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Rome is the capital of Italy. It is old.", "capital of Italy"),
+        ("Bo was an English poet, who died.", "English poet"),
+        ("No verb here. It is a test.", "No verb here."),
+    ],
+)
+def test_is_a_takes_what_follows(text, found):
+    assert is_a(text) == found
+
+
+def test_runs_that_the_document_has_not_are_novel():
+    documents, summaries = [list("abcd"), list("xy")], [list("abd"), list("xz")]
+    assert novel_fraction(documents, summaries, 1) == pytest.approx(1 / 5)
+    assert novel_fraction(documents, summaries, 2) == pytest.approx(2 / 3)
+    assert novel_fraction(documents, summaries, 4) == 0

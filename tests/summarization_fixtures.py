@@ -1,0 +1,76 @@
+"""What tests of the summarizer need: documents of one pattern, and a trained run."""
+
+import json
+import random
+
+import pytest
+
+NAMES = ("anna", "bo", "carl", "dora", "emil", "fay", "gus", "hal")
+JOBS = ("painter", "poet", "king")
+
+
+@pytest.fixture(scope="session")
+def make_documents():
+    """Makes pairs of a document and a summary; every name is met once or twice."""
+
+    def make(count):
+        generator = random.Random(1823)
+        pairs = []
+        for _ in range(count):
+            name = f"{generator.choice(NAMES)}{generator.randrange(1000)}"
+            job, more = generator.choice(JOBS), " It rained." * generator.randrange(3)
+            document = f"In the old town lived {name}, who was a {job}.{more}"
+            pairs.append((document, f"{job.capitalize()} {name}"))
+        return pairs
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def documents_file(make_documents, tmp_path_factory):
+    """A JSON Lines file of the user's own: 300 documents."""
+    path = tmp_path_factory.mktemp("documents") / "documents.jsonl"
+    rows = [{"document": d, "summary": s} for d, s in make_documents(300)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def summarization_config(documents_file):
+    """A summarization recipe that a test can afford."""
+    from apps.summarization import config
+
+    return config.Config(
+        data=config.DataConfig(dataset="files", file=str(documents_file)),
+        model=config.ModelConfig(
+            embedding_dim=12,
+            units=12,
+            embedding_dropout=0.1,
+            dropout=0.1,
+            coverage=True,
+        ),
+        train=config.TrainConfig(
+            epochs=8,
+            batch_size=16,
+            learning_rate=0.03,
+            average_momentum=0.9,
+            coverage_weight=0.5,
+        ),
+        decode=config.DecodeConfig(beam=3, max_length=5),
+    )
+
+
+@pytest.fixture(scope="session")
+def summarization_run(summarization_config, tmp_path_factory):
+    """A run directory after `train`. Read it; change only copies."""
+    from apps.summarization.train import train
+
+    directory = tmp_path_factory.mktemp("summarization_runs") / "trained"
+    train(summarization_config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def finished_summarization_run(summarization_run, finish_run):
+    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
+    return finish_run("summarization", summarization_run)
