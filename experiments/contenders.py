@@ -185,9 +185,10 @@ def _language_modeling_step(jit_compile):
     """A step of the default model on windows of mean length."""
     import tensorflow as tf
 
+    from apps.common.optimizer import clipped_optimizer
     from apps.language_modeling.config import Config
     from apps.language_modeling.model import build_model
-    from apps.language_modeling.train import Trainer, optimizer
+    from apps.language_modeling.train import Trainer
 
     config, size = Config(), 10000
     batch_size, window = config.train.batch_size, config.train.window
@@ -195,7 +196,7 @@ def _language_modeling_step(jit_compile):
     ids = tf.constant(ids, "int32")
     model = build_model(size, **asdict(config.model))
     trainer = Trainer(model, {"train": batch_size, "test": batch_size}, window)
-    trainer.compile(optimizer(config.train, 1000), jit_compile=jit_compile)
+    trainer.compile(clipped_optimizer(config.train, 1000), jit_compile=jit_compile)
     step = tf.function(trainer.train_step, jit_compile=jit_compile)
     data = ({"token_ids": ids[:, :-1], "first": tf.constant(False)}, ids[:, 1:])
     return lambda: step(data)["loss"].numpy()

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.optimizer import clipped_optimizer
 from apps.language_modeling.config import ModelConfig
 from apps.language_modeling.model import build_model, zero_state
-from apps.language_modeling.train import Trainer, cross_entropy, optimizer
+from apps.language_modeling.train import Trainer, cross_entropy
 
 SIZE = 11
 
@@ -144,7 +145,7 @@ def test_the_model_learns_a_text_by_heart(make):
         epochs, learning_rate, weight_decay = 200, 0.02, 0.0
         clip_norm, average_momentum = 1.0, 0.0
 
-    trainer.compile(optimizer(Settings, 1), jit_compile=False)
+    trainer.compile(clipped_optimizer(Settings, 1), jit_compile=False)
     ids = tf.constant([[2, 5, 3, 9, 4, 4, 7, 8, 10, 6]], "int32")
     data = ({"token_ids": ids[:, :-1], "first": tf.constant(True)}, ids[:, 1:])
     step = tf.function(trainer.train_step)
