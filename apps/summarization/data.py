@@ -17,8 +17,7 @@ from apps.common.text import END, UNKNOWN_ID, Vocabulary, tokenize
 from apps.common.wikipedia import articles
 
 SPLITS = ("train", "validation", "test")
-BUCKETS = (16, 32, 48, 64, 96, 128, 192, 256, 320, 400, 512, 768, 1024)
-TARGET_STEP = 8  # summaries are padded to a multiple
+LENGTHS = (6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 PUBLISHED = {
     "aeslc": ("email_body", "subject_line"),
     "cnn_dailymail": ("article", "highlights"),
@@ -196,32 +195,30 @@ class Batches:
     """Batches of documents and summaries, in few shapes.
 
     A batch is `token_ids` and `copy_ids` `(batch, timesteps)` of the documents and
-    `targets` `(batch, steps)`, each summary with its end, all padded with 0.
+    `targets` `(batch, steps)`, each summary with its end, all padded with 0. Where a
+    length has too few pairs to fill a batch, its last rows are padding alone.
 
     Args:
         pairs: `Pairs`.
         vocabulary: `Vocabulary`.
         config: A `DataConfig`.
-        batch_size: Pairs a batch; the last of each bucket may have fewer.
+        batch_size: Pairs a batch.
     """
 
     def __init__(self, pairs, vocabulary, config, batch_size):
         self.batch_size, self.count = batch_size, len(pairs.documents)
-        longest = config.document_tokens
-        self.buckets = [*(size for size in BUCKETS if size < longest), longest]
+        self.document_buckets = _up_to(config.document_tokens)
+        self.summary_buckets = _up_to(config.summary_tokens + 1)
         end = int(vocabulary.lookup(END))
-        steps = -(-(config.summary_tokens + 1) // TARGET_STEP) * TARGET_STEP
 
         def encoded(documents, summaries):
             tokens, token_ids, copy_ids = encode_documents(
-                documents, vocabulary, longest
+                documents, vocabulary, config.document_tokens
             )
             targets = encode_summaries(summaries, tokens, vocabulary)
             targets = targets[:, : config.summary_tokens]
             ends = tf.fill([targets.nrows(), 1], end)
-            targets = tf.concat([targets, ends], axis=1).to_tensor()
-            targets = tf.pad(targets, [[0, 0], [0, steps - tf.shape(targets)[1]]])
-            targets = tf.ensure_shape(targets, [None, steps])
+            targets = tf.concat([targets, ends], axis=1)
             return {"token_ids": token_ids, "copy_ids": copy_ids, "targets": targets}
 
         self.encoded = (
@@ -232,9 +229,8 @@ class Batches:
             .map(lambda row: {name: tf.identity(ids) for name, ids in row.items()})
             .cache()
         )
-        lengths = [len(row["token_ids"]) for row in self.encoded.as_numpy_iterator()]
-        filled = np.bincount(np.searchsorted(self.buckets, lengths))
-        self.steps = int(np.sum(-(-filled // batch_size)))
+        keys = [int(self._bucket(row)) for row in self.encoded]
+        self.steps = int(np.sum(-(-np.bincount(keys) // batch_size)))
 
     def in_order(self):
         """Returns every pair once, bucket by bucket as batches fill."""
@@ -250,17 +246,35 @@ class Batches:
         return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
     def _batched(self, encoded):
-        batches = encoded.bucket_by_sequence_length(
-            lambda row: tf.shape(row["token_ids"])[0],
-            bucket_boundaries=[size + 1 for size in self.buckets],
-            bucket_batch_sizes=[self.batch_size] * (len(self.buckets) + 1),
-            pad_to_bucket_boundary=True,
+        return encoded.group_by_window(self._bucket, self._padded, self.batch_size)
+
+    def _bucket(self, row):
+        """Returns the number of the bucket of both lengths."""
+        document, summary = (
+            tf.searchsorted(sizes, [tf.size(row[name])])[0]
+            for name, sizes in (
+                ("token_ids", self.document_buckets),
+                ("targets", self.summary_buckets),
+            )
         )
-        return batches.map(_cut)
+        key = document * len(self.summary_buckets) + summary
+        return tf.cast(key, "int64")
+
+    def _padded(self, key, rows):
+        """Returns the batch of the rows of a bucket."""
+        count = len(self.summary_buckets)
+        timesteps = tf.gather(tf.constant(self.document_buckets, "int64"), key // count)
+        steps = tf.gather(tf.constant(self.summary_buckets, "int64"), key % count)
+        nothing = {
+            name: tf.zeros([1, 0], "int32")
+            for name in ("token_ids", "copy_ids", "targets")
+        }
+        nothing = tf.data.Dataset.from_tensor_slices(nothing).repeat()
+        shapes = {"token_ids": [timesteps], "copy_ids": [timesteps], "targets": [steps]}
+        rows = rows.concatenate(nothing).take(self.batch_size)
+        return rows.padded_batch(self.batch_size, shapes)
 
 
-def _cut(batch):
-    """Cuts the padding that no summary of the batch needs, but to few lengths."""
-    used = tf.reduce_max(tf.math.count_nonzero(batch["targets"], axis=1))
-    steps = -(-tf.cast(used, "int32") // TARGET_STEP) * TARGET_STEP
-    return {**batch, "targets": batch["targets"][:, :steps]}
+def _up_to(longest):
+    """Returns the lengths to which texts of at most so many tokens are padded."""
+    return [*(size for size in LENGTHS if size < longest), longest]

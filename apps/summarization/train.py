@@ -103,9 +103,15 @@ class Trainer(keras.Model):
         with tf.GradientTape() as tape:
             loss, penalty, tokens = self._loss(batch, training=True)
             total = loss + self.coverage_weight * penalty
-        weights = self.model.trainable_weights
-        self.optimizer.apply(tape.gradient(total, weights), weights)
+        self._apply(tape.gradient(total, self.model.trainable_weights))
         return self._log(loss, tokens)
+
+    @tf.function(jit_compile=True)
+    def _apply(self, gradients):
+        self.optimizer.apply(
+            [tf.convert_to_tensor(gradient) for gradient in gradients],
+            self.model.trainable_weights,
+        )
 
     def test_step(self, batch):
         """Returns loss and perplexity so far."""
