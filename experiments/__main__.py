@@ -4,12 +4,24 @@ import os
 import sys
 
 from apps.common.terminal import clear_errors
-from experiments import language_modeling, sentiment, speech_commands, summarization
+from experiments import (
+    language_modeling,
+    question_answering,
+    sentiment,
+    speech_commands,
+    summarization,
+)
 from experiments.run import Request, run
 
 TASKS = {
     task.TASK.name: task.TASK
-    for task in (language_modeling, sentiment, speech_commands, summarization)
+    for task in (
+        language_modeling,
+        sentiment,
+        speech_commands,
+        summarization,
+        question_answering,
+    )
 }
 
 
@@ -38,7 +50,11 @@ def _ask(version, task):
 
     print("\nThe exported model answers:")
     loaded = tf.saved_model.load(version)
-    answers = loaded.signatures["serving_default"](tf.constant(inputs))
+    served = loaded.signatures["serving_default"]
+    if isinstance(inputs, dict):
+        answers = served(**{name: tf.constant(x) for name, x in inputs.items()})
+    else:
+        answers = served(tf.constant(inputs))
     for index, question in enumerate(names):
         shown = {name: value[index].numpy() for name, value in answers.items()}
         text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())

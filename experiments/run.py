@@ -34,8 +34,8 @@ class Task:
         default_recipe: Recipe when none is named.
         headline: Metrics for the closing table.
         questions: Two inputs to ask a newly exported model.
-        asked: Where the model takes no text: a function from the run directory to
-            names of inputs and the inputs themselves.
+        asked: Where the model takes something else than one text: a function from the
+            run directory to names of inputs and the inputs, by name if there are more.
         fold: Setting of the section data in which the runs of a cross-validation
             differ.
     """

@@ -23,7 +23,11 @@ import keras
 import numpy as np
 import pytest
 
-pytest_plugins = ["tests.speech_fixtures", "tests.summarization_fixtures"]
+pytest_plugins = [
+    "tests.speech_fixtures",
+    "tests.summarization_fixtures",
+    "tests.question_fixtures",
+]
 
 GOOD = ["good", "great", "lovely", "warm", "witty"]
 BAD = ["bad", "awful", "dull", "cold", "lame"]

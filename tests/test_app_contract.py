@@ -42,6 +42,14 @@ SERVED = {
         "sound_files",
         {"label", "probabilities"},
     ),
+    "question_answering": (
+        "finished_question_run",
+        [
+            {"context": "Mary went to the garden.", "question": "Where is Mary?"},
+            {"context": "", "question": ""},
+        ],
+        {"answer", "score"},
+    ),
     "summarization": (
         "finished_summarization_run",
         ["In the town lived zeb, who was a king.", ""],
@@ -53,6 +61,8 @@ SERVED = {
 def inputs_of(app, request):
     """Returns what the served model and what `predict` is given."""
     inputs = SERVED[app][1]
+    if isinstance(inputs, list) and isinstance(inputs[0], dict):
+        return inputs, [" ||| ".join(row.values()) for row in inputs]
     if isinstance(inputs, list):
         return inputs, inputs
     from apps.speech_commands.audio import read_audio

@@ -1,0 +1,105 @@
+"""What a question answering recipe can say; the defaults live here and nowhere else."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate
+from apps.common.vectors import GLOVE
+
+Weight = Annotated[float, Field(ge=0)]
+PASSAGES = ("squad", "files")  # answers are cut from the text; else they are classes
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataConfig:
+    """Where questions come from, and how they become token ids.
+
+    Attributes:
+        dataset: "stories" are made here; "babi" is a folder of bAbI's files; "squad" is
+            SQuAD 1.1; "files" is your own in SQuAD's format.
+        directory: For "babi": the folder of the files, such as `tasks_1-20_v1-2/en`.
+            For "files": a folder with train.json, of which a tenth of the articles
+            validates, and validation.json, which is measured.
+        tasks: For "babi": "all" that have both files, or numbers such as "1,2,15".
+        stories: For "stories": number of those in training; a tenth as many validate,
+            and a fifth as many test.
+        gap: For "stories": so many sentences about nothing stand, on average, between
+            a story and its question.
+        file: For "files": a JSON file by itself; a tenth of its articles validates and
+            a tenth is test.
+        sentences: For stories: of a longer one the last ones are read.
+        context_tokens: For passages: of a longer one the first tokens are read in
+            training.
+        vocabulary_size: At most so many tokens of the training texts get an id.
+        min_count: Rarer tokens are unknown.
+        vectors: "random", or the name of pretrained word vectors.
+        vector_words: So many of the most frequent words that have a pretrained vector
+            are known as well.
+    """
+
+    dataset: Literal["stories", "babi", "squad", "files"] = "stories"
+    directory: str = ""
+    tasks: str = "all"
+    stories: Positive = 8000
+    gap: Count = 2
+    file: str = ""
+    sentences: Positive = 70
+    context_tokens: Positive = 400
+    vocabulary_size: Positive = 30000
+    min_count: Positive = 1
+    vectors: Literal["random", GLOVE] = "random"
+    vector_words: Count = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelConfig:
+    """The arguments of `build_model`."""
+
+    embedding_dim: Positive = 32
+    embedding_dropout: Fraction = 0.1
+    units: Positive = 64
+    num_layers: Positive = 1
+    dropout: Fraction = 0.1
+    hops: Positive = 3
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """How the model is trained.
+
+    Attributes:
+        seed: Seed of the weights, of dropout and of the order of the data.
+        epochs: At most so many passes over the training questions.
+        patience: Training stops after so many evaluations without a better validation
+            accuracy.
+        evaluations_per_epoch: Times an epoch that the model is evaluated on the
+            validation split and a checkpoint is written.
+        batch_size: Questions a step.
+        learning_rate: Highest learning rate; it rises over the first part of an epoch
+            and falls along a cosine to zero over all epochs.
+        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
+        clip_norm: Longer gradients are cut to this length.
+        average_momentum: The weights that are evaluated and kept are a moving average
+            over the steps with this momentum; 0 keeps the last step's.
+    """
+
+    seed: Count = 1
+    epochs: Positive = 10
+    patience: Positive = 10
+    evaluations_per_epoch: Positive = 1
+    batch_size: Positive = 32
+    learning_rate: Rate = 0.003
+    weight_decay: Weight = 0.0
+    clip_norm: Rate = 2.0
+    average_momentum: Fraction = 0.99
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """A question answering recipe."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()

@@ -1,0 +1,280 @@
+"""Questions, from their source to batches of token ids."""
+
+import itertools
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.text import UNKNOWN_ID, Vocabulary
+from apps.common.vectors import GLOVE, frequent_words
+from apps.question_answering.config import PASSAGES
+from apps.question_answering.sources import DATASETS
+from apps.question_answering.tokens import tokens_with_offsets
+
+SPLITS = ("train", "validation", "test")
+LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What `load_data` returns; a split that was not asked for is None.
+
+    Attributes:
+        train: Lists of `Story` or `Passage`.
+        validation: As above.
+        test: As above.
+        vocabulary: `Vocabulary` of the training split, or None.
+        trained_tokens: The ids below it belong to tokens that training texts have.
+        labels: Answers to stories in the order of their ids; none for passages.
+    """
+
+    train: list | None
+    validation: list | None
+    test: list | None
+    vocabulary: Vocabulary | None
+    trained_tokens: int
+    labels: list
+
+
+def load_data(config, splits=SPLITS, labels=None):
+    """Reads splits of a data set.
+
+    Args:
+        config: A `DataConfig`.
+        splits: Names of the splits to read; the others are not looked at.
+        labels: Answers to stories; by default those of the training split, sorted.
+
+    Returns:
+        `Data`.
+
+    Raises:
+        ValueError: If the data cannot be read, or a split is empty.
+    """
+    found = {split: DATASETS[config.dataset](config, split) for split in splits}
+    for split, examples in found.items():
+        if not examples:
+            raise ValueError(
+                f"The data set {config.dataset} has no {split} question. Give more, or "
+                "a file of its own for what is measured."
+            )
+    if config.vector_words and config.vectors != GLOVE:
+        raise ValueError(
+            "data.vector_words: random vectors have no words; take "
+            f"data.vectors={GLOVE}, or 0. Received: {config.vector_words}."
+        )
+    vocabulary, trained_tokens = None, 0
+    if "train" in found:
+        vocabulary = _vocabulary(found["train"], config)
+        trained_tokens = len(vocabulary)
+        if config.vector_words:
+            vocabulary = vocabulary.extended(frequent_words(config.vector_words))
+        if labels is None and config.dataset not in PASSAGES:
+            labels = sorted({story.answer for story in found["train"]})
+    return Data(
+        **{split: found.get(split) for split in SPLITS},
+        vocabulary=vocabulary,
+        trained_tokens=trained_tokens,
+        labels=labels or [],
+    )
+
+
+def context_of(example):
+    """Returns the text of a story or a passage."""
+    if hasattr(example, "context"):
+        return example.context
+    return ". ".join(sentence.rstrip(".") for sentence in example.sentences)
+
+
+def _vocabulary(examples, config):
+    contexts = dict.fromkeys(map(context_of, examples))  # many questions, one passage
+    texts = [*contexts, *(example.question for example in examples)]
+    counts = {}
+    for start in range(0, len(texts), 1024):
+        tokens, *_ = tokens_with_offsets(encoded(texts[start : start + 1024]))
+        words, number = np.unique(tokens.flat_values.numpy(), return_counts=True)
+        for word, n in zip(words.tolist(), number.tolist(), strict=True):
+            counts[word] = counts.get(word, 0) + n
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    kept = [word.decode() for word, n in ordered if n >= config.min_count]
+    return Vocabulary(kept[: config.vocabulary_size])
+
+
+def encoded(texts):
+    """Returns strings for TensorFlow."""
+    return tf.constant([text.encode("utf-8", "replace") for text in texts])
+
+
+def text_ids(texts, vocabulary):
+    """Returns ids of texts `(batch,)`, int32 and ragged, and where their tokens stand.
+
+    A text without a token has one unknown token, at its beginning.
+    """
+    tokens, starts, ends = tokens_with_offsets(texts)
+    ids = tokens.with_flat_values(
+        tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
+    )
+    lacking = tf.cast(tokens.row_lengths() == 0, "int64")
+
+    def filled(values, value):
+        filling = tf.RaggedTensor.from_row_lengths(
+            tf.fill([tf.reduce_sum(lacking)], value), lacking
+        )
+        return tf.concat([values, filling], axis=1)
+
+    return filled(ids, UNKNOWN_ID), filled(starts, 0), filled(ends, 0)
+
+
+def story_ids(contexts, vocabulary, sentences):
+    """Returns ids of the last sentences of stories, ragged `(batch, sentences, words)`.
+
+    A sentence ends with a mark or a line.
+
+    Args:
+        contexts: Strings, `(batch,)`.
+        vocabulary: `Vocabulary`.
+        sentences: So many of each are kept.
+    """
+    texts = tf.strings.unicode_transcode(contexts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.strings.regex_replace(texts, r"[.!?\r\n]+", "\n")
+    split_up = tf.strings.split(texts, "\n")
+    blank = tf.strings.regex_full_match(split_up.flat_values, r"[\s\pZ\pC]*")
+    split_up = tf.ragged.boolean_mask(split_up, split_up.with_flat_values(~blank))
+    split_up = split_up[:, -sentences:]
+    lacking = tf.cast(split_up.row_lengths() == 0, "int64")
+    filling = tf.RaggedTensor.from_row_lengths(
+        tf.fill([tf.reduce_sum(lacking)], ""), lacking
+    )
+    split_up = tf.concat([split_up, filling], axis=1)
+    ids, *_ = text_ids(split_up.flat_values, vocabulary)
+    return split_up.with_flat_values(ids)
+
+
+def encode(examples, vocabulary, labels, config):
+    """Turns questions into token ids.
+
+    Args:
+        examples: A list of `Story` or `Passage`.
+        vocabulary: `Vocabulary`.
+        labels: Answers to stories; none for passages.
+        config: A `DataConfig`.
+
+    Returns:
+        Lists of arrays: contexts, `(sentences, words)` or `(timesteps,)`; questions,
+        `(timesteps,)`; and targets: a label's id, -1 for an answer that is not among
+        the labels, or the first and the last token of a passage's answer, `(2,)`.
+        Questions whose answer is beyond `config.context_tokens` are left out.
+    """
+    ids = {label: index for index, label in enumerate(labels)}
+    rows = []
+    for start in range(0, len(examples), 256):
+        part = examples[start : start + 256]
+        contexts = encoded(list(map(context_of, part)))
+        questions, *_ = text_ids(encoded([e.question for e in part]), vocabulary)
+        questions = _arrays(questions)
+        if labels:
+            found = story_ids(contexts, vocabulary, config.sentences)
+            targets = [ids.get(story.answer, -1) for story in part]
+            found = [story.to_tensor().numpy() for story in found]
+        else:
+            found, starts, ends = map(_arrays, text_ids(contexts, vocabulary))
+            targets = [
+                _span(passage, *where)
+                for passage, *where in zip(part, starts, ends, strict=True)
+            ]
+            found = [tokens[: config.context_tokens] for tokens in found]
+        for context, question, target in zip(found, questions, targets, strict=True):
+            if labels or target[1] < len(context):
+                rows.append((context, question, np.array(target, "int32")))
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def _arrays(ragged):
+    return [row.numpy() for row in ragged]
+
+
+def _span(passage, starts, ends):
+    """Returns the first and the last token of the answer."""
+    start, end = passage.start, passage.start + len(passage.answers[0])
+    first = int(np.searchsorted(ends, start, side="right"))
+    return first, max(first, int(np.searchsorted(starts, end)) - 1)
+
+
+class Batches:
+    """Batches of questions in few shapes.
+
+    A batch is `({"context", "question"}, targets, weights)`; lengths are padded with 0.
+    Where a length has too few questions to fill a batch, its last rows are padding
+    alone and weigh nothing, as does an answer that is not among the labels.
+
+    Args:
+        contexts: As `encode` returns them.
+        questions: As above.
+        targets: As above.
+        batch_size: Questions a batch.
+    """
+
+    def __init__(self, contexts, questions, targets, batch_size):
+        self.contexts, self.questions, self.targets = contexts, questions, targets
+        self.batch_size = batch_size
+        self.shapes = [
+            tuple(_padded(size) for size in (*context.shape, len(question)))
+            for context, question in zip(contexts, questions, strict=True)
+        ]
+        counts = Counter(self.shapes).values()
+        self.steps = sum(-(-count // batch_size) for count in counts)
+
+    def in_order(self):
+        """Returns every question once, shape by shape as batches fill."""
+        return self._dataset(lambda: self._batches(range(len(self.targets))))
+
+    def shuffled(self, seed, epoch=0):
+        """Returns batches from an epoch on, endlessly; the order depends on both."""
+
+        def batches():
+            for number in itertools.count(epoch):
+                rng = np.random.default_rng([seed, number])
+                yield from self._batches(rng.permutation(len(self.targets)))
+
+        return self._dataset(batches)
+
+    def _batches(self, order):
+        waiting = defaultdict(list)
+        for index in order:
+            shape = self.shapes[index]
+            waiting[shape].append(index)
+            if len(waiting[shape]) == self.batch_size:
+                yield self._batch(shape, waiting.pop(shape))
+        for shape, left in waiting.items():
+            yield self._batch(shape, left)
+
+    def _batch(self, shape, chosen):
+        *context_shape, length = shape
+        context = np.zeros((self.batch_size, *context_shape), "int32")
+        question = np.zeros((self.batch_size, length), "int32")
+        targets = np.zeros((self.batch_size, *self.targets[0].shape), "int32")
+        weights = np.zeros_like(targets, "float32")
+        for row, index in enumerate(chosen):
+            known = self.contexts[index]
+            context[row][tuple(map(slice, known.shape))] = known
+            question[row, : len(self.questions[index])] = self.questions[index]
+            targets[row] = np.maximum(self.targets[index], 0)
+            weights[row] = np.all(self.targets[index] >= 0)
+        return {"context": context, "question": question}, targets, weights
+
+    def _dataset(self, batches):
+        ranks = (self.contexts[0].ndim + 1, 2, self.targets[0].ndim + 1)
+        context, question, targets = (
+            tf.TensorSpec([self.batch_size] + [None] * (rank - 1), "int32")
+            for rank in ranks
+        )
+        weights = tf.TensorSpec(targets.shape, "float32")
+        signature = ({"context": context, "question": question}, targets, weights)
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.prefetch(8)
+
+
+def _padded(size):
+    """Returns the length to which one is padded."""
+    return next((length for length in LENGTHS if size <= length), size)

@@ -1,0 +1,269 @@
+"""Stories of a small world, made here: who moves, takes, drops and gives what.
+
+Each story ends in a question; its answer follows from one, two or three of the
+sentences, and the others are there to distract.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+PEOPLE = ("mary", "john", "daniel", "sandra", "fred", "julie", "bill", "anna")
+PLACES = ("kitchen", "garden", "office", "bathroom", "hallway", "school")
+THINGS = ("apple", "football", "milk", "book", "lamp", "coat")
+MOVES = ("moved to", "went to", "travelled to", "walked to")
+NOISE = (
+    *("the sun shines", "it rains outside", "a dog barks", "the clock strikes"),
+    *("the radio plays a song", "the phone rings", "a car drives by"),
+)
+NUMBERS = ("none", "one", "two", "three")
+SPLIT_SEEDS = {"train": 1, "validation": 2, "test": 3}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the stories are made; fixed before the first reported run."""
+
+    version: int = 1
+    people: int = 5
+    places: int = 6
+    things: int = 4
+    shortest: int = 6  # events of a story
+    longest: int = 16
+    noise: float = 0.15  # share of sentences that are about nothing
+
+
+SETTINGS = Settings()
+
+
+@dataclass(frozen=True)
+class Story:
+    """A question about a story.
+
+    Attributes:
+        sentences: The story.
+        question: The question.
+        answer: A word.
+        task: What kind of question it is.
+        facts: Numbers of the sentences from which the answer follows.
+    """
+
+    sentences: tuple
+    question: str
+    answer: str
+    task: str
+    facts: tuple
+
+
+class World:
+    """Who is where and has what, and which sentence said so."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.people = [str(name) for name in rng.permutation(PEOPLE)[: SETTINGS.people]]
+        self.places = [str(name) for name in rng.permutation(PLACES)[: SETTINGS.places]]
+        self.things = [str(name) for name in rng.permutation(THINGS)[: SETTINGS.things]]
+        self.sentences = []
+        self.at = {}  # person -> (place, sentence)
+        self.holder = {}  # thing -> (person, sentence)
+        self.lies = {}  # thing -> (place, sentences)
+        self.had = {}  # person -> sentences about what they have
+        self.been = {thing: [] for thing in self.things}  # (place, sentences)
+        self.given = []  # (giver, thing, receiver, sentence)
+
+    def say(self, text):
+        """Adds a sentence and returns its number."""
+        self.sentences.append(text)
+        return len(self.sentences) - 1
+
+    def step(self):
+        """Lets something happen."""
+        if self.rng.random() < SETTINGS.noise:
+            self.say(str(self.rng.choice(NOISE)))
+            return
+        person = str(self.rng.choice(self.people))
+        choices = [self.move]
+        if person in self.at:
+            choices += [self.take, self.take, self.drop, self.give]
+        choices[self.rng.integers(len(choices))](person)
+
+    def move(self, person):
+        """A person goes somewhere else."""
+        here = self.at.get(person, (None,))[0]
+        place = str(self.rng.choice([p for p in self.places if p != here]))
+        number = self.say(f"{person} {self.rng.choice(MOVES)} the {place}")
+        self.at[person] = (place, number)
+        for thing in self.of(person):
+            self._is_now(thing, place, (self.holder[thing][1], number))
+
+    def take(self, person):
+        """A person takes a thing that lies here or was not seen before."""
+        place = self.at[person][0]
+        free = [
+            thing
+            for thing in self.things
+            if thing not in self.holder and self.lies.get(thing, (place,))[0] == place
+        ]
+        if free:
+            thing = str(self.rng.choice(free))
+            number = self.say(f"{person} took the {thing}")
+            self.lies.pop(thing, None)
+            self._holds(person, thing, number)
+
+    def drop(self, person):
+        """A person drops a thing."""
+        if self.of(person):
+            thing = str(self.rng.choice(self.of(person)))
+            place, came = self.at[person]
+            number = self.say(f"{person} dropped the {thing}")
+            del self.holder[thing]
+            self.lies[thing] = (place, (came, number))
+            self.had.setdefault(person, []).append(number)
+            self._is_now(thing, place, (came, number))
+
+    def give(self, person):
+        """A person gives a thing to another who is at the same place."""
+        place = self.at[person][0]
+        near = [o for o, (p, _) in self.at.items() if p == place and o != person]
+        if near and self.of(person):
+            thing = str(self.rng.choice(self.of(person)))
+            other = str(self.rng.choice(near))
+            number = self.say(f"{person} gave the {thing} to {other}")
+            self.had.setdefault(person, []).append(number)
+            self.given.append((person, thing, other, number))
+            self._holds(other, thing, number)
+
+    def of(self, person):
+        """Returns what a person has, in the order of the world's things."""
+        return [t for t in self.things if self.holder.get(t, ("",))[0] == person]
+
+    def _holds(self, person, thing, number):
+        self.holder[thing] = (person, number)
+        self.had.setdefault(person, []).append(number)
+        place, came = self.at[person]
+        self._is_now(thing, place, (came, number))
+
+    def _is_now(self, thing, place, facts):
+        if self.been[thing] and self.been[thing][-1][0] == place:
+            self.been[thing].pop()
+        self.been[thing].append((place, facts))
+
+
+def _where_person(world):
+    for person, (place, number) in world.at.items():
+        yield f"where is {person}", place, (number,)
+
+
+def _where_thing(world):
+    for thing, been in world.been.items():
+        if been:
+            yield f"where is the {thing}", been[-1][0], been[-1][1]
+
+
+def _where_before(world):
+    for thing, been in world.been.items():
+        if len(been) > 1:
+            (before, first), (place, second) = been[-2:]
+            facts = tuple(sorted({*first, *second}))
+            places = [p for p, _ in been]
+            if places.count(place) == 1:
+                question = f"where was the {thing} before the {place}"
+                yield question, before, facts
+
+
+def _who_has(world):
+    for thing, (person, number) in world.holder.items():
+        yield f"who has the {thing}", person, (number,)
+
+
+def _who_gave(world):
+    for giver, thing, other, number in world.given:
+        alike = [g for g in world.given if g[1:3] == (thing, other)]
+        if len(alike) == 1:
+            yield f"who gave the {thing} to {other}", giver, (number,)
+
+
+def _how_many(world):
+    for person in world.had:
+        count = len(world.of(person))
+        if count < len(NUMBERS):
+            facts = tuple(world.had[person])
+            yield f"how many things has {person}", NUMBERS[count], facts
+
+
+def _what(world):
+    for person, facts in world.had.items():
+        has = world.of(person)
+        if len(has) < 2:
+            yield f"what has {person}", has[0] if has else "nothing", tuple(facts)
+
+
+def _is_there(world):
+    for person, (place, number) in world.at.items():
+        if world.rng.random() < 0.5:
+            asked = place
+        else:
+            asked = str(world.rng.choice([p for p in world.places if p != place]))
+        yield (
+            f"is {person} in the {asked}",
+            "yes" if asked == place else "no",
+            (number,),
+        )
+
+
+TASKS = {
+    "where is a person": _where_person,
+    "where is a thing": _where_thing,
+    "where was a thing": _where_before,
+    "who has it": _who_has,
+    "who gave it": _who_gave,
+    "how many": _how_many,
+    "what": _what,
+    "yes or no": _is_there,
+}
+
+
+def make_stories(split, count, gap):
+    """Makes the stories of a split; no two splits share one.
+
+    Args:
+        split: "train", "validation" or "test".
+        count: Number of stories.
+        gap: So many sentences about nothing, on average, stand between a story and its
+            question.
+
+    Returns:
+        A list of `Story`, all tasks equally often.
+    """
+    rng = np.random.default_rng([SETTINGS.version, SPLIT_SEEDS[split], gap])
+    stories, tasks = [], list(TASKS)
+    while len(stories) < count:
+        task = tasks[len(stories) % len(tasks)]
+        story = _story(rng, task, gap)
+        if story and split_of(story) == split:
+            stories.append(story)
+    return stories
+
+
+def split_of(story):
+    """Returns the split to which a story belongs, by a hash of it: a tenth is test."""
+    text = "\n".join((*story.sentences, story.question))
+    number = int(hashlib.sha1(text.encode()).hexdigest(), 16) % 10
+    return {0: "test", 1: "validation"}.get(number, "train")
+
+
+def _story(rng, task, gap):
+    """Returns a story with a question of a task, or None if there is nothing to ask."""
+    world = World(rng)
+    for _ in range(rng.integers(SETTINGS.shortest, SETTINGS.longest + 1)):
+        world.step()
+    questions = list(TASKS[task](world))
+    if not questions:
+        return None
+    question, answer, facts = questions[rng.integers(len(questions))]
+    for _ in range(rng.integers(2 * gap + 1)):
+        world.say(str(rng.choice(NOISE)))
+    return Story(
+        tuple(world.sentences), question, answer, task, tuple(sorted(set(facts)))
+    )

@@ -1,0 +1,143 @@
+"""Tokens and where they stand; questions as ids; batches in few shapes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.common.text import Vocabulary
+from apps.question_answering.config import DataConfig
+from apps.question_answering.data import (
+    Batches,
+    encode,
+    encoded,
+    load_data,
+    story_ids,
+    text_ids,
+)
+from apps.question_answering.sources import Passage
+from apps.question_answering.stories import Story
+from apps.question_answering.tokens import cut, tokens_with_offsets
+
+VOCABULARY = Vocabulary(["mary", "is", "here", "went"])  # 2, 3, 4, 5
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(max_size=40))
+def test_tokens_are_cut_from_where_they_stand(text):
+    texts = encoded([text])
+    clean = texts[0].numpy().decode()
+    words, starts, ends = (x.to_list()[0] for x in tokens_with_offsets(texts))
+    for word, start, end in zip(words, starts, ends, strict=True):
+        found = cut(texts, tf.constant([start]), tf.constant([end]))[0].numpy()
+        assert found.decode() == clean[start:end]
+        lower = tf.strings.lower(found, encoding="utf-8").numpy()
+        assert lower == word
+    assert starts == sorted(starts)
+
+
+def test_words_numbers_and_marks_are_tokens():
+    words, starts, ends = tokens_with_offsets(encoded(["It isn't (Zürich's) 3.5", ""]))
+    assert [w.decode() for w in words.to_list()[0]] == [
+        *("it", "isn", "'", "t", "(", "zürich", "'", "s", ")", "3", ".", "5")
+    ]
+    assert starts.to_list()[0][:5] == [0, 3, 6, 7, 9]
+    assert ends.to_list()[0][5] == 16
+    assert words.to_list()[1] == []
+
+
+def test_a_text_without_tokens_has_an_unknown_one():
+    ids, starts, ends = text_ids(encoded(["Mary is  gone", "", " \n"]), VOCABULARY)
+    assert ids.to_list() == [[2, 3, 1], [1], [1]]
+    assert starts.to_list() == [[0, 5, 9], [0], [0]]
+    assert ends.to_list() == [[4, 7, 13], [0], [0]]
+
+
+def test_a_story_is_its_last_sentences():
+    contexts = encoded(["Mary is here. Mary went!  \n\nhere?", "", "..."])
+    ids = story_ids(contexts, VOCABULARY, 10)
+    assert ids.to_list() == [[[2, 3, 4], [2, 5], [4]], [[1]], [[1]]]
+    assert story_ids(contexts, VOCABULARY, 2).to_list()[0] == [[2, 5], [4]]
+
+
+def passage(context, answer, start):
+    return Passage(context, "Is Mary?", (answer,), start, "1")
+
+
+def test_the_answer_of_a_passage_is_its_tokens():
+    context = "Mary (née Ätna) is 3.5 here."
+    found = [
+        passage(context, "Mary", 0),
+        passage(context, "née Ätna", 6),
+        passage(context, "Ätna) is", 10),
+        passage(context, "3", 19),
+        passage(context, "here", 23),
+        passage(context, "er", 24),  # inside a word: the word
+    ]
+    config = DataConfig(dataset="files")
+    *_, spans = encode(found, VOCABULARY, [], config)
+    assert [s.tolist() for s in spans] == [
+        *([0, 0], [2, 3], [3, 5], [6, 6], [9, 9], [9, 9])
+    ]
+    config = DataConfig(dataset="files", context_tokens=7)
+    contexts, _, spans = encode(found, VOCABULARY, [], config)
+    assert len(spans) == 4
+    assert {len(c) for c in contexts} == {7}
+
+
+@pytest.fixture
+def batches():
+    stories = [
+        Story(("mary is here",) * (1 + n % 20), "is mary here", "ab?"[n % 3], "t", ())
+        for n in range(50)
+    ]
+    parts = encode(stories, VOCABULARY, ["a", "b"], DataConfig())
+    return Batches(*parts, batch_size=8)
+
+
+def rows_of(dataset, count):
+    rows = []
+    for inputs, targets, weights in dataset.take(count).as_numpy_iterator():
+        assert len(targets) == 8
+        for context, target, weight in zip(
+            inputs["context"], targets, weights, strict=True
+        ):
+            rows.append((int(np.sum(context[:, 0] > 0)), int(target), float(weight)))
+    return [row for row in rows if row[0]]
+
+
+def test_every_question_comes_once_an_epoch(batches):
+    in_order = rows_of(batches.in_order(), batches.steps)
+    epoch = rows_of(batches.shuffled(1, 0), batches.steps)
+    assert len(in_order) == 50
+    assert sorted(in_order) == sorted(epoch)
+    assert in_order != epoch
+    assert epoch == rows_of(batches.shuffled(1, 0), batches.steps)
+    assert epoch != rows_of(batches.shuffled(1, 1), batches.steps)
+    both = rows_of(batches.shuffled(1, 0), 2 * batches.steps)
+    assert both[50:] == rows_of(batches.shuffled(1, 1), batches.steps)
+
+
+def test_an_unknown_answer_weighs_nothing(batches):
+    rows = rows_of(batches.in_order(), batches.steps)
+    assert sum(weight == 0 for *_, weight in rows) == 16
+    assert all(target == 0 for _, target, weight in rows if not weight)
+
+
+def test_vectors_have_to_be_named(babi_folder):
+    config = DataConfig(dataset="babi", directory=str(babi_folder), vector_words=10)
+    with pytest.raises(ValueError, match=r"data\.vector_words: random vectors"):
+        load_data(config)
+
+
+def test_words_with_vectors_are_known_after_those_of_the_texts(babi_folder, packages):
+    config = DataConfig(
+        dataset="babi",
+        directory=str(babi_folder),
+        vectors="glove_6b_50d",
+        vector_words=5,
+    )
+    data = load_data(config, ("train",))
+    assert data.trained_tokens < len(data.vocabulary)
+    assert "mary" in data.vocabulary.tokens[: data.trained_tokens]

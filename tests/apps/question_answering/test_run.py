@@ -1,0 +1,106 @@
+"""Finished runs of both readers: what they learnt, what was measured and is served."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.common.training import read_history
+from apps.question_answering.data import Batches
+from apps.question_answering.evaluate import load_run, predict
+from apps.question_answering.train import train
+
+
+def metrics_of(run):
+    return json.loads((run / "metrics.json").read_text())
+
+
+def test_the_reader_of_stories_learnt_to_look_a_fact_up(finished_question_run):
+    metrics = metrics_of(finished_question_run)
+    assert metrics["accuracy"] > 0.7
+    assert metrics["error"] == pytest.approx(1 - metrics["accuracy"])
+    assert metrics["exact_match"] is None
+    assert metrics["by_facts"]["1"]["examples"] == 60
+    assert sum(row["examples"] for row in metrics["by_distance"].values()) == 60
+    for name in ("learning", "tasks", "facts", "distance"):
+        assert (finished_question_run / f"{name}.png").stat().st_size > 2000
+
+
+def test_the_reader_of_passages_learnt_where_a_year_is(finished_passage_run):
+    metrics = metrics_of(finished_passage_run)
+    assert metrics["by_question_word"]["when"]["f1"] > 0.6
+    assert metrics["f1"] >= metrics["exact_match"]
+    assert metrics["accuracy"] is None
+    for name in ("learning", "question_word", "answer_length"):
+        assert (finished_passage_run / f"{name}.png").stat().st_size > 2000
+
+
+def test_an_answer_is_cut_from_the_text(finished_passage_run):
+    context = "  In the year\u00a01777, \U0001f600 Zoë was built of stone. It is tall."
+    (found,) = predict(finished_passage_run, [f"{context}|||When was it built?"])
+    context = context.strip()
+    assert found["answer"] == context[found["start"] : found["end"]]
+    assert found["answer"] == "1777"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "|||",
+        "a ||| ",
+        "||| where?",
+        "zz \U0001f600 ||| zz",
+        "so it was " * 1700 + "|||a",
+    ],
+    ids=["nothing", "no question", "no context", "unknown", "5,000 words"],
+)
+@pytest.mark.parametrize("run", ["finished_question_run", "finished_passage_run"])
+def test_odd_questions_have_an_answer(run, line, request):
+    (found,) = predict(request.getfixturevalue(run), [line])
+    assert np.isfinite(found["score"])
+    if "start" in found:
+        assert found["answer"] == found["context"][found["start"] : found["end"]]
+
+
+def test_a_line_needs_both_parts(finished_question_run):
+    with pytest.raises(ValueError, match=r'Expected "context \|\|\| question"'):
+        predict(finished_question_run, ["where is mary?"])
+
+
+def test_the_export_shows_what_an_answer_rests_on(
+    finished_question_run, finished_passage_run
+):
+    context = "Mary went to the garden. John went to the office."
+    for run, shape in (
+        (finished_question_run, (2, 2)),
+        (finished_passage_run, (12, 4)),
+    ):
+        version = run / "export" / "question_answering" / "1"
+        loaded = tf.saved_model.load(str(version))
+        found = loaded.signatures["attention"](
+            context=tf.constant([context]), question=tf.constant(["Where is Mary?"])
+        )
+        assert found["attention"].shape == (1, *shape)
+        np.testing.assert_allclose(found["attention"].numpy().sum(-1), 1, atol=1e-5)
+
+
+def test_a_killed_run_ends_at_the_same_weights(
+    question_config, question_run, tmp_path, monkeypatch
+):
+    def cut(self, shape, chosen, own=Batches._batch):
+        self.made = getattr(self, "made", 0) + 1
+        if self.made > 2.5 * self.steps and self.steps > 5:
+            raise RuntimeError("killed")
+        return own(self, shape, chosen)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "_batch", cut)
+        with pytest.raises(Exception, match="killed"):
+            train(question_config, tmp_path / "run")
+    assert 0 < len(read_history(tmp_path / "run")) < 3
+    train(question_config, tmp_path / "run")
+    runs = (tmp_path / "run", question_run)
+    ours, theirs = (load_run(path)[1].get_weights() for path in runs)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,157 @@
+"""bAbI's files and SQuAD's: what is read, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import tensorflow as tf
+
+from apps.question_answering import sources
+from apps.question_answering.config import DataConfig
+from apps.question_answering.data import load_data
+
+
+@pytest.fixture
+def config(babi_folder):
+    return DataConfig(dataset="babi", directory=str(babi_folder))
+
+
+def test_babi_is_read_and_a_tenth_of_its_training_stories_validates(config, capsys):
+    data = load_data(config)
+    assert [len(s) for s in (data.train, data.validation, data.test)] == [270, 30, 60]
+    assert "a file being missing: tasks [3]" in capsys.readouterr().out
+    story = data.test[1]
+    assert len(story.sentences) == 2
+    assert story.task == "1 single supporting fact"
+    assert story.answer in ("kitchen", "garden", "office")
+    assert data.labels == ["garden", "kitchen", "office"]
+
+
+def test_the_facts_are_read_for_the_test_split_alone(config):
+    data = load_data(config)
+    assert {story.facts for story in (*data.train, *data.validation)} == {()}
+    for story in data.test:
+        (fact,) = story.facts
+        assert story.answer in story.sentences[fact]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ("3", r"has not both files of task 3\. It has those of 1\."),
+        ("1,99", "task 99"),
+        ("one", 'expected "all" or numbers'),
+    ],
+)
+def test_a_task_that_is_not_there_is_refused(config, tasks, message):
+    with pytest.raises(ValueError, match=message):
+        load_data(replace(config, tasks=tasks))
+
+
+def test_a_folder_without_files_is_refused(tmp_path):
+    for directory in ("", str(tmp_path)):
+        with pytest.raises(ValueError, match=r"data\.directory: expected the folder"):
+            load_data(DataConfig(dataset="babi", directory=directory))
+
+
+@pytest.mark.parametrize(
+    "line", ["no number here", "2 Where?\ta\t1\tmore", "7 Does not begin with 1."]
+)
+def test_a_broken_line_is_named(tmp_path, line):
+    good = "1 Mary went home.\n2 Where is Mary?\thome\t1\n"
+    first = line if line.startswith("7") else "1 A.\n" + line
+    (tmp_path / "qa1_a_train.txt").write_text(first + "\n" + good)
+    (tmp_path / "qa1_a_test.txt").write_text(good)
+    number = 1 if line.startswith("7") else 2
+    with pytest.raises(ValueError, match=rf"qa1_a_train\.txt:{number}: expected a num"):
+        load_data(DataConfig(dataset="babi", directory=str(tmp_path)))
+
+
+def test_articles_are_in_one_split_each(articles_folder):
+    data = load_data(DataConfig(dataset="files", directory=str(articles_folder)))
+    titles = [{p.name.split("-")[0] for p in s} for s in (data.train, data.validation)]
+    assert not titles[0] & titles[1]
+    assert len(data.train) + len(data.validation) == 24 * 16
+    assert len(data.test) == 3 * 16
+    assert data.labels == []
+    file = str(articles_folder / "train.json")
+    data = load_data(DataConfig(dataset="files", file=file))
+    counts = [len(s) for s in (data.train, data.validation, data.test)]
+    assert sum(counts) == 24 * 16
+    assert min(counts) > 0
+
+
+def one(**changes):
+    row = {
+        "id": 7,
+        "question": "What?",
+        "answers": [{"text": "stone", "answer_start": 4}],
+        **changes,
+    }
+    paragraph = {"context": "\u00c4 i stone.", "qas": [row]}
+    return {"data": [{"title": "a", "paragraphs": [paragraph]}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (one(answers=[{"text": "stone", "answer_start": 5}]), "does not stand in its"),
+        (one(answers=[]), "question 7 has no answer"),
+        (one(answers=[{"text": "stone"}]), "not in the format.*'answer_start'"),
+        ({"data": 3}, "not in the format"),
+        ([], "not in the format"),
+    ],
+)
+def test_wrong_articles_are_refused(tmp_path, content, message):
+    for name in ("train", "validation"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    config = DataConfig(dataset="files", directory=str(tmp_path))
+    with pytest.raises(ValueError, match=message):
+        load_data(config, ("test",))
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"data\.file: expected a JSON file"):
+        load_data(DataConfig(dataset="files"))
+    with pytest.raises(ValueError, match="there is no such file"):
+        load_data(DataConfig(dataset="files", file=str(tmp_path / "no.json")))
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(ValueError, match="not JSON"):
+        load_data(DataConfig(dataset="files", file=str(tmp_path / "a.json")))
+
+
+def test_squad_is_read_by_its_own_names(monkeypatch):
+    def load(name, split):
+        assert name == "squad/v1.1"
+        rows = [
+            {
+                "title": f"{split} {number}",
+                "context": "It was built of stone.",
+                "question": "Of what?",
+                "id": str(number),
+                "answers": {"text": ["stone", "of stone"], "answer_start": [16, 13]},
+            }
+            for number in range(30)
+        ]
+        return _Rows(rows)
+
+    monkeypatch.setattr(sources, "load_dataset", load)
+    data = load_data(DataConfig(dataset="squad"))
+    assert len(data.test) == 30
+    assert len(data.train) + len(data.validation) == 30
+    assert data.validation
+    assert data.test[0].answers == ("stone", "of stone")
+    assert data.test[0].start == 16
+
+
+class _Rows:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def as_numpy_iterator(self):
+        def plain(value):
+            if isinstance(value, dict):
+                return {k: plain(v) for k, v in value.items()}
+            return tf.constant(value).numpy()
+
+        return map(plain, self.rows)

@@ -1,0 +1,129 @@
+"""What tests of the readers need: bAbI's files, articles, and two trained runs."""
+
+import json
+import random
+
+import pytest
+
+PLACES = ("kitchen", "garden", "office")
+NAMES = ("Mary", "John", "Sandra")
+
+
+@pytest.fixture(scope="session")
+def babi_folder(tmp_path_factory):
+    """A folder laid out like bAbI's: task 1 whole, task 3 without its training file."""
+    folder = tmp_path_factory.mktemp("babi")
+    generator = random.Random(20)
+
+    def stories(count):
+        lines = []
+        for _ in range(count):
+            at = {}
+            for turn in range(2):
+                name, place = generator.choice(NAMES), generator.choice(PLACES)
+                at[name] = (place, 2 * turn + 1)
+                lines.append(f"{2 * turn + 1} {name} went to the {place}.")
+                asked, (place, fact) = generator.choice(list(at.items()))
+                lines.append(f"{2 * turn + 2} Where is {asked}? \t{place}\t{fact}")
+        return "\n".join(lines) + "\n"
+
+    (folder / "qa1_single-supporting-fact_train.txt").write_text(stories(150))
+    (folder / "qa1_single-supporting-fact_test.txt").write_text(stories(30))
+    (folder / "qa3_three-supporting-facts_test.txt").write_text(stories(3))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def articles_folder(tmp_path_factory):
+    """A folder with train.json and validation.json in SQuAD's format."""
+    folder = tmp_path_factory.mktemp("articles")
+    generator = random.Random(11)
+
+    def article(title):
+        paragraphs = []
+        for number in range(8):
+            year, name = str(generator.randrange(1200, 2000)), f"N{number}ä {title}"
+            context = f"In the year {year}, {name} was built of stone. It is tall."
+            pairs = (("When was it built?", year), ("What was built?", name))
+            paragraphs.append(
+                {
+                    "context": context,
+                    "qas": [
+                        {
+                            "id": f"{title}-{number}-{question[:4]}",
+                            "question": question,
+                            "answers": [
+                                {"text": text, "answer_start": context.index(text)}
+                            ],
+                        }
+                        for question, text in pairs
+                    ],
+                }
+            )
+        return {"title": title, "paragraphs": paragraphs}
+
+    for name, count in (("train", 24), ("validation", 3)):
+        data = [article(f"{name} {number}") for number in range(count)]
+        text = json.dumps({"version": "1.1", "data": data})
+        (folder / f"{name}.json").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def question_config(babi_folder):
+    """A recipe for stories that a test can afford."""
+    from apps.question_answering import config
+
+    return config.Config(
+        data=config.DataConfig(dataset="babi", directory=str(babi_folder)),
+        model=config.ModelConfig(
+            embedding_dim=12, units=16, embedding_dropout=0.0, dropout=0.0, hops=2
+        ),
+        train=config.TrainConfig(
+            epochs=12, batch_size=16, learning_rate=0.02, average_momentum=0.9
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def question_run(question_config, tmp_path_factory):
+    """A run directory after `train`. Read it; change only copies."""
+    from apps.question_answering.train import train
+
+    directory = tmp_path_factory.mktemp("question_runs") / "trained"
+    train(question_config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def finished_question_run(question_run, finish_run):
+    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
+    return finish_run("question_answering", question_run)
+
+
+@pytest.fixture(scope="session")
+def passage_config(articles_folder):
+    """A recipe for passages that a test can afford."""
+    from apps.question_answering import config
+
+    return config.Config(
+        data=config.DataConfig(
+            dataset="files", directory=str(articles_folder), min_count=2
+        ),
+        model=config.ModelConfig(
+            embedding_dim=12, units=10, embedding_dropout=0.0, dropout=0.0
+        ),
+        train=config.TrainConfig(
+            epochs=5, batch_size=16, learning_rate=0.03, average_momentum=0.9
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_passage_run(passage_config, tmp_path_factory, finish_run):
+    """A run of the reader of passages after all verbs. Change only copies."""
+    from apps.question_answering.train import train
+
+    directory = tmp_path_factory.mktemp("passage_runs") / "trained"
+    train(passage_config, directory)
+    return finish_run("question_answering", directory)
