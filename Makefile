@@ -1,6 +1,7 @@
 # Every target sets up .venv when it is missing or older than the requirements.
 PYTHON ?= python3.11
 BIN := .venv/bin
+WORKERS := -n auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: help run test test-slow lint serve results benchmark
 .DEFAULT_GOAL := help
@@ -12,10 +13,10 @@ run: .venv/run ## train, measure and export the default recipe of every app, and
 	$(BIN)/python -m experiments $(APP)
 
 test: .venv/dev ## unit and contract tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-slow: .venv/dev ## the tests that take longer
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m slow
 
 lint: .venv/dev ## style and mistakes
 	$(BIN)/ruff check .

@@ -35,6 +35,24 @@ PLAIN = ["the", "film", "a", "story", "it", "was", "and", "plot", "actor", "very
 GLOVE_DIMENSIONS = 50
 
 
+WORKERS = {
+    "language_modeling": ["language_modeling"],
+    "speech_commands": ["speech_commands"],
+    "summarization": ["summarization"],
+    "question_answering": ["question_answering"],
+    "sentiment": ["sentiment", "serving", "test_main", "test_runs", "test_terminal"],
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Keeps the tests of an app with one worker, so that its run is trained once."""
+    for item in items:
+        for app, names in WORKERS.items():
+            if any(name in item.nodeid for name in names):
+                item.add_marker(pytest.mark.xdist_group(app))
+                break
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(7)

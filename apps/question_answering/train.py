@@ -51,12 +51,9 @@ def train(config, directory):
         **asdict(config.model),
     )
     if config.data.vectors == GLOVE:
-        vectors = vector_matrix(data.vocabulary.tokens, settings.seed)
-        if vectors.shape[1] != config.model.embedding_dim:
-            raise ValueError(
-                f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} "
-                f"dimensions. Received: {config.model.embedding_dim}."
-            )
+        vectors = vector_matrix(
+            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
+        )
         model.get_layer("embedding").assign(vectors)
     trainer = keras.Model(model.inputs, model.outputs[0])
     trainer.compile(

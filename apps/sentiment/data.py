@@ -12,7 +12,7 @@ from apps.common.datasets import load_dataset
 from apps.common.packages import fetch
 from apps.common.tables import labelled_rows
 from apps.common.text import Vocabulary
-from apps.common.vectors import GLOVE, frequent_words
+from apps.common.vectors import with_frequent_words
 
 SPLITS = ("train", "validation", "test")
 BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)
@@ -183,13 +183,7 @@ def load_data(config, splits=SPLITS, labels=None):
             min_count=config.min_count,
         )
         trained_tokens = len(vocabulary)
-        if config.vector_words:
-            if config.vectors != GLOVE:
-                raise ValueError(
-                    "data.vector_words: random vectors have no words; take "
-                    f"data.vectors={GLOVE}, or 0. Received: {config.vector_words}."
-                )
-            vocabulary = vocabulary.extended(frequent_words(config.vector_words))
+        vocabulary = with_frequent_words(vocabulary, config)
     examples = {split: _examples(found, labels) for split, found in rows.items()}
     return Data(
         **{split: examples.get(split) for split in SPLITS},

@@ -46,12 +46,9 @@ def train(config, directory):
     )
     model = build_model(len(data.vocabulary), **asdict(config.model))
     if config.data.vectors == GLOVE:
-        vectors = vector_matrix(data.vocabulary.tokens, settings.seed)
-        if vectors.shape[1] != config.model.embedding_dim:
-            raise ValueError(
-                f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} "
-                f"dimensions. Received: {config.model.embedding_dim}."
-            )
+        vectors = vector_matrix(
+            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
+        )
         model.get_layer("embedding").vectors.assign(vectors)
     start = int(data.vocabulary.lookup(END))
     trainer = Trainer(model, start, settings.coverage_weight)
