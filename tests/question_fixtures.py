@@ -77,7 +77,7 @@ def question_config(babi_folder):
     return config.Config(
         data=config.DataConfig(dataset="babi", directory=str(babi_folder)),
         model=config.ModelConfig(
-            embedding_dim=12, units=16, embedding_dropout=0.0, dropout=0.0, hops=2
+            embedding_dim=12, units=16, embedding_dropout=0.1, dropout=0.1, hops=2
         ),
         train=config.TrainConfig(
             epochs=12, batch_size=16, learning_rate=0.02, average_momentum=0.9

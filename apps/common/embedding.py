@@ -175,3 +175,19 @@ class TiedEmbedding(keras.layers.Layer):
             "dropout": self.dropout,
             "softmax_dtype": self.softmax_dtype,
         }
+
+
+@tf.function(jit_compile=True)
+def cross_entropy(logits, targets):
+    """Returns the loss of each row of logits, `(rows,)`, for training.
+
+    A program of XLA's, since TensorFlow's own takes longer, the more so where its
+    operations are to be deterministic.
+
+    Args:
+        logits: `(rows, vocabulary_size)`.
+        targets: Ids, `(rows,)`.
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        targets, tf.cast(logits, "float32")
+    )

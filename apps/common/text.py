@@ -41,6 +41,11 @@ _JOINTS = (
 )
 
 
+def encoded(texts):
+    """Returns strings as a tensor of UTF-8; half characters become question marks."""
+    return tf.constant([text.encode("utf-8", "replace") for text in texts], "string")
+
+
 def tokenize(texts):
     """Splits texts into lower-case words, numbers and marks, as GloVe 6B has them.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from apps.common.embedding import cross_entropy
 from apps.common.files import replacing
 from apps.common.optimizer import clipped_optimizer
 from apps.common.runs import MODEL, open_run
@@ -119,23 +120,11 @@ class Trainer(keras.Model):
         logits, *state = self.model([inputs["token_ids"], *state], training=training)
         for variable, value in zip(carried, state, strict=True):
             variable.assign(value)
-        loss = cross_entropy(tf.reshape(logits, [-1, logits.shape[-1]]), targets)
+        rows = tf.reshape(logits, [-1, logits.shape[-1]])
+        loss = tf.reduce_mean(cross_entropy(rows, tf.reshape(targets, [-1])))
         return loss, tf.cast(tf.shape(targets)[1], "float32")
 
     def _log(self, loss, tokens):
         self.mean_loss.update_state(loss, sample_weight=tokens)
         mean = self.mean_loss.result()
         return {"loss": mean, "perplexity": tf.exp(mean)}
-
-
-@tf.function(jit_compile=True)
-def cross_entropy(logits, targets):
-    """Returns the mean loss of logits `(tokens, vocabulary_size)`.
-
-    A program of XLA's, since TensorFlow's own takes longer, the more so where its
-    operations are to be deterministic.
-    """
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        tf.reshape(targets, [-1]), tf.cast(logits, "float32")
-    )
-    return tf.reduce_mean(losses)

@@ -45,7 +45,7 @@ class DataConfig:
     stories: Positive = 8000
     gap: Count = 2
     file: str = ""
-    sentences: Positive = 70
+    sentences: Positive = 64
     context_tokens: Positive = 400
     vocabulary_size: Positive = 30000
     min_count: Positive = 1

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from apps.common.text import UNKNOWN_ID, Vocabulary
-from apps.common.vectors import with_frequent_words
+from apps.common.text import UNKNOWN_ID, Vocabulary, encoded
+from apps.common.vectors import GLOVE, with_frequent_words
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
 from apps.question_answering.tokens import tokens_with_offsets
 
 SPLITS = ("train", "validation", "test")
-LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
+HASHES = 2**20
+TUNED = 1000  # of pretrained vectors: those of frequent tokens (Chen et al. 2017)
+LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Data:
         validation: As above.
         test: As above.
         vocabulary: `Vocabulary` of the training split, or None.
-        trained_tokens: The ids below it belong to tokens that training texts have.
+        trained_tokens: The ids below it belong to tokens whose vectors learn.
         labels: Answers to stories in the order of their ids; none for passages.
     """
 
@@ -63,6 +65,8 @@ def load_data(config, splits=SPLITS, labels=None):
     if "train" in found:
         vocabulary = _vocabulary(found["train"], config)
         trained_tokens = len(vocabulary)
+        if config.vectors == GLOVE:
+            trained_tokens = min(TUNED, trained_tokens)
         vocabulary = with_frequent_words(vocabulary, config)
         if labels is None and config.dataset not in PASSAGES:
             labels = sorted({story.answer for story in found["train"]})
@@ -78,7 +82,7 @@ def context_of(example):
     """Returns the text of a story or a passage."""
     if hasattr(example, "context"):
         return example.context
-    return ". ".join(sentence.rstrip(".") for sentence in example.sentences)
+    return ". ".join(example.sentences)
 
 
 def _vocabulary(examples, config):
@@ -95,20 +99,18 @@ def _vocabulary(examples, config):
     return Vocabulary(kept[: config.vocabulary_size])
 
 
-def encoded(texts):
-    """Returns strings for TensorFlow."""
-    return tf.constant([text.encode("utf-8", "replace") for text in texts])
-
-
 def text_ids(texts, vocabulary):
     """Returns ids of texts `(batch,)`, int32 and ragged, and where their tokens stand.
 
-    A text without a token has one unknown token, at its beginning.
+    Tokens that the vocabulary has not get ids above it, by a hash, so that the same
+    token can be told again. A text without a token has one unknown token, at its
+    beginning.
     """
     tokens, starts, ends = tokens_with_offsets(texts)
-    ids = tokens.with_flat_values(
-        tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
-    )
+    ids = tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
+    hashed = tf.strings.to_hash_bucket_fast(tokens.flat_values, HASHES)
+    ids = tf.where(ids == UNKNOWN_ID, len(vocabulary) + tf.cast(hashed, "int32"), ids)
+    ids = tokens.with_flat_values(ids)
     lacking = tf.cast(tokens.row_lengths() == 0, "int64")
 
     def filled(values, value):
@@ -161,31 +163,47 @@ def encode(examples, vocabulary, labels, config):
         Questions whose answer is beyond `config.context_tokens` are left out.
     """
     ids = {label: index for index, label in enumerate(labels)}
+    questions = _by_text([e.question for e in examples], vocabulary)
     rows = []
-    for start in range(0, len(examples), 256):
-        part = examples[start : start + 256]
-        contexts = encoded(list(map(context_of, part)))
-        questions, *_ = text_ids(encoded([e.question for e in part]), vocabulary)
-        questions = _arrays(questions)
-        if labels:
-            found = story_ids(contexts, vocabulary, config.sentences)
-            targets = [ids.get(story.answer, -1) for story in part]
-            found = [story.to_tensor().numpy() for story in found]
-        else:
-            found, starts, ends = map(_arrays, text_ids(contexts, vocabulary))
-            targets = [
-                _span(passage, *where)
-                for passage, *where in zip(part, starts, ends, strict=True)
-            ]
-            found = [tokens[: config.context_tokens] for tokens in found]
-        for context, question, target in zip(found, questions, targets, strict=True):
-            if labels or target[1] < len(context):
-                rows.append((context, question, np.array(target, "int32")))
+    if labels:
+        sentences = _by_text(
+            [s for story in examples for s in story.sentences], vocabulary
+        )
+        for story in examples:
+            last = [sentences[s][0] for s in story.sentences[-config.sentences :]]
+            context = np.zeros((len(last), max(map(len, last))), "int32")
+            for row, words in zip(context, last, strict=True):
+                row[: len(words)] = words
+            target = np.array(ids.get(story.answer, -1), "int32")
+            rows.append((context, questions[story.question][0], target))
+    else:
+        contexts = _by_text([p.context for p in examples], vocabulary)
+        for passage in examples:
+            tokens, starts, ends = contexts[passage.context]
+            first, last = _span(passage, starts, ends)
+            if last < config.context_tokens:
+                context = tokens[: config.context_tokens]
+                target = np.array([first, last], "int32")
+                rows.append((context, questions[passage.question][0], target))
+    if not rows:
+        raise ValueError(
+            "data.context_tokens: no answer lies within the first "
+            f"{config.context_tokens} tokens of its passage. Take a larger number."
+        )
     return tuple(map(list, zip(*rows, strict=True)))
 
 
-def _arrays(ragged):
-    return [row.numpy() for row in ragged]
+def _by_text(texts, vocabulary):
+    """Returns for each text its ids, starts and ends; what comes often is read once."""
+    distinct, found = list(dict.fromkeys(texts)), {}
+    for start in range(0, len(distinct), 1024):
+        part = distinct[start : start + 1024]
+        columns = [
+            np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
+            for ragged in text_ids(encoded(part), vocabulary)
+        ]
+        found |= dict(zip(part, zip(*columns, strict=True), strict=True))
+    return found
 
 
 def _span(passage, starts, ends):

@@ -12,12 +12,11 @@ from apps.common.classification import load_labels
 from apps.common.plots import plot_learning_curve, save_figure
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
 from apps.common.terminal import evaluate_command
-from apps.common.text import Vocabulary
+from apps.common.text import Vocabulary, encoded
 from apps.common.training import read_history
 from apps.question_answering.config import PASSAGES, Config
 from apps.question_answering.data import (
     context_of,
-    encoded,
     load_data,
     story_ids,
     text_ids,
@@ -143,6 +142,9 @@ def answering(model, vocabulary, labels, config):
 
     @tf.function(input_signature=SPECS)
     def answer(context, question):
+        context = tf.strings.unicode_transcode(
+            context, "UTF-8", "UTF-8", errors="replace"
+        )  # as its tokens are counted
         logits, _, places = read(context, question)
         if labels:
             p = tf.nn.softmax(logits)

@@ -25,7 +25,8 @@ def build_model(
     """Returns an uncompiled model from a context and a question to logits.
 
     Args:
-        vocabulary_size: Number of token ids; 0 is padding and masked.
+        vocabulary_size: Number of token ids; 0 is padding and masked, those above are
+            unknown tokens, of which the model knows whether two are the same.
         trained_tokens: Token ids below it have vectors that are trained.
         num_classes: Number of answers to stories; 0 for a reader of passages.
         embedding_dim: Size of a token's vector.
@@ -51,15 +52,20 @@ def build_model(
     embedding = WordEmbedding(
         vocabulary_size, embedding_dim, trained_tokens, name="embedding"
     )
-    asked = keras.layers.SpatialDropout1D(embedding_dropout)(embedding(question))
+
+    def embedded(token_ids):
+        known = ops.less(token_ids, vocabulary_size)
+        return embedding(ops.where(known, token_ids, UNKNOWN_ID))
+
+    asked = keras.layers.SpatialDropout1D(embedding_dropout)(embedded(question))
     if num_classes:
         outputs = _stories(
-            *(context, question, embedding, asked, num_classes),
+            *(context, question, embedded, asked, num_classes),
             *(embedding_dropout, units, num_layers, dropout, hops),
         )
     else:
         outputs = _passages(
-            *(context, question, embedding, asked),
+            *(context, question, embedded, asked),
             *(embedding_dropout, units, num_layers, dropout),
         )
     return keras.Model(
@@ -70,7 +76,7 @@ def build_model(
 def _stories(
     context,
     question,
-    embedding,
+    embedded,
     asked,
     num_classes,
     embedding_dropout,
@@ -79,51 +85,59 @@ def _stories(
     dropout,
     hops,
 ):
-    here = ops.any(ops.not_equal(context, PADDING_ID), axis=-1)
+    mask = ops.any(ops.not_equal(context, PADDING_ID), axis=-1)
     x = SentenceReader(units, embedding_dropout, name="sentences")(
-        [embedding(context), context]
+        [embedded(context), context]
     )
-    for number in range(num_layers):
-        lstm = LSTM(units // 2, return_sequences=True)
-        around = keras.layers.Bidirectional(lstm, name=f"facts_{number + 1}")
-        x = keras.layers.Concatenate()(
-            [x, around(keras.layers.Dropout(dropout)(x), mask=here)]
-        )
     q = LSTM(units, name="question_reader")(asked, mask=_tokens(question))
+    for number in range(num_layers):
+        # Each sentence beside the question: what to keep depends on what is asked.
+        x = keras.layers.Dense(units, name=f"mixed_{number + 1}")(x)
+        each = ops.zeros_like(x) + q[:, None]
+        x = keras.layers.Concatenate()([x, x * each, each])
+        lstm = LSTM(units, return_sequences=True)
+        around = keras.layers.Bidirectional(lstm, name=f"story_{number + 1}")
+        x = around(keras.layers.Dropout(dropout)(x), mask=mask)
     x = keras.layers.Dropout(dropout)(x)
-    q, attention = FactFinder(units, hops, name="facts")([x, q], here=here)
+    q, attention = FactFinder(units, hops, name="facts")([x, q], fact_mask=mask)
+    strongest = ops.max(ops.where(mask[..., None], x, NOT_HERE), axis=1)
+    x = keras.layers.Concatenate()([q, strongest])
     logits = keras.layers.Dense(num_classes, name="logits")(
-        keras.layers.Dropout(dropout)(q)
+        keras.layers.Dropout(dropout)(x)
     )
     return [logits, attention]
 
 
 def _passages(
-    context, question, embedding, asked, embedding_dropout, units, num_layers, dropout
+    context, question, embedded, asked, embedding_dropout, units, num_layers, dropout
 ):
-    here, there = _tokens(context), _tokens(question)
-    x = keras.layers.SpatialDropout1D(embedding_dropout)(embedding(context))
-    aligned, attention = Alignment(units, name="alignment")([x, asked], there=there)
+    mask, question_mask = _tokens(context), _tokens(question)
+    x = keras.layers.SpatialDropout1D(embedding_dropout)(embedded(context))
+    aligned, attention = Alignment(units, name="alignment")(
+        [x, asked], question_mask=question_mask
+    )
     same = Occurs(name="occurs")([context, question])
     x = keras.layers.Concatenate()([x, aligned, same])
     for number in range(num_layers):
         lstm = LSTM(units, return_sequences=True)
         x = keras.layers.Dropout(dropout)(x)
-        x = keras.layers.Bidirectional(lstm, name=f"passage_{number + 1}")(x, mask=here)
+        x = keras.layers.Bidirectional(lstm, name=f"passage_{number + 1}")(x, mask=mask)
         lstm = LSTM(units, return_sequences=True)
         asked = keras.layers.Dropout(dropout)(asked)
         asked = keras.layers.Bidirectional(lstm, name=f"question_{number + 1}")(
-            asked, mask=there
+            asked, mask=question_mask
         )
-    weights = keras.layers.Dense(1, name="question_weights")(asked)[..., 0]
-    weights = ops.softmax(ops.where(there, weights, NOT_HERE))
+    weights = keras.layers.Dense(1, use_bias=False, name="question_weights")(asked)[
+        ..., 0
+    ]
+    weights = ops.softmax(ops.where(question_mask, weights, NOT_HERE))
     q = ops.einsum("bs,bsu->bu", weights, asked)
     x = keras.layers.Dropout(dropout)(x)
     ends = []
     for name in ("first", "last"):
         asked_for = keras.layers.Dense(2 * units, name=name)(q)
         logits = ops.einsum("btu,bu->bt", x, asked_for)
-        ends.append(ops.where(here, logits, NOT_HERE))
+        ends.append(ops.where(mask, logits, NOT_HERE))
     return [ops.stack(ends, axis=1), attention]
 
 
@@ -211,18 +225,18 @@ class FactFinder(_Masked):
         self.cell.build((None, features))
         self.built = True
 
-    def call(self, inputs, here):
+    def call(self, inputs, fact_mask):
         """Returns q_K `(batch, units)` and the softmax of each hop.
 
         Args:
             inputs: `[m (batch, sentences, features), q_0 (batch, units)]`.
-            here: True where there is a sentence, `(batch, sentences)`.
+            fact_mask: True where there is a sentence, `(batch, sentences)`.
         """
         m, q = inputs
         keys, c, attention = self.keys(m), ops.zeros_like(q), []
         for _ in range(self.hops):
             scores = self.score(ops.tanh(keys + self.query(q)[:, None]))[..., 0]
-            attention.append(ops.softmax(ops.where(here, scores, NOT_HERE)))
+            attention.append(ops.softmax(ops.where(fact_mask, scores, NOT_HERE)))
             found = ops.einsum("bs,bsf->bf", attention[-1], m)
             q, (_, c) = self.cell(found, [q, c])
         return q, ops.stack(attention, axis=1)
@@ -250,16 +264,16 @@ class Alignment(_Masked):
         self.project.build((None, None, input_shape[0][-1]))
         self.built = True
 
-    def call(self, inputs, there):
+    def call(self, inputs, question_mask):
         """Returns the weighted words `(batch, timesteps, features)` and the weights.
 
         Args:
             inputs: `[x (batch, timesteps, features), q (batch, steps, features)]`.
-            there: True where the question has a word, `(batch, steps)`.
+            question_mask: True where the question has a word, `(batch, steps)`.
         """
         x, q = inputs
         scores = ops.einsum("btu,bsu->bts", self.project(x), self.project(q))
-        weights = ops.softmax(ops.where(there[:, None], scores, NOT_HERE))
+        weights = ops.softmax(ops.where(question_mask[:, None], scores, NOT_HERE))
         return ops.einsum("bts,bsf->btf", weights, q), weights
 
     def get_config(self):

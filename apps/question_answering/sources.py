@@ -9,6 +9,7 @@ from pathlib import Path
 from apps.common.datasets import load_dataset
 from apps.question_answering.stories import Story, make_stories
 
+BABI_LINE = re.compile(r"(\d+) ([^\t]*\S) *(?:\t([^\t]*[^\t\s]) *(?:\t([\d ]*))?)?\r?")
 HELD_OUT = 10  # of so many stories or articles one is held out
 
 
@@ -43,7 +44,7 @@ def babi(config, split):
 
     The numbers of the supporting facts are read for the test split alone.
     """
-    files = _babi_files(config)
+    files = _babi_files(config, split)
     found = []
     for number, name, path, test_path in files:
         task = f"{number} {name}"
@@ -59,7 +60,7 @@ def babi(config, split):
     return found
 
 
-def _babi_files(config):
+def _babi_files(config, split):
     """Returns `(number, name, training file, test file)` of the tasks asked for."""
     folder = Path(config.directory)
     pattern = re.compile(r"qa(\d+)_(.+)_(train|test)\.txt")
@@ -75,8 +76,9 @@ def _babi_files(config):
         )
     whole = {n: f for n, f in files.items() if len(f) == 3}
     wanted = sorted(whole)
+    missing = sorted(set(files) - set(whole))
     if config.tasks == "all":
-        if missing := sorted(set(files) - set(whole)):
+        if missing and split == "test":
             print(f"Left out, a file being missing: tasks {missing}.")
     else:
         try:
@@ -97,28 +99,34 @@ def _babi_files(config):
 
 def _babi_stories(path, task, with_facts):
     """Returns for each story of a file a list of its questions, each a `Story`."""
-    read, sentences, places = [], [], {}
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        named = re.fullmatch(r"(\d+) (.+)", text.strip())
-        fields = named[2].split("\t") if named else []
-        if not named or len(fields) not in (1, 2, 3) or (not read and named[1] != "1"):
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8.") from None
+    read, sentences, places, last = [], [], {}, 0
+    for line, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        named = BABI_LINE.fullmatch(text)
+        number = int(named[1]) if named else 0
+        follows = number == 1 or (number == last + 1 and read)
+        if not follows or (named[3] is None) == named[2].endswith("?"):
             raise ValueError(
                 f"{path}:{line}: expected a number and a sentence, or a number, a "
-                "question, an answer and the numbers of facts between tabs, a story "
-                f"beginning with 1. Received: {text[:80]!r}."
+                "question, an answer and the numbers of facts between tabs, numbered "
+                f"on from 1. Received: {text[:80]!r}."
             )
-        if named[1] == "1":
+        last = number
+        if number == 1:
             sentences, places = [], {}
             read.append([])
-        if len(fields) == 1:
+        if named[3] is None:
             places[named[1]] = len(sentences)
-            sentences.append(fields[0].strip())
+            sentences.append(named[2].rstrip("."))
             continue
-        facts = ()
-        if with_facts and len(fields) == 3:
-            facts = tuple(sorted(places[n] for n in fields[2].split() if n in places))
-        question, answer = fields[0].strip(), fields[1].strip()
-        read[-1].append(Story(tuple(sentences), question, answer, task, facts))
+        told = (named[4] or "").split() if with_facts else ()
+        facts = tuple(sorted(places[n] for n in told if n in places))
+        read[-1].append(Story(tuple(sentences), named[2], named[3], task, facts))
     return [story for story in read if story]
 
 
@@ -188,7 +196,7 @@ def _articles(path, wanted):
         raise ValueError(f"{path}: not UTF-8.") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}).") from None
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: not in the format of SQuAD 1.1: data, paragraphs, context, qas, "
             f"id, question, answers, text, answer_start. Missing or of another kind: "
@@ -200,6 +208,9 @@ def _articles(path, wanted):
 def _passage(texts, answers, starts, place):
     """Returns a `Passage` whose answers stand where they are said to."""
     context, question, name = texts
+    for text in (context, question, *answers):
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is no string")
     if not answers:
         raise ValueError(f"{place}: the question {name} has no answer.")
     for text, start in zip(answers, starts, strict=True):

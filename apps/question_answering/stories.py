@@ -72,6 +72,10 @@ class World:
         self.been = {thing: [] for thing in self.things}  # (place, sentences)
         self.given = []  # (giver, thing, receiver, sentence)
 
+    def pick(self, items):
+        """Returns one of a list."""
+        return items[self.rng.integers(len(items))]
+
     def say(self, text):
         """Adds a sentence and returns its number."""
         self.sentences.append(text)
@@ -80,19 +84,19 @@ class World:
     def step(self):
         """Lets something happen."""
         if self.rng.random() < SETTINGS.noise:
-            self.say(str(self.rng.choice(NOISE)))
+            self.say(self.pick(NOISE))
             return
-        person = str(self.rng.choice(self.people))
+        person = self.pick(self.people)
         choices = [self.move]
         if person in self.at:
             choices += [self.take, self.take, self.drop, self.give]
-        choices[self.rng.integers(len(choices))](person)
+        self.pick(choices)(person)
 
     def move(self, person):
         """A person goes somewhere else."""
         here = self.at.get(person, (None,))[0]
-        place = str(self.rng.choice([p for p in self.places if p != here]))
-        number = self.say(f"{person} {self.rng.choice(MOVES)} the {place}")
+        place = self.pick([p for p in self.places if p != here])
+        number = self.say(f"{person} {self.pick(MOVES)} the {place}")
         self.at[person] = (place, number)
         for thing in self.of(person):
             self._is_now(thing, place, (self.holder[thing][1], number))
@@ -106,7 +110,7 @@ class World:
             if thing not in self.holder and self.lies.get(thing, (place,))[0] == place
         ]
         if free:
-            thing = str(self.rng.choice(free))
+            thing = self.pick(free)
             number = self.say(f"{person} took the {thing}")
             self.lies.pop(thing, None)
             self._holds(person, thing, number)
@@ -114,7 +118,7 @@ class World:
     def drop(self, person):
         """A person drops a thing."""
         if self.of(person):
-            thing = str(self.rng.choice(self.of(person)))
+            thing = self.pick(self.of(person))
             place, came = self.at[person]
             number = self.say(f"{person} dropped the {thing}")
             del self.holder[thing]
@@ -127,8 +131,8 @@ class World:
         place = self.at[person][0]
         near = [o for o, (p, _) in self.at.items() if p == place and o != person]
         if near and self.of(person):
-            thing = str(self.rng.choice(self.of(person)))
-            other = str(self.rng.choice(near))
+            thing = self.pick(self.of(person))
+            other = self.pick(near)
             number = self.say(f"{person} gave the {thing} to {other}")
             self.had.setdefault(person, []).append(number)
             self.given.append((person, thing, other, number))
@@ -204,7 +208,7 @@ def _is_there(world):
         if world.rng.random() < 0.5:
             asked = place
         else:
-            asked = str(world.rng.choice([p for p in world.places if p != place]))
+            asked = world.pick([p for p in world.places if p != place])
         yield (
             f"is {person} in the {asked}",
             "yes" if asked == place else "no",
@@ -247,8 +251,8 @@ def make_stories(split, count, gap):
 
 
 def split_of(story):
-    """Returns the split to which a story belongs, by a hash of it: a tenth is test."""
-    text = "\n".join((*story.sentences, story.question))
+    """Returns the split to which a story belongs, by a hash of its sentences."""
+    text = "\n".join(story.sentences)
     number = int(hashlib.sha1(text.encode()).hexdigest(), 16) % 10
     return {0: "test", 1: "validation"}.get(number, "train")
 
@@ -261,9 +265,9 @@ def _story(rng, task, gap):
     questions = list(TASKS[task](world))
     if not questions:
         return None
-    question, answer, facts = questions[rng.integers(len(questions))]
+    question, answer, facts = world.pick(questions)
     for _ in range(rng.integers(2 * gap + 1)):
-        world.say(str(rng.choice(NOISE)))
+        world.say(world.pick(NOISE))
     return Story(
         tuple(world.sentences), question, answer, task, tuple(sorted(set(facts)))
     )

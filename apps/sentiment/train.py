@@ -33,6 +33,11 @@ def train(config, directory):
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     data = load_data(config.data, ("train", "validation"))
+    vectors = None
+    if config.data.vectors == GLOVE:  # before anything is written: it may be refused
+        vectors = vector_matrix(
+            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
+        )
     data.vocabulary.save(directory / "vocabulary.txt")
     save_labels(data.labels, directory / "labels.txt")
 
@@ -44,10 +49,7 @@ def train(config, directory):
         data.trained_tokens,
         **asdict(config.model),
     )
-    if config.data.vectors == GLOVE:
-        vectors = vector_matrix(
-            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
-        )
+    if vectors is not None:
         model.get_layer("embedding").assign(vectors)
     model.compile(
         optimizer(settings, batches.steps),

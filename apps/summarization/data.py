@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from apps.common.datasets import load_dataset
 from apps.common.tables import labelled_rows
-from apps.common.text import END, UNKNOWN_ID, Vocabulary, tokenize
+from apps.common.text import END, UNKNOWN_ID, Vocabulary, encoded, tokenize
 from apps.common.wikipedia import articles
 
 SPLITS = ("train", "validation", "test")
-LENGTHS = (6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 PUBLISHED = {
     "aeslc": ("email_body", "subject_line"),
     "cnn_dailymail": ("article", "highlights"),
@@ -79,14 +79,12 @@ def load_data(config, splits=SPLITS, vocabulary=None):
     if vocabulary is None:
         texts = [text for column in pairs["train"].columns for text in column]
         counted = Vocabulary.from_texts(
-            _encoded(texts), size=config.vocabulary_size, min_count=config.min_count
+            [text.encode("utf-8", "replace") for text in texts],
+            size=config.vocabulary_size,
+            min_count=config.min_count,
         )
         vocabulary = Vocabulary([END, *counted.tokens[2:]])
     return Data(**{split: pairs.get(split) for split in SPLITS}, vocabulary=vocabulary)
-
-
-def _encoded(texts):
-    return [text.encode("utf-8", "replace") for text in texts]
 
 
 def _rows(config, split):
@@ -203,6 +201,10 @@ class Batches:
         vocabulary: `Vocabulary`.
         config: A `DataConfig`.
         batch_size: Pairs a batch.
+
+    Attributes:
+        steps: Batches of an epoch.
+        tokens: Tokens of all summaries.
     """
 
     def __init__(self, pairs, vocabulary, config, batch_size):
@@ -211,7 +213,7 @@ class Batches:
         self.summary_buckets = _up_to(config.summary_tokens + 1)
         end = int(vocabulary.lookup(END))
 
-        def encoded(documents, summaries):
+        def encode(documents, summaries):
             tokens, token_ids, copy_ids = encode_documents(
                 documents, vocabulary, config.document_tokens
             )
@@ -222,15 +224,19 @@ class Batches:
             return {"token_ids": token_ids, "copy_ids": copy_ids, "targets": targets}
 
         self.encoded = (
-            tf.data.Dataset.from_tensor_slices(tuple(map(_encoded, pairs.columns)))
+            tf.data.Dataset.from_tensor_slices(tuple(map(encoded, pairs.columns)))
             .batch(512)
-            .map(encoded)
+            .map(encode)
             .unbatch()
             .map(lambda row: {name: tf.identity(ids) for name, ids in row.items()})
             .cache()
         )
-        keys = [int(self._bucket(row)) for row in self.encoded]
-        self.steps = int(np.sum(-(-np.bincount(keys) // batch_size)))
+        counted = self.encoded.map(
+            lambda row: (self._bucket(row), tf.math.count_nonzero(row["targets"]))
+        )
+        buckets, tokens = map(np.array, zip(*counted.as_numpy_iterator(), strict=True))
+        self.steps = int(np.sum(-(-np.bincount(buckets) // batch_size)))
+        self.tokens = int(tokens.sum())
 
     def in_order(self):
         """Returns every pair once, bucket by bucket as batches fill."""

@@ -1,7 +1,5 @@
 """Greedy and beam search over any step function, as one loop inside the graph."""
 
-from dataclasses import dataclass
-
 import tensorflow as tf
 
 from apps.common.text import PADDING_ID
@@ -9,27 +7,19 @@ from apps.common.text import PADDING_ID
 NEVER = -1e9  # a log-probability
 
 
-@dataclass(frozen=True)
-class Search:
-    """How a sequence is searched for.
-
-    Attributes:
-        beam: Hypotheses that are followed; 1 is greedy search.
-        max_length: Tokens at most, the end token not counted.
-        min_length: Tokens at least.
-        length_penalty: Exponent a of ((5 + length) / 6) ** a, by which the
-            log-probability is divided (Wu et al. 2016); 0 prefers short sequences.
-        block_ngrams: No sequence of so many tokens comes twice; 0 allows it.
-    """
-
-    beam: int
-    max_length: int
-    min_length: int = 0
-    length_penalty: float = 0.0
-    block_ngrams: int = 0
-
-
-def search(step, state, batch_size, start, end, settings):
+def search(
+    step,
+    state,
+    batch_size,
+    start,
+    end,
+    *,
+    beam,
+    max_length,
+    min_length,
+    length_penalty,
+    block_ngrams,
+):
     """Returns the sequence with the highest score that is found.
 
     A hypothesis that has its end stays in the beam until others surpass it; hypotheses
@@ -44,41 +34,45 @@ def search(step, state, batch_size, start, end, settings):
         batch_size: Number of sequences.
         start: Id that stands before a sequence.
         end: Id that ends one.
-        settings: A `Search`.
+        beam: Hypotheses that are followed; 1 is greedy search.
+        max_length: Tokens at most, the end token not counted.
+        min_length: Tokens at least.
+        length_penalty: Exponent a of ((5 + length) / 6) ** a, by which the
+            log-probability is divided (Wu et al. 2016); 0 prefers short sequences.
+        block_ngrams: No sequence of so many tokens comes twice; 0 allows it.
 
     Returns:
         `token_ids` int32 `(batch_size, max_length)`, padded after the end, which is
         left out; and `score` float32 `(batch_size,)`.
     """
-    beam, longest = settings.beam, settings.max_length
     state = tf.nest.map_structure(lambda x: tf.repeat(x, beam, axis=0), state)
     first = tf.one_hot(0, beam, on_value=0.0, off_value=NEVER)  # the others are copies
     log_p = tf.tile(first[tf.newaxis], [batch_size, 1])
-    ids = tf.fill([batch_size, beam, longest], PADDING_ID)
+    ids = tf.fill([batch_size, beam, max_length], PADDING_ID)
     ended = tf.zeros([batch_size, beam], "bool")
     length = tf.zeros([batch_size, beam], "int32")
     last = tf.fill([batch_size, beam], start)
 
     def goes_on(t, last, ids, log_p, ended, length, state):
-        return (t < longest) & ~tf.reduce_all(ended)
+        return (t < max_length) & ~tf.reduce_all(ended)
 
     def body(t, last, ids, log_p, ended, length, state):
         found, state = step(tf.reshape(last, [-1]), state)
         tokens = tf.shape(found)[1]
         found += tf.one_hot(PADDING_ID, tokens, on_value=NEVER, off_value=0.0)
-        if settings.min_length:
-            early = tf.where(t < settings.min_length, NEVER, 0.0)
+        if min_length:
+            early = tf.where(t < min_length, NEVER, 0.0)
             found += tf.one_hot(end, tokens, on_value=early, off_value=0.0)
-        if 0 < settings.block_ngrams <= longest:
-            rows = tf.reshape(ids, [-1, longest])
-            found = _without_repeats(found, rows, t, settings.block_ngrams)
+        if 0 < block_ngrams <= max_length:
+            rows = tf.reshape(ids, [-1, max_length])
+            found = _without_repeats(found, rows, t, block_ngrams)
         found = tf.reshape(found, [batch_size, beam, tokens])
         # An ended hypothesis goes on with padding, at no cost.
         padding = tf.one_hot(PADDING_ID, tokens, on_value=0.0, off_value=NEVER)
         found = tf.where(ended[..., tf.newaxis], padding, found)
         total = log_p[..., tf.newaxis] + found  # (batch, beam, tokens)
         new_length = tf.where(ended, length, length + 1)
-        scores = _score(total, new_length[..., tf.newaxis], settings)
+        scores = _score(total, new_length[..., tf.newaxis], length_penalty)
         _, best = tf.math.top_k(tf.reshape(scores, [batch_size, -1]), beam)
         parent, token = best // tokens, best % tokens
 
@@ -88,7 +82,9 @@ def search(step, state, batch_size, start, end, settings):
         total = tf.reshape(total, [batch_size, -1])
         log_p = tf.gather(total, best, batch_dims=1)
         shown = tf.where(token == end, PADDING_ID, token)
-        ids = tf.where(tf.range(longest) == t, shown[..., tf.newaxis], of_parent(ids))
+        ids = tf.where(
+            tf.range(max_length) == t, shown[..., tf.newaxis], of_parent(ids)
+        )
         row = tf.range(batch_size)[:, tf.newaxis] * beam + parent
         row = tf.reshape(row, [-1])
         return (
@@ -104,7 +100,7 @@ def search(step, state, batch_size, start, end, settings):
     _, _, ids, log_p, _, length, _ = tf.while_loop(
         goes_on, body, (tf.constant(0), last, ids, log_p, ended, length, state)
     )
-    score = _score(log_p, length, settings)
+    score = _score(log_p, length, length_penalty)
     best = tf.argmax(score, axis=1)
     return (
         tf.gather(ids, best, batch_dims=1),
@@ -112,9 +108,9 @@ def search(step, state, batch_size, start, end, settings):
     )
 
 
-def _score(log_p, length, settings):
+def _score(log_p, length, length_penalty):
     penalty = (5.0 + tf.cast(length, "float32")) / 6.0
-    return log_p / penalty**settings.length_penalty
+    return log_p / penalty**length_penalty
 
 
 def _without_repeats(log_p, ids, t, n):

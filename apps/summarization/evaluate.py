@@ -1,5 +1,6 @@
 """Measures a finished run on the reported split; summarizes the user's documents."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,15 +16,17 @@ from apps.common.terminal import evaluate_command
 from apps.common.text import (
     END,
     PADDING_ID,
+    UNKNOWN,
     UNKNOWN_ID,
     Vocabulary,
+    encoded,
     join_words,
     tokenize,
 )
 from apps.common.training import read_history
 from apps.summarization.config import Config
 from apps.summarization.data import encode_documents, load_data
-from apps.summarization.decode import Search, search
+from apps.summarization.decode import search
 from apps.summarization.model import encoding, stepping
 from apps.summarization.scores import BASELINES, novel_fraction, rouge
 
@@ -57,18 +60,11 @@ def evaluate(directory):
     config, model, vocabulary = load_run(directory)
     test = load_data(config.data, ("test",), vocabulary).test
     attend = attending(model, vocabulary, config)
-    summaries, copied, drawn = [], [], []
-    bar = keras.utils.Progbar(len(test.documents), unit_name="document")
-    for start in range(0, len(test.documents), BATCH_SIZE):
-        found = attend(_tensor(test.documents[start : start + BATCH_SIZE]))
-        found = {name: value.numpy() for name, value in found.items()}
-        summaries += [text.decode() for text in found["summary"]]
-        copied += found["copied"][found["summary_tokens"] != b""].tolist()
-        drawn += [
-            {name: value[n] for name, value in found.items()}
-            for n in range(min(DRAWN - len(drawn), len(found["summary"])))
-        ]
-        bar.add(len(found["summary"]))
+    rows = summarize(attend, test.documents)
+    summaries = [row["summary"].decode() for row in rows]
+    copied = np.concatenate(
+        [row["copied"][row["summary_tokens"] != b""] for row in rows]
+    )
     found = rouge(test.summaries, summaries)
     found["baselines"] = {
         name: rouge(test.summaries, list(map(baseline, test.documents)))
@@ -83,14 +79,36 @@ def evaluate(directory):
         name: float(np.mean([len(text) for text in texts]))
         for name, texts in (("references", words[1]), ("summaries", words[2]))
     }
-    found["copied_fraction"] = float(np.mean(copied)) if copied else 0.0
+    found["copied_fraction"] = float(np.mean(copied)) if len(copied) else 0.0
     plot_learning_curve(
         read_history(directory), "perplexity", directory / "learning.png"
     )
     _plot_lengths(words[1], words[2], directory / "lengths.png")
-    _plot_attention(drawn, directory / "attention.png")
+    _plot_attention(rows[:DRAWN], directory / "attention.png")
     _write_samples(test, summaries, directory / "samples.txt")
     return save_metrics(directory, config, model, found, len(summaries), "documents")
+
+
+def summarize(attend, documents):
+    """Returns what `attend` finds for each document, those of like length together.
+
+    Args:
+        attend: What `attending` returns.
+        documents: Strings.
+    """
+    order = np.argsort([len(document) for document in documents], kind="stable")
+    rows = [None] * len(documents)
+    bar = keras.utils.Progbar(
+        len(documents), unit_name="document", verbose=int(sys.stdout.isatty())
+    )
+    for start in range(0, len(order), BATCH_SIZE):
+        chosen = order[start : start + BATCH_SIZE]
+        found = attend(encoded([documents[n] for n in chosen]))
+        found = {name: value.numpy() for name, value in found.items()}
+        for place, n in enumerate(chosen):
+            rows[n] = {name: value[place] for name, value in found.items()}
+        bar.add(len(chosen))
+    return rows
 
 
 def attending(model, vocabulary, config):
@@ -104,7 +122,6 @@ def attending(model, vocabulary, config):
     """
     names, size = tf.constant(vocabulary.tokens), len(vocabulary)
     start = tf.cast(vocabulary.lookup(END), "int32")
-    settings = Search(**asdict(config.decode))
     spec = tf.TensorSpec([None], "string", name="document")
 
     @tf.function(input_signature=[spec])
@@ -117,12 +134,12 @@ def attending(model, vocabulary, config):
         )
         fixed, state = encoding(model, token_ids)
         repeated = tf.nest.map_structure(
-            lambda x: tf.repeat(x, settings.beam, axis=0), (fixed, copy_ids)
+            lambda x: tf.repeat(x, config.decode.beam, axis=0), (fixed, copy_ids)
         )
         step = stepping(model, *repeated)
         count = tf.shape(document)[0]
-        ids, score = search(step, state, count, start, start, settings)
-        blank = tf.strings.regex_full_match(document, r"[\s\pZ\pC]*")
+        ids, score = search(step, state, count, start, start, **asdict(config.decode))
+        blank = tokens[:, 0] == UNKNOWN  # what stands for a text without a token
         ids = tf.where(blank[:, tf.newaxis], PADDING_ID, ids)
         longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype="int32"))
         longest = tf.maximum(longest, 1)  # the decoder takes one step at least
@@ -156,7 +173,7 @@ def predict(directory, documents):
     attend = attending(model, vocabulary, config)
     answers = []
     for document in documents:
-        found = attend(_tensor([document]))
+        found = attend(encoded([document]))
         answers.append(
             {
                 "document": document,
@@ -167,13 +184,9 @@ def predict(directory, documents):
     return answers
 
 
-def _tensor(texts):
-    return tf.constant([text.encode("utf-8", "replace") for text in texts])
-
-
 def _words(texts):
     """Returns the lists of tokens of texts."""
-    return tokenize(_tensor(texts)).to_list()
+    return tokenize(encoded(texts)).to_list()
 
 
 def _plot_lengths(references, summaries, path):

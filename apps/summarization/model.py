@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.common.embedding import TiedEmbedding
+from apps.common.embedding import TiedEmbedding, cross_entropy
 from apps.common.text import PADDING_ID, UNKNOWN_ID
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.cell import PACKAGE
@@ -22,6 +22,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     With the embedded token x_t and the document's states m_1 ... m_T::
 
+        h_0, c_0  = tanh(h_e W_0 + b_0), c_e W_1 + b_1  (h_e, c_e: the encoder's last)
         h_t, c_t  = LSTMCell([x_t, a_{t-1}], [h_{t-1}, c_{t-1}])
         e_tj      = v . tanh(m_j W_m + h_t W_h + g_tj w_g + b)
         alpha_t   = softmax(e_t)                        attention
@@ -51,7 +52,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.features = keras.layers.Dense(output_dim, activation="tanh")
         self.writes = keras.layers.Dense(1)
         self.drop = keras.layers.Dropout(dropout)
-        self.supports_masking = True  # `here` is the mask
+        self.supports_masking = True  # given as `document_mask`
 
     def build(self, input_shape):
         """Creates the weights for `[x, memory, ends]`, as `call` says."""
@@ -70,13 +71,13 @@ class AttentionDecoder(keras.layers.Layer):
         self.memory_dim = memory
         self.built = True
 
-    def begin(self, memory, ends, here):
+    def begin(self, memory, ends, document_mask):
         """Returns what stays the same at all steps, and the state before the first.
 
         Args:
             memory: The document's states, `(batch, timesteps, memory_dim)`.
             ends: The encoder's last `[h, h, c, c]` of both directions, side by side.
-            here: True where the document has a token, `(batch, timesteps)`.
+            document_mask: True where the document has a token, `(batch, timesteps)`.
         """
         h, c = ops.split(ends, 2, axis=-1)
         state = {
@@ -85,7 +86,7 @@ class AttentionDecoder(keras.layers.Layer):
             "context": ops.zeros_like(memory[:, 0]),
             "coverage": ops.zeros_like(memory[:, :, 0]),
         }
-        bias = ops.where(here, 0.0, NOT_HERE)
+        bias = ops.where(document_mask, 0.0, NOT_HERE)
         return {"memory": memory, "keys": self.keys(memory), "bias": bias}, state
 
     def step(self, x, state, fixed):
@@ -101,7 +102,7 @@ class AttentionDecoder(keras.layers.Layer):
         seen = fixed["keys"] + self.query(h)[:, None]  # (batch, timesteps, units)
         if self.coverage:
             seen = seen + state["coverage"][..., None] * self.w_g
-        scores = ops.sum(ops.tanh(seen) * self.v, axis=-1) + fixed["bias"]
+        scores = ops.matmul(ops.tanh(seen), self.v[:, None])[..., 0] + fixed["bias"]
         attention = ops.softmax(scores)
         context = ops.einsum("bt,btm->bm", attention, fixed["memory"])
         coverage = state["coverage"] + attention
@@ -113,12 +114,12 @@ class AttentionDecoder(keras.layers.Layer):
         features = self.drop(self.features(both), training=training)
         return features, self.writes(ops.concatenate([both, x], axis=-1))
 
-    def call(self, inputs, here, training=False):
+    def call(self, inputs, document_mask, training=False):
         """Reads a whole summary, each token being known when the next is asked for.
 
         Args:
             inputs: `[x (batch, steps, features), memory, ends]`.
-            here: As in `begin`.
+            document_mask: As in `begin`.
             training: Whether dropout applies.
 
         Returns:
@@ -126,13 +127,13 @@ class AttentionDecoder(keras.layers.Layer):
             attention `(batch, steps, timesteps)`.
         """
         x, memory, ends = inputs
-        fixed, state = self.begin(memory, ends, here)
-        by_step = tf.transpose(x, [1, 0, 2])
-        steps = tf.shape(by_step)[0]
+        fixed, state = self.begin(memory, ends, document_mask)
+        steps = tf.shape(x)[1]
+        read = tf.TensorArray(x.dtype, steps).unstack(tf.transpose(x, [1, 0, 2]))
         written = [tf.TensorArray(x.dtype, steps) for _ in range(3)]
 
         def body(t, state, written):
-            attention, state = self.step(by_step[t], state, fixed)
+            attention, state = self.step(read.read(t), state, fixed)
             row = (attention, state["h"], state["context"])
             written = [a.write(t, part) for a, part in zip(written, row, strict=True)]
             return t + 1, state, written
@@ -150,7 +151,7 @@ class AttentionDecoder(keras.layers.Layer):
         """Returns no mask: a summary's padding is a matter of the loss."""
         return None
 
-    def compute_output_spec(self, inputs, here, training=False):
+    def compute_output_spec(self, inputs, document_mask, training=False):
         """Returns the symbolic outputs."""
         batch, steps = inputs[0].shape[:2]
         sizes = (self.output_dim, 1, inputs[1].shape[1])
@@ -196,11 +197,11 @@ def build_model(
     encoder = keras.layers.Bidirectional(
         LSTM(units, return_sequences=True, return_state=True), name="encoder"
     )
-    memory, ends, here = _read(token_ids, lambda ids: drop(embedding(ids)), encoder)
+    memory, ends, mask = _read(token_ids, lambda ids: drop(embedding(ids)), encoder)
     memory = keras.layers.Dropout(dropout)(memory)
     decoder = AttentionDecoder(units, embedding_dim, coverage, dropout, name="decoder")
     features, writes, attention = decoder(
-        [drop(embedding(before)), memory, ends], here=here
+        [drop(embedding(before)), memory, ends], document_mask=mask
     )
     logits = embedding(features, reverse=True)
     return keras.Model(
@@ -223,24 +224,24 @@ def log_probabilities(outputs, copy_ids, targets):
     logits, writes, attention = outputs
     vocabulary_size = logits.shape[-1]
     known = tf.where(targets < vocabulary_size, targets, UNKNOWN_ID)
-    written = -tf.nn.sparse_softmax_cross_entropy_with_logits(known, logits)
+    rows = tf.reshape(logits, [-1, vocabulary_size])
+    written = -tf.reshape(cross_entropy(rows, tf.reshape(known, [-1])), tf.shape(known))
     written = tf.where(targets < vocabulary_size, written, NOT_HERE)
     same = targets[:, :, tf.newaxis] == copy_ids[:, tf.newaxis, :]
     copied = tf.reduce_sum(tf.where(same, attention, 0.0), axis=-1)
     writes = writes[..., 0]
     written = tf.math.log_sigmoid(writes) + written
     copied = tf.math.log_sigmoid(-writes) + tf.math.log(copied + SMALLEST)
-    highest = tf.maximum(written, copied)
-    return highest + tf.math.log1p(tf.exp(tf.minimum(written, copied) - highest))
+    return tf.reduce_logsumexp(tf.stack([written, copied]), axis=0)
 
 
 def _read(token_ids, embedding, encoder):
     """Returns the document's states, the encoder's last ones, and where tokens are."""
-    here = ops.not_equal(token_ids, PADDING_ID)
-    memory, *ends = encoder(embedding(token_ids), mask=here)
+    mask = ops.not_equal(token_ids, PADDING_ID)
+    memory, *ends = encoder(embedding(token_ids), mask=mask)
     h_forward, c_forward, h_backward, c_backward = ends
     ends = [h_forward, h_backward, c_forward, c_backward]
-    return memory, ops.concatenate(ends, axis=-1), here
+    return memory, ops.concatenate(ends, axis=-1), mask
 
 
 def encoding(model, token_ids):

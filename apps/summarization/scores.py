@@ -3,9 +3,14 @@
 import re
 
 import numpy as np
-from nltk.tokenize.punkt import PunktSentenceTokenizer
+from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 from rouge_score.rouge_scorer import RougeScorer
 
+ABBREVIATIONS = (
+    *("dr", "mr", "mrs", "ms", "prof", "st", "jr", "sr", "gen", "col", "capt", "rev"),
+    *("c", "ca", "no", "vs", "vol", "fl", "approx", "inc", "ltd", "co", "corp"),
+    *("e.g", "i.e", "u.s", "u.k", "u.n", "d.c", "a.m", "p.m", "b.c", "a.d"),
+)
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 
 
@@ -32,8 +37,9 @@ def rouge(references, summaries):
 
 def lead(document, count):
     """Returns the first sentences of a document; a line's end ends a sentence too."""
-    splitter = PunktSentenceTokenizer()
-    sentences = []
+    parameters = PunktParameters()
+    parameters.abbrev_types = set(ABBREVIATIONS)
+    splitter, sentences = PunktSentenceTokenizer(parameters), []
     for line in document.split("\n"):
         sentences += splitter.tokenize(line.strip())
         if len(sentences) >= count:

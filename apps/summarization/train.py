@@ -15,6 +15,8 @@ from apps.common.vectors import GLOVE, vector_matrix
 from apps.summarization.data import Batches, load_data
 from apps.summarization.model import build_model, log_probabilities
 
+VECTOR_SCALE = 0.1  # the softmax shares the vectors, and GloVe's are long
+
 
 def train(config, directory):
     """Trains, or resumes training, until the run directory holds `model.keras`.
@@ -39,19 +41,22 @@ def train(config, directory):
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     data = load_data(config.data, ("train", "validation"))
+    vectors = None
+    if config.data.vectors == GLOVE:  # before anything is written: it may be refused
+        vectors = vector_matrix(
+            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
+        )
     data.vocabulary.save(directory / "vocabulary.txt")
     batches, validation = (
         Batches(pairs, data.vocabulary, config.data, settings.batch_size)
         for pairs in (data.train, data.validation)
     )
     model = build_model(len(data.vocabulary), **asdict(config.model))
-    if config.data.vectors == GLOVE:
-        vectors = vector_matrix(
-            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
-        )
-        model.get_layer("embedding").vectors.assign(vectors)
+    if vectors is not None:
+        model.get_layer("embedding").vectors.assign(VECTOR_SCALE * vectors)
     start = int(data.vocabulary.lookup(END))
-    trainer = Trainer(model, start, settings.coverage_weight)
+    usual_tokens = batches.tokens / batches.steps
+    trainer = Trainer(model, start, usual_tokens, settings.coverage_weight)
     trainer.compile(clipped_optimizer(settings, batches.steps), jit_compile=False)
     print(
         f"Training {model.count_params():,} parameters on "
@@ -80,12 +85,13 @@ class Trainer(keras.Model):
     Args:
         model: What `build_model` returns.
         start: Id that stands before a summary.
+        usual_tokens: Tokens of a batch, on average.
         coverage_weight: Weight of the penalty on attending twice to a place.
     """
 
-    def __init__(self, model, start, coverage_weight):
+    def __init__(self, model, start, usual_tokens, coverage_weight):
         super().__init__()
-        self.model, self.start = model, start
+        self.model, self.start, self.usual_tokens = model, start, usual_tokens
         self.coverage_weight = coverage_weight
         self.mean_loss = keras.metrics.Mean("loss")
         self.built = True
@@ -99,7 +105,8 @@ class Trainer(keras.Model):
         """Takes one step of the optimizer; returns loss and perplexity so far."""
         with tf.GradientTape() as tape:
             loss, penalty, tokens = self._loss(batch, training=True)
-            total = loss + self.coverage_weight * penalty
+            # A batch that is not full counts for less.
+            total = (loss + self.coverage_weight * penalty) * tokens / self.usual_tokens
         self._apply(tape.gradient(total, self.model.trainable_weights))
         return self._log(loss, tokens)
 

@@ -6,12 +6,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.common.text import Vocabulary
+from apps.common.text import Vocabulary, encoded
 from apps.question_answering.config import DataConfig
 from apps.question_answering.data import (
     Batches,
+    context_of,
     encode,
-    encoded,
     load_data,
     story_ids,
     text_ids,
@@ -49,7 +49,9 @@ def test_words_numbers_and_marks_are_tokens():
 
 def test_a_text_without_tokens_has_an_unknown_one():
     ids, starts, ends = text_ids(encoded(["Mary is  gone", "", " \n"]), VOCABULARY)
-    assert ids.to_list() == [[2, 3, 1], [1], [1]]
+    ((mary, is_, gone), *others) = ids.to_list()
+    assert (mary, is_, others) == (2, 3, [[1], [1]])
+    assert gone >= len(VOCABULARY)
     assert starts.to_list() == [[0, 5, 9], [0], [0]]
     assert ends.to_list() == [[4, 7, 13], [0], [0]]
 
@@ -59,6 +61,34 @@ def test_a_story_is_its_last_sentences():
     ids = story_ids(contexts, VOCABULARY, 10)
     assert ids.to_list() == [[[2, 3, 4], [2, 5], [4]], [[1]], [[1]]]
     assert story_ids(contexts, VOCABULARY, 2).to_list()[0] == [[2, 5], [4]]
+
+
+def test_an_unknown_token_can_be_told_again():
+    ids, *_ = text_ids(encoded(["gone mary gone away"]), VOCABULARY)
+    first, _, again, other = ids.to_list()[0]
+    assert first == again != other
+
+
+def test_a_story_has_the_same_ids_in_training_and_in_serving(babi_folder):
+    config = DataConfig(dataset="babi", directory=str(babi_folder), sentences=2)
+    data = load_data(config, ("train", "test"))
+    contexts, questions, _ = encode(data.test, data.vocabulary, data.labels, config)
+    texts = encoded(list(map(context_of, data.test)))
+    served = story_ids(texts, data.vocabulary, 2)
+    for own, theirs in zip(contexts, served, strict=True):
+        np.testing.assert_array_equal(own, theirs.to_tensor())
+    asked, *_ = text_ids(encoded([s.question for s in data.test]), data.vocabulary)
+    for own, theirs in zip(questions, asked, strict=True):
+        np.testing.assert_array_equal(own, theirs)
+
+
+def test_an_answer_beyond_what_is_read_is_told(articles_folder):
+    config = DataConfig(
+        dataset="files", directory=str(articles_folder), context_tokens=2
+    )
+    data = load_data(config, ("train",))
+    with pytest.raises(ValueError, match=r"data\.context_tokens: no answer lies"):
+        encode(data.train, data.vocabulary, [], config)
 
 
 def passage(context, answer, start):

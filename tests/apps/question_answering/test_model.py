@@ -49,7 +49,7 @@ def softmax(x):
 
 def test_the_hops_do_what_their_equations_say(stories):
     finder = stories.get_layer("facts")
-    m, q = RNG.normal(size=(1, 3, 12)), RNG.normal(size=(1, 4))
+    m, q = RNG.normal(size=(1, 3, 8)), RNG.normal(size=(1, 4))
     here = np.array([[True, True, False]])
     found, attention = finder(
         [tf.constant(m, "float32"), tf.constant(q, "float32")], here
@@ -100,8 +100,8 @@ def test_the_order_of_sentences_counts(stories):
 
 def test_a_word_of_the_question_is_marked_where_it_occurs(passages):
     occurs = passages.get_layer("occurs")
-    found = occurs([np.array([[3, 1, 7, 0, 4]]), np.array([[4, 3, 1, 0]])])
-    np.testing.assert_array_equal(found[0, :, 0], [1, 0, 0, 0, 1])
+    found = occurs([np.array([[3, 1, 7, 99, 0, 4]]), np.array([[4, 99, 3, 1, 0]])])
+    np.testing.assert_array_equal(found[0, :, 0], [1, 0, 0, 1, 0, 1])
 
 
 def test_alignment_is_a_weighted_mean_of_words(passages):
@@ -133,5 +133,4 @@ def test_a_saved_model_is_the_same_and_every_weight_learns(kind, request, tmp_pa
     weights = model.trainable_weights
     for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
         assert gradient is not None, weight.path
-        if "question_weights" not in weight.path or "kernel" in weight.path:
-            assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path

@@ -63,6 +63,14 @@ def test_odd_questions_have_an_answer(run, line, request):
         assert found["answer"] == found["context"][found["start"] : found["end"]]
 
 
+def test_bytes_that_are_no_text_do_no_harm(finished_passage_run):
+    version = finished_passage_run / "export" / "question_answering" / "1"
+    loaded = tf.saved_model.load(str(version))
+    answer = loaded.signatures["serving_default"]
+    found = answer(context=tf.constant([b"\x80\x80\x80 a"]), question=["what?"])
+    assert found["answer"][0].numpy().decode() in "\ufffd\ufffd\ufffd a"
+
+
 def test_a_line_needs_both_parts(finished_question_run):
     with pytest.raises(ValueError, match=r'Expected "context \|\|\| question"'):
         predict(finished_question_run, ["where is mary?"])

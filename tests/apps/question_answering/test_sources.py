@@ -55,7 +55,12 @@ def test_a_folder_without_files_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["no number here", "2 Where?\ta\t1\tmore", "7 Does not begin with 1."]
+    "line",
+    [
+        *("no number here", "2 Where?\ta\t1\tmore", "7 Does not begin with 1."),
+        *("2 Where is Mary? \t", "2 Where?\t\t1", "2 Where?", "3 Skips a number."),
+        "2 No question.\tyes\t1",
+    ],
 )
 def test_a_broken_line_is_named(tmp_path, line):
     good = "1 Mary went home.\n2 Where is Mary?\thome\t1\n"
@@ -98,6 +103,7 @@ def one(**changes):
         (one(answers=[{"text": "stone", "answer_start": 5}]), "does not stand in its"),
         (one(answers=[]), "question 7 has no answer"),
         (one(answers=[{"text": "stone"}]), "not in the format.*'answer_start'"),
+        (one(question=None), "not in the format.*None is no string"),
         ({"data": 3}, "not in the format"),
         ([], "not in the format"),
     ],

@@ -1,14 +1,21 @@
 """Beam search against brute force on a tiny vocabulary."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.summarization.decode import Search, search
+from apps.summarization.decode import search
 
 TOKENS, START, END = 5, 1, 2  # 0 padding, 1 start, 2 end, 3 and 4 are words
+WIDE = 300  # a beam that loses nothing
+
+
+def settings_of(**options):
+    plain = {"min_length": 0, "length_penalty": 0.0, "block_ngrams": 0}
+    return SimpleNamespace(**{**plain, **options})
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ def found_by(log_p, settings):
             }
 
         state = {"row": tf.range(rows), "t": tf.zeros([rows], "int32")}
-        return search(step, state, rows, START, END, settings)
+        return search(step, state, rows, START, END, **vars(settings))
 
     ids, score = run()
     return [[int(n) for n in row if n] for row in ids.numpy()], score.numpy()
@@ -87,7 +94,7 @@ def best_of_all(log_p, row, settings):
     ids=str,
 )
 def test_a_wide_beam_finds_the_best_of_all(log_p, options):
-    settings = Search(**{"beam": 300, "max_length": 4, **options})
+    settings = settings_of(**{"beam": WIDE, "max_length": 4, **options})
     found, scores = found_by(log_p, settings)
     for row in range(3):
         words, score = best_of_all(log_p, row, settings)
@@ -96,7 +103,7 @@ def test_a_wide_beam_finds_the_best_of_all(log_p, options):
 
 
 def test_a_beam_of_one_takes_the_most_probable_token_each_time(log_p):
-    found, scores = found_by(log_p, Search(beam=1, max_length=6))
+    found, scores = found_by(log_p, settings_of(beam=1, max_length=6))
     for row in range(3):
         words, total, last = [], 0.0, START
         for t in range(6):
@@ -112,19 +119,21 @@ def test_a_beam_of_one_takes_the_most_probable_token_each_time(log_p):
 
 
 def test_a_wider_beam_is_not_worse_here(log_p):
-    scores = [found_by(log_p, Search(b, 5))[1] for b in (1, 2, 300)]
+    scores = [
+        found_by(log_p, settings_of(beam=b, max_length=5))[1] for b in (1, 2, WIDE)
+    ]
     assert (scores[0] <= scores[2] + 1e-5).all()
     assert (scores[1] <= scores[2] + 1e-5).all()
 
 
 def test_no_token_at_all_is_an_empty_sequence(log_p):
-    found, scores = found_by(log_p, Search(beam=4, max_length=0))
+    found, scores = found_by(log_p, settings_of(beam=4, max_length=0))
     assert found == [[], [], []]
     np.testing.assert_array_equal(scores, 0)
 
 
 def test_sequences_of_a_batch_do_not_see_one_another(log_p):
-    settings = Search(beam=3, max_length=5, length_penalty=1.0, block_ngrams=2)
+    settings = settings_of(beam=3, max_length=5, length_penalty=1.0, block_ngrams=2)
     together, scores = found_by(log_p, settings)
     for row in range(3):
         alone, score = found_by(log_p[row : row + 1], settings)
@@ -136,6 +145,6 @@ def test_padding_never_comes(log_p):
     tempting = tf.tensor_scatter_nd_update(
         log_p, [[0, START, 0, 0], [0, 3, 1, 0]], [10.0, 10.0]
     )
-    found, _ = found_by(tempting, Search(beam=300, max_length=4))
-    expected, _ = found_by(log_p, Search(beam=300, max_length=4))
+    found, _ = found_by(tempting, settings_of(beam=WIDE, max_length=4))
+    expected, _ = found_by(log_p, settings_of(beam=WIDE, max_length=4))
     assert found == expected

@@ -129,6 +129,20 @@ def test_a_killed_run_ends_at_the_same_weights(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.usefixtures("packages")
+def test_it_starts_from_pretrained_vectors(summarization_config, tmp_path):
+    config = replace(
+        summarization_config,
+        data=replace(summarization_config.data, vectors="glove_6b_50d"),
+        train=replace(summarization_config.train, epochs=1),
+    )
+    with pytest.raises(ValueError, match=r"model\.embedding_dim: .* Received: 12"):
+        train(config, tmp_path / "run")
+    config = replace(config, model=replace(config.model, embedding_dim=50))
+    train(config, tmp_path / "run")
+    assert (tmp_path / "run" / "model.keras").exists()
+
+
 def test_a_weight_of_coverage_needs_coverage(summarization_config, tmp_path):
     model = replace(summarization_config.model, coverage=False)
     config = replace(summarization_config, model=model)
