@@ -1,6 +1,6 @@
 """ROUGE of a finished summarizer on its validation split, for settings of the search.
 
-The test split is read once, by `evaluate`; what the beam search does best is found here.
+The test split is read once, by `evaluate`; the settings of the search are chosen here.
 """
 
 import argparse

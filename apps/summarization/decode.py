@@ -24,7 +24,8 @@ def search(
 
     A hypothesis that has its end stays in the beam until others surpass it; hypotheses
     of different lengths compare by their score, the log-probability divided by the
-    length penalty, of which the end token is a part.
+    length penalty, of which the end token is a part. The search goes on until none of
+    those without an end can surpass the best of those with one.
 
     Args:
         step: Takes token ids `(rows,)` and a state; returns log-probabilities of the
@@ -54,7 +55,11 @@ def search(
     last = tf.fill([batch_size, beam], start)
 
     def goes_on(t, last, ids, log_p, ended, length, state):
-        return (t < max_length) & ~tf.reduce_all(ended)
+        # No other can become better than this, as scores only fall.
+        highest = tf.where(ended, NEVER, _score(log_p, max_length, length_penalty))
+        known = tf.where(ended, _score(log_p, length, length_penalty), NEVER)
+        done = tf.reduce_max(known, axis=1) >= tf.reduce_max(highest, axis=1)
+        return (t < max_length) & ~tf.reduce_all(done)
 
     def body(t, last, ids, log_p, ended, length, state):
         found, state = step(tf.reshape(last, [-1]), state)
