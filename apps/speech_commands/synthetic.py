@@ -59,10 +59,10 @@ class Settings:
     train_clips: int = 800  # of each label
     validation_clips: int = 80
     test_clips: int = 120
-    lowest_rate: int = 120  # words a minute
-    highest_rate: int = 230
-    lowest_pitch: int = 25  # of 0 to 99
-    highest_pitch: int = 75
+    lowest_rate: int = 130  # words a minute
+    highest_rate: int = 210
+    lowest_pitch: int = 30  # of 0 to 99
+    highest_pitch: int = 70
     lowest_range: int = 20  # how much the pitch moves, of 0 to 99
     highest_range: int = 80
     lowest_gain_db: float = -20.0
@@ -70,6 +70,7 @@ class Settings:
     lowest_snr_db: float = 0.0
     highest_snr_db: float = 20.0
     noises: int = 24
+    babble_every: int = 6  # of the noises; the others are coloured
     noise_seconds: int = 10
 
 
@@ -214,11 +215,11 @@ def _spoken(synthesizer, text, voices, rng):
 
 
 def _noises(synthesizer, voices, rng, bar):
-    """Returns coloured noises and, every other one, the babble of six voices."""
+    """Returns coloured noises and now and then the babble of six voices."""
     samples = SETTINGS.noise_seconds * synthesizer.sample_rate_hz
     noises = []
     for number in range(SETTINGS.noises):
-        if number % 2:
+        if number % SETTINGS.babble_every:
             noise = coloured_noise(rng, samples, rng.uniform(0, 2))
         else:
             noise = np.zeros(samples, "float32")
