@@ -16,7 +16,7 @@ import apps.speech_commands.model  # noqa: F401
 from apps.common.training import read_history
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 
 pytestmark = pytest.mark.slow
 
