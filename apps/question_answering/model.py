@@ -86,9 +86,9 @@ def _stories(
     hops,
 ):
     mask = ops.any(ops.not_equal(context, PADDING_ID), axis=-1)
-    x = SentenceReader(units, embedding_dropout, name="sentences")(
-        [embedded(context), context]
-    )
+    same = Occurs(name="occurs")([context, question])
+    x = keras.layers.Concatenate()([embedded(context), same])
+    x = SentenceReader(units, embedding_dropout, name="sentences")([x, context])
     q = LSTM(units, name="question_reader")(asked, mask=_tokens(question))
     for number in range(num_layers):
         # Each sentence beside the question: what to keep depends on what is asked.
@@ -283,12 +283,14 @@ class Alignment(_Masked):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Occurs(_Masked):
-    """Tells where a passage has a word of the question: 1, else 0."""
+    """Tells where a context has a word of the question: 1, else 0."""
 
     def call(self, inputs):
-        """Takes ids `[(batch, timesteps), (batch, steps)]`; returns `(..., 1)`."""
+        """Takes ids `[(batch, ...), (batch, steps)]`; returns `(batch, ..., 1)`."""
         context, question = inputs
-        same = ops.any(context[:, :, None] == question[:, None], axis=-1)
+        for _ in range(context.ndim - 1):
+            question = ops.expand_dims(question, 1)
+        same = ops.any(ops.equal(context[..., None], question), axis=-1)
         known = ops.greater(context, UNKNOWN_ID)
         same = ops.logical_and(same, known)
         return ops.cast(ops.expand_dims(same, -1), self.compute_dtype)
