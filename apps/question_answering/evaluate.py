@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+import apps.question_answering.model  # noqa: F401  registers what load_model needs
 from apps.common.classification import load_labels
 from apps.common.plots import plot_learning_curve, save_figure
 from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
