@@ -44,6 +44,7 @@ WORKERS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Keeps the tests of an app with one worker, so that its run is trained once."""
     for item in items:

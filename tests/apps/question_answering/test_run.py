@@ -93,6 +93,7 @@ def test_the_export_shows_what_an_answer_rests_on(
         np.testing.assert_allclose(found["attention"].numpy().sum(-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_at_the_same_weights(
     question_config, question_run, tmp_path, monkeypatch
 ):

@@ -102,6 +102,7 @@ def _order(run):
     return model, vocabulary, config
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_at_the_same_weights(
     summarization_config, summarization_run, tmp_path, monkeypatch
 ):
@@ -129,6 +130,7 @@ def test_a_killed_run_ends_at_the_same_weights(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("packages")
 def test_it_starts_from_pretrained_vectors(summarization_config, tmp_path):
     config = replace(
