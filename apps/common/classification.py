@@ -1,8 +1,7 @@
-"""What classifiers share: names of labels, the optimizer, the metrics."""
+"""What classifiers share: names of labels, the metrics."""
 
 from pathlib import Path
 
-import keras
 import numpy as np
 from sklearn import metrics as sk
 
@@ -18,23 +17,6 @@ def save_labels(labels, path):
 def load_labels(path):
     """Reads what `save_labels` wrote."""
     return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
-
-
-def optimizer(settings, steps_per_epoch):
-    """Returns AdamW whose learning rate rises for half an epoch, then falls to zero."""
-    warmup = max(1, steps_per_epoch // 2)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=settings.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, settings.epochs * steps_per_epoch - warmup),
-    )
-    return keras.optimizers.AdamW(
-        schedule,
-        weight_decay=settings.weight_decay,
-        use_ema=settings.average_momentum > 0,
-        ema_momentum=settings.average_momentum,
-    )
 
 
 def measure(targets, probabilities, labels):

@@ -16,6 +16,7 @@ Positive = Annotated[int, pydantic.Field(gt=0)]
 Count = Annotated[int, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Rate = Annotated[float, pydantic.Field(gt=0)]
+Weight = Annotated[float, pydantic.Field(ge=0)]
 
 
 def load_config(config_class, path, overrides=()):

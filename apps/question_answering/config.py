@@ -1,14 +1,12 @@
 """What a question answering recipe can say; the defaults live here and nowhere else."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 from apps.common.vectors import GLOVE
 
-Weight = Annotated[float, Field(ge=0)]
 PASSAGES = ("squad", "files")  # answers are cut from the text; else they are classes
 
 

@@ -1,12 +1,12 @@
 """Where questions come from: stories made here, bAbI's files, SQuAD's articles."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from apps.common.datasets import load_dataset
+from apps.common.splits import split_by_hash
 from apps.question_answering.stories import Story, make_stories
 
 BABI_LINE = re.compile(r"(\d+) ([^\t]*\S) *(?:\t([^\t]*[^\t\s]) *(?:\t([\d ]*))?)?\r?")
@@ -158,19 +158,11 @@ def files(config, split):
             "data.file: expected a JSON file in the format of SQuAD 1.1, or with "
             "data.directory a folder with train.json and validation.json."
         )
-    return _articles(Path(config.file), lambda title: _third_part(title) == split)
+    return _articles(Path(config.file), lambda title: split_by_hash(title) == split)
 
 
 def _part(title, split):
-    return (_hash(title) == 1) == (split == "validation")
-
-
-def _third_part(title):
-    return {0: "test", 1: "validation"}.get(_hash(title), "train")
-
-
-def _hash(title):
-    return int(hashlib.sha1(title.encode("utf-8", "replace")).hexdigest(), 16) % 10
+    return (split_by_hash(title) == "validation") == (split == "validation")
 
 
 def _articles(path, wanted):

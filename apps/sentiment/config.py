@@ -1,11 +1,10 @@
 """What a sentiment recipe can say; the defaults live here and nowhere else."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -78,7 +77,7 @@ class TrainConfig:
     evaluations_per_epoch: Positive = 1
     batch_size: Positive = 32
     learning_rate: Rate = 0.001
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Weight = 0.0
     average_momentum: Fraction = 0.99
 
 

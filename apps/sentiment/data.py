@@ -1,6 +1,5 @@
 """Labelled texts, from their source to batches of token ids."""
 
-import hashlib
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from apps.common.datasets import load_dataset
 from apps.common.packages import fetch
+from apps.common.splits import sha1_modulo, split_by_hash
 from apps.common.tables import labelled_rows
 from apps.common.text import Vocabulary
 from apps.common.vectors import with_frequent_words
@@ -43,16 +43,16 @@ class Data:
 
 def hash_of(text, modulo):
     """Returns SHA-1 of a text, lower-cased, white space normalised, modulo `modulo`."""
-    normalised = " ".join(text.lower().split())
-    return (
-        int(hashlib.sha1(normalised.encode("utf-8", "replace")).hexdigest(), 16)
-        % modulo
-    )
+    return sha1_modulo(_normalised(text), modulo)
 
 
 def split_of(text):
     """Returns a text's split by its hash: a tenth test, a tenth validation."""
-    return {0: "test", 1: "validation"}.get(hash_of(text, 10), "train")
+    return split_by_hash(_normalised(text))
+
+
+def _normalised(text):
+    return " ".join(text.lower().split())
 
 
 def _movie_snippets(config, split):

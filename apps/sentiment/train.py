@@ -6,8 +6,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from apps.common.classification import optimizer, save_labels
+from apps.common.classification import save_labels
 from apps.common.files import replacing
+from apps.common.optimizer import optimizer
 from apps.common.runs import MODEL, open_run
 from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix

@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate
-
-Weight = Annotated[float, Field(ge=0)]
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 
 
 @dataclass(frozen=True, config=STRICT)

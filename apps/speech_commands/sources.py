@@ -1,6 +1,5 @@
 """Where clips come from: each data set's words, speakers, splits and noise."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.datasets import load_dataset
+from apps.common.splits import split_by_hash
 from apps.speech_commands.audio import as_float, read_audio, resample
 from apps.speech_commands.synthetic import synthetic_split
 
@@ -136,12 +136,7 @@ def _split_of_files(root, files):
     }
     splits = {}
     if not any(path.exists() for path in lists.values()):
-        names = {0: "test", 1: "validation"}
-        for path in files:
-            speaker = path.stem.partition("_")[0].encode()
-            number = int(hashlib.sha1(speaker).hexdigest(), 16) % 10
-            splits[path] = names.get(number, "train")
-        return splits
+        return {path: split_by_hash(path.stem.partition("_")[0]) for path in files}
     known = set(files)
     for split, path in lists.items():
         if not path.exists():

@@ -17,6 +17,7 @@ import numpy as np
 
 from apps.common.files import rename_into_place
 from apps.common.packages import cache_directory
+from apps.common.splits import sha1_modulo
 from apps.common.terminal import clear_errors
 from apps.speech_commands.audio import as_float, as_int16, resample
 from apps.speech_commands.espeak import LEFT_OUT, Synthesizer, unpacked
@@ -84,7 +85,7 @@ def voices_of(split, variants):
     number after a name, such as Gene and Gene2, or hardly at all, stay together.
     """
     shares = {"train": range(6), "validation": range(6, 8), "test": range(8, 10)}[split]
-    chosen = [v for v in variants if _hash(_person(v)) % 10 in shares]
+    chosen = [v for v in variants if sha1_modulo(_person(v), 10) in shares]
     return [f"{accent}+{variant}" for accent in ACCENTS for variant in chosen]
 
 
@@ -154,7 +155,7 @@ def _make_in_its_own_process(directory):
 
 def _make(synthesizer, split, path):
     """Speaks a split and writes it, in the rate of the synthesizer."""
-    rng = np.random.default_rng([SETTINGS.version, _hash(split) % 2**32])
+    rng = np.random.default_rng([SETTINGS.version, sha1_modulo(split, 2**32)])
     voices = voices_of(split, synthesizer.variants)
     per_label = asdict(SETTINGS)[f"{split}_clips"]
     print(
@@ -235,10 +236,6 @@ def _noises(synthesizer, voices, rng, bar):
         noises.append(noise)
         bar.add(1)
     return np.stack(noises)
-
-
-def _hash(text):
-    return int(hashlib.sha1(text.encode()).hexdigest(), 16)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.classification import optimizer, save_labels
+from apps.common.classification import save_labels
 from apps.common.files import replacing
+from apps.common.optimizer import optimizer
 from apps.common.runs import MODEL, open_run
 from apps.common.training import fit
 from apps.speech_commands.data import Batches, load_data

@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 from apps.common.vectors import GLOVE
-
-Weight = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=STRICT)

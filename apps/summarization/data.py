@@ -4,7 +4,6 @@ A token that the vocabulary has not can be copied: its id is the size of the voc
 plus the place where the document has it first.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.datasets import load_dataset
+from apps.common.splits import split_by_hash
 from apps.common.tables import labelled_rows
 from apps.common.text import END, UNKNOWN_ID, Vocabulary, encoded, tokenize
 from apps.common.wikipedia import articles
@@ -114,13 +114,7 @@ def _files(config, split):
     if path.is_dir():
         return labelled_rows(path / f"{split}.jsonl", *columns, settings)
     rows = labelled_rows(path, *columns, settings)
-    return [row for row in rows if _split_of(row[0]) == split]
-
-
-def _split_of(document):
-    key = " ".join(document.split()).encode("utf-8", "replace")
-    number = int(hashlib.sha1(key).hexdigest(), 16) % 10
-    return {0: "test", 1: "validation"}.get(number, "train")
+    return [row for row in rows if split_by_hash(" ".join(row[0].split())) == split]
 
 
 def first_places(documents, others):
