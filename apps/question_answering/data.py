@@ -1,12 +1,11 @@
 """Questions, from their source to batches of token ids."""
 
-import itertools
-from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from apps.common.batches import PaddedBatches, rows_of
 from apps.common.text import UNKNOWN_ID, Vocabulary, encoded
 from apps.common.vectors import GLOVE, with_frequent_words
 from apps.question_answering.config import PASSAGES
@@ -14,9 +13,8 @@ from apps.question_answering.sources import DATASETS
 from apps.question_answering.tokens import tokens_with_offsets
 
 SPLITS = ("train", "validation", "test")
-HASHES = 2**20
+HASHES, UNKNOWN_ANSWER = 2**20, -1
 TUNED = 1000  # of pretrained vectors: those of frequent tokens (Chen et al. 2017)
-LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
 
 
 @dataclass(frozen=True)
@@ -157,10 +155,11 @@ def encode(examples, vocabulary, labels, config):
         config: A `DataConfig`.
 
     Returns:
-        Lists of arrays: contexts, `(sentences, words)` or `(timesteps,)`; questions,
-        `(timesteps,)`; and targets: a label's id, -1 for an answer that is not among
-        the labels, or the first and the last token of a passage's answer, `(2,)`.
-        Questions whose answer is beyond `config.context_tokens` are left out.
+        A dictionary of lists of arrays: `context`, `(sentences, words)` or
+        `(timesteps,)`; `question`, `(timesteps,)`; `targets`, a label's id, or the
+        first and the last token of a passage's answer, `(2,)`; and `weights` of the
+        same shape, 0 for an answer that is not among the labels. Questions whose answer
+        is beyond `config.context_tokens` are left out.
     """
     ids = {label: index for index, label in enumerate(labels)}
     questions = _by_text([e.question for e in examples], vocabulary)
@@ -174,7 +173,7 @@ def encode(examples, vocabulary, labels, config):
             context = np.zeros((len(last), max(map(len, last))), "int32")
             for row, words in zip(context, last, strict=True):
                 row[: len(words)] = words
-            target = np.array(ids.get(story.answer, -1), "int32")
+            target = np.array(ids.get(story.answer, UNKNOWN_ANSWER), "int32")
             rows.append((context, questions[story.question][0], target))
     else:
         contexts = _by_text([p.context for p in examples], vocabulary)
@@ -190,7 +189,13 @@ def encode(examples, vocabulary, labels, config):
             "data.context_tokens: no answer lies within the first "
             f"{config.context_tokens} tokens of its passage. Take a larger number."
         )
-    return tuple(map(list, zip(*rows, strict=True)))
+    contexts, asked, targets = map(list, zip(*rows, strict=True))
+    return {
+        "context": contexts,
+        "question": asked,
+        "targets": [np.maximum(target, 0) for target in targets],
+        "weights": [(target >= 0).astype("float32") for target in targets],
+    }
 
 
 def _by_text(texts, vocabulary):
@@ -198,10 +203,7 @@ def _by_text(texts, vocabulary):
     distinct, found = list(dict.fromkeys(texts)), {}
     for start in range(0, len(distinct), 1024):
         part = distinct[start : start + 1024]
-        columns = [
-            np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
-            for ragged in text_ids(encoded(part), vocabulary)
-        ]
+        columns = map(rows_of, text_ids(encoded(part), vocabulary))
         found |= dict(zip(part, zip(*columns, strict=True), strict=True))
     return found
 
@@ -213,80 +215,17 @@ def _span(passage, starts, ends):
     return first, max(first, int(np.searchsorted(starts, end)) - 1)
 
 
-class Batches:
-    """Batches of questions in few shapes.
+def batches_of(columns, batch_size):
+    """Returns `PaddedBatches` of what `encode` returned."""
+    return PaddedBatches(columns, batch_size, fixed=("targets", "weights"))
 
-    A batch is `({"context", "question"}, targets, weights)`; lengths are padded with 0.
-    Where a length has too few questions to fill a batch, its last rows are padding
-    alone and weigh nothing, as does an answer that is not among the labels.
 
-    Args:
-        contexts: As `encode` returns them.
-        questions: As above.
-        targets: As above.
-        batch_size: Questions a batch.
-    """
-
-    def __init__(self, contexts, questions, targets, batch_size):
-        self.contexts, self.questions, self.targets = contexts, questions, targets
-        self.batch_size = batch_size
-        self.shapes = [
-            tuple(_padded(size) for size in (*context.shape, len(question)))
-            for context, question in zip(contexts, questions, strict=True)
-        ]
-        counts = Counter(self.shapes).values()
-        self.steps = sum(-(-count // batch_size) for count in counts)
-
-    def in_order(self):
-        """Returns every question once, shape by shape as batches fill."""
-        return self._dataset(lambda: self._batches(range(len(self.targets))))
-
-    def shuffled(self, seed, epoch=0):
-        """Returns batches from an epoch on, endlessly; the order depends on both."""
-
-        def batches():
-            for number in itertools.count(epoch):
-                rng = np.random.default_rng([seed, number])
-                yield from self._batches(rng.permutation(len(self.targets)))
-
-        return self._dataset(batches)
-
-    def _batches(self, order):
-        waiting = defaultdict(list)
-        for index in order:
-            shape = self.shapes[index]
-            waiting[shape].append(index)
-            if len(waiting[shape]) == self.batch_size:
-                yield self._batch(shape, waiting.pop(shape))
-        for shape, left in waiting.items():
-            yield self._batch(shape, left)
-
-    def _batch(self, shape, chosen):
-        *context_shape, length = shape
-        context = np.zeros((self.batch_size, *context_shape), "int32")
-        question = np.zeros((self.batch_size, length), "int32")
-        targets = np.zeros((self.batch_size, *self.targets[0].shape), "int32")
-        weights = np.zeros_like(targets, "float32")
-        for row, index in enumerate(chosen):
-            known = self.contexts[index]
-            context[row][tuple(map(slice, known.shape))] = known
-            question[row, : len(self.questions[index])] = self.questions[index]
-            targets[row] = np.maximum(self.targets[index], 0)
-            weights[row] = np.all(self.targets[index] >= 0)
-        return {"context": context, "question": question}, targets, weights
-
-    def _dataset(self, batches):
-        ranks = (self.contexts[0].ndim + 1, 2, self.targets[0].ndim + 1)
-        context, question, targets = (
-            tf.TensorSpec([self.batch_size] + [None] * (rank - 1), "int32")
-            for rank in ranks
+def for_fit(dataset):
+    """Returns batches as Keras takes them: inputs, targets, weights."""
+    return dataset.map(
+        lambda row: (
+            {name: row[name] for name in ("context", "question")},
+            row["targets"],
+            row["weights"],
         )
-        weights = tf.TensorSpec(targets.shape, "float32")
-        signature = ({"context": context, "question": question}, targets, weights)
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        return dataset.prefetch(8)
-
-
-def _padded(size):
-    """Returns the length to which one is padded."""
-    return next((length for length in LENGTHS if size <= length), size)
+    )

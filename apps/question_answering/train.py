@@ -12,7 +12,7 @@ from apps.common.optimizer import clipped_optimizer
 from apps.common.runs import MODEL, open_run
 from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
-from apps.question_answering.data import Batches, encode, load_data
+from apps.question_answering.data import batches_of, encode, for_fit, load_data
 from apps.question_answering.model import build_model
 
 
@@ -43,8 +43,8 @@ def train(config, directory):
     if data.labels:
         save_labels(data.labels, directory / "labels.txt")
     batches, validation = (
-        Batches(
-            *encode(examples, data.vocabulary, data.labels, config.data),
+        batches_of(
+            encode(examples, data.vocabulary, data.labels, config.data),
             settings.batch_size,
         )
         for examples in (data.train, data.validation)
@@ -65,15 +65,15 @@ def train(config, directory):
         jit_compile=False,  # lengths differ: XLA would compile each of their shapes
     )
     print(
-        f"Training {model.count_params():,} parameters on {len(batches.targets):,} "
+        f"Training {model.count_params():,} parameters on {len(batches.shapes):,} "
         f"questions, {batches.steps:,} steps an epoch."
     )
     fit(
         trainer,
         directory,
-        lambda epoch: batches.shuffled(settings.seed, epoch),
+        lambda epoch: for_fit(batches.shuffled(settings.seed, epoch)),
         batches.steps,
-        validation.in_order(),
+        for_fit(validation.in_order()),
         validation.steps,
         epochs=settings.epochs,
         evaluations_per_epoch=settings.evaluations_per_epoch,

@@ -33,8 +33,8 @@ class DataConfig:
     file: str = ""
     document_column: str = "document"
     summary_column: str = "summary"
-    document_tokens: Positive = 60
-    summary_tokens: Positive = 16
+    document_tokens: Positive = 64
+    summary_tokens: Positive = 15
     vocabulary_size: Positive = 8000
     min_count: Positive = 3
     vectors: Literal["random", GLOVE] = "random"

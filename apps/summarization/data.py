@@ -7,9 +7,9 @@ plus the place where the document has it first.
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
+from apps.common.batches import rows_of
 from apps.common.datasets import load_dataset
 from apps.common.splits import split_by_hash
 from apps.common.tables import labelled_rows
@@ -17,7 +17,6 @@ from apps.common.text import END, UNKNOWN_ID, Vocabulary, encoded, tokenize
 from apps.common.wikipedia import articles
 
 SPLITS = ("train", "validation", "test")
-LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 PUBLISHED = {
     "aeslc": ("email_body", "subject_line"),
     "cnn_dailymail": ("article", "highlights"),
@@ -183,98 +182,30 @@ def _extended(ids, places, vocabulary):
     return tf.where(can_copy, len(vocabulary) + places, ids)
 
 
-class Batches:
-    """Batches of documents and summaries, in few shapes.
-
-    A batch is `token_ids` and `copy_ids` `(batch, timesteps)` of the documents and
-    `targets` `(batch, steps)`, each summary with its end, all padded with 0. Where a
-    length has too few pairs to fill a batch, its last rows are padding alone.
+def encode(pairs, vocabulary, config):
+    """Turns pairs into token ids.
 
     Args:
         pairs: `Pairs`.
         vocabulary: `Vocabulary`.
         config: A `DataConfig`.
-        batch_size: Pairs a batch.
 
-    Attributes:
-        steps: Batches of an epoch.
-        tokens: Tokens of all summaries.
+    Returns:
+        A dictionary of lists of arrays, int32: `token_ids` and `copy_ids` of the
+        documents, `(timesteps,)`, and `targets`, each summary with its end, `(steps,)`.
     """
-
-    def __init__(self, pairs, vocabulary, config, batch_size):
-        self.batch_size, self.count = batch_size, len(pairs.documents)
-        self.document_buckets = _up_to(config.document_tokens)
-        self.summary_buckets = _up_to(config.summary_tokens + 1)
-        end = int(vocabulary.lookup(END))
-
-        def encode(documents, summaries):
-            tokens, token_ids, copy_ids = encode_documents(
-                documents, vocabulary, config.document_tokens
-            )
-            targets = encode_summaries(summaries, tokens, vocabulary)
-            targets = targets[:, : config.summary_tokens]
-            ends = tf.fill([targets.nrows(), 1], end)
-            targets = tf.concat([targets, ends], axis=1)
-            return {"token_ids": token_ids, "copy_ids": copy_ids, "targets": targets}
-
-        self.encoded = (
-            tf.data.Dataset.from_tensor_slices(tuple(map(encoded, pairs.columns)))
-            .batch(512)
-            .map(encode)
-            .unbatch()
-            .map(lambda row: {name: tf.identity(ids) for name, ids in row.items()})
-            .cache()
+    end = int(vocabulary.lookup(END))
+    columns = {"token_ids": [], "copy_ids": [], "targets": []}
+    for start in range(0, len(pairs.documents), 512):
+        documents, summaries = (
+            encoded(column[start : start + 512]) for column in pairs.columns
         )
-        counted = self.encoded.map(
-            lambda row: (self._bucket(row), tf.math.count_nonzero(row["targets"]))
+        tokens, token_ids, copy_ids = encode_documents(
+            documents, vocabulary, config.document_tokens
         )
-        buckets, tokens = map(np.array, zip(*counted.as_numpy_iterator(), strict=True))
-        self.steps = int(np.sum(-(-np.bincount(buckets) // batch_size)))
-        self.tokens = int(tokens.sum())
-
-    def in_order(self):
-        """Returns every pair once, bucket by bucket as batches fill."""
-        return self._batched(self.encoded).prefetch(tf.data.AUTOTUNE)
-
-    def shuffled(self, seed, epoch=0):
-        """Returns batches from an epoch on, endlessly; the order depends on both."""
-
-        def one_epoch(number):
-            return self._batched(self.encoded.shuffle(self.count, seed=seed + number))
-
-        epochs = tf.data.Dataset.range(epoch, np.iinfo("int64").max)
-        return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
-
-    def _batched(self, encoded):
-        return encoded.group_by_window(self._bucket, self._padded, self.batch_size)
-
-    def _bucket(self, row):
-        """Returns the number of the bucket of both lengths."""
-        document, summary = (
-            tf.searchsorted(sizes, [tf.size(row[name])])[0]
-            for name, sizes in (
-                ("token_ids", self.document_buckets),
-                ("targets", self.summary_buckets),
-            )
-        )
-        key = document * len(self.summary_buckets) + summary
-        return tf.cast(key, "int64")
-
-    def _padded(self, key, rows):
-        """Returns the batch of the rows of a bucket."""
-        count = len(self.summary_buckets)
-        timesteps = tf.gather(tf.constant(self.document_buckets, "int64"), key // count)
-        steps = tf.gather(tf.constant(self.summary_buckets, "int64"), key % count)
-        nothing = {
-            name: tf.zeros([1, 0], "int32")
-            for name in ("token_ids", "copy_ids", "targets")
-        }
-        nothing = tf.data.Dataset.from_tensor_slices(nothing).repeat()
-        shapes = {"token_ids": [timesteps], "copy_ids": [timesteps], "targets": [steps]}
-        rows = rows.concatenate(nothing).take(self.batch_size)
-        return rows.padded_batch(self.batch_size, shapes)
-
-
-def _up_to(longest):
-    """Returns the lengths to which texts of at most so many tokens are padded."""
-    return [*(size for size in LENGTHS if size < longest), longest]
+        targets = encode_summaries(summaries, tokens, vocabulary)
+        targets = targets[:, : config.summary_tokens]
+        targets = tf.concat([targets, tf.fill([targets.nrows(), 1], end)], axis=1)
+        for name, ids in zip(columns, (token_ids, copy_ids, targets), strict=True):
+            columns[name] += rows_of(ids)
+    return columns

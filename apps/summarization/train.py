@@ -6,13 +6,14 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from apps.common.batches import PaddedBatches
 from apps.common.files import replacing
 from apps.common.optimizer import clipped_optimizer
 from apps.common.runs import MODEL, open_run
 from apps.common.text import END, PADDING_ID, UNKNOWN_ID
 from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
-from apps.summarization.data import Batches, load_data
+from apps.summarization.data import encode, load_data
 from apps.summarization.model import build_model, log_probabilities
 
 VECTOR_SCALE = 0.1  # the softmax shares the vectors, and GloVe's are long
@@ -48,14 +49,14 @@ def train(config, directory):
         )
     data.vocabulary.save(directory / "vocabulary.txt")
     batches, validation = (
-        Batches(pairs, data.vocabulary, config.data, settings.batch_size)
+        PaddedBatches(encode(pairs, data.vocabulary, config.data), settings.batch_size)
         for pairs in (data.train, data.validation)
     )
     model = build_model(len(data.vocabulary), **asdict(config.model))
     if vectors is not None:
         model.get_layer("embedding").vectors.assign(VECTOR_SCALE * vectors)
     start = int(data.vocabulary.lookup(END))
-    usual_tokens = batches.tokens / batches.steps
+    usual_tokens = sum(map(len, batches.columns["targets"])) / batches.steps
     trainer = Trainer(model, start, usual_tokens, settings.coverage_weight)
     trainer.compile(clipped_optimizer(settings, batches.steps), jit_compile=False)
     print(

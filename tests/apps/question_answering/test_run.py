@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.batches import PaddedBatches
 from apps.common.training import read_history
-from apps.question_answering.data import Batches
 from apps.question_answering.evaluate import load_run, predict
 from apps.question_answering.train import train
 
@@ -97,14 +97,14 @@ def test_the_export_shows_what_an_answer_rests_on(
 def test_a_killed_run_ends_at_the_same_weights(
     question_config, question_run, tmp_path, monkeypatch
 ):
-    def cut(self, shape, chosen, own=Batches._batch):
+    def cut(self, shape, chosen, own=PaddedBatches._batch):
         self.made = getattr(self, "made", 0) + 1
         if self.made > 2.5 * self.steps and self.steps > 5:
             raise RuntimeError("killed")
         return own(self, shape, chosen)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "_batch", cut)
+        patch.setattr(PaddedBatches, "_batch", cut)
         with pytest.raises(Exception, match="killed"):
             train(question_config, tmp_path / "run")
     assert 0 < len(read_history(tmp_path / "run")) < 3

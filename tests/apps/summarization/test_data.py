@@ -10,8 +10,8 @@ from apps.common.text import END, Vocabulary
 from apps.summarization import data as data_module
 from apps.summarization.config import DataConfig
 from apps.summarization.data import (
-    Batches,
     Pairs,
+    encode,
     encode_documents,
     encode_summaries,
     first_places,
@@ -60,47 +60,33 @@ def test_of_a_document_the_first_tokens_are_read():
 
 
 @pytest.fixture
-def batches():
+def columns():
     documents = [f"a {'b ' * (n % 30)}zeb{n}" for n in range(50)]
     pairs = Pairs(documents, [f"c zeb{n} " * (1 + n // 10) for n in range(50)])
     config = DataConfig(document_tokens=24, summary_tokens=9)
-    return Batches(pairs, VOCABULARY, config, batch_size=8)
+    return encode(pairs, VOCABULARY, config)
 
 
-def rows_of(dataset, count):
-    rows = []
-    for batch in dataset.take(count).as_numpy_iterator():
-        for ids, copies, targets in zip(
-            batch["token_ids"], batch["copy_ids"], batch["targets"], strict=True
-        ):
-            rows.append(tuple(tuple(x[x > 0].tolist()) for x in (ids, copies, targets)))
-    return [row for row in rows if row[0]]
-
-
-def test_every_pair_comes_once_an_epoch_in_few_shapes(batches):
-    shapes = {
-        (b["token_ids"].shape[1], b["targets"].shape[1])
-        for b in batches.in_order().as_numpy_iterator()
-    }
-    assert {t for t, _ in shapes} <= {8, 16, 24}
-    assert {s for _, s in shapes} <= {8, 10}
-    in_order = rows_of(batches.in_order(), batches.steps)
-    epoch = rows_of(batches.shuffled(1, 0), batches.steps)
-    assert len(in_order) == 50
-    assert sorted(in_order) == sorted(epoch)
-    assert in_order != epoch
-    assert epoch == rows_of(batches.shuffled(1, 0), batches.steps)
-    assert epoch != rows_of(batches.shuffled(1, 1), batches.steps)
-
-
-def test_a_summary_has_its_end_and_copies_what_is_unknown(batches):
-    rows = rows_of(batches.in_order(), batches.steps)
-    assert ((3, 1), (3, SIZE + 1), (5, SIZE + 1, 2)) in rows
+def test_a_summary_has_its_end_and_copies_what_is_unknown(columns):
+    rows = [
+        tuple(map(np.ndarray.tolist, row))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    assert len(rows) == 50
+    assert ([3, 1], [3, SIZE + 1], [5, SIZE + 1, 2]) in rows
     assert max(len(targets) for *_, targets in rows) == 10
+    assert max(len(ids) for ids, *_ in rows) == 24
     assert all(targets[-1] == 2 for *_, targets in rows)
     cut_off = [targets for ids, _, targets in rows if 1 not in ids]
     assert cut_off
     assert all(1 in targets for targets in cut_off)
+
+
+def test_ids_fit_the_model(columns):
+    for ids, copies, targets in zip(*columns.values(), strict=True):
+        assert ids.max() < SIZE
+        assert max(copies.max(), targets.max()) < SIZE + len(ids)
+        assert ids.dtype == copies.dtype == targets.dtype == "int32"
 
 
 def test_wikipedia_gives_paragraphs_and_descriptions(wikipedia):
@@ -174,11 +160,3 @@ def test_published_sets_are_read_by_their_own_names(dataset, monkeypatch):
     assert data.test.summaries == ["test\n"]
     assert data.test.documents == ["Some text.\n"]
     assert asked == [(dataset, s) for s in ("train", "validation", "test")]
-
-
-def test_ids_fit_the_model(batches):
-    for batch in batches.in_order().as_numpy_iterator():
-        assert batch["token_ids"].max() < SIZE
-        assert batch["copy_ids"].max() < SIZE + batch["token_ids"].shape[1]
-        assert batch["token_ids"].dtype == np.int32
-        assert len(batch["token_ids"]) == 8

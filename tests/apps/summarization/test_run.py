@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.batches import PaddedBatches
 from apps.common.training import read_history
-from apps.summarization.data import Batches
 from apps.summarization.evaluate import attending, load_run, predict
 from apps.summarization.train import train
 
@@ -106,7 +106,7 @@ def _order(run):
 def test_a_killed_run_ends_at_the_same_weights(
     summarization_config, summarization_run, tmp_path, monkeypatch
 ):
-    def cut(self, seed, epoch, own=Batches.shuffled):
+    def cut(self, seed, epoch, own=PaddedBatches.shuffled):
         def kill():
             raise RuntimeError("killed")
 
@@ -117,7 +117,7 @@ def test_a_killed_run_ends_at_the_same_weights(
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "shuffled", cut)
+        patch.setattr(PaddedBatches, "shuffled", cut)
         with pytest.raises(Exception, match="killed"):
             train(summarization_config, tmp_path / "run")
     assert len(read_history(tmp_path / "run")) == 2

@@ -1,0 +1,57 @@
+"""Batches of like lengths: every example once, of full size, in few shapes."""
+
+import numpy as np
+import pytest
+
+from apps.common.batches import PaddedBatches, padded
+
+
+@pytest.fixture
+def batches():
+    """Fifty examples: a row of n + 1 numbers, a table, and a number."""
+    columns = {
+        "row": [np.full(1 + n % 20, n + 1, "int32") for n in range(50)],
+        "table": [np.full((1 + n % 3, 2), n + 1, "float32") for n in range(50)],
+        "number": [np.array(n + 1, "int32") for n in range(50)],
+    }
+    return PaddedBatches(columns, batch_size=8, fixed=("number",))
+
+
+def numbers(dataset, count):
+    found = []
+    for batch in dataset.take(count).as_numpy_iterator():
+        assert {len(part) for part in batch.values()} == {8}
+        found += batch["number"][batch["number"] > 0].tolist()
+    return found
+
+
+def test_an_example_stays_together_and_the_rest_is_padding(batches):
+    for batch in batches.in_order().as_numpy_iterator():
+        assert batch["row"].shape[1] in (8, 16, 24)
+        assert batch["table"].shape[1:] == (8, 8)
+        for row, table, number in zip(*batch.values(), strict=True):
+            length = 1 + (number - 1) % 20 if number else 0
+            assert row.tolist() == [number] * length + [0] * (len(row) - length)
+            assert table.sum() == (2 * (1 + (number - 1) % 3) * number if number else 0)
+
+
+def test_every_example_comes_once_an_epoch(batches):
+    in_order = numbers(batches.in_order(), 1000)
+    epoch = numbers(batches.shuffled(1, 0), batches.steps)
+    assert sorted(in_order) == sorted(epoch) == list(range(1, 51))
+    assert in_order != epoch
+    assert len(list(batches.in_order())) == batches.steps
+
+
+def test_the_order_is_a_function_of_seed_and_epoch(batches):
+    def of(seed, epoch):
+        return numbers(batches.shuffled(seed, epoch), batches.steps)
+
+    assert of(1, 0) == of(1, 0) != of(1, 1)
+    assert of(1, 0) != of(2, 0)
+    both = numbers(batches.shuffled(1, 0), 2 * batches.steps)
+    assert both[50:] == of(1, 1)
+
+
+def test_lengths_are_few():
+    assert [padded(n) for n in (1, 8, 9, 33, 1024, 1025)] == [8, 8, 16, 48, 1024, 1025]
