@@ -1,7 +1,7 @@
 # Every target sets up .venv when it is missing or older than the requirements.
 PYTHON ?= python3.11
 BIN := .venv/bin
-WORKERS := -n auto --maxprocesses 4 --dist loadgroup
+WORKERS := -n auto --maxprocesses 4 --dist loadscope
 
 .PHONY: help run test test-slow lint serve results benchmark
 .DEFAULT_GOAL := help

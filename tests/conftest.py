@@ -35,7 +35,8 @@ PLAIN = ["the", "film", "a", "story", "it", "was", "and", "plot", "actor", "very
 GLOVE_DIMENSIONS = 50
 
 
-WORKERS = {
+# Parts of the names of the tests that share what is trained once for an app.
+SHARING = {
     "language_modeling": ["language_modeling"],
     "speech_commands": ["speech_commands"],
     "summarization": ["summarization"],
@@ -44,14 +45,19 @@ WORKERS = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """Keeps the tests of an app with one worker, so that its run is trained once."""
-    for item in items:
-        for app, names in WORKERS.items():
-            if any(name in item.nodeid for name in names):
-                item.add_marker(pytest.mark.xdist_group(app))
-                break
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keeps the tests of an app with one process, and else those of a file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByApp(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            for app, names in SHARING.items():
+                if any(name in nodeid for name in names):
+                    return app
+            return nodeid.split("::")[0]
+
+    return ByApp(config, log)
 
 
 @pytest.fixture(autouse=True)
