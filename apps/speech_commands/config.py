@@ -17,6 +17,8 @@ class DataConfig:
         directory: For "folder": a folder with a folder of WAV files for each word.
         held_out_speaker: For "spoken_digit": the speaker who is the test split, and
             heard nowhere else; without a name the test split is the official one.
+        validation_speaker: For "spoken_digit": the speaker who is the validation split,
+            so that what helps with strangers can be chosen without the test split.
         sample_rate_hz: Rate to which audio is resampled.
         clip_ms: Length of a clip: a shorter one is padded with silence, of a longer one
             the loudest part is kept.
@@ -27,6 +29,7 @@ class DataConfig:
     )
     directory: str = ""
     held_out_speaker: str = ""
+    validation_speaker: str = ""
     sample_rate_hz: Positive = 16000
     clip_ms: Positive = 1000
 
@@ -49,8 +52,9 @@ class FeatureConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The arguments of `build_model`."""
+    """The arguments of `build_model`; `clip_normalization` needs both directions."""
 
+    clip_normalization: bool = False
     units: Positive = 128
     num_layers: Positive = 2
     direction: Literal["forward", "both"] = "forward"
@@ -68,6 +72,8 @@ class AugmentationConfig:
             2015).
         shift_ms: It begins at most so much earlier or later.
         gain_db: It is at most so much louder or softer.
+        equalizer_db: Each band is at most so much louder or softer, along a curve that
+            is drawn anew, as if the microphone were another one.
         noise_share: Share of the clips to which noise is added,
         lowest_snr_db: at a signal-to-noise ratio from this one
         highest_snr_db: to this one.
@@ -81,6 +87,7 @@ class AugmentationConfig:
     speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     shift_ms: Weight = 100.0
     gain_db: Weight = 10.0
+    equalizer_db: Weight = 0.0
     noise_share: Annotated[float, Field(ge=0, le=1)] = 0.8
     lowest_snr_db: float = 0.0
     highest_snr_db: float = 20.0

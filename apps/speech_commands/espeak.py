@@ -5,7 +5,10 @@ It is neither installed nor shipped.
 
 import ctypes
 import platform
+import shutil
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -21,9 +24,17 @@ LEFT_OUT = (
 
 
 class Synthesizer:
-    """eSpeak NG, loaded from the archive that arrives by pip."""
+    """eSpeak NG, loaded from the archive that arrives by pip.
 
-    def __init__(self):
+    Args:
+        made_up: Descriptions of further variants, by name.
+
+    Attributes:
+        sample_rate_hz: Samples a second of what it says.
+        variants: Names of the variants that come with it.
+    """
+
+    def __init__(self, made_up=None):
         folder = unpacked()
         self._parts = []
         self._library = ctypes.CDLL(str(folder / "libespeak-ng.so"))
@@ -31,9 +42,15 @@ class Synthesizer:
         self._callback = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
         )(self._receive)
-        data = str(folder / "espeak-ng-data").encode()
+        self._copy = tempfile.TemporaryDirectory()  # removed with the synthesizer
+        data = Path(self._copy.name, "espeak-ng-data")
+        shutil.copytree(folder / "espeak-ng-data", data)
+        for name, description in (made_up or {}).items():
+            (data / "voices" / "!v" / name).write_text(description)
         synchronous = 2  # the library calls back from within the call
-        self.sample_rate_hz = self._library.espeak_Initialize(synchronous, 0, data, 0)
+        self.sample_rate_hz = self._library.espeak_Initialize(
+            synchronous, 0, str(data).encode(), 0
+        )
         if self.sample_rate_hz <= 0:
             raise ValueError(f"{folder}: eSpeak NG does not start. Remove the folder.")
         self._library.espeak_SetSynthCallback(self._callback)

@@ -7,12 +7,23 @@ from apps.common.pooling import MaskedPooling
 from lstm_layer import LSTM
 
 
-def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, dropout):
+def build_model(
+    num_classes,
+    mel_bands,
+    clip_normalization,
+    units,
+    num_layers,
+    direction,
+    pooling,
+    dropout,
+):
     """Returns an uncompiled model from log-mel frames to logits.
 
     Args:
         num_classes: Number of words.
         mel_bands: Size of a frame.
+        clip_normalization: Whether each band has mean 0 and variance 1 over a clip
+            (Viikki and Laurila 1998), so that microphone and loudness count less.
         units: Units of each LSTM.
         num_layers: Number of layers.
         direction: "forward" answers at each frame, which `clip_logits` pools; "both",
@@ -28,8 +39,14 @@ def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, d
         "both": a model from `features` to `logits (batch, num_classes)`.
 
     Raises:
-        ValueError: If the pooling needs frames that are still to come.
+        ValueError: If the pooling or the normalization needs frames that are still to
+            come.
     """
+    if direction == "forward" and clip_normalization:
+        raise ValueError(
+            "model.clip_normalization: needs the whole clip, and model.direction: "
+            "forward answers before its end. Take model.direction=both."
+        )
     if direction == "forward" and pooling == "attention":
         raise ValueError(
             f"model.pooling: {pooling!r} needs the whole clip, and model.direction: "
@@ -38,6 +55,9 @@ def build_model(num_classes, mel_bands, units, num_layers, direction, pooling, d
         )
     features = keras.Input((None, mel_bands), name="features")
     x = keras.layers.Normalization(name="normalization")(features)
+    if clip_normalization:
+        mean, variance = ops.moments(x, axes=1, keepdims=True)
+        x = (x - mean) / ops.sqrt(variance + 0.01)
     inputs, outputs = [features], []
     for number in range(1, num_layers + 1):
         if number > 1:

@@ -41,9 +41,16 @@ def _synthetic(config, split):
 def _spoken_digit(config, split):
     """Reads Free Spoken Digit: recordings 0 to 4 are the official test split.
 
-    Validation is recordings 5 to 9 of the training speakers, in both ways to split.
+    Validation is recordings 5 to 9 of the training speakers, in both ways to split, or
+    a speaker.
     """
-    dataset, held_out = load_dataset("spoken_digit", "train"), config.held_out_speaker
+    dataset = load_dataset("spoken_digit", "train")
+    held_out, listener = config.held_out_speaker, config.validation_speaker
+    if held_out and held_out == listener:
+        raise ValueError(
+            "data.validation_speaker: expected another one than data.held_out_speaker. "
+            f"Received: {listener!r}."
+        )
 
     def clips():
         speakers = set()
@@ -52,15 +59,16 @@ def _spoken_digit(config, split):
             digit, speaker, number = name.removesuffix(".wav").split("_")
             speakers.add(speaker)
             is_test = speaker == held_out if held_out else int(number) in TEST
-            held = int(number) in VALIDATION
+            held = speaker == listener if listener else int(number) in VALIDATION
             if split == ("test" if is_test else "validation" if held else "train"):
                 wave = as_float(example["audio"].astype("int16"))
                 yield name, digit, resample(wave, 8000, config.sample_rate_hz)
-        if held_out and held_out not in speakers:
-            raise ValueError(
-                f"data.held_out_speaker: expected one of {', '.join(sorted(speakers))}."
-                f" Received: {held_out!r}."
-            )
+        for name in ("held_out_speaker", "validation_speaker"):
+            if (speaker := getattr(config, name)) and speaker not in speakers:
+                raise ValueError(
+                    f"data.{name}: expected one of {', '.join(sorted(speakers))}. "
+                    f"Received: {speaker!r}."
+                )
 
     return Rows(clips(), None)
 

@@ -8,7 +8,12 @@ from apps.speech_commands import model as module
 from apps.speech_commands.model import build_model, clip_logits, streams, zero_state
 from lstm_layer import LSTM, LSTMCell
 
-SETTINGS = {"units": 5, "num_layers": 2, "dropout": 0.4}
+SETTINGS = {
+    "units": 5,
+    "num_layers": 2,
+    "dropout": 0.4,
+    "clip_normalization": False,
+}
 KINDS = [
     ("forward", "last"),
     ("forward", "max"),
@@ -91,6 +96,26 @@ def test_the_state_carries_on(features):
 def test_attention_over_what_is_to_come_is_refused():
     with pytest.raises(ValueError, match=r"model.pooling: 'attention' needs the whole"):
         small_model("forward", "attention")
+
+
+def test_a_microphone_counts_less_where_clips_are_normalized(features):
+    louder = 2 + np.array([1, 1.5, 2, 0.5], "float32") * features
+    differences = []
+    for normalized in (False, True):
+        model = small_model("both", "last", clip_normalization=normalized)
+        first, second = (np.array(model(x)) for x in (features, louder))
+        differences.append(np.abs(first - second).max())
+    assert differences[1] < 0.1 * differences[0]
+
+
+def test_a_normalized_clip_of_silence_has_finite_logits():
+    model = small_model("both", "last", clip_normalization=True)
+    assert np.isfinite(model(np.full((1, 9, 4), -13.8, "float32"))).all()
+
+
+def test_normalization_by_what_is_to_come_is_refused():
+    with pytest.raises(ValueError, match=r"model.clip_normalization: needs the whole"):
+        small_model("forward", "last", clip_normalization=True)
 
 
 @pytest.mark.parametrize(("direction", "pooling"), KINDS)

@@ -176,9 +176,29 @@ def test_a_held_out_speaker_is_heard_in_the_test_split_only(digits):
     assert len(data.validation.names) == 10
 
 
-def test_an_unknown_speaker_is_refused(digits):
-    with pytest.raises(ValueError, match=r"expected one of anna, bo. Received: 'eve'"):
-        load_data(DataConfig(dataset="spoken_digit", held_out_speaker="eve"))
+def test_validation_can_be_a_speaker_who_is_heard_nowhere_else(digits):
+    config = DataConfig(dataset="spoken_digit", validation_speaker="bo")
+    data = load_data(config)
+    assert {name.split("_")[1] for name in data.validation.names} == {"bo"}
+    assert len(data.validation.names) == 14  # the others are in the official test split
+    assert {name.split("_")[1] for name in data.train.names} == {"anna"}
+    assert len(data.train.names) == 14
+
+
+@pytest.mark.parametrize("setting", ["held_out_speaker", "validation_speaker"])
+def test_an_unknown_speaker_is_refused(digits, setting):
+    config = DataConfig(dataset="spoken_digit", **{setting: "eve"})
+    message = rf"data.{setting}: expected one of anna, bo. Received: 'eve'"
+    with pytest.raises(ValueError, match=message):
+        load_data(config)
+
+
+def test_a_speaker_is_not_held_out_twice(digits):
+    config = DataConfig(
+        dataset="spoken_digit", held_out_speaker="bo", validation_speaker="bo"
+    )
+    with pytest.raises(ValueError, match=r"another one than data.held_out_speaker"):
+        load_data(config)
 
 
 def test_the_twelve_classes_of_the_published_set_keep_their_names(monkeypatch):

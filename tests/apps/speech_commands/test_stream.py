@@ -98,7 +98,7 @@ def test_a_sample_that_is_no_number_is_refused(make_stream):
 
 
 def test_a_model_of_whole_clips_is_refused(run):
-    model = build_model(3, 8, 4, 1, "both", "last", 0.0)
+    model = build_model(3, 8, False, 4, 1, "both", "last", 0.0)
     with pytest.raises(ValueError, match=r"model.direction=forward"):
         streaming(model, run[3], run[0])
 

@@ -11,7 +11,7 @@ import pytest
 from apps.speech_commands import synthetic
 from apps.speech_commands.config import DataConfig
 from apps.speech_commands.data import load_data
-from apps.speech_commands.synthetic import ACCENTS, voices_of
+from apps.speech_commands.voices import ACCENTS, made_up_variant, voices_of
 
 VARIANTS = [f"voice{chr(97 + n)}{m}" for n in range(26) for m in ("", "2", "3")]
 
@@ -41,6 +41,20 @@ def test_variants_that_are_nearly_the_same_stay_together():
         assert len(found & set(related[4:])) in (0, 2)
 
 
+def test_made_up_variants_are_the_same_every_time_and_differ():
+    first, again = (made_up_variant(np.random.default_rng(3)) for _ in range(2))
+    assert first == again
+    rng = np.random.default_rng(3)
+    texts = [made_up_variant(rng) for _ in range(50)]
+    assert len(set(texts)) == 50
+    for text in texts:
+        lines = [line.split() for line in text.splitlines()]
+        assert lines[0] == ["language", "variant"]
+        formants = [line[1:] for line in lines if line[0] == "formant"]
+        assert [int(number) for number, *_ in formants] == list(range(9))
+        assert all(20 <= int(value) <= 170 for _, *v in formants for value in v)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"),
@@ -50,9 +64,10 @@ def test_the_voices_say_the_same_in_another_process():
     program = """
 import hashlib, json
 from apps.speech_commands.espeak import Synthesizer
-library = Synthesizer()
+library = Synthesizer({"nobody": "language variant\\nformant 1 140 100 100\\n"})
 said = [library.say(word, voice, 170, 50, 50)
-        for word, voice in (("yes", "en+m1"), ("yes", "en-us+f1"), ("no", "en+m1"))]
+        for word, voice in (("yes", "en+m1"), ("yes", "en-us+f1"), ("no", "en+m1"),
+                          ("yes", "en+nobody"))]
 print(json.dumps([[len(one) / library.sample_rate_hz,
                    hashlib.sha1(one.tobytes()).hexdigest()] for one in said]))
 """
@@ -61,7 +76,7 @@ print(json.dumps([[len(one) / library.sample_rate_hz,
         for _ in range(2)
     )
     assert first == again
-    assert len({sound for _, sound in first}) == 3
+    assert len({sound for _, sound in first}) == 4
     assert all(0.1 < seconds < 1.5 for seconds, _ in first)
 
 
