@@ -72,8 +72,6 @@ class AugmentationConfig:
             2015).
         shift_ms: It begins at most so much earlier or later.
         gain_db: It is at most so much louder or softer.
-        equalizer_db: Each band is at most so much louder or softer, along a curve that
-            is drawn anew, as if the microphone were another one.
         noise_share: Share of the clips to which noise is added,
         lowest_snr_db: at a signal-to-noise ratio from this one
         highest_snr_db: to this one.
@@ -87,7 +85,6 @@ class AugmentationConfig:
     speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     shift_ms: Weight = 100.0
     gain_db: Weight = 10.0
-    equalizer_db: Weight = 0.0
     noise_share: Annotated[float, Field(ge=0, le=1)] = 0.8
     lowest_snr_db: float = 0.0
     highest_snr_db: float = 20.0

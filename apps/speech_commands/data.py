@@ -15,7 +15,6 @@ from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
 NOISES = 24
-KNOTS = 5  # of the curve of an equalizer
 
 
 @dataclass(frozen=True)
@@ -163,10 +162,8 @@ class Batches:
         def batches():
             for start in range(0, len(clips.labels), self.batch_size):
                 cut = slice(start, start + self.batch_size)
-                labels = clips.labels[cut]
-                kept = self._all_kept(len(labels))
-                flat = np.zeros(kept[1].shape)
-                yield measured(clips, cut, clips.snr_db[cut]), *kept, flat, labels
+                kept = self._all_kept(len(clips.labels[cut]))
+                yield measured(clips, cut, clips.snr_db[cut]), *kept, clips.labels[cut]
 
         return self._dataset(batches)
 
@@ -224,18 +221,15 @@ class Batches:
         _blank_stretches(kept_frames, settings.time_masks, widest, rng)
         widest = settings.frequency_mask_bands
         _blank_stretches(kept_bands, settings.frequency_masks, widest, rng)
-        knots = rng.uniform(-1, 1, (len(index), KNOTS)) * settings.equalizer_db
-        curve = _between(knots, self.front_end.mel_bands) * np.log(10) / 10
-        return waves, kept_frames, kept_bands, curve, clips.labels[index]
+        return waves, kept_frames, kept_bands, clips.labels[index]
 
     def _dataset(self, batches):
         samples = self.clips.waves.shape[1]
         frames, bands = self.frames, self.front_end.mel_bands
         row = self.in_a_row or 1
 
-        def features(waves, kept_frames, kept_bands, curve, labels):
-            x = self.front_end(waves) + curve[:, tf.newaxis, :]
-            x = blank(x, kept_frames, kept_bands)
+        def features(waves, kept_frames, kept_bands, labels):
+            x = blank(self.front_end(waves), kept_frames, kept_bands)
             x = tf.reshape(x, [-1, row * frames, bands])
             shape = (
                 [-1, self.num_classes]
@@ -248,7 +242,6 @@ class Batches:
             tf.TensorSpec([None, samples], "float32"),
             tf.TensorSpec([None, frames], "bool"),
             tf.TensorSpec([None, bands], "bool"),
-            tf.TensorSpec([None, bands], "float32"),
             tf.TensorSpec([None], "int32"),
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
@@ -277,14 +270,6 @@ def _placed(wave, shift, samples):
     wave = wave[max(-begin, 0) :][: len(free)]
     free[: len(wave)] = wave
     return placed
-
-
-def _between(knots, places):
-    """Returns curves through evenly spaced knots `(rows, knots)`: `(rows, places)`."""
-    place = np.linspace(0, knots.shape[1] - 1, places)
-    before = np.minimum(place.astype(int), knots.shape[1] - 2)
-    share = place - before
-    return knots[:, before] * (1 - share) + knots[:, before + 1] * share
 
 
 def _blank_stretches(kept, count, widest, rng):
