@@ -34,7 +34,11 @@ def main():
                 raise ValueError(f"{name!r} is no app. Apps: {', '.join(TASKS)}.")
             task = TASKS[name]
             request = Request(
-                task.default_recipe, ["train", "evaluate", "export"], [], None, []
+                task.default_recipe,
+                ["train", "evaluate", "explain", "export"],
+                [],
+                None,
+                [],
             )
             done = run(task, request)
             _ask(done["export"], task)

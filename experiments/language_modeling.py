@@ -2,6 +2,11 @@
 
 from experiments.run import Task, main
 
+TUTORIAL = (
+    "I live in France, I like playing football with my friends and going to the "
+    "school, I speak french"
+)
+
 TASK = Task(
     name="language_modeling",
     summary=__doc__,
@@ -17,6 +22,7 @@ TASK = Task(
         "The city lies on the river Rhine.",
         "River the on lies Rhine city the.",
     ),
+    explained=lambda directory: [TUTORIAL],
 )
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ RUNS = Path("runs")
 VERBS = {
     "train": "train until the run directory has model.keras; resumes what was cut off",
     "evaluate": "measure the model on held-out data; writes metrics.json and plots",
+    "explain": "draw what the gates did with your own input, or with an example",
     "export": "write a SavedModel that takes raw input, for TensorFlow Serving",
     "predict": "answer for your own input: words after it, --file, or standard input",
     "record": "write what finished runs reached to experiments/results",
 }
 DEFAULT_VERBS = ["train", "evaluate", "export"]
+LAST = ("predict", "explain", "record")  # what follows them is theirs
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Task:
         questions: Two inputs to ask a newly exported model.
         asked: Where the model takes something else than one text: a function from the
             run directory to names of inputs and the inputs, by name if there are more.
+        explained: A function from the run directory to examples for `explain`, as
+            `predict` takes them; by default the questions.
         fold: Setting of the section data in which the runs of a cross-validation
             differ.
     """
@@ -46,12 +50,17 @@ class Task:
     headline: tuple
     questions: tuple
     asked: Callable | None = None
+    explained: Callable | None = None
     fold: str | None = None
 
     def function(self, verb):
         """Returns the function of the app that does a verb."""
         module = "evaluate" if verb == "predict" else verb
         return getattr(importlib.import_module(f"apps.{self.name}.{module}"), verb)
+
+    def examples(self, directory):
+        """Returns what `explain` draws when it is given nothing."""
+        return self.explained(directory) if self.explained else self.questions
 
     def config_class(self):
         """Returns the app's `Config`."""
@@ -85,15 +94,15 @@ def main(task, arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with clear_errors():
         request = parse(task, options.words)
-        if options.file and request.verbs[-1] != "predict":
-            raise ValueError("--file goes with the verb predict.")
+        if options.file and not {"predict", "explain"} & set(request.verbs):
+            raise ValueError("--file goes with the verbs predict and explain.")
         run(task, request, options.file)
 
 
 def parse(task, words):
     """Sorts the words of a command line into recipe, verbs, overrides and input.
 
-    What stands after `predict` or `record` belongs to that verb, but a
+    What stands after `predict`, `explain` or `record` belongs to that verb, but a
     `run_directory=` may stand anywhere.
 
     Raises:
@@ -109,7 +118,7 @@ def parse(task, words):
             overrides.append(word)
         elif word in VERBS:
             verbs.append(word)
-            if word in ("predict", "record"):
+            if word in LAST:
                 break
         elif recipe is None and word in recipes:
             recipe = word
@@ -134,7 +143,15 @@ def run(task, request, file=None):
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
             task.function("train")(config, directory)
         elif verb == "predict":
-            _predict(task, directory, request.words, file)
+            for answer in task.function("predict")(
+                directory, _inputs(request.words, file)
+            ):
+                line = json.dumps(answer, ensure_ascii=False)
+                print(line.encode("utf-8", "replace").decode())
+        elif verb == "explain":
+            words = request.words or (() if file else task.examples(directory))
+            for path in task.function("explain")(directory, _inputs(words, file)):
+                print(f"Drawn: {path} and {path.with_suffix('.png').name}")
         elif verb == "record":
             from experiments.results import record
 
@@ -153,18 +170,17 @@ def run_directory(task, recipe, config):
     return RUNS / task.name / recipe / name
 
 
-def _predict(task, directory, words, file):
+def _inputs(words, file):
+    """Returns the user's inputs: words, or the lines of a file or of standard input."""
     if file and words:
-        raise ValueError("predict: give inputs or --file, not both.")
+        raise ValueError("Give inputs or --file, not both.")
     if file:
         inputs = _lines(Path(file).read_text(encoding="utf-8"))
     else:
         inputs = words or _lines(sys.stdin.read())
     if not inputs:
-        raise ValueError("predict: no input. Give it as words, with --file, or piped.")
-    for answer in task.function("predict")(directory, inputs):
-        line = json.dumps(answer, ensure_ascii=False)
-        print(line.encode("utf-8", "replace").decode())
+        raise ValueError("No input. Give it as words, with --file, or piped.")
+    return inputs
 
 
 def _lines(text):
@@ -218,11 +234,12 @@ examples:
   {command}
   {command} {task.default_recipe} train train.seed=2
   {command} predict {task.questions[0]!r}
+  {command} explain {task.questions[0]!r}
   {command} {task.default_recipe} record
 """,
     )
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("--file", help="predict: a file with one input a line")
+    parser.add_argument("--file", help="predict, explain: a file with one input a line")
     return parser
 
 

@@ -1,5 +1,7 @@
 """Speech command recognition: which word is in a clip, and when in a stream?"""
 
+from pathlib import Path
+
 from experiments.run import Task, main
 
 
@@ -14,6 +16,21 @@ def first_clips(directory):
     return clips.names[cut], measured(clips, cut, clips.snr_db[cut])
 
 
+def first_files(directory):
+    """Returns the paths of the same clips, written into the run directory."""
+    import soundfile
+
+    from apps.speech_commands.evaluate import load_run
+
+    config, *_ = load_run(directory)
+    files = []
+    for number, wave in enumerate(first_clips(directory)[1], 1):
+        files.append(Path(directory, "explain", f"clip_{number}.wav"))
+        files[-1].parent.mkdir(exist_ok=True)
+        soundfile.write(files[-1], wave, config.data.sample_rate_hz)
+    return files
+
+
 TASK = Task(
     name="speech_commands",
     summary=__doc__,
@@ -21,6 +38,7 @@ TASK = Task(
     headline=("accuracy", "f1"),
     questions=("recording.wav",),
     asked=first_clips,
+    explained=first_files,
     fold="held_out_speaker",
 )
 

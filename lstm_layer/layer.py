@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops, tree
 
 from lstm_layer.cell import PACKAGE, LSTMCell
+from lstm_layer.gates import note_call
 from lstm_layer.kernel import lstm_sequence
 
 # What `keras.layers.Layer` takes; every other keyword is the cell's.
@@ -172,6 +173,7 @@ class LSTM(keras.layers.RNN):
             the state after the last step. Each is what `self.cell`, called step by
             step, gives.
         """
+        note_call(self, sequences, initial_state, mask)
         if training:
             super()._maybe_config_dropout_masks(
                 self.cell, sequences[:, 0], initial_state

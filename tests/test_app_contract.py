@@ -10,12 +10,16 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from fastapi.testclient import TestClient
 
+from apps.common.export import newest_version
 from experiments.__main__ import TASKS
 from experiments.run import RECIPES, VERBS
+from lstm_layer.gates import NAMES
 from serving.server import Model, create_app, find_models
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +28,7 @@ APPS = sorted(
     for path in (ROOT / "apps").iterdir()
     if (path / "__init__.py").exists() and path.name != "common"
 )
-FILES = ("config", "data", "model", "train", "evaluate", "export")
+FILES = ("config", "data", "model", "train", "evaluate", "explain", "export")
 # What data decides, not a recipe.
 WIRED = {"vocabulary_size", "num_classes", "trained_tokens", "mel_bands"}
 
@@ -94,7 +98,8 @@ def test_there_is_a_task_for_every_app():
 @pytest.mark.parametrize("path", sorted((ROOT / "lstm_layer").glob("*.py")), ids=str)
 def test_the_layer_knows_keras_and_tensorflow_only(path):
     roots = {name.split(".")[0] for name in imports_of(path)}
-    assert roots <= {"keras", "tensorflow", "lstm_layer", "numbers", "os"}
+    standard = {"contextlib", "contextvars", "dataclasses", "numbers", "os"}
+    assert roots <= {"keras", "tensorflow", "numpy", "lstm_layer"} | standard
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "apps/common").glob("*.py")), ids=str)
@@ -105,7 +110,7 @@ def test_what_is_common_imports_no_app(path):
 
 @pytest.mark.parametrize("app", APPS)
 class TestApp:
-    def test_it_has_the_six_files(self, app):
+    def test_it_has_the_seven_files(self, app):
         assert {path.stem for path in (ROOT / "apps" / app).glob("*.py")} >= set(FILES)
 
     def test_its_files_can_be_read_in_one_sitting(self, app):
@@ -129,7 +134,7 @@ class TestApp:
         assert all(name.startswith(allowed) for name in names)
 
     def test_it_has_the_verbs(self, app):
-        for verb in ("train", "evaluate", "export", "predict", "load_data"):
+        for verb in ("train", "evaluate", "explain", "export", "predict", "load_data"):
             module = {"predict": "evaluate", "load_data": "data"}.get(verb, verb)
             assert callable(
                 getattr(importlib.import_module(f"apps.{app}.{module}"), verb)
@@ -200,6 +205,32 @@ class TestApp:
         monkeypatch.chdir(tmp_path)
         export = importlib.import_module(f"apps.{app}.export").export
         assert (export("run") / "saved_model.pb").exists()
+
+    def test_its_gates_are_drawn_and_served(self, app, request):
+        fixture, *_ = SERVED[app]
+        inputs, own_inputs = inputs_of(app, request)
+        run = request.getfixturevalue(fixture)
+        explain = importlib.import_module(f"apps.{app}.explain").explain
+        pages = explain(run, own_inputs)
+        assert len(set(pages)) == len(own_inputs)
+        for page in pages:
+            assert page.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
+            assert "<canvas" in page.read_text()
+        assert set(explain(run, own_inputs[:1])).isdisjoint(pages)
+        exported = newest_version(run / "export" / app)
+        gates = tf.saved_model.load(exported).signatures["gates"]
+        if isinstance(inputs[0], dict):
+            columns = {name: [row[name] for row in inputs] for name in inputs[0]}
+            found = gates(**{name: tf.constant(x) for name, x in columns.items()})
+        else:
+            found = gates(tf.constant(inputs))
+        layers = {key[:-7] for key in found if key.endswith("_tokens")}
+        assert layers
+        for layer in layers:
+            f, *_, c, o, h = (found[f"{layer}_{name}"] for name in NAMES)
+            timesteps = found[f"{layer}_tokens"].shape[1]
+            assert tuple(f.shape[:2]) == (len(inputs), timesteps)
+            np.testing.assert_allclose(h, o * np.tanh(c), atol=1e-5)
 
     def test_its_export_answers_over_http_as_the_run_does(self, app, request):
         fixture, _, names = SERVED[app]

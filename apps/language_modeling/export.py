@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.common.export import export_model, newest_version
 from apps.language_modeling.evaluate import load_run, scoring
+from apps.language_modeling.explain import gating
 from apps.language_modeling.generate import generating, stepping
 from apps.language_modeling.text import start_id
 
@@ -18,8 +19,9 @@ def export(directory):
     """Writes `export/language_modeling/1/` into a run directory, unless it is there.
 
     Its signatures: `serving_default`, as `scoring` says; `generate`, as `generating`
-    says; and `step`, which takes `token_ids` `(batch,)` and the state `h_1`, `c_1`,
-    ..., and returns `logits` `(batch, vocabulary)` and the state after the token.
+    says; `gates`, as `gating` says; and `step`, which takes `token_ids` `(batch,)` and
+    the state `h_1`, `c_1`, ..., and returns `logits` `(batch, vocabulary)` and the
+    state after the token.
 
     Args:
         directory: Run directory whose training has ended.
@@ -42,10 +44,12 @@ def export(directory):
         signatures={
             "serving_default": scoring(model, vocabulary, kind),
             "generate": generating(model, vocabulary, kind),
+            "gates": gating(model, vocabulary, kind),
             "step": step,
         },
         examples={
             "serving_default": {"text": np.array(EXAMPLES)},
+            "gates": {"text": np.array(EXAMPLES)},
             "generate": {
                 "prompt": np.array(EXAMPLES),
                 "max_tokens": np.full(count, 5, "int32"),

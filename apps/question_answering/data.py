@@ -123,12 +123,20 @@ def text_ids(texts, vocabulary):
 def story_ids(contexts, vocabulary, sentences):
     """Returns ids of the last sentences of stories, ragged `(batch, sentences, words)`.
 
-    A sentence ends with a mark or a line.
-
     Args:
         contexts: Strings, `(batch,)`.
         vocabulary: `Vocabulary`.
         sentences: So many of each are kept.
+    """
+    split_up = story_sentences(contexts, sentences)
+    ids, *_ = text_ids(split_up.flat_values, vocabulary)
+    return split_up.with_flat_values(ids)
+
+
+def story_sentences(contexts, sentences):
+    """Returns the last sentences of stories, strings, ragged `(batch, sentences)`.
+
+    A sentence ends with a mark or a line; a story without any has an empty one.
     """
     texts = tf.strings.unicode_transcode(contexts, "UTF-8", "UTF-8", errors="replace")
     texts = tf.strings.regex_replace(texts, r"[.!?\r\n]+", "\n")
@@ -140,9 +148,7 @@ def story_ids(contexts, vocabulary, sentences):
     filling = tf.RaggedTensor.from_row_lengths(
         tf.fill([tf.reduce_sum(lacking)], ""), lacking
     )
-    split_up = tf.concat([split_up, filling], axis=1)
-    ids, *_ = text_ids(split_up.flat_values, vocabulary)
-    return split_up.with_flat_values(ids)
+    return tf.concat([split_up, filling], axis=1)
 
 
 def encode(examples, vocabulary, labels, config):

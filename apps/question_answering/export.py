@@ -6,6 +6,7 @@ import numpy as np
 
 from apps.common.export import export_model, newest_version
 from apps.question_answering.evaluate import answering, attending, load_run
+from apps.question_answering.explain import gating
 
 NAME = "question_answering"
 EXAMPLES = {
@@ -17,8 +18,8 @@ EXAMPLES = {
 def export(directory):
     """Writes `export/question_answering/1/` into a run directory, unless it is there.
 
-    Its signatures: `serving_default`, as `answering` says, and `attention`, as
-    `attending` says.
+    Its signatures: `serving_default`, as `answering` says, `attention`, as `attending`
+    says, and `gates`, as `gating` says.
 
     Args:
         directory: Run directory whose training has ended.
@@ -37,6 +38,7 @@ def export(directory):
         signatures={
             "serving_default": answering(model, vocabulary, labels, config),
             "attention": attending(model, vocabulary, labels, config),
+            "gates": gating(model, vocabulary, labels, config),
         },
-        examples={"serving_default": EXAMPLES, "attention": EXAMPLES},
+        examples=dict.fromkeys(("serving_default", "attention", "gates"), EXAMPLES),
     )

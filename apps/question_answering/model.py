@@ -95,8 +95,8 @@ def _stories(
         x = keras.layers.Dense(units, name=f"mixed_{number + 1}")(x)
         each = ops.zeros_like(x) + q[:, None]
         x = keras.layers.Concatenate()([x, x * each, each])
-        lstm = LSTM(units, return_sequences=True)
-        around = keras.layers.Bidirectional(lstm, name=f"story_{number + 1}")
+        lstm = LSTM(units, return_sequences=True, name=f"story_{number + 1}")
+        around = keras.layers.Bidirectional(lstm)
         x = around(keras.layers.Dropout(dropout)(x), mask=mask)
     x = keras.layers.Dropout(dropout)(x)
     q, attention = FactFinder(units, hops, name="facts")([x, q], fact_mask=mask)
@@ -119,14 +119,12 @@ def _passages(
     same = Occurs(name="occurs")([context, question])
     x = keras.layers.Concatenate()([x, aligned, same])
     for number in range(num_layers):
-        lstm = LSTM(units, return_sequences=True)
+        lstm = LSTM(units, return_sequences=True, name=f"passage_{number + 1}")
         x = keras.layers.Dropout(dropout)(x)
-        x = keras.layers.Bidirectional(lstm, name=f"passage_{number + 1}")(x, mask=mask)
-        lstm = LSTM(units, return_sequences=True)
+        x = keras.layers.Bidirectional(lstm)(x, mask=mask)
+        lstm = LSTM(units, return_sequences=True, name=f"question_{number + 1}")
         asked = keras.layers.Dropout(dropout)(asked)
-        asked = keras.layers.Bidirectional(lstm, name=f"question_{number + 1}")(
-            asked, mask=question_mask
-        )
+        asked = keras.layers.Bidirectional(lstm)(asked, mask=question_mask)
     weights = keras.layers.Dense(1, use_bias=False, name="question_weights")(asked)[
         ..., 0
     ]
@@ -168,7 +166,7 @@ class SentenceReader(_Masked):
     def __init__(self, units, dropout, **kwargs):
         super().__init__(**kwargs)
         self.units, self.dropout = units, dropout
-        self.lstm = LSTM(units)
+        self.lstm = LSTM(units, name="sentence_reader")
         self.drop = keras.layers.SpatialDropout1D(dropout)
 
     def build(self, input_shape):

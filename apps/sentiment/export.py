@@ -6,6 +6,7 @@ import numpy as np
 
 from apps.common.export import export_model, newest_version
 from apps.sentiment.evaluate import answering, load_run
+from apps.sentiment.explain import gating
 
 NAME = "sentiment"
 EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
@@ -14,8 +15,9 @@ EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
 def export(directory):
     """Writes `export/sentiment/1/` into a run directory, unless it is there.
 
-    Its signature `serving_default` takes `text`, strings `(batch,)`, and returns
-    `label`, strings `(batch,)`, and `probabilities`, `(batch, labels)`.
+    Its signatures take `text`, strings `(batch,)`: `serving_default` returns `label`,
+    strings `(batch,)`, and `probabilities`, `(batch, labels)`; `gates` is as `gating`
+    says.
 
     Args:
         directory: Run directory whose training has ended.
@@ -29,9 +31,11 @@ def export(directory):
         return version
     config, model, vocabulary, labels = load_run(directory)
     answer = answering(model, vocabulary, labels, config.data.max_length)
+    gates = gating(model, vocabulary, config.data.max_length)
+    texts = {"text": np.array(EXAMPLES)}
     return export_model(
         target,
         tracked=[model, vocabulary.lookup],
-        signatures={"serving_default": answer},
-        examples={"serving_default": {"text": np.array(EXAMPLES)}},
+        signatures={"serving_default": answer, "gates": gates},
+        examples={"serving_default": texts, "gates": texts},
     )

@@ -41,9 +41,10 @@ def build_model(
         token_ids
     )
     x = keras.layers.SpatialDropout1D(embedding_dropout)(x)
-    for layer in range(num_layers):
-        sequences = pooling != "last" or layer < num_layers - 1
-        x = keras.layers.Bidirectional(LSTM(units, return_sequences=sequences))(x)
+    for number in range(1, num_layers + 1):
+        sequences = pooling != "last" or number < num_layers
+        lstm = LSTM(units, return_sequences=sequences, name=f"lstm_{number}")
+        x = keras.layers.Bidirectional(lstm)(x)
         x = keras.layers.Dropout(dropout)(x)
     if pooling != "last":
         x = MaskedPooling(pooling)(x)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.common.export import export_model, newest_version
 from apps.speech_commands.evaluate import answering, load_run
+from apps.speech_commands.explain import gating
 from apps.speech_commands.features import fit_clip
 from apps.speech_commands.model import streams
 from apps.speech_commands.stream import streaming
@@ -18,7 +19,8 @@ def export(directory):
     """Writes `export/speech_commands/1/` into a run directory, unless it is there.
 
     Its signatures: `serving_default`, as `answering` says; `wav`, as `answering_files`
-    says; and for a model that answers at each frame `stream`, as `streaming` says.
+    says; `gates`, as `gating` says; and for a model that answers at each frame
+    `stream`, as `streaming` says.
 
     Args:
         directory: Run directory whose training has ended.
@@ -40,10 +42,12 @@ def export(directory):
     signatures = {
         "serving_default": answer,
         "wav": answering_files(answer, rate, samples),
+        "gates": gating(model, front_end, config),
     }
     files = [tf.audio.encode_wav(tone[:, np.newaxis], rate).numpy() for tone in tones]
     examples = {
         "serving_default": {"waveform": tones},
+        "gates": {"waveform": tones},
         "wav": {"wav_bytes": np.array(files, dtype=object)},
     }
     if streams(model):

@@ -72,8 +72,8 @@ def build_model(
             outputs += [h, c]
         else:
             sequences = pooling != "last" or number < num_layers
-            lstm = LSTM(units, return_sequences=sequences)
-            x = keras.layers.Bidirectional(lstm, name=f"lstm_{number}")(x)
+            lstm = LSTM(units, return_sequences=sequences, name=f"lstm_{number}")
+            x = keras.layers.Bidirectional(lstm)(x)
     if direction == "both" and pooling != "last":
         x = MaskedPooling(pooling, name="pooling")(x)
     x = keras.layers.Dropout(dropout)(x)

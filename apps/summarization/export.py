@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.common.export import export_model, newest_version
 from apps.summarization.evaluate import attending, load_run
+from apps.summarization.explain import gating
 
 NAME = "summarization"
 EXAMPLES = (
@@ -20,7 +21,7 @@ def export(directory):
     """Writes `export/summarization/1/` into a run directory, unless it is there.
 
     Its signatures: `serving_default`, which takes `document` and returns `summary` and
-    `score`; and `attention`, as `attending` says.
+    `score`; `attention`, as `attending` says; and `gates`, as `gating` says.
 
     Args:
         directory: Run directory whose training has ended.
@@ -44,6 +45,10 @@ def export(directory):
     return export_model(
         target,
         tracked=[model, vocabulary.lookup],
-        signatures={"serving_default": summarize, "attention": attend},
-        examples={"serving_default": inputs, "attention": inputs},
+        signatures={
+            "serving_default": summarize,
+            "attention": attend,
+            "gates": gating(model, vocabulary, config),
+        },
+        examples=dict.fromkeys(("serving_default", "attention", "gates"), inputs),
     )

@@ -195,7 +195,8 @@ def build_model(
     embedding = TiedEmbedding(vocabulary_size, embedding_dim, 0.0, name="embedding")
     drop = keras.layers.SpatialDropout1D(embedding_dropout)
     encoder = keras.layers.Bidirectional(
-        LSTM(units, return_sequences=True, return_state=True), name="encoder"
+        LSTM(units, return_sequences=True, return_state=True, name="encoder"),
+        name="encoder",
     )
     memory, ends, mask = _read(token_ids, lambda ids: drop(embedding(ids)), encoder)
     memory = keras.layers.Dropout(dropout)(memory)

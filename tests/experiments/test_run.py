@@ -232,7 +232,7 @@ def test_empty_input_is_refused(task, verbs, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main(task, ["predict"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("Error: predict: no input.")
+    assert capsys.readouterr().err.startswith("Error: No input.")
 
 
 def test_a_setting_that_is_not_yaml_ends_with_code_2(task, capsys):

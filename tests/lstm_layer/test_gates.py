@@ -1,0 +1,132 @@
+"""The gates are those of the run; what is still held sums up to the cell state."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lstm_layer import LSTM
+from lstm_layer.gates import NAMES, Gates, gates_of, memory, record_gates
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(4).normal(size=(2, 6, 3)).astype("float32")
+
+
+MASK = np.array([[True, True, False, True, True, False], [True] * 6])
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def values(gates):
+    return {name: np.array(getattr(gates, name)) for name in NAMES}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_gates_are_the_textbooks(x, backwards):
+    layer = LSTM(4, return_sequences=True, go_backwards=backwards, name="memory")
+    state = [np.full((2, 4), 0.3, "float32"), np.full((2, 4), -0.2, "float32")]
+    outputs, gates = record_gates(lambda: layer(x, initial_state=state))
+    found = values(gates["memory"])
+    kernel, recurrent, bias = (np.array(w, "float64") for w in layer.get_weights())
+    h, c = state
+    for t in range(5, -1, -1) if backwards else range(6):
+        z = x[:, t] @ kernel + h @ recurrent + bias
+        z_i, z_f, z_c, z_o = np.split(z, 4, axis=-1)
+        f, i, candidate, o = sigmoid(z_f), sigmoid(z_i), np.tanh(z_c), sigmoid(z_o)
+        c = f * c + i * candidate
+        h = o * np.tanh(c)
+        expected = {"f": f, "i": i, "candidate": candidate, "c": c, "o": o, "h": h}
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name][:, t], value, atol=1e-5)
+    outputs = np.array(outputs)[:, ::-1] if backwards else np.array(outputs)
+    np.testing.assert_allclose(found["h"], outputs, atol=1e-5)
+
+
+def test_recording_changes_nothing(x):
+    inputs = keras.Input((None, 3))
+    sequences = LSTM(4, return_sequences=True, name="first")(inputs)
+    last = keras.layers.Bidirectional(LSTM(3, name="second"), name="both")(sequences)
+    model = keras.Model(inputs, keras.layers.Dense(2)(last))
+    recorded, gates = record_gates(lambda: model(x))
+    np.testing.assert_array_equal(recorded, model(x))
+    assert list(gates) == ["first", "forward_second", "backward_second"]
+    assert gates["first"].h.shape == (2, 6, 4)
+    assert [g.backwards for g in gates.values()] == [False, False, True]
+    h = values(gates["forward_second"])["h"][:, -1]
+    again = values(gates["backward_second"])["h"][:, 0]
+    np.testing.assert_allclose(last_of(model, x), np.hstack([h, again]), atol=1e-5)
+
+
+def last_of(model, x):
+    return keras.Model(model.input, model.get_layer("both").output)(x)
+
+
+def test_nothing_is_recorded_afterwards(x):
+    layer = LSTM(4)
+    _, gates = record_gates(lambda: None)
+    layer(x)
+    assert gates == {}
+
+
+def test_a_layer_that_is_called_twice_is_told_apart(x):
+    layer = LSTM(4, name="memory")
+    _, gates = record_gates(lambda: (layer(x), layer(x + 1)))
+    assert list(gates) == ["memory", "memory_2"]
+    assert np.abs(gates["memory"].f - gates["memory_2"].f).max() > 0.01
+
+
+def test_it_works_inside_a_graph(x):
+    layer = LSTM(4, name="memory")
+    layer.build((None, None, 3))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 3])])
+    def graph(sequences):
+        return record_gates(lambda: layer(sequences))[1]["memory"].f
+
+    _, gates = record_gates(lambda: layer(x))
+    np.testing.assert_allclose(graph(x), gates["memory"].f, atol=1e-6)
+
+
+def test_a_masked_step_leaves_everything_as_it_was(x):
+    layer = LSTM(4, return_sequences=True, return_state=True, name="memory")
+    (*_, h, c), gates = record_gates(lambda: layer(x, mask=MASK))
+    found = values(gates["memory"])
+    for name in NAMES:
+        np.testing.assert_array_equal(found[name][0, 2], found[name][0, 1])
+    np.testing.assert_allclose(found["c"][:, -1], c, atol=1e-5)
+    np.testing.assert_allclose(found["h"][:, -1], h, atol=1e-5)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_what_is_held_of_all_timesteps_is_the_cell_state(x, mask, backwards):
+    layer = LSTM(4, go_backwards=backwards, name="memory")
+    _, gates = record_gates(lambda: layer(x, mask=mask))
+    gates = gates["memory"]
+    for row in range(2):
+        held = memory(gates, row)
+        assert held.shape == (6, 6, 4)
+        real = np.ones(6, bool) if mask is None else mask[row]
+        found = held.sum(axis=1)[real]
+        np.testing.assert_allclose(found, np.array(gates.c)[row][real], atol=1e-5)
+        seen = np.tril(np.ones((6, 6)))
+        future = (seen.T if backwards else seen) == 0
+        assert (held[future] == 0).all()
+        assert (held[:, ~real] == 0).all()
+
+
+def test_a_forgotten_timestep_is_held_no_more():
+    ones = np.ones((1, 3, 1))
+    f = np.array([1.0, 0.5, 0.0]).reshape(1, 3, 1)
+    held = memory(Gates(f, ones, 2 * ones, None, None, None))[..., 0]
+    np.testing.assert_array_equal(held, [[2, 0, 0], [1, 2, 0], [0, 0, 2]])
+
+
+def test_the_gates_of_a_cell_alone(x):
+    layer = LSTM(4, return_sequences=True)
+    outputs = layer(x)
+    np.testing.assert_allclose(gates_of(layer.cell, x).h, outputs, atol=1e-5)
