@@ -1,8 +1,10 @@
 """Everything in a row: the default recipe of every app, trained, measured, exported."""
 
+import json
 import os
 import sys
 
+from apps.common.files import replacing
 from apps.common.terminal import clear_errors
 from experiments import (
     language_modeling,
@@ -11,6 +13,7 @@ from experiments import (
     speech_commands,
     summarization,
 )
+from experiments.report import ANSWERS, write_report
 from experiments.run import Request, run
 
 TASKS = {
@@ -42,10 +45,11 @@ def main():
             )
             done = run(task, request)
             _ask(done["export"], task)
+        print(f"\nAll of it on one page: {write_report(TASKS.values())}")
 
 
 def _ask(version, task):
-    """Asks the exported model, not the one that was trained."""
+    """Asks the exported model, not the one that was trained; notes what it answers."""
     import tensorflow as tf
 
     names = inputs = task.questions
@@ -59,10 +63,14 @@ def _ask(version, task):
         answers = served(**{name: tf.constant(x) for name, x in inputs.items()})
     else:
         answers = served(tf.constant(inputs))
+    noted = []
     for index, question in enumerate(names):
         shown = {name: value[index].numpy() for name, value in answers.items()}
         text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
         print(f"  {question!r}: {text}")
+        noted.append({"question": question, "answer": text})
+    with replacing(version.parents[2] / ANSWERS) as aside:
+        aside.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
 
 
 def _plain(value):

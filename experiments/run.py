@@ -66,6 +66,10 @@ class Task:
         """Returns the app's `Config`."""
         return importlib.import_module(f"apps.{self.name}.config").Config
 
+    def config(self, recipe, overrides):
+        """Returns the `Config` of a recipe with settings changed."""
+        return load_config(self.config_class(), self.recipe_path(recipe), overrides)
+
     def recipe_path(self, recipe):
         """Returns the YAML file of a recipe."""
         return RECIPES / self.name / f"{recipe}.yaml"
@@ -134,8 +138,7 @@ def parse(task, words):
 
 def run(task, request, file=None):
     """Does the verbs of a request in order, and closes with a table."""
-    recipe = task.recipe_path(request.recipe)
-    config = load_config(task.config_class(), recipe, request.overrides)
+    config = task.config(request.recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
     done = {}
     for verb in request.verbs:
@@ -149,9 +152,7 @@ def run(task, request, file=None):
                 line = json.dumps(answer, ensure_ascii=False)
                 print(line.encode("utf-8", "replace").decode())
         elif verb == "explain":
-            words = request.words or (() if file else task.examples(directory))
-            for path in task.function("explain")(directory, _inputs(words, file)):
-                print(f"Drawn: {path} and {path.with_suffix('.png').name}")
+            _explain(task, directory, request.words, file)
         elif verb == "record":
             from experiments.results import record
 
@@ -168,6 +169,17 @@ def run_directory(task, recipe, config):
     fold = getattr(config.data, task.fold) if task.fold else ""
     name = f"seed-{config.train.seed}{fold and '-'}{fold}"
     return RUNS / task.name / recipe / name
+
+
+def _explain(task, directory, words, file):
+    """Draws the user's inputs, or once and for all the examples."""
+    if not words and not file:
+        if drawn := sorted((directory / "explain").glob("*.html")):
+            print(f"{drawn[0]} is drawn already.")
+            return
+        words = task.examples(directory)
+    for path in task.function("explain")(directory, _inputs(words, file)):
+        print(f"Drawn: {path}, and as a picture {path.with_suffix('.png').name}")
 
 
 def _inputs(words, file):

@@ -1,6 +1,7 @@
 """`make run`: the default recipe of every app, and two questions to its export."""
 
 import dataclasses
+import json
 import sys
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ def requests(monkeypatch, finished_run):
         for name, task in everything.TASKS.items()
     }
     monkeypatch.setattr(everything, "TASKS", tasks)
+    monkeypatch.setattr(everything, "write_report", lambda tasks: "report.html")
     return made
 
 
@@ -39,12 +41,22 @@ def test_every_app_is_trained_measured_exported_and_asked(
     assert [name for name, *_ in requests] == list(everything.TASKS)
     for name, recipe, verbs, overrides in requests:
         assert recipe == everything.TASKS[name].default_recipe
-        assert (verbs, overrides) == (["train", "evaluate", "export"], [])
+        assert verbs == ["train", "evaluate", "explain", "export"]
+        assert overrides == []
     said = capsys.readouterr().out
     for question in everything.TASKS["sentiment"].questions:
         line = next(x for x in said.splitlines() if x.startswith(f"  {question!r}: "))
         assert "label positive" in line or "label negative" in line
         assert "probabilities [0." in line
+    assert said.endswith("All of it on one page: report.html\n")
+
+
+def test_the_answers_are_noted_in_the_run(requests, monkeypatch, finished_run):
+    start(monkeypatch, "sentiment")
+    noted = json.loads((finished_run / everything.ANSWERS).read_text())
+    questions = everything.TASKS["sentiment"].questions
+    assert [row["question"] for row in noted] == list(questions)
+    assert all(row["answer"].startswith("label ") for row in noted)
 
 
 def test_a_model_of_sound_is_asked_about_clips(finished_speech_run, capsys):
