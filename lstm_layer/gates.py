@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-NAMES = ("f", "i", "candidate", "c", "o", "h")
+NAMES = ("f", "i", "c_tilde", "c", "o", "h")
 _calls = ContextVar("calls of layers that are recorded", default=None)
 
 
@@ -21,7 +21,7 @@ class Gates:
     Attributes:
         f: Forget gate.
         i: Input gate.
-        candidate: C~, what could be written.
+        c_tilde: C~, what could be written.
         c: Cell state after the step.
         o: Output gate.
         h: Output.
@@ -32,7 +32,7 @@ class Gates:
 
     f: object
     i: object
-    candidate: object
+    c_tilde: object
     c: object
     o: object
     h: object
@@ -152,10 +152,10 @@ def memory(gates, row=0):
         NumPy `(timesteps t, timesteps s, units)`, zero where s comes after t, or before
         it for a cell that reads backwards.
     """
-    f, i, candidate = (
-        np.asarray(x[row], "float64") for x in (gates.f, gates.i, gates.candidate)
+    f, i, c_tilde = (
+        np.asarray(x[row], "float64") for x in (gates.f, gates.i, gates.c_tilde)
     )
-    written = i * candidate
+    written = i * c_tilde
     if gates.mask is not None:
         real = np.asarray(gates.mask[row], bool)[:, np.newaxis]
         f, written = np.where(real, f, 1.0), np.where(real, written, 0.0)

@@ -15,7 +15,7 @@ from lstm_layer.gates import NAMES, Gates, memory
 TITLES = {
     "f": "forget gate f",
     "i": "input gate i",
-    "candidate": "candidate C~",
+    "c_tilde": "candidate C~",
     "c": "cell state C",
     "o": "output gate o",
     "h": "output h",
@@ -77,7 +77,7 @@ def gate_outputs(gates, labels):
 
     Returns:
         For each layer L: `L_tokens`, strings `(batch, timesteps)`, and `L_f`, `L_i`,
-        `L_candidate`, `L_c`, `L_o`, `L_h`, float32 `(batch, timesteps, units)`.
+        `L_c_tilde`, `L_c`, `L_o`, `L_h`, float32 `(batch, timesteps, units)`.
     """
     found = {}
     for layer, own in gates.items():

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-RANGES = {"f": (0, 1), "i": (0, 1), "o": (0, 1), "candidate": (-1, 1), "h": (-1, 1)}
+RANGES = {"f": (0, 1), "i": (0, 1), "o": (0, 1), "c_tilde": (-1, 1), "h": (-1, 1)}
 HELP = """Each column is a timestep, each row a unit, those that keep most on top.
 Where the <b>forget gate</b> is bright, the unit keeps what its cell
 state held; where it is dark, it lets go. The <b>input gate</b> says how much of the

@@ -36,10 +36,10 @@ def test_the_gates_are_the_textbooks(x, backwards):
     for t in range(5, -1, -1) if backwards else range(6):
         z = x[:, t] @ kernel + h @ recurrent + bias
         z_i, z_f, z_c, z_o = np.split(z, 4, axis=-1)
-        f, i, candidate, o = sigmoid(z_f), sigmoid(z_i), np.tanh(z_c), sigmoid(z_o)
-        c = f * c + i * candidate
+        f, i, c_tilde, o = sigmoid(z_f), sigmoid(z_i), np.tanh(z_c), sigmoid(z_o)
+        c = f * c + i * c_tilde
         h = o * np.tanh(c)
-        expected = {"f": f, "i": i, "candidate": candidate, "c": c, "o": o, "h": h}
+        expected = {"f": f, "i": i, "c_tilde": c_tilde, "c": c, "o": o, "h": h}
         for name, value in expected.items():
             np.testing.assert_allclose(found[name][:, t], value, atol=1e-5)
     outputs = np.array(outputs)[:, ::-1] if backwards else np.array(outputs)
