@@ -206,6 +206,7 @@ class TestApp:
         export = importlib.import_module(f"apps.{app}.export").export
         assert (export("run") / "saved_model.pb").exists()
 
+    @pytest.mark.slow
     def test_its_gates_are_drawn_and_served(self, app, request):
         fixture, *_ = SERVED[app]
         inputs, own_inputs = inputs_of(app, request)
