@@ -77,4 +77,4 @@ def test_a_model_of_whole_clips_trains_and_is_served_without_a_stream(
     assert metrics["stream"] is None
     version = export(tmp_path / "run")
     loaded = tf.saved_model.load(str(version))
-    assert set(loaded.signatures) == {"serving_default", "wav"}
+    assert set(loaded.signatures) == {"serving_default", "gates", "wav"}
