@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from lstm_layer.cell import GATES, LSTMCell
+
 NAMES = ("f", "i", "c_tilde", "c", "o", "h")
 _calls = ContextVar("calls of layers that are recorded", default=None)
 
@@ -61,7 +63,7 @@ def record_gates(run):
     """Returns what `run()` returns, and what happened in each `LSTM` meanwhile.
 
     The model computes what it computes without it; the gates are computed again, from
-    the same inputs and weights. It works inside a `tf.function` as well.
+    the same inputs and weights, without dropout. It works inside a `tf.function` too.
 
     >>> from lstm_layer import LSTM
     >>> model = keras.Sequential([LSTM(3, name="memory")])
@@ -99,7 +101,15 @@ def gates_of(cell, sequences, initial_state=None, mask=None, backwards=False):
 
     Returns:
         `Gates`.
+
+    Raises:
+        ValueError: If the cell is no `LSTMCell`: another has not these gates.
     """
+    if not isinstance(cell, LSTMCell):
+        raise ValueError(
+            "Expected an `LSTMCell` or a class derived from it, since another cell has "
+            f"not its gates. Received: cell={cell!r}."
+        )
     if initial_state is None:
         initial_state = cell.get_initial_state(ops.shape(sequences)[0])
     rnn = keras.layers.RNN(
@@ -128,7 +138,7 @@ class _Telling(keras.layers.Layer):
         z = ops.matmul(inputs, cell.kernel) + ops.matmul(h_prev, cell.recurrent_kernel)
         if cell.use_bias:
             z = z + cell.bias
-        z_i, z_f, z_c, z_o = ops.split(z, 4, axis=-1)
+        z_i, z_f, z_c, z_o = ops.split(z, GATES, axis=-1)
         f, i, o = map(cell.recurrent_activation, (z_f, z_i, z_o))
         told = [f, i, cell.activation(z_c), c, o, h]
         return ops.concatenate(told, axis=-1), [h, c]

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 
+from apps.common.traces import TITLES
+
 RANGES = {"f": (0, 1), "i": (0, 1), "o": (0, 1), "c_tilde": (-1, 1), "h": (-1, 1)}
 HELP = """Each column is a timestep, each row a unit, those that keep most on top.
 Where the <b>forget gate</b> is bright, the unit keeps what its cell
@@ -105,8 +107,6 @@ draw();
 
 def page(explanation):
     """Returns a page, HTML, for an `Explanation`."""
-    from apps.common.explanation import TITLES, shares
-
     layers = []
     for trace in explanation.traces:
         order = trace.order()
@@ -114,8 +114,7 @@ def page(explanation):
         for name, title in TITLES.items():
             values, bound = trace.gates[name][:, order].T, trace.bound()
             maps.append(_map(title, values, *RANGES.get(name, (-bound, bound))))
-        held = shares(trace)
-        maps.append({**_map("still held", held, 0, 1), "square": True})
+        maps.append({**_map("still held", trace.shares(), 0, 1), "square": True})
         layers.append(
             {
                 "name": trace.layer,

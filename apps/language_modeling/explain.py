@@ -1,16 +1,10 @@
 """Shows what the gates did with a text."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
-from apps.common.explanation import (
-    Explanation,
-    gate_outputs,
-    traces_of,
-    write_explanations,
-)
+from apps.common.explanation import write_explanations
 from apps.common.text import encoded
+from apps.common.traces import gate_outputs
 from apps.language_modeling.evaluate import load_run, predict
 from apps.language_modeling.model import zero_state
 from apps.language_modeling.text import start_id, token_ids, tokens_of
@@ -31,13 +25,13 @@ def explain(directory, texts):
     """
     config, model, vocabulary = load_run(directory)
     gates = gating(model, vocabulary, config.data.tokens)
-    explanations = []
+    rows = []
     for text, answer in zip(texts, predict(directory, texts), strict=True):
         found = gates(encoded([text]))
         best = [token.decode() for token in found["following"][0].numpy()]
         said = f"perplexity {answer['perplexity']:.1f}; next: {', '.join(best)}"
-        explanations.append(Explanation(text, said, traces_of(found)))
-    return write_explanations(Path(directory), explanations)
+        rows.append((text, said, found))
+    return write_explanations(directory, rows)
 
 
 def gating(model, vocabulary, kind):

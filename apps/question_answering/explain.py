@@ -1,16 +1,10 @@
 """Shows what the gates did with a context and a question."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
-from apps.common.explanation import (
-    Explanation,
-    gate_outputs,
-    traces_of,
-    write_explanations,
-)
+from apps.common.explanation import write_explanations
 from apps.common.text import UNKNOWN, encoded
+from apps.common.traces import gate_outputs
 from apps.question_answering.data import story_sentences
 from apps.question_answering.evaluate import SPECS, load_run, predict, reading
 from apps.question_answering.tokens import tokens_with_offsets
@@ -29,12 +23,12 @@ def explain(directory, lines):
     """
     config, model, vocabulary, labels = load_run(directory)
     gates = gating(model, vocabulary, labels, config)
-    explanations = []
+    rows = []
     for line, answer in zip(lines, predict(directory, lines), strict=True):
         said = f"{answer['answer']} ({answer['score']:.0%})"
         found = gates(encoded([answer["context"]]), encoded([answer["question"]]))
-        explanations.append(Explanation(line, said, traces_of(found)))
-    return write_explanations(Path(directory), explanations)
+        rows.append((line, said, found))
+    return write_explanations(directory, rows)
 
 
 def gating(model, vocabulary, labels, config):

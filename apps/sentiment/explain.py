@@ -1,16 +1,10 @@
 """Shows what the gates did with a text."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
-from apps.common.explanation import (
-    Explanation,
-    gate_outputs,
-    traces_of,
-    write_explanations,
-)
+from apps.common.explanation import write_explanations
 from apps.common.text import encoded, tokenize
+from apps.common.traces import gate_outputs
 from apps.sentiment.evaluate import load_run, predict
 from lstm_layer.gates import record_gates
 
@@ -27,13 +21,12 @@ def explain(directory, texts):
     """
     config, model, vocabulary, _ = load_run(directory)
     gates = gating(model, vocabulary, config.data.max_length)
-    explanations = []
+    rows = []
     for text, answer in zip(texts, predict(directory, texts), strict=True):
         share = answer["probabilities"][answer["label"]]
         said = f"{answer['label']} ({share:.0%})"
-        traces = traces_of(gates(encoded([text])))
-        explanations.append(Explanation(text, said, traces))
-    return write_explanations(Path(directory), explanations)
+        rows.append((text, said, gates(encoded([text]))))
+    return write_explanations(directory, rows)
 
 
 def gating(model, vocabulary, max_length):

@@ -5,12 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.common.explanation import (
-    Explanation,
-    gate_outputs,
-    traces_of,
-    write_explanations,
-)
+from apps.common.explanation import write_explanations
+from apps.common.traces import gate_outputs
 from apps.speech_commands.audio import read_audio
 from apps.speech_commands.evaluate import load_run, predict
 from apps.speech_commands.features import fit_clip
@@ -30,14 +26,13 @@ def explain(directory, files):
     """
     config, model, _, front_end = load_run(directory)
     gates = gating(model, front_end, config)
-    explanations = []
+    rows = []
     for file, answer in zip(files, predict(directory, files), strict=True):
         waveform = read_audio(file, config.data.sample_rate_hz)[np.newaxis]
         share = answer["probabilities"][answer["label"]]
         said = f"{answer['label']} ({share:.0%})"
-        traces = traces_of(gates(waveform))
-        explanations.append(Explanation(Path(file).name, said, traces))
-    return write_explanations(Path(directory), explanations)
+        rows.append((Path(file).name, said, gates(waveform)))
+    return write_explanations(directory, rows)
 
 
 def gating(model, front_end, config):

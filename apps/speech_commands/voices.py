@@ -45,9 +45,10 @@ def made_up_variant(rng):
     height and width in percent), pitch in Hz, voicing, consonants and tone.
     """
     tract = rng.normal(100, 10)
+    lowest_pitch = rng.uniform(65, 180)
     lines = [
         "language variant",
-        f"pitch {(low := rng.uniform(65, 180)):.0f} {low * rng.uniform(1.1, 1.7):.0f}",
+        f"pitch {lowest_pitch:.0f} {lowest_pitch * rng.uniform(1.1, 1.7):.0f}",
         f"formant 0 {rng.uniform(80, 110):.0f} {rng.uniform(80, 170):.0f} 100",
     ]
     for number in range(1, 9):

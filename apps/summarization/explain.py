@@ -1,16 +1,10 @@
 """Shows what the gates did with a document and its summary."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
-from apps.common.explanation import (
-    Explanation,
-    gate_outputs,
-    traces_of,
-    write_explanations,
-)
+from apps.common.explanation import write_explanations
 from apps.common.text import END, encoded
+from apps.common.traces import gate_outputs
 from apps.summarization.evaluate import attending, load_run, predict
 from apps.summarization.model import encoding
 from lstm_layer.gates import gates_of, record_gates
@@ -28,13 +22,11 @@ def explain(directory, documents):
     """
     config, model, vocabulary = load_run(directory)
     gates = gating(model, vocabulary, config)
-    explanations = [
-        Explanation(document, answer["summary"], traces_of(gates(encoded([document]))))
-        for document, answer in zip(
-            documents, predict(directory, documents), strict=True
-        )
+    rows = [
+        (answer["document"], answer["summary"], gates(encoded([answer["document"]])))
+        for answer in predict(directory, documents)
     ]
-    return write_explanations(Path(directory), explanations)
+    return write_explanations(directory, rows)
 
 
 def gating(model, vocabulary, config):

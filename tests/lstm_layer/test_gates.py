@@ -126,6 +126,12 @@ def test_a_forgotten_timestep_is_held_no_more():
     np.testing.assert_array_equal(held, [[2, 0, 0], [1, 2, 0], [0, 0, 2]])
 
 
+def test_a_cell_without_these_gates_is_refused(x):
+    layer = LSTM(cell=keras.layers.SimpleRNNCell(4))
+    with pytest.raises(ValueError, match="Expected an `LSTMCell`"):
+        record_gates(lambda: layer(x))
+
+
 def test_the_gates_of_a_cell_alone(x):
     layer = LSTM(4, return_sequences=True)
     outputs = layer(x)

@@ -6,14 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from apps.common.explanation import (
-    Explanation,
-    Trace,
-    shares,
-    traces_of,
-    write_explanations,
-)
+from apps.common.explanation import write_explanations
 from apps.common.explanation_page import page
+from apps.common.traces import Explanation, Trace, traces_of
 from lstm_layer.gates import NAMES
 
 
@@ -43,7 +38,7 @@ def test_padding_is_no_part_of_a_trace():
 
 
 def test_the_shares_of_a_cell_state_sum_to_one(trace):
-    found = shares(trace)
+    found = trace.shares()
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert (np.triu(found, 1) == 0).all()
     np.testing.assert_allclose(trace.held().sum(axis=1), trace.gates["c"])
@@ -51,7 +46,7 @@ def test_the_shares_of_a_cell_state_sum_to_one(trace):
 
 def test_a_reader_from_the_end_holds_what_comes_after():
     reader = Trace("backward_lstm_1", ["a", "warm", "film"], random_gates(3), True)
-    assert (np.tril(shares(reader), -1) == 0).all()
+    assert (np.tril(reader.shares(), -1) == 0).all()
 
 
 def test_units_that_keep_most_are_on_top(trace):
@@ -59,10 +54,17 @@ def test_units_that_keep_most_are_on_top(trace):
     assert (np.diff(kept) <= 0).all()
 
 
-def test_earlier_explanations_are_kept(trace, tmp_path):
-    first = write_explanations(tmp_path, [Explanation("a", "b", [trace])] * 2)
+def outputs(*labels):
+    """Returns what a signature `gates` answers to one input."""
+    gates = random_gates(len(labels)).items()
+    found = {f"lstm_1_{name}": values[np.newaxis] for name, values in gates}
+    return {"lstm_1_tokens": np.array([[x.encode() for x in labels]]), **found}
+
+
+def test_earlier_explanations_are_kept(tmp_path):
+    first = write_explanations(tmp_path, [("a", "b", outputs("a", "warm"))] * 2)
     before = [path.read_bytes() for path in first]
-    second = write_explanations(tmp_path, [Explanation("c", "d", [trace])])
+    second = write_explanations(tmp_path, [("c", "d", outputs("a", "warm"))])
     assert [path.name for path in first + second] == ["1.html", "2.html", "3.html"]
     assert [path.read_bytes() for path in first] == before
     assert len(list((tmp_path / "explain").glob("*.png"))) == 3
@@ -82,5 +84,4 @@ def test_a_page_takes_text_as_text_and_nothing_from_elsewhere():
 
 
 def test_a_text_of_one_token_is_drawn(tmp_path):
-    trace = Trace("lstm_1", ["film"], random_gates(1), False)
-    assert write_explanations(tmp_path, [Explanation("film", "good", [trace])])
+    assert write_explanations(tmp_path, [("film", "good", outputs("film"))])
