@@ -130,10 +130,11 @@ def test_every_app_goes_from_raw_data_to_answers_and_a_second_time_says_it_is_do
     said = finish("experiments")
     run = Path("runs", "sentiment", "movie_snippets", "seed-1")
     assert "The exported model answers:" in said
-    for name in ("model.keras", "metrics.json", "export/sentiment/1/saved_model.pb"):
+    for name in ("model.keras", "explain/1.html", "export/sentiment/1/saved_model.pb"):
         assert (tmp_path / run / name).exists()
+    assert (tmp_path / "runs" / "report.html").read_text().count("<h2") == 5
     again = finish("experiments")
-    for word in ("trained", "evaluated", "exported"):
+    for word in ("trained", "evaluated", "drawn", "exported"):
         assert f"is {word} already." in again
     assert "The exported model answers:" in again
 
