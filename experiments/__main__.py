@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
@@ -32,10 +33,13 @@ def main():
     """Runs the default recipe of the apps named, or of all."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with clear_errors():
-        for name in sys.argv[1:] or TASKS:
+        names, began = sys.argv[1:] or list(TASKS), time.monotonic()
+        for name in names:
             if name not in TASKS:
                 raise ValueError(f"{name!r} is no app. Apps: {', '.join(TASKS)}.")
+        for number, name in enumerate(names, 1):
             task = TASKS[name]
+            print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")
             request = Request(
                 task.default_recipe,
                 ["train", "evaluate", "explain", "export"],
@@ -45,7 +49,12 @@ def main():
             )
             done = run(task, request)
             _ask(done["export"], task)
-        print(f"\nAll of it on one page: {write_report(TASKS.values())}")
+        page = write_report(TASKS.values())
+        print(f"\nDone in {_minutes(began)}. All of it on one page: {page}")
+
+
+def _minutes(began):
+    return f"{(time.monotonic() - began) / 60:.1f} minutes"
 
 
 def _ask(version, task):

@@ -17,8 +17,8 @@ STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
 table{border-collapse:collapse}th,td{text-align:left;padding:.25rem .9rem .25rem 0;
 border-bottom:1px solid #8885;vertical-align:top;overflow-wrap:anywhere}
-img{max-width:100%;background:#fff}figure{margin:1rem 0}
-code{overflow-wrap:anywhere}figcaption{opacity:.75}
+th{white-space:nowrap}img{max-width:100%;background:#fff;margin:.5rem 0}
+code{overflow-wrap:anywhere}
 """
 
 
@@ -105,9 +105,11 @@ def _section(task, run):
             "<h3>What its gates did</h3><p>Bright: open. On the right, how much of the "
             "cell state each earlier step still makes up.</p>"
         )
-        parts.append(_picture(drawn[0]))
-        page = drawn[0].with_suffix(".html").relative_to(run.parents[2])
-        parts.append(f'<p><a href="{html.escape(str(page))}">Look closer</a></p>')
+        page = html.escape(
+            str(drawn[0].with_suffix(".html").relative_to(run.parents[2]))
+        )
+        parts.append(f'<a href="{page}">{_picture(drawn[0])}</a>')
+        parts.append(f'<p><a href="{page}">Look closer, value by value</a></p>')
     others = [name for name in task.recipes() if name != task.default_recipe]
     command = f"python -m experiments.{task.name}"
     question = html.escape(repr(task.questions[0]))
@@ -129,10 +131,7 @@ def _picture(path):
         return ""
     image = base64.b64encode(path.read_bytes()).decode()
     name = path.stem.replace("_", " ")
-    return (
-        f'<figure><img alt="{name}" src="data:image/png;base64,{image}">'
-        f"<figcaption>{name}</figcaption></figure>"
-    )
+    return f'<p><img alt="{name}" src="data:image/png;base64,{image}"></p>'
 
 
 def main():
