@@ -1,6 +1,7 @@
 """Batches of arrays of different lengths, in few shapes."""
 
 import itertools
+import math
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -20,18 +21,22 @@ class PaddedBatches:
         columns: For each name a list of arrays, one an example.
         batch_size: Examples a batch.
         fixed: Names of columns whose arrays have one shape, which is kept.
+        few: A shape that a smaller share of the examples has joins a larger one, at
+            most twice its size: XLA compiles each shape, which takes seconds.
 
     Attributes:
         steps: Batches of an epoch.
     """
 
-    def __init__(self, columns, batch_size, fixed=()):
+    def __init__(self, columns, batch_size, fixed=(), few=0.0):
         self.columns, self.batch_size = columns, batch_size
         shapes = [
             [a.shape if name in fixed else tuple(map(padded, a.shape)) for a in arrays]
             for name, arrays in columns.items()
         ]
-        self.shapes = list(zip(*shapes, strict=True))
+        shapes = list(zip(*shapes, strict=True))
+        joined = _joined(Counter(shapes), few * len(shapes))
+        self.shapes = [joined[shape] for shape in shapes]
         counts = Counter(self.shapes).values()
         self.steps = sum(-(-count // batch_size) for count in counts)
 
@@ -77,6 +82,35 @@ class PaddedBatches:
         }
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         return dataset.prefetch(8)
+
+
+def _joined(counts, fewest):
+    """Returns for each shape the one that takes its examples: a larger one, or itself.
+
+    Args:
+        counts: Number of examples by shape; a shape has one for each column.
+        fewest: A shape with fewer joins a larger one.
+    """
+    joined = {}
+    for shape in sorted(counts, key=_size, reverse=True):
+        larger = [
+            other
+            for other in set(joined.values())
+            if _size(other) <= 2 * _size(shape)
+            and all(
+                n <= m
+                for own, its in zip(shape, other, strict=True)
+                for n, m in zip(own, its, strict=True)
+            )
+        ]
+        few = counts[shape] < fewest and larger
+        joined[shape] = min(larger, key=lambda s: (_size(s), s)) if few else shape
+    return joined
+
+
+def _size(shape):
+    """Returns how many values a row of all columns has."""
+    return sum(math.prod(own) for own in shape)
 
 
 def padded(size):

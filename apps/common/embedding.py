@@ -25,13 +25,14 @@ class WordEmbedding(keras.layers.Layer):
         vocabulary_size: Number of token ids.
         embedding_dim: Size of a vector.
         trained: Ids below it are trained.
+        spread: Random vectors begin with values from -spread to spread.
 
     Raises:
         ValueError: If not even the unknown token's vector would be trained, or more
             than there are.
     """
 
-    def __init__(self, vocabulary_size, embedding_dim, trained, **kwargs):
+    def __init__(self, vocabulary_size, embedding_dim, trained, spread=0.05, **kwargs):
         super().__init__(**kwargs)
         if not 2 <= trained <= vocabulary_size:
             raise ValueError(
@@ -39,7 +40,7 @@ class WordEmbedding(keras.layers.Layer):
                 f"Received: trained={trained}."
             )
         self.vocabulary_size, self.embedding_dim = vocabulary_size, embedding_dim
-        self.trained = trained
+        self.trained, self.spread = trained, spread
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -48,7 +49,7 @@ class WordEmbedding(keras.layers.Layer):
             vectors = self.add_weight(
                 name=name,
                 shape=(rows, self.embedding_dim),
-                initializer="uniform",
+                initializer=keras.initializers.RandomUniform(-self.spread, self.spread),
                 trainable=name == "trained_vectors",
             )
             setattr(self, name, vectors)
@@ -85,6 +86,7 @@ class WordEmbedding(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
             "trained": self.trained,
+            "spread": self.spread,
         }
 
     def _parts(self):

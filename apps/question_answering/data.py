@@ -14,6 +14,7 @@ from apps.question_answering.tokens import tokens_with_offsets
 
 SPLITS = ("train", "validation", "test")
 HASHES, UNKNOWN_ANSWER = 2**20, -1
+FEW = 0.15  # share of the questions below which a shape joins another
 TUNED = 1000  # of pretrained vectors: those of frequent tokens (Chen et al. 2017)
 
 
@@ -223,7 +224,7 @@ def _span(passage, starts, ends):
 
 def batches_of(columns, batch_size):
     """Returns `PaddedBatches` of what `encode` returned."""
-    return PaddedBatches(columns, batch_size, fixed=("targets", "weights"))
+    return PaddedBatches(columns, batch_size, ("targets", "weights"), few=FEW)
 
 
 def for_fit(dataset):

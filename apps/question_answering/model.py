@@ -4,11 +4,19 @@ import keras
 from keras import ops
 
 from apps.common.embedding import WordEmbedding
-from apps.common.text import PADDING_ID, UNKNOWN_ID
-from lstm_layer import LSTM, LSTMCell
-from lstm_layer.cell import PACKAGE
+from apps.common.text import UNKNOWN_ID
+from apps.question_answering.layers import (
+    NOT_HERE,
+    Alignment,
+    FactFinder,
+    Links,
+    Occurs,
+    SentenceReader,
+    is_token,
+)
+from lstm_layer import LSTM
 
-NOT_HERE = -1e9  # logit of padding
+SPREAD = 0.9  # of random vectors: with small ones the first epochs learn nothing
 
 
 def build_model(
@@ -50,7 +58,7 @@ def build_model(
     shape = (None, None) if num_classes else (None,)
     context = keras.Input(shape, dtype="int32", name="context")
     embedding = WordEmbedding(
-        vocabulary_size, embedding_dim, trained_tokens, name="embedding"
+        vocabulary_size, embedding_dim, trained_tokens, SPREAD, name="embedding"
     )
 
     def embedded(token_ids):
@@ -85,11 +93,17 @@ def _stories(
     dropout,
     hops,
 ):
-    mask = ops.any(ops.not_equal(context, PADDING_ID), axis=-1)
+    mask = ops.any(is_token(context), axis=-1)
     same = Occurs(name="occurs")([context, question])
-    x = keras.layers.Concatenate()([embedded(context), same])
+    words = embedded(context)
+    x = keras.layers.Concatenate()([words, same])
     x = SentenceReader(units, embedding_dropout, name="sentences")([x, context])
-    q = LSTM(units, name="question_reader")(asked, mask=_tokens(question))
+    linked = [
+        Links(earlier=True, name="links_before")([x, words, context]),
+        Links(earlier=False, name="links_last")([x, words, context]),
+    ]
+    x = keras.layers.Concatenate()([x, *linked])
+    q = LSTM(units, name="question_reader")(asked, mask=is_token(question))
     for number in range(num_layers):
         # Each sentence beside the question: what to keep depends on what is asked.
         x = keras.layers.Dense(units, name=f"mixed_{number + 1}")(x)
@@ -111,7 +125,7 @@ def _stories(
 def _passages(
     context, question, embedded, asked, embedding_dropout, units, num_layers, dropout
 ):
-    mask, question_mask = _tokens(context), _tokens(question)
+    mask, question_mask = is_token(context), is_token(question)
     x = keras.layers.SpatialDropout1D(embedding_dropout)(embedded(context))
     aligned, attention = Alignment(units, name="alignment")(
         [x, asked], question_mask=question_mask
@@ -137,158 +151,3 @@ def _passages(
         logits = ops.einsum("btu,bu->bt", x, asked_for)
         ends.append(ops.where(mask, logits, NOT_HERE))
     return [ops.stack(ends, axis=1), attention]
-
-
-def _tokens(token_ids):
-    return ops.not_equal(token_ids, PADDING_ID)
-
-
-class _Masked(keras.layers.Layer):
-    """A layer that is told where padding is, and hands no mask on."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def compute_mask(self, inputs, previous_mask):
-        """Returns no mask."""
-        return None
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class SentenceReader(_Masked):
-    """Reads each sentence of a story with the same LSTM.
-
-    Embedded words `(batch, sentences, words, features)` and their ids become
-    `(batch, sentences, units)`, zeros for a sentence of padding.
-    """
-
-    def __init__(self, units, dropout, **kwargs):
-        super().__init__(**kwargs)
-        self.units, self.dropout = units, dropout
-        self.lstm = LSTM(units, name="sentence_reader")
-        self.drop = keras.layers.SpatialDropout1D(dropout)
-
-    def build(self, input_shape):
-        """Creates the weights."""
-        self.lstm.build((None, None, input_shape[0][-1]))
-        self.built = True
-
-    def call(self, inputs, training=False):
-        """Reads `[embedded words, token_ids]`."""
-        x, token_ids = inputs
-        batch, sentences, words = ops.shape(token_ids)
-        x = ops.reshape(x, (-1, words, x.shape[-1]))  # (batch * sentences, words, ...)
-        mask = _tokens(ops.reshape(token_ids, (-1, words)))
-        x = self.lstm(self.drop(x, training=training), mask=mask, training=training)
-        return ops.reshape(x, (batch, sentences, self.units))
-
-    def compute_output_spec(self, inputs, training=False):
-        """Returns the symbolic output."""
-        return keras.KerasTensor((*inputs[1].shape[:2], self.units), self.compute_dtype)
-
-    def get_config(self):
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "units": self.units, "dropout": self.dropout}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class FactFinder(_Masked):
-    """Looks for facts, one after the other, each depending on those found before.
-
-    With the facts m_1 ... m_S and the question q_0, at each hop k::
-
-        e_kj   = v . tanh(m_j W_m + q_{k-1} W_q + b)
-        a_k    = sum_j softmax(e_k)_j m_j
-        q_k, c = LSTMCell(a_k, [q_{k-1}, c])
-
-    Source: the hops: Sukhbaatar et al. 2015, "End-to-end memory networks"; attention:
-    Bahdanau, Cho and Bengio 2015.
-    """
-
-    def __init__(self, units, hops, **kwargs):
-        super().__init__(**kwargs)
-        self.units, self.hops = units, hops
-        self.keys = keras.layers.Dense(units)
-        self.query = keras.layers.Dense(units, use_bias=False)
-        self.score = keras.layers.Dense(1, use_bias=False)
-        self.cell = LSTMCell(units)
-
-    def build(self, input_shape):
-        """Creates the weights."""
-        (*_, features), (_, units) = input_shape
-        self.keys.build((None, None, features))
-        self.query.build((None, units))
-        self.score.build((None, None, units))
-        self.cell.build((None, features))
-        self.built = True
-
-    def call(self, inputs, fact_mask):
-        """Returns q_K `(batch, units)` and the softmax of each hop.
-
-        Args:
-            inputs: `[m (batch, sentences, features), q_0 (batch, units)]`.
-            fact_mask: True where there is a sentence, `(batch, sentences)`.
-        """
-        m, q = inputs
-        keys, c, attention = self.keys(m), ops.zeros_like(q), []
-        for _ in range(self.hops):
-            scores = self.score(ops.tanh(keys + self.query(q)[:, None]))[..., 0]
-            attention.append(ops.softmax(ops.where(fact_mask, scores, NOT_HERE)))
-            found = ops.einsum("bs,bsf->bf", attention[-1], m)
-            q, (_, c) = self.cell(found, [q, c])
-        return q, ops.stack(attention, axis=1)
-
-    def get_config(self):
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "units": self.units, "hops": self.hops}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class Alignment(_Masked):
-    """Gives each token of a passage the words of the question that are like it.
-
-    The weight of a word is the softmax of relu(x W) . relu(q W) (Chen et al. 2017,
-    "Reading Wikipedia to answer open-domain questions").
-    """
-
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.project = keras.layers.Dense(units, activation="relu")
-
-    def build(self, input_shape):
-        """Creates the weights."""
-        self.project.build((None, None, input_shape[0][-1]))
-        self.built = True
-
-    def call(self, inputs, question_mask):
-        """Returns the weighted words `(batch, timesteps, features)` and the weights.
-
-        Args:
-            inputs: `[x (batch, timesteps, features), q (batch, steps, features)]`.
-            question_mask: True where the question has a word, `(batch, steps)`.
-        """
-        x, q = inputs
-        scores = ops.einsum("btu,bsu->bts", self.project(x), self.project(q))
-        weights = ops.softmax(ops.where(question_mask[:, None], scores, NOT_HERE))
-        return ops.einsum("bts,bsf->btf", weights, q), weights
-
-    def get_config(self):
-        """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "units": self.units}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class Occurs(_Masked):
-    """Tells where a context has a word of the question: 1, else 0."""
-
-    def call(self, inputs):
-        """Takes ids `[(batch, ...), (batch, steps)]`; returns `(batch, ..., 1)`."""
-        context, question = inputs
-        for _ in range(context.ndim - 1):
-            question = ops.expand_dims(question, 1)
-        same = ops.any(ops.equal(context[..., None], question), axis=-1)
-        known = ops.greater(context, UNKNOWN_ID)
-        same = ops.logical_and(same, known)
-        return ops.cast(ops.expand_dims(same, -1), self.compute_dtype)

@@ -55,3 +55,23 @@ def test_the_order_is_a_function_of_seed_and_epoch(batches):
 
 def test_lengths_are_few():
     assert [padded(n) for n in (1, 8, 9, 33, 1024, 1025)] == [8, 8, 16, 48, 1024, 1025]
+
+
+def test_a_rare_shape_joins_a_larger_one_but_none_of_more_than_twice_its_size():
+    lengths = [3] * 40 + [12] * 2 + [20] * 40 + [100] * 3
+    columns = {"row": [np.full(n, n, "int32") for n in lengths]}
+    few = PaddedBatches(columns, batch_size=4, few=0.1)
+    assert few.shapes == [((8,),)] * 40 + [((24,),)] * 42 + [((128,),)] * 3
+    found = [row for b in few.in_order().as_numpy_iterator() for row in b["row"]]
+    assert sorted(row.max() for row in found if row.any()) == lengths
+    every = PaddedBatches(columns, batch_size=4)
+    assert set(every.shapes) == {((8,),), ((16,),), ((24,),), ((128,),)}
+
+
+def test_a_shape_joins_none_that_is_smaller_in_any_column():
+    columns = {
+        "row": [np.ones(n, "int32") for n in [20] + [8] * 30],
+        "other": [np.ones(n, "int32") for n in [8] + [16] * 30],
+    }
+    batches = PaddedBatches(columns, batch_size=4, few=0.1)
+    assert batches.shapes[0] == ((24,), (8,))

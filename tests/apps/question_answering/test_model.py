@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.question_answering.layers import Links
 from apps.question_answering.model import build_model
 
 SETTINGS = {
@@ -67,6 +68,33 @@ def test_the_hops_do_what_their_equations_say(stories):
         _, (h, c) = finder.cell(a, [q.astype("float32"), c.astype("float32")])
         q, c = h.numpy(), c.numpy()
     np.testing.assert_allclose(found, q, atol=1e-5)
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_links_do_what_their_equations_say(earlier):
+    layer = Links(earlier)
+    x, e = RNG.normal(size=(1, 4, 3)), RNG.normal(size=(1, 4, 2, 5))
+    token_ids = np.array([[[2, 3], [4, 0], [5, 6], [0, 0]]])
+    inputs = [tf.constant(x, "float32"), tf.constant(e, "float32"), token_ids]
+    layer.build([t.shape for t in inputs])
+    rng = np.random.default_rng(5)
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    v, b = (w.numpy() for w in layer.salience.weights)
+    u, g, d = layer.worth.kernel.numpy(), float(layer.sharpness), float(layer.decay)
+    directions = e[0] / np.linalg.norm(e[0], axis=-1, keepdims=True)
+    salience = 1 / (1 + np.exp(-(e[0] @ v + b))) * (token_ids[0] > 0)[..., None]
+    k = (salience * directions).sum(axis=1)
+    expected = np.zeros((4, 3))
+    for j in range(4):
+        told = [t for t in range(3) if (t < j if earlier else t != j)]
+        near = [-d * abs(j - t) if earlier else d * t for t in told]
+        scores = [
+            g * k[j] @ k[t] + (x[0, t] @ u)[0] + n
+            for t, n in zip(told, near, strict=True)
+        ]
+        weights = softmax(np.array([0.0, *scores]))[1:]
+        expected[j] = weights @ x[0, told]
+    np.testing.assert_allclose(layer(inputs)[0], expected, atol=1e-5)
 
 
 def test_shapes(stories, passages):
