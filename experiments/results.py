@@ -15,6 +15,7 @@ from apps.common.runs import CONFIG, METRICS
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
+LSTM_PAGE = README.parent / "docs" / "lstm.md"
 BENCHMARK = RESULTS / "benchmark.json"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn")
@@ -183,8 +184,17 @@ def _benchmark_row(what, name, rows):
 
 def update_readme(path=README):
     """Replaces the tables between their markers in the README."""
+    update_tables(path, {"results": results_table(), "benchmark": benchmark_table()})
+
+
+def update_tables(path, tables):
+    """Replaces tables between their markers in a Markdown file.
+
+    Args:
+        path: The file.
+        tables: Tables by the names that their markers have.
+    """
     text = path.read_text(encoding="utf-8")
-    tables = {"results": results_table(), "benchmark": benchmark_table()}
     for name, table in tables.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, rest = text.split(begin, 1)
@@ -229,5 +239,14 @@ def hardware():
     return f"{len(os.sched_getaffinity(0))} cores of {model}"
 
 
-if __name__ == "__main__":
+def main():
+    """Rebuilds the tables of the README and of the page on the LSTM."""
+    from experiments.memory_report import NAME, RECORDED, recorded_table
+
     update_readme()
+    if RECORDED.exists():
+        update_tables(LSTM_PAGE, {NAME: recorded_table()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Initial values that make a new cell remember."""
+
+import keras
+from keras import ops
+
+from lstm_layer.cell import GATES, PACKAGE
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ChronoBias(keras.initializers.Initializer):
+    """Biases with which units remember for times between 1 and `longest` timesteps.
+
+    ::
+
+        b_f = log(uniform(1, longest - 1)),  b_i = -b_f,  the others 0
+
+    A unit with forget bias b_f keeps about 1 - 1 / e^{b_f} of its cell state a step,
+    and so remembers for about e^{b_f} steps. Source: Tallec and Ollivier 2018, "Can
+    recurrent neural networks warp time?".
+
+    >>> from lstm_layer import LSTM
+    >>> layer = LSTM(4, forget_bias=0, bias_initializer=ChronoBias(longest=100))
+
+    Args:
+        longest: Longest dependency to be expected, in timesteps; at least 3.
+        seed: Seed, an integer; None is another one each time.
+
+    Raises:
+        ValueError: If `longest` is below 3.
+    """
+
+    def __init__(self, longest, seed=None):
+        if longest < 3:
+            raise ValueError(f"`longest` must be 3 or more. Received: {longest!r}.")
+        self.longest, self.seed = longest, seed
+        self._times = keras.initializers.RandomUniform(1, longest - 1, seed)
+
+    def __call__(self, shape, dtype=None):
+        """Returns biases `(4 * units,)`, packed i, f, C, o."""
+        units = shape[-1] // GATES
+        b_f = ops.log(self._times((units,), dtype))
+        zeros = ops.zeros((2 * units,), b_f.dtype)
+        return ops.concatenate([-b_f, b_f, zeros])
+
+    def get_config(self):
+        """Returns the arguments that make this initializer again."""
+        return {"longest": self.longest, "seed": self.seed}

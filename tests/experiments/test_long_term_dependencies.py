@@ -1,0 +1,140 @@
+"""The grid of networks and gaps: fair sizes, true gradients, resumed cell by cell."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiments import long_term_dependencies as grid_module
+from experiments.long_term_dependencies import (
+    KINDS,
+    Cell,
+    Settings,
+    grid,
+    main,
+    run_cell,
+)
+from experiments.memory_models import UNITS, build_model, gradient_norms
+from experiments.memory_report import LABELS, report, summary, table
+from experiments.memory_tasks import TASKS
+
+SHORT = Settings(batches=3, batch_size=4)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(grid_module, "MEASURED", 8)
+    monkeypatch.setattr(grid_module, "BATCHES_BETWEEN", 1)
+    monkeypatch.setattr(grid_module, "GRADIENT_SEQUENCES", 2)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_no_network_is_larger_than_the_simple_one(task):
+    counts = {kind: build_model(kind, task, 20).count_params() for kind in KINDS}
+    assert max(counts.values()) == counts["rnn"]
+    assert min(counts.values()) > 0.9 * counts["rnn"]
+    assert build_model("rnn", task, 20).get_layer("recurrent").units == UNITS <= 64
+
+
+def test_the_whole_grid_is_what_the_issue_of_memory_asks():
+    cells = grid(quick=False)
+    assert len(set(cells)) == len(cells) == 3 * 3 * 3 * 4 + 3 * 3 * 4 + 4
+    assert len(grid(quick=True)) == 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_norms_are_those_of_finite_differences(kind):
+    task = TASKS["agreement"]
+    keras.utils.set_random_seed(4)
+    model = build_model(kind, task, 5)
+    x, y = task.make(np.random.default_rng(1), 1, 5)
+    norms = gradient_norms(model, x, y)["h"]
+    cell, answer = (model.get_layer(name) for name in ("recurrent", "answer"))
+    cell, e = cell.cell, model.get_layer("words")(x)
+
+    def loss_after(t, states):
+        for step in range(t + 1, x.shape[1]):
+            _, states = cell(e[:, step], states)
+        return float(-tf.nn.log_softmax(answer(states[0]))[0, int(y[0])])
+
+    states = cell.get_initial_state(batch_size=1)
+    states = list(states) if isinstance(states, (list, tuple)) else [states]
+    for t in range(4):
+        _, states = cell(e[:, t], states)
+    h, *others = states
+    gradient = []
+    for unit in range(h.shape[-1]):
+        step = 1e-2 * tf.one_hot([unit], h.shape[-1])
+        up, down = (
+            loss_after(3, [h + step, *others]),
+            loss_after(3, [h - step, *others]),
+        )
+        gradient.append((up - down) / 2e-2)
+    assert len(norms) == x.shape[1]
+    np.testing.assert_allclose(norms[3], np.linalg.norm(gradient), rtol=0.02)
+
+
+def test_a_cell_is_trained_once_and_other_settings_are_refused(tmp_path):
+    cell = Cell("agreement", 4, "lstm", 1)
+    line = run_cell(cell, SHORT, tmp_path)
+    assert "agreement, gap 4, lstm, seed 1: not solved" in line
+    path = tmp_path / cell.path
+    written = path.read_bytes()
+    found = json.loads(written)
+    assert [p["sequences"] for p in found["curve"]] == [4, 8, 12]
+    assert len(found["gradients"]["after"]["c"]) == 8
+    assert run_cell(cell, SHORT, tmp_path) == line
+    assert path.read_bytes() == written
+    with pytest.raises(ValueError, match="other settings"):
+        run_cell(cell, Settings(batches=4, batch_size=4), tmp_path)
+
+
+def test_what_is_solved_stops_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(type(TASKS["adding"]), "is_solved", lambda task, score: True)
+    run_cell(Cell("adding", 6, "rnn", 1), SHORT, tmp_path)
+    found = json.loads((tmp_path / "cells/adding-6-rnn-seed-1.json").read_text())
+    assert found["solved"]
+    assert len(found["curve"]) == 1
+
+
+def test_the_table_shows_what_fails_as_failing():
+    def result(kind, score, solved, seed):
+        curve = [{"sequences": 64, "loss": 1.0, "score": score}]
+        return {
+            **{"task": "agreement", "gap": 20, "kind": kind, "seed": seed},
+            **{"units": 4, "parameters": 9, "score": score, "solved": solved},
+            **{"seconds": 1.0, "curve": curve},
+        }
+
+    found = [
+        *(result("rnn", 0.125, False, seed) for seed in (1, 2)),
+        *(result("lstm", 1.0, True, seed) for seed in (1, 2)),
+    ]
+    text = table(summary(found))
+    assert "0.125 (0/2)" in text
+    assert "**0.125" not in text
+    assert "**1.000 (2/2)**" in text
+    assert LABELS["gru"] not in text
+
+
+def test_the_report_draws_the_cells_of_a_grid(tmp_path):
+    cells = [
+        Cell("agreement", gap, kind, 1) for gap in (4, 5) for kind in ("rnn", "lstm")
+    ]
+    for cell in cells:
+        run_cell(cell, SHORT, tmp_path)
+    assert report(cells, tmp_path).startswith("| task | gap |")
+    for name in ("success.png", "gradients.png", "curves.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 4
+
+
+def test_a_part_of_the_grid_is_not_recorded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(grid_module, "run_grid", lambda *_: None)
+    monkeypatch.setattr("experiments.memory_report.report", lambda *_: "table")
+    with pytest.raises(SystemExit) as stopped:
+        main(["--quick", "--record", "--directory", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "leave --quick away" in capsys.readouterr().err
