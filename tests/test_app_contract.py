@@ -128,10 +128,13 @@ class TestApp:
                 ), f"{path} imports {name}"
 
     def test_its_model_knows_plain_numbers_only(self, app):
-        names = own_imports(ROOT / "apps" / app / "model.py")
         modules = ("embedding", "pooling", "text")
-        allowed = ("lstm_layer", *(f"apps.common.{name}" for name in modules))
-        assert all(name.startswith(allowed) for name in names)
+        common = (f"apps.common.{name}" for name in modules)
+        allowed = ("lstm_layer", f"apps.{app}.layers", *common)
+        for file in ("model.py", "layers.py"):
+            path = ROOT / "apps" / app / file
+            names = own_imports(path) if path.exists() else ()
+            assert all(name.startswith(allowed) for name in names), path
 
     def test_it_has_the_verbs(self, app):
         for verb in ("train", "evaluate", "explain", "export", "predict", "load_data"):

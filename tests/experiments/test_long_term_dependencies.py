@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from experiments import long_term_dependencies as grid_module
+from experiments import memory_report
 from experiments.long_term_dependencies import (
     KINDS,
     Cell,
@@ -129,6 +130,21 @@ def test_the_report_draws_the_cells_of_a_grid(tmp_path):
     for name in ("success.png", "gradients.png", "curves.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((tmp_path / "results.json").read_text())) == 4
+
+
+def test_a_recorded_grid_says_how_it_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_report, "RESULTS", tmp_path)
+    monkeypatch.setattr(memory_report, "RECORDED", tmp_path / "recorded.json")
+    cells = [Cell(task, gap, "rnn", 1) for task in TASKS for gap in (4, 6)]
+    for cell in cells:
+        run_cell(cell, SHORT, tmp_path)
+    report(cells, tmp_path)
+    memory_report.record(cells, tmp_path)
+    text = memory_report.recorded_table()
+    assert text.count("| adding |") == 2
+    assert "Units: simple RNN 64." in text
+    assert "At most 12 training sequences each" in text
+    assert (tmp_path / "long_term_dependencies_success.png").exists()
 
 
 def test_a_part_of_the_grid_is_not_recorded(tmp_path, monkeypatch, capsys):
