@@ -73,7 +73,7 @@ def without_seconds(directory):
     return [{**row, "seconds": 0} for row in read_history(directory)]
 
 
-@pytest.fixture(params=["sentiment", "speech_commands"])
+@pytest.fixture(params=["sentiment", "speech_commands", "question_answering"])
 def words(request, reviews_csv, tones):
     """The words of a command line that trains a small model."""
     common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=12"]
@@ -83,6 +83,7 @@ def words(request, reviews_csv, tones):
             *("folder", f"data.directory={tones}", "data.sample_rate_hz=8000"),
             *("data.clip_ms=200", "model.num_layers=1"),
         ],
+        "question_answering": ["stories", "data.stories=96"],
     }[request.param]
     most = ["train.patience=1000", "train.evaluations_per_epoch=2"]
     return request.param, [*own, *common, *most, "run_directory=killed"]

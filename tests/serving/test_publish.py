@@ -1,0 +1,126 @@
+"""Publishing: a version appears whole, old ones go, a bad one is taken back."""
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving.publish import CONFIG, main, publish, roll_back, versions
+
+
+@pytest.fixture
+def run(tmp_path):
+    version = tmp_path / "run" / "export" / "sentiment" / "1"
+    (version / "variables").mkdir(parents=True)
+    (version / "saved_model.pb").write_bytes(b"graph")
+    (version / "variables" / "variables.index").write_bytes(b"weights")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def models(tmp_path):
+    return tmp_path / "models"
+
+
+def files(directory):
+    return sorted(
+        str(path.relative_to(directory))
+        for path in directory.rglob("*")
+        if path.is_file()
+    )
+
+
+def test_versions_are_counted_and_the_last_ones_kept(run, models):
+    for number in range(1, 6):
+        path = publish(run, models, keep=2)
+        assert path == models / "sentiment" / str(number)
+        assert files(path) == ["saved_model.pb", "variables/variables.index"]
+    assert versions(models / "sentiment") == [4, 5]
+    assert sorted(p.name for p in (models / "sentiment").iterdir()) == ["4", "5"]
+
+
+def test_the_run_stays_as_it_is(run, models):
+    before = files(run)
+    publish(run, models)
+    assert files(run) == before
+
+
+def test_of_several_exports_the_newest_is_taken(run, models):
+    for number in ("2", "10"):
+        newer = run / "export" / "sentiment" / number
+        newer.mkdir()
+        (newer / "saved_model.pb").write_text(number)
+    assert (publish(run, models) / "saved_model.pb").read_text() == "10"
+
+
+def test_a_publish_that_fails_leaves_what_was_there(run, models, monkeypatch):
+    publish(run, models)
+    copytree = "serving.publish.shutil.copytree"
+
+    def full(source, target):
+        target.mkdir()
+        (target / "saved_model.pb").write_bytes(b"gra")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(copytree, full)
+    with pytest.raises(OSError, match="No space"):
+        publish(run, models)
+    assert [path.name for path in (models / "sentiment").iterdir()] == ["1"]
+
+
+def test_what_a_killed_publish_left_is_no_version_and_goes(run, models):
+    left = models / "sentiment" / ".1"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"")
+    assert versions(models / "sentiment") == []
+    assert files(publish(run, models)) == [
+        "saved_model.pb",
+        "variables/variables.index",
+    ]
+    assert not left.exists()
+
+
+def test_a_number_taken_back_is_not_given_again(run, models):
+    publish(run, models)
+    publish(run, models)
+    assert roll_back("sentiment", models) == models / "sentiment" / "1"
+    assert versions(models / "sentiment") == [1]
+    assert publish(run, models).name == "3"
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_rolling_back_needs_a_version_before(run, models, count):
+    for _ in range(count):
+        publish(run, models)
+    with pytest.raises(ValueError, match="needs two"):
+        roll_back("sentiment", models)
+    assert len(versions(models / "sentiment")) == count
+
+
+def test_the_list_of_models_is_what_the_server_reads(run, models):
+    (run / "export" / "sentiment").rename(run / "export" / "speech_commands")
+    publish(run, models)
+    (run / "export" / "speech_commands").rename(run / "export" / "sentiment")
+    publish(run, models)
+    config = model_server_config_pb2.ModelServerConfig()
+    text_format.Parse((models / CONFIG).read_text(), config)
+    found = [(c.name, c.base_path) for c in config.model_config_list.config]
+    names = ("sentiment", "speech_commands")
+    assert found == [(name, f"/models/{name}") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "has no export"),
+        (["RUN", "--keep", "0"], "1 or more"),
+        (["--rollback", "sentimant"], "sentimant has 0"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(words, said, run, models, capsys):
+    words = [str(run) if word == "RUN" else word for word in words]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--models", str(models)])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
