@@ -76,6 +76,13 @@ function draw() {
   }
   if (map.square && height > 8) for (let r = 0; r < map.rows; r++)
     c.fillText(layer.labels[r].slice(0, 12), 4, top + (r + 0.8) * height);
+  const low = canvas.height - foot + 12;  // the scale of the colours
+  for (let x = 0; x < 64; x++) {
+    c.fillStyle = colour(map, x / 63); c.fillRect(4 + x, low, 1, 10);
+  }
+  c.fillStyle = ink; c.fillText(+map.low.toFixed(1), 4, low + 24);
+  c.textAlign = "right"; c.fillText(+map.high.toFixed(1), 68, low + 24);
+  c.textAlign = "left";
   c.strokeRect(left + at[1] * width, top + at[0] * height, width, height);
   const held = "held at " + layer.labels[at[0]];
   const row = map.square ? held : "unit " + layer.units[at[0]];
