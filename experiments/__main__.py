@@ -74,7 +74,7 @@ def _ask(version, task):
         answers = served(tf.constant(inputs))
     noted = []
     for index, question in enumerate(names):
-        shown = {name: value[index].numpy() for name, value in answers.items()}
+        shown = {name: answers[name][index].numpy() for name in sorted(answers)}
         text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
         print(f"  {question!r}: {text}")
         noted.append({"question": question, "answer": text})
