@@ -18,10 +18,9 @@ import numpy as np
 
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
-from experiments.memory_tasks import TASKS
+from experiments.memory_tasks import KINDS, TASKS
 
 RUN = Path("runs/long_term_dependencies")
-KINDS = ("rnn", "gru", "lstm", "chrono")
 MEASURED, BATCHES_BETWEEN = 512, 100  # sequences of a measurement, batches before it
 GRADIENT_SEQUENCES = 32
 

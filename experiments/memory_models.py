@@ -10,12 +10,6 @@ from lstm_layer.initializers import ChronoBias
 
 UNITS = 64  # of the simple RNN; the others get what makes no more parameters
 EMBEDDING_DIM = 16
-KINDS = {
-    "rnn": "simple RNN (Keras)",
-    "gru": "GRU (Keras)",
-    "lstm": "LSTM (ours)",
-    "chrono": "LSTM (ours), chrono initialisation",
-}
 
 
 def build_model(kind, task, gap):

@@ -11,18 +11,12 @@ import numpy as np
 
 from apps.common.files import replacing
 from apps.common.plots import save_figure
-from experiments.memory_tasks import TASKS
+from experiments.memory_tasks import KINDS, TASKS
 from experiments.results import RESULTS, hardware
 
 NAME = "long_term_dependencies"
 RECORDED = RESULTS / f"{NAME}.json"
 PICTURES = ("success.png", "gradients.png", "curves.png")
-LABELS = {
-    "rnn": "simple RNN",
-    "gru": "GRU",
-    "lstm": "LSTM",
-    "chrono": "LSTM, chrono",
-}
 COLORS = {"rnn": "tab:red", "gru": "tab:green", "lstm": "tab:blue", "chrono": "navy"}
 
 
@@ -75,14 +69,14 @@ def summary(found):
 
 def _in_order(item):
     task, gap, kind = item[0]
-    return list(TASKS).index(task), gap, list(LABELS).index(kind)
+    return list(TASKS).index(task), gap, list(KINDS).index(kind)
 
 
 def table(rows):
     """Returns the rows as a Markdown table: the mean score of each kind."""
-    kinds = [kind for kind in LABELS if any(row["kind"] == kind for row in rows)]
+    kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
     lines = [
-        "| task | gap | chance | " + " | ".join(LABELS[k] for k in kinds) + " |",
+        "| task | gap | chance | " + " | ".join(KINDS[k] for k in kinds) + " |",
         "|---|---|---|" + "---|" * len(kinds),
     ]
     by_place = defaultdict(dict)
@@ -132,7 +126,7 @@ def recorded_table():
     for row in found["rows"]:
         sizes[row["kind"]].add(row["units"])
     units = "; ".join(
-        f"{LABELS[kind]} {' or '.join(map(str, sorted(of_kind)))}"
+        f"{KINDS[kind]} {' or '.join(map(str, sorted(of_kind)))}"
         for kind, of_kind in sizes.items()
     )
     settings = found["settings"]
@@ -161,7 +155,7 @@ def _panels(tasks):
 def _plot_success(rows, path):
     figure, panels = _panels(list(dict.fromkeys(row["task"] for row in rows)))
     for task, panel in panels.items():
-        for kind, label in LABELS.items():
+        for kind, label in KINDS.items():
             mine = [r for r in rows if (r["task"], r["kind"]) == (task, kind)]
             gaps = [row["gap"] for row in mine]
             panel.plot(
@@ -198,7 +192,7 @@ def _plot_gradients(found, path):
                 panel.semilogy(
                     *(distance, np.maximum(norms, 1e-12), line),
                     color=COLORS[result["kind"]],
-                    label=f"{LABELS[result['kind']]}, {when} training",
+                    label=f"{KINDS[result['kind']]}, {when} training",
                 )
         panel.set(
             title=f"{TASKS[task].title}, gap {gap}",
@@ -227,7 +221,7 @@ def _plot_curves(found, path):
                 [point["score"] for point in result["curve"]],
                 color=COLORS[kind],
                 alpha=0.7,
-                label=None if kind in seen else LABELS[kind],
+                label=None if kind in seen else KINDS[kind],
             )
             seen.add(kind)
         panel.set(

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+KINDS = {
+    "rnn": "simple RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "chrono": "LSTM, chrono",
+}
 SYMBOLS, COPIED = 8, 10  # of the copy task: so many symbols, so many of them a sequence
 LANGUAGES = {
     "France": "French",

@@ -10,7 +10,6 @@ import tensorflow as tf
 from experiments import long_term_dependencies as grid_module
 from experiments import memory_report
 from experiments.long_term_dependencies import (
-    KINDS,
     Cell,
     Settings,
     grid,
@@ -18,8 +17,8 @@ from experiments.long_term_dependencies import (
     run_cell,
 )
 from experiments.memory_models import UNITS, build_model, gradient_norms
-from experiments.memory_report import LABELS, report, summary, table
-from experiments.memory_tasks import TASKS
+from experiments.memory_report import report, summary, table
+from experiments.memory_tasks import KINDS, TASKS
 
 SHORT = Settings(batches=3, batch_size=4)
 
@@ -117,7 +116,7 @@ def test_the_table_shows_what_fails_as_failing():
     assert "0.125 (0/2)" in text
     assert "**0.125" not in text
     assert "**1.000 (2/2)**" in text
-    assert LABELS["gru"] not in text
+    assert KINDS["gru"] not in text
 
 
 def test_the_report_draws_the_cells_of_a_grid(tmp_path):
