@@ -8,7 +8,12 @@ import tensorflow as tf
 from apps.common.export import export_model, newest_version
 from apps.language_modeling.evaluate import load_run, scoring
 from apps.language_modeling.explain import gating
-from apps.language_modeling.generate import generating, stepping
+from apps.language_modeling.sampling import (
+    SETTINGS,
+    generating,
+    stepping,
+    streaming,
+)
 from apps.language_modeling.text import start_id
 
 NAME = "language_modeling"
@@ -19,9 +24,9 @@ def export(directory):
     """Writes `export/language_modeling/1/` into a run directory, unless it is there.
 
     Its signatures: `serving_default`, as `scoring` says; `generate`, as `generating`
-    says; `gates`, as `gating` says; and `step`, which takes `token_ids` `(batch,)` and
-    the state `h_1`, `c_1`, ..., and returns `logits` `(batch, vocabulary)` and the
-    state after the token.
+    says; `stream`, as `streaming` says; `gates`, as `gating` says; and `step`, which
+    takes `token_ids` `(batch,)` and the state `h_1`, `c_1`, ..., and returns `logits`
+    `(batch, vocabulary)` and the state after the token.
 
     Args:
         directory: Run directory whose training has ended.
@@ -37,6 +42,19 @@ def export(directory):
     kind = config.data.tokens
     step = _step_signature(model)
     count = len(EXAMPLES)
+    settings = {
+        # The most probable: what is drawn may differ in a last digit.
+        "temperature": np.zeros(count),
+        "top_k": np.full(count, 40),
+        "top_p": np.ones(count),
+        "repetition_penalty": np.ones(count),
+        "seed": np.arange(count),
+    }
+    settings = {name: settings[name].astype(SETTINGS[name]) for name in SETTINGS}
+    states = {
+        spec.name: np.zeros((count, spec.shape[1]), "float32")
+        for spec in step.input_signature[1:]
+    }
     start = start_id(vocabulary, kind)
     return export_model(
         target,
@@ -44,6 +62,7 @@ def export(directory):
         signatures={
             "serving_default": scoring(model, vocabulary, kind),
             "generate": generating(model, vocabulary, kind),
+            "stream": streaming(model, vocabulary, kind),
             "gates": gating(model, vocabulary, kind),
             "step": step,
         },
@@ -53,20 +72,15 @@ def export(directory):
             "generate": {
                 "prompt": np.array(EXAMPLES),
                 "max_tokens": np.full(count, 5, "int32"),
-                # The most probable: what is drawn may differ in a last digit.
-                "temperature": np.zeros(count, "float32"),
-                "top_k": np.full(count, 40, "int32"),
-                "top_p": np.ones(count, "float32"),
-                "repetition_penalty": np.ones(count, "float32"),
-                "seed": np.arange(count, dtype="int32"),
+                **settings,
             },
-            "step": {
-                "token_ids": np.full(2, start, "int32"),
-                **{
-                    spec.name: np.zeros((2, spec.shape[1]), "float32")
-                    for spec in step.input_signature[1:]
-                },
+            "stream": {
+                "prompt": np.array(EXAMPLES),
+                "token_ids": np.zeros((count, 0), "int32"),
+                **states,
+                **settings,
             },
+            "step": {"token_ids": np.full(count, start, "int32"), **states},
         },
     )
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from apps.common.plots import save_figure
 from apps.speech_commands.audio import as_float
-from apps.speech_commands.stream import Detector, Stream, streaming
+from apps.speech_commands.detector import Detector
+from apps.speech_commands.stream import Stream, streaming
 
 MOST_CLIPS = 600
 GAP_S = (0.5, 2.5)
@@ -87,12 +88,12 @@ def det_curve(model, front_end, labels, clips, config):
     """
     rate = front_end.sample_rate_hz
     recording = long_recording(clips, labels, rate)
-    stream = Stream(streaming(model, front_end, config), front_end, labels)
+    stream = Stream(streaming(model, front_end, config, labels), front_end, labels)
     posteriors, _ = stream.feed(recording.waveform)
     hours = len(recording.waveform) / rate / 3600
     curve = []
     for threshold in THRESHOLDS:
-        found = Detector(labels, threshold, stream.pause).feed(posteriors)
+        found = Detector(labels, threshold, stream.listener.pause).feed(posteriors)
         times = [(int((frame + 1) * front_end.hop), label) for frame, label, _ in found]
         hits, alarms = score_detections(times, recording.events, TOLERANCE_S * rate)
         curve.append(

@@ -51,7 +51,7 @@ def export(directory):
         "wav": {"wav_bytes": np.array(files, dtype=object)},
     }
     if streams(model):
-        signatures["stream"] = streaming(model, front_end, config)
+        signatures["stream"] = streaming(model, front_end, config, labels)
         carry = signatures["stream"].input_signature[1:]
         examples["stream"] = {
             "samples": tones[:, : 3 * front_end.hop],

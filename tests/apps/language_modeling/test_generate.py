@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from apps.language_modeling.evaluate import load_run
-from apps.language_modeling.generate import choose, generating, main
+from apps.language_modeling.generate import main
+from apps.language_modeling.sampling import SETTINGS, choose, generating
 
 
 def draw(logits, count=400, **settings):
@@ -127,6 +128,39 @@ def test_ten_thousand_tokens_may_be_asked_for(generate):
 def test_max_tokens_is_the_most(generate):
     texts = generate(["the"] * 5, max_tokens=3)
     assert all(len(text.split()) <= 3 for text in texts)
+
+
+@pytest.mark.parametrize("settings", [{}, {"repetition_penalty": 1.5, "top_p": 0.8}])
+def test_pieces_drawn_one_by_one_are_the_text_drawn_at_once(
+    finished_language_run, generate, settings
+):
+    """By the export, on rows of differing lengths, with a client's carry."""
+    exported = finished_language_run / "export/language_modeling/1"
+    loaded = tf.saved_model.load(str(exported))
+    stream = loaded.signatures["stream"]
+    prompts = ["the film", "", "a story it was", "zzz"]
+    values = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
+    values |= {"seed": 3, **settings}
+    fixed = {
+        name: tf.fill([4], tf.constant(values[name], SETTINGS[name]))
+        for name in SETTINGS
+    }
+    shapes = stream.structured_input_signature[1]
+    carry = {
+        name: tf.zeros([4, *(size or 0 for size in spec.shape[1:])], spec.dtype)
+        for name, spec in shapes.items()
+        if name not in {"prompt", *fixed}
+    }
+    texts, open_, given = [""] * 4, [True] * 4, prompts
+    for _ in range(6):
+        found = stream(prompt=tf.constant(given), **fixed, **carry)
+        for row, piece in enumerate(found["text"].numpy()):
+            open_[row] = open_[row] and not found["ended"][row]
+            texts[row] += piece.decode() if open_[row] else ""
+        carry, given = {name: found[name] for name in carry}, [""] * 4
+    made = generate(prompts, **settings)
+    assert [text.split() for text in texts] == [text.split() for text in made]
+    assert len("".join(made)) > 20
 
 
 def test_the_command_line_streams_what_the_export_gives(

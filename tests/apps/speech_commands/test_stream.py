@@ -4,10 +4,12 @@ from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from apps.speech_commands.detector import Detector
 from apps.speech_commands.evaluate import answering, load_run
 from apps.speech_commands.model import build_model, zero_state
-from apps.speech_commands.stream import Detector, Stream, streaming
+from apps.speech_commands.stream import Stream, streaming
 
 LABELS = ["_silence_", "no", "yes"]
 
@@ -20,7 +22,7 @@ def run(finished_speech_run):
 @pytest.fixture
 def make_stream(run):
     config, model, labels, front_end = run
-    function = streaming(model, front_end, config)
+    function = streaming(model, front_end, config, labels)
     return lambda **options: Stream(function, front_end, labels, **options)
 
 
@@ -61,7 +63,7 @@ def test_a_minute_at_once_is_worked_off_piece_by_piece(make_stream, sound):
 def test_without_smoothing_the_last_posterior_is_that_of_the_clip(run, sound, pooling):
     config, model, labels, front_end = run
     config = replace(config, model=replace(config.model, pooling=pooling))
-    function = streaming(model, front_end, config)
+    function = streaming(model, front_end, config, labels)
     clip = sound[:1600]
     posteriors, _ = Stream(function, front_end, labels, smoothing_ms=0).feed(clip)
     answer = answering(model, labels, front_end, config)(clip[np.newaxis])
@@ -92,6 +94,17 @@ def test_no_sound_gives_no_frame(make_stream):
     assert found == []
 
 
+def test_a_chunk_of_no_samples_tells_what_a_client_must_know(run):
+    config, model, labels, front_end = run
+    listen = streaming(model, front_end, config, labels)
+    shapes = [spec.shape[1:] for spec in listen.input_signature[1:]]
+    found = listen(tf.zeros((2, 0)), *(tf.zeros([2, *shape]) for shape in shapes))
+    assert [name.decode() for name in found["labels"][1].numpy()] == labels
+    assert found["sample_rate_hz"].numpy().tolist() == [8000, 8000]
+    assert found["hop"].numpy().tolist() == [80, 80]
+    assert found["posteriors"].shape == (2, 0, 3)
+
+
 def test_a_sample_that_is_no_number_is_refused(make_stream):
     with pytest.raises(ValueError, match=r"NaN or infinity, first at sample 2"):
         make_stream().feed(np.array([0, 0, np.nan], "float32"))
@@ -100,7 +113,7 @@ def test_a_sample_that_is_no_number_is_refused(make_stream):
 def test_a_model_of_whole_clips_is_refused(run):
     model = build_model(3, 8, False, 4, 1, "both", "last", 0.0)
     with pytest.raises(ValueError, match=r"model.direction=forward"):
-        streaming(model, run[3], run[0])
+        streaming(model, run[3], run[0], run[2])
 
 
 def posteriors(*rows):
