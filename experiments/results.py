@@ -17,6 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 LSTM_PAGE = README.parent / "docs" / "lstm.md"
 BENCHMARK = RESULTS / "benchmark.json"
+LOAD = RESULTS / "load.json"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn")
 
@@ -170,6 +171,40 @@ def benchmark_table(path=BENCHMARK):
     return "\n".join(lines)
 
 
+def load_table(path=LOAD):
+    """Returns the Markdown table of the recorded load on the embedded server."""
+    result = json.loads(path.read_text())
+    lines = [
+        "| model | clients | requests a second | p50, ms | p95, ms | p99, ms | one by "
+        "one: requests a second | p99, ms | ratio |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for app, by_clients in result["load"].items():
+        for clients, row in by_clients.items():
+            ours, base = row["joined"], row["one by one"]
+            cells = (
+                app,
+                clients,
+                f"{ours['requests_per_second']:.0f}",
+                *(f"{ours[f'p{n}_ms']:.1f}" for n in (50, 95, 99)),
+                f"{base['requests_per_second']:.0f}",
+                f"{base['p99_ms']:.1f}",
+                f"{row['ratio']:.2f}",
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", f"Measured on {result['hardware']}, {result['date']}."]
+    if soak := result.get("soak"):
+        memory = soak["megabytes_by_minute"]
+        lines[-1] += (
+            f" {soak['minutes']} minutes of {soak['clients']} clients on "
+            f"{soak['app']}, with {soak['versions']} versions one after the other: "
+            f"{soak['answered']:,} answers, {soak['failed']} failures, p99 "
+            f"{soak['p99_ms']:.0f} ms, memory {memory[1]} MB after a minute and "
+            f"{memory[-1]} MB at the end."
+        )
+    return "\n".join(lines)
+
+
 def _benchmark_row(what, name, rows):
     ours = min(
         (row for other, row in rows.items() if other.startswith("lstm_layer")),
@@ -184,7 +219,8 @@ def _benchmark_row(what, name, rows):
 
 def update_readme(path=README):
     """Replaces the tables between their markers in the README."""
-    update_tables(path, {"results": results_table(), "benchmark": benchmark_table()})
+    tables = {"results": results_table(), "benchmark": benchmark_table()}
+    update_tables(path, tables | {"load": load_table()})
 
 
 def update_tables(path, tables):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
+from apps.common.versions import versions
 
 MODELS = Path("models")
 CONFIG = "models.config"
@@ -77,13 +78,6 @@ def roll_back(name, models=MODELS):
     for number in _withdrawn(model)[:-1]:
         _remove(model / f"{WITHDRAWN}{number}")
     return model / str(found[-2])
-
-
-def versions(model):
-    """Returns the numbers of the versions in a model's directory, in order."""
-    if not Path(model).is_dir():
-        return []
-    return sorted(int(p.name) for p in Path(model).iterdir() if p.name.isdigit())
 
 
 def write_config(models):

@@ -1,270 +1,307 @@
 """Embedded server: exported models behind TensorFlow Serving's REST paths.
 
-    GET  /v1/models/NAME                            which versions are available
-    POST /v1/models/NAME[/versions/N]:predict       rows or columns in, the same out
+    GET  /v1/models/NAME[/versions/N]            which versions are available
+    GET  /v1/models/NAME[/versions/N]/metadata   inputs and outputs of each signature
+    POST /v1/models/NAME[/versions/N]:predict    rows or columns in, the same out
 
-The format is TensorFlow Serving's "RESTful API" page.
+and besides them a page to try the models on at /, the list of models at /v1/models,
+/openapi.json, and /monitoring/prometheus/metrics.
 """
 
 import argparse
-import base64
-import json
+import asyncio
+import logging
 import os
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import orjson
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from apps.common.export import newest_version
 from apps.common.terminal import clear_errors
+from serving import openapi
+from serving.formats import (
+    DEFAULT_SIGNATURE,
+    RequestError,
+    answer_of,
+    arrays_of,
+    parse,
+)
+from serving.metrics import CONTENT_TYPE, PATH, Metrics
+from serving.models import Models, find_models
+from serving.scheduler import Scheduler
 
-DEFAULT_SIGNATURE = "serving_default"
-DEEPEST = 32  # dimensions of an input
-
-
-class RequestError(Exception):
-    """A request that cannot be answered, and the HTTP status that says so."""
-
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
-
-
-class Model:
-    """One version of an exported model, loaded."""
-
-    def __init__(self, name, path):
-        """Loads the SavedModel at `path`."""
-        import tensorflow as tf
-
-        self.name, self.path, self.version = name, Path(path), int(Path(path).name)
-        self.refusal = tf.errors.InvalidArgumentError
-        self.loaded = tf.saved_model.load(str(path))  # owns the signatures' variables
-
-    def predict(self, request):
-        """Answers the JSON body of a predict request, as a dictionary."""
-        name = request.get("signature_name", DEFAULT_SIGNATURE)
-        if name not in self.loaded.signatures:
-            known = ", ".join(self.loaded.signatures)
-            raise RequestError(
-                400, f'Serving signature name: "{name}" not found. Known: {known}.'
-            )
-        signature = self.loaded.signatures[name]
-        specs = signature.structured_input_signature[1]
-        if ("instances" in request) == ("inputs" in request):
-            raise RequestError(400, 'Expected either "instances" or "inputs".')
-        by_row = "instances" in request
-        columns = (
-            _columns_of_rows(request["instances"], specs)
-            if by_row
-            else _columns(request["inputs"], specs)
-        )
-        tensors = {k: _tensor(k, columns[k], spec) for k, spec in specs.items()}
-        try:
-            outputs = signature(**tensors)
-        except self.refusal as error:
-            raise RequestError(400, _reason(error)) from None
-        answers = {k: _plain(k, value.numpy()) for k, value in outputs.items()}
-        if not by_row:
-            return {"outputs": _bare(answers)}
-        if len({len(value) for value in answers.values()}) > 1:
-            raise RequestError(400, "The outputs have inconsistent batch sizes.")
-        rows = zip(*answers.values(), strict=True)
-        return {
-            "predictions": [_bare(dict(zip(answers, r, strict=True))) for r in rows]
-        }
+WEB = Path(__file__).with_name("web")
+LONG_BODY = 1 << 16  # bytes from which a body is read by a thread
+log = logging.getLogger("carousel.serving")
 
 
-def find_models(directories):
-    """Returns the newest exported version of each model, by name.
+@dataclass(frozen=True)
+class Limits:
+    """What a server takes.
+
+    Attributes:
+        body_mb: Size of a request in megabytes.
+        timeout_s: Seconds in which a request must have come, and be answered.
+        waiting: Requests that are under way or wait.
+    """
+
+    body_mb: float = 16.0
+    timeout_s: float = 30.0
+    waiting: int = 512
+
+
+def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
+    """Returns the web application.
 
     Args:
-        directories: Export directories, `<model>/<version>/saved_model.pb` in each.
-            Where two hold the same model, the one that was written last wins.
+        models: `Models`.
+        limits: `Limits`.
+        join: Whether requests that wait are answered together.
+        cors: Whether pages of other servers may ask.
+        poll_s: Seconds between two looks for newer versions; 0 is never.
     """
-    found = {}
-    for directory in map(Path, directories):
-        for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-            version = newest_version(path)
-            if version and (version / "saved_model.pb").exists():
-                found.setdefault(path.name, []).append(version)
-    return {
-        name: max(versions, key=lambda path: (path / "saved_model.pb").stat().st_mtime)
-        for name, versions in found.items()
-    }
+    limits = limits or Limits()
+    metrics = Metrics(models)
+    scheduler = Scheduler(limits.waiting, join, metrics.joined.observe)
+    metrics.waiting.set_function(lambda: scheduler.waiting)
 
+    @asynccontextmanager
+    async def lifespan(app):
+        if poll_s:
+            models.watch(poll_s)
+        yield
+        models.stop()
+        scheduler.close()
 
-def create_app(models):
-    """Returns the web application for `Model`s by name."""
-    app = FastAPI(title="Carousel", docs_url=None, redoc_url=None)
-
-    def model_of(name, version=None):
-        model = models.get(name)
-        if model is None or version not in (None, str(model.version)):
-            which = (
-                f"Latest({name})" if version is None else f"Specific({name}, {version})"
-            )
-            raise RequestError(404, f"Servable not found for request: {which}")
-        return model
+    app = FastAPI(
+        title="Carousel",
+        description=openapi.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=openapi.ERRORS,
+    )
+    if cors:
+        app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"])
 
     @app.exception_handler(RequestError)
     async def refuse(request, error):
-        return _json({"error": str(error)}, error.status)
+        headers = {"Retry-After": "1"} if error.status == 503 else None
+        return _error(str(error), error.status, headers)
 
     @app.exception_handler(HTTPException)
     async def refuse_path(request, error):
-        return _json({"error": error.detail}, error.status_code)
+        return _error(error.detail, error.status_code, error.headers)
 
-    @app.get("/v1/models/{name}")
-    @app.get("/v1/models/{name}/versions/{version}")
-    def status(name: str, version: str | None = None):
-        state = {
-            "version": str(model_of(name, version).version),
-            "state": "AVAILABLE",
-            "status": {"error_code": "OK", "error_message": ""},
-        }
-        return {"model_version_status": [state]}
+    @app.exception_handler(Exception)
+    async def fail(request, error):
+        return _error("The server failed; its log says where.", 500)
 
-    @app.post("/v1/models/{name}:predict")
-    @app.post("/v1/models/{name}/versions/{version}:predict")
+    @app.get("/v1/models", summary="Names of the models that are served")
+    async def names() -> dict[str, list[str]]:
+        return {"models": [model.name for model in models]}
+
+    @app.get("/v1/models/{name}", summary="State of a model's versions")
+    @app.get("/v1/models/{name}/versions/{version}", summary="State of a version")
+    async def status(name: str, version: str | None = None):
+        return _json(models.status(name, version))
+
+    @app.get("/v1/models/{name}/metadata", summary="Inputs and outputs")
+    @app.get("/v1/models/{name}/versions/{version}/metadata", summary="The same")
+    def metadata(name: str, version: str | None = None):
+        return _json(models.get(name, version).metadata())
+
     async def predict(request: Request, name: str, version: str | None = None):
-        model = model_of(name, version)
-        body = _parse(await request.body())
-        return _json(await run_in_threadpool(model.predict, body))
+        began, code = time.perf_counter(), 500
+        try:
+            model = models.get(name, version)
+            body = await _body(request, limits)
+            answer = await asyncio.wait_for(
+                _answer(scheduler, model, body), limits.timeout_s
+            )
+            code = 200
+        except TimeoutError:
+            code = 504
+            message = f"No answer within {limits.timeout_s:g} seconds."
+            raise RequestError(code, message) from None
+        except ClientDisconnect:
+            code = 499  # nobody reads the answer
+            return Response(status_code=400)
+        except RequestError as error:
+            code = error.status
+            raise
+        finally:
+            metrics.answered(name, code, time.perf_counter() - began)
+        return Response(answer, media_type="application/json")
 
+    for path in ("/v1/models/{name}", "/v1/models/{name}/versions/{version}"):
+        app.post(f"{path}:predict", summary="Answers", openapi_extra=openapi.PREDICT)(
+            predict
+        )
+
+    @app.get(PATH, summary="Metrics for Prometheus")
+    def measured():
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.get("/healthz", summary="Whether requests can be answered")
+    async def health() -> dict[str, str]:
+        if not any(True for _ in models):
+            raise RequestError(503, "No model is loaded.")
+        return {"status": "ok"}
+
+    app.mount("/", _Page(directory=WEB, html=True, check_dir=False))
     return app
 
 
-def _reason(error):
-    """Returns what an operation said, without the graph's words around it."""
-    said = str(error).split("[[{{node")[0].strip().splitlines()
-    return said[-1] if said else "The request cannot be answered."
+class _Page(StaticFiles):
+    """The page; it loads nothing from elsewhere, and asks servers that it is told."""
+
+    async def get_response(self, path, scope):
+        response = await super().get_response(path, scope)
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'self'; connect-src *; media-src 'self' blob:"
+        )
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
-def _json(content, status=200):
-    """Returns a response; NaN and Infinity stand bare, as in TensorFlow Serving."""
-    text = json.dumps(content, separators=(",", ":"))
-    return Response(text, status, media_type="application/json")
+def _error(message, status, headers=None):
+    text = message.encode("utf-8", "replace").decode()  # half characters are no JSON
+    return _json({"error": text}, status, headers)
 
 
-def _parse(body):
+def _json(content, status=200, headers=None):
+    return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+async def _body(request, limits):
+    """Returns the body of a request; one that is too long is read, but not kept."""
+    most = int(limits.body_mb * 1e6)
+    parts, size = [], 0
     try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, f"JSON Parse error: {error}") from None
-    if not isinstance(request, dict):
-        raise RequestError(400, "Expected a JSON object with instances or inputs.")
-    if not isinstance(request.get("signature_name", ""), str):
-        raise RequestError(400, "signature_name must be a string.")
-    return request
+        async with asyncio.timeout(limits.timeout_s):
+            async for part in request.stream():
+                size += len(part)
+                parts.append(part)
+                if size > most:
+                    parts.clear()
+    except TimeoutError:
+        message = f"The request did not come within {limits.timeout_s:g} seconds."
+        raise RequestError(408, message) from None
+    if size > most:
+        message = f"Expected at most {limits.body_mb:g} MB. Received: {size / 1e6:.1f}."
+        raise RequestError(413, message)
+    return b"".join(parts)
 
 
-def _columns(inputs, specs):
-    """Returns values by input name; a single input may come without its name."""
-    if not isinstance(inputs, dict) or (len(specs) == 1 and "b64" in inputs):
-        inputs = dict.fromkeys(specs, inputs) if len(specs) == 1 else {}
-    missing = ", ".join(sorted(set(specs) - set(inputs)))
-    if missing:
-        known = ", ".join(sorted(specs))
-        raise RequestError(400, f"Missing inputs: {missing}. Known: {known}.")
-    return inputs
+async def _answer(scheduler, model, body):
+    def read():
+        request = parse(body)
+        signature = model.signature(request.get("signature_name", DEFAULT_SIGNATURE))
+        return request, signature, arrays_of(request, signature.inputs)
+
+    long = len(body) > LONG_BODY
+    request, signature, arrays = await run_in_threadpool(read) if long else read()
+    outputs = await scheduler.run(signature, arrays)
+    long = sum(array.nbytes for array in outputs.values()) > LONG_BODY
+    if long:
+        return await run_in_threadpool(answer_of, request, outputs)
+    return answer_of(request, outputs)
 
 
-def _columns_of_rows(rows, specs):
-    if not isinstance(rows, list) or not rows:
-        raise RequestError(400, '"instances" must be a list that is not empty.')
-    columns = [_columns(row, specs) for row in rows]
-    return {name: [row[name] for row in columns] for name in specs}
+def _directories(named):
+    return named or sorted(Path("runs").glob("*/*/*/export"))
 
 
-def _tensor(name, value, spec):
-    """Returns a value of the request as the tensor that the signature takes."""
-    import tensorflow as tf
-
-    def leaf(item, depth=0):
-        if depth > DEEPEST:  # TensorFlow ends the process over some 250 dimensions
-            raise ValueError(f"more than {DEEPEST} dimensions")
-        if isinstance(item, list):
-            return [leaf(inner, depth + 1) for inner in item]
-        if isinstance(item, dict) and set(item) == {"b64"} and spec.dtype == tf.string:
-            return base64.b64decode(item["b64"], validate=True)
-        kinds = {True: str, False: int | float}[spec.dtype == tf.string]
-        if spec.dtype.is_integer:
-            kinds = int
-        if not isinstance(item, kinds) or (
-            isinstance(item, bool) and spec.dtype != tf.bool
-        ):
-            raise ValueError(f"{json.dumps(item)[:80]} is not of this type")
-        if spec.dtype.is_integer and not spec.dtype.min <= item <= spec.dtype.max:
-            raise ValueError(f"{item} is out of range")
-        return item.encode("utf-8") if isinstance(item, str) else item
-
-    expected = f"{spec.dtype.name} of shape {spec.shape}"
-    try:
-        tensor = tf.constant(leaf(value), dtype=spec.dtype)
-    except (ValueError, TypeError, RecursionError) as error:
-        reason = f"Input {name} must be {expected}: {error}."
-        raise RequestError(400, reason) from None
-    if not spec.shape.is_compatible_with(tensor.shape):
-        reason = f"Input {name} must be {expected}. Received: shape {tensor.shape}."
-        raise RequestError(400, reason)
-    return tensor
-
-
-def _plain(name, array):
-    """Returns an output as JSON has it; names in _bytes come as base64."""
-    if array.dtype != object:
-        return array.tolist()
-
-    def text(value):
-        if name.endswith("_bytes"):
-            return {"b64": base64.b64encode(value).decode()}
-        return value.decode("utf-8")
-
-    return np.vectorize(text, otypes=[object])(array).tolist()
-
-
-def _bare(answers):
-    """Returns a single output without its name, as TensorFlow Serving does."""
-    return next(iter(answers.values())) if len(answers) == 1 else answers
-
-
-def main():
+def main(arguments=None):
     """Serves the newest version of each exported model."""
     parser = argparse.ArgumentParser(
-        prog="python -m serving.server", description=main.__doc__
+        prog="python -m serving.server",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "directories",
         nargs="*",
-        help="directories with <model>/<version>/ in them (default: runs/*/*/*/export)",
+        help="directories with <model>/<version>/ in them, such as models/ "
+        "(default: runs/*/*/*/export)",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address (%(default)s)")
-    parser.add_argument("--port", default=8501, type=int, help="port (%(default)s)")
-    options = parser.parse_args()
+    add("--host", default="127.0.0.1", help="address (%(default)s)")
+    add("--port", default=8501, type=int, help="port (%(default)s)")
+    add("--cors", action="store_true", help="let pages of other servers ask")
+    add(
+        "--poll-s",
+        default=5.0,
+        type=float,
+        help="seconds between looks for newer versions; 0: never (%(default)g)",
+    )
+    add(
+        "--body-mb",
+        default=Limits.body_mb,
+        type=float,
+        help="largest request in megabytes (%(default)g)",
+    )
+    add(
+        "--timeout-s",
+        default=Limits.timeout_s,
+        type=float,
+        help="longest time for a request in seconds (%(default)g)",
+    )
+    add(
+        "--waiting",
+        default=Limits.waiting,
+        type=int,
+        help="requests that may wait; more are told to come again (%(default)d)",
+    )
+    add("--one-by-one", action="store_true", help="never answer requests together")
+    options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(format="%(message)s")
     with clear_errors():
-        directories = options.directories or sorted(Path("runs").glob("*/*/*/export"))
-        found = find_models(directories)
-        if not found:
+        for name in ("body_mb", "timeout_s", "waiting"):
+            if not 0 < (value := getattr(options, name)) < float("inf"):
+                flag = name.replace("_", "-")
+                raise ValueError(
+                    f"--{flag}: expected a number above 0. Received: {value:g}."
+                )
+        models = Models(lambda: find_models(_directories(options.directories)))
+        models.refresh()
+        if not list(models):
             raise ValueError(
                 "There is no exported model to serve. `make run` trains and exports "
                 "one; or name a directory with <model>/<version>/saved_model.pb."
             )
-        models = {name: Model(name, path) for name, path in found.items()}
-        for name, model in models.items():
-            address = f"http://{options.host}:{options.port}/v1/models/{name}:predict"
-            print(f"{name}, version {model.version} of {model.path.parent}: {address}")
+        address = f"http://{options.host}:{options.port}"
+        print(f"A page to try {_and(models)} on: {address}/", flush=True)
         uvicorn.run(
-            create_app(models),
+            create_app(
+                models,
+                Limits(options.body_mb, options.timeout_s, options.waiting),
+                join=not options.one_by_one,
+                cors=options.cors,
+                poll_s=options.poll_s,
+            ),
             host=options.host,
             port=options.port,
             log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=int(options.timeout_s) + 1,
         )
+
+
+def _and(models):
+    return ", ".join(model.name for model in models)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ import tensorflow as tf
 import yaml
 from fastapi.testclient import TestClient
 
-from apps.common.export import newest_version
+from apps.common.versions import newest_version
 from experiments.__main__ import TASKS
 from experiments.run import RECIPES, VERBS
 from lstm_layer.gates import NAMES
-from serving.server import Model, create_app, find_models
+from serving.models import Models, find_models
+from serving.server import create_app
 
 ROOT = Path(__file__).parents[1]
 APPS = sorted(
@@ -240,9 +241,9 @@ class TestApp:
         fixture, _, names = SERVED[app]
         inputs, own_inputs = inputs_of(app, request)
         run = request.getfixturevalue(fixture)
-        found = find_models([run / "export"])
-        assert list(found) == [app]
-        models = {name: Model(name, path) for name, path in found.items()}
+        models = Models(lambda: find_models([run / "export"]))
+        models.refresh()
+        assert [model.name for model in models] == [app]
         with TestClient(create_app(models)) as client:
             path = f"/v1/models/{app}:predict"
             answer = client.post(path, json={"instances": inputs})

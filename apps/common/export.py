@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.files import rename_into_place
+from apps.common.versions import WARMUP, versions
 
+BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
 CHECK = Path(__file__).with_name("check_export.py")
 TOLERANCE = 1e-5
 
@@ -37,10 +39,7 @@ def export_model(directory, tracked, signatures, examples):
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    version = max(
-        (int(p.name) for p in directory.iterdir() if p.name.isdigit()), default=0
-    )
-    target = directory / str(version + 1)
+    target = directory / str(max(versions(directory), default=0) + 1)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory) as scratch:
         aside = Path(scratch, "version")
         archive = keras.export.ExportArchive()
@@ -50,27 +49,18 @@ def export_model(directory, tracked, signatures, examples):
             archive.add_endpoint(name, function, list(function.input_signature))
         archive.write_out(aside, verbose=False)
         _write_warmup(aside, directory.name, examples)
+        _write_batching(aside, signatures)
         _check(aside, signatures, examples)
         rename_into_place(aside, target)
     return target
-
-
-def newest_version(directory):
-    """Returns the path of the highest version in a model's directory, or None."""
-    directory = Path(directory)
-    if not directory.is_dir():
-        return None
-    versions = [path for path in directory.iterdir() if path.name.isdigit()]
-    return max(versions, key=lambda path: int(path.name), default=None)
 
 
 def _write_warmup(version, model_name, examples):
     """Writes the requests that TensorFlow Serving sends itself before it is ready."""
     from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-    assets = version / "assets.extra"
-    assets.mkdir()
-    with tf.io.TFRecordWriter(str(assets / "tf_serving_warmup_requests")) as writer:
+    (version / WARMUP).parent.mkdir()
+    with tf.io.TFRecordWriter(str(version / WARMUP)) as writer:
         for signature, inputs in examples.items():
             request = predict_pb2.PredictRequest(
                 model_spec=model_pb2.ModelSpec(
@@ -84,6 +74,22 @@ def _write_warmup(version, model_name, examples):
                 predict_log=prediction_log_pb2.PredictLog(request=request)
             )
             writer.write(log.SerializeToString())
+
+
+def _write_batching(version, signatures):
+    """Writes how TensorFlow Serving may join requests, if it may.
+
+    It may not where rows of two requests can differ in length, such as sound: it would
+    pad them. Texts are padded by the model itself.
+    """
+    specs = [spec for f in signatures.values() for spec in f.input_signature]
+    if all(spec.shape[1:].is_fully_defined() for spec in specs):
+        (version / BATCHING).write_text(
+            "max_batch_size { value: 64 }\n"
+            "batch_timeout_micros { value: 1000 }\n"
+            "max_enqueued_batches { value: 100 }\n",
+            encoding="utf-8",
+        )
 
 
 def _check(version, signatures, examples):

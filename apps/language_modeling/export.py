@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.common.export import export_model, newest_version
+from apps.common.export import export_model
+from apps.common.versions import newest_version
 from apps.language_modeling.evaluate import load_run, scoring
 from apps.language_modeling.explain import gating
 from apps.language_modeling.sampling import (

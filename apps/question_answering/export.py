@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.export import export_model, newest_version
+from apps.common.export import export_model
+from apps.common.versions import newest_version
 from apps.question_answering.evaluate import answering, attending, load_run
 from apps.question_answering.explain import gating
 

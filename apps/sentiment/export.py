@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.export import export_model, newest_version
+from apps.common.export import export_model
+from apps.common.versions import newest_version
 from apps.sentiment.evaluate import answering, load_run
 from apps.sentiment.explain import gating
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.common.export import export_model, newest_version
+from apps.common.export import export_model
+from apps.common.versions import newest_version
 from apps.speech_commands.evaluate import answering, load_run
 from apps.speech_commands.explain import gating
 from apps.speech_commands.features import fit_clip

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.common.export import export_model, newest_version
+from apps.common.export import export_model
+from apps.common.versions import newest_version
 from apps.summarization.evaluate import attending, load_run
 from apps.summarization.explain import gating
 

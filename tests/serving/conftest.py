@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from fastapi.testclient import TestClient
 
-from serving.server import Model, create_app, find_models
+from serving.models import Models, find_models
+from serving.server import create_app
 
 
 def _function(**inputs):
@@ -47,6 +48,16 @@ class Types(tf.Module):
     def finite(self, x):
         return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
 
+    @_function(number=("int32", (None,)))
+    def count(self, number):
+        def add(one):
+            _, total = tf.while_loop(
+                lambda i, _: i < one, lambda i, total: (i + 1, total + 1), (0, 0)
+            )
+            return total
+
+        return {"counted": tf.map_fn(add, number)}
+
     @_function(x=("float32", (None,)))
     def inverse(self, x):
         return {"inverse": 1 / x}
@@ -59,6 +70,7 @@ def exports(tmp_path_factory, finished_run):
     shutil.copytree(finished_run / "export" / "sentiment", directory / "sentiment")
     module = Types()
     names = ("total", "buy", "upper", "copy", "turn", "uneven", "inverse", "finite")
+    names += ("count",)
     signatures = {name: getattr(module, name) for name in names}
     signatures["serving_default"] = module.total
     tf.saved_model.save(module, str(directory / "types" / "3"), signatures)
@@ -67,8 +79,8 @@ def exports(tmp_path_factory, finished_run):
 
 @pytest.fixture(scope="session")
 def client(exports):
-    found = find_models([exports])
-    models = {name: Model(name, path) for name, path in found.items()}
+    models = Models(lambda: find_models([exports]))
+    models.refresh()
     with TestClient(create_app(models), raise_server_exceptions=False) as client:
         yield client
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from serving import server
-from serving.server import find_models
+from serving import models, server
+from serving.formats import RequestError
+from serving.models import Models, find_models
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def served(monkeypatch):
         def __init__(self, name, path):
             self.name, self.path, self.version = name, path, int(path.name)
 
-    monkeypatch.setattr(server, "Model", Loaded)
-    monkeypatch.setattr(server, "create_app", lambda models: models)
+    monkeypatch.setattr(models, "Model", Loaded)
+    monkeypatch.setattr(server, "create_app", lambda models, *a, **o: models)
     monkeypatch.setattr(server.uvicorn, "run", lambda app, **o: calls.append((app, o)))
     return calls
 
@@ -44,6 +45,12 @@ def served(monkeypatch):
 def start(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["serving.server", *words])
     server.main()
+
+
+def served_by(calls):
+    """Returns the one model that is served, and uvicorn's options."""
+    ((found, options),) = calls
+    return found.get("sentiment"), options
 
 
 def test_the_highest_version_is_served(export, tmp_path):
@@ -77,20 +84,18 @@ def test_the_exports_of_all_runs_are_served_on_loopback(
     path = export("runs/sentiment/imdb/seed-1/export", "sentiment", 1)
     monkeypatch.chdir(tmp_path)
     start(monkeypatch)
-    ((models, options),) = served
+    model, options = served_by(served)
     assert (options["host"], options["port"]) == ("127.0.0.1", 8501)
-    assert models["sentiment"].path == path.relative_to(tmp_path)
-    said = capsys.readouterr().out
-    assert "http://127.0.0.1:8501/v1/models/sentiment:predict" in said
-    assert "version 1" in said
+    assert model.path == path.relative_to(tmp_path)
+    assert "sentiment on: http://127.0.0.1:8501/" in capsys.readouterr().out
 
 
 def test_directories_host_and_port_may_be_named(export, served, tmp_path, monkeypatch):
     export("mine", "sentiment", 4)
     options = ("--host", "0.0.0.0", "--port", "9000")
     start(monkeypatch, str(tmp_path / "mine"), *options)
-    ((models, options),) = served
-    assert models["sentiment"].version == 4
+    model, options = served_by(served)
+    assert model.version == 4
     assert (options["host"], options["port"]) == ("0.0.0.0", 9000)
 
 
@@ -108,14 +113,100 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
     assert served == []
 
 
+class Loading:
+    """A model that fails to load while its file says so."""
+
+    def __init__(self, name, path):
+        if (path / "saved_model.pb").read_bytes() == b"broken":
+            raise OSError("SavedModel file does not exist\nat all")
+        self.name, self.path, self.version = name, path, int(path.name)
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "Model", Loading)
+    return Models(lambda: find_models([tmp_path / "all"]))
+
+
+def states(found, name):
+    rows = found.status(name)["model_version_status"]
+    return {row["version"]: row["state"] for row in rows}
+
+
+def test_a_newer_version_replaces_the_one_that_serves(watched, export):
+    export("all", "a", 1)
+    watched.refresh()
+    first = watched.get("a")
+    watched.refresh()
+    assert watched.get("a") is first
+    export("all", "a", 2)
+    watched.refresh()
+    assert watched.get("a").version == 2
+    with pytest.raises(RequestError, match=r"Specific\(a, 1\)"):
+        watched.get("a", "1")
+
+
+def test_a_version_taken_back_leaves_the_one_before(watched, export):
+    export("all", "a", 1)
+    newest = export("all", "a", 2)
+    watched.refresh()
+    newest.rename(newest.with_name(".withdrawn-2"))
+    watched.refresh()
+    assert states(watched, "a") == {"1": "AVAILABLE"}
+
+
+def test_a_version_that_cannot_be_loaded_is_told_and_the_one_before_serves(
+    watched, export, caplog
+):
+    export("all", "a", 1)
+    watched.refresh()
+    broken = export("all", "a", 2) / "saved_model.pb"
+    broken.write_bytes(b"broken")
+    watched.refresh()
+    watched.refresh()
+    assert watched.get("a").version == 1
+    assert states(watched, "a") == {"2": "END", "1": "AVAILABLE"}
+    assert [r.message for r in caplog.records if "cannot be loaded" in r.message] == [
+        f"{broken.parent} cannot be loaded: at all"
+    ]
+    broken.write_bytes(b"mended")
+    os.utime(broken, (5, 5))
+    watched.refresh()
+    assert states(watched, "a") == {"2": "AVAILABLE"}
+
+
+def test_a_model_that_is_gone_is_404(watched, export, tmp_path):
+    path = export("all", "a", 1)
+    export("all", "b", 1)
+    watched.refresh()
+    path.parent.rename(tmp_path / "elsewhere")
+    watched.refresh()
+    assert [model.name for model in watched] == ["b"]
+    with pytest.raises(RequestError, match=r"Latest\(a\)"):
+        watched.status("a")
+
+
+def test_a_limit_that_cannot_be_meant_is_refused_in_one_line(
+    served, monkeypatch, capsys
+):
+    with pytest.raises(SystemExit):
+        start(monkeypatch, "--body-mb", "-1")
+    said = capsys.readouterr().err
+    assert said == "Error: --body-mb: expected a number above 0. Received: -1.\n"
+
+
 @pytest.mark.slow
 def test_no_number_of_dimensions_ends_the_server(exports):
     """In a process of its own: TensorFlow aborts it."""
     path = str(exports / "types" / "3")
     program = f"""
+from pathlib import Path
 from fastapi.testclient import TestClient
-from serving.server import Model, create_app
-client = TestClient(create_app({{"types": Model("types", {path!r})}}))
+from serving.models import Models
+from serving.server import create_app
+models = Models(lambda: {{"types": Path({path!r})}})
+models.refresh()
+client = TestClient(create_app(models))
 body = '{{"inputs": ' + "[" * 300 + "1" + "]" * 300 + "}}"
 print(client.post("/v1/models/types:predict", content=body).status_code)
 """

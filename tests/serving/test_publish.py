@@ -4,7 +4,8 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.publish import CONFIG, main, publish, roll_back, versions
+from apps.common.versions import versions
+from serving.publish import CONFIG, main, publish, roll_back
 
 
 @pytest.fixture

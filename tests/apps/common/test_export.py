@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from apps.common import check_export, export
-from apps.common.export import export_model, newest_version
+from apps.common.export import export_model
+from apps.common.versions import newest_version
 
 EXAMPLES = {"serving_default": {"x": np.array([[1.0, 2.0], [3.0, 4.0]], "float32")}}
 SIGNATURE = [tf.TensorSpec((None, 2), name="x")]

@@ -114,8 +114,10 @@ def test_an_unknown_model_or_version_is_404(model, which, ask, client):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
-        ("GET", "/v1/models", 404),
+        ("GET", "/nothing", 404),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/models/types/labels/stable", 404),
+        ("PUT", "/", 405),
         ("POST", "/v1/models/types:classify", 405),
         ("DELETE", "/v1/models/types", 405),
     ],

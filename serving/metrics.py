@@ -1,0 +1,70 @@
+"""What a server counts, for Prometheus."""
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+PATH = "/monitoring/prometheus/metrics"  # TensorFlow Serving's
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+REQUESTS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """Counters of one server.
+
+    Args:
+        models: `Models`; what is asked for another name counts as "unknown".
+    """
+
+    def __init__(self, models):
+        self._models = models
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "carousel_requests",
+            "Predict requests",
+            ["model", "code"],
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "carousel_request_seconds",
+            "Time from request to answer",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.joined = Histogram(
+            "carousel_joined_requests",
+            "Requests answered in one run of a signature",
+            buckets=REQUESTS,
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "carousel_waiting_requests",
+            "Requests that compute or wait",
+            registry=registry,
+        )
+        self.version = Gauge(
+            "carousel_model_version", "Version served", ["model"], registry=registry
+        )
+
+    def answered(self, name, code, seconds):
+        """Counts a request."""
+        known = any(model.name == name for model in self._models)
+        model = name if known else "unknown"
+        self.requests.labels(model, str(code)).inc()
+        self.seconds.labels(model).observe(seconds)
+
+    def text(self):
+        """Returns the metrics in Prometheus's text format, bytes."""
+        self.version.clear()
+        for model in self._models:
+            self.version.labels(model.name).set(model.version)
+        return generate_latest(self.registry)

@@ -1,0 +1,251 @@
+"""Exported models in memory: found, loaded, watched for newer versions."""
+
+import logging
+import threading
+from pathlib import Path
+
+from google.protobuf import json_format
+
+from apps.common.versions import WARMUP, newest_version
+from serving.formats import DEFAULT_SIGNATURE, RequestError, reason
+
+log = logging.getLogger("carousel.serving")
+
+
+class Signature:
+    """One function of a model.
+
+    Attributes:
+        inputs: `tf.TensorSpec` by name.
+        joins: Whether requests may be answered together: nothing in the answer to a row
+            has a size that its neighbours could change.
+    """
+
+    def __init__(self, function):
+        import tensorflow as tf
+
+        self._function, self._tensorflow = function, tf
+        self.inputs = function.structured_input_signature[1]
+        outputs = function.structured_outputs.values()
+        self.joins = all(
+            spec.shape.rank is not None
+            and spec.shape.rank > 0
+            and spec.shape[1:].is_fully_defined()
+            for spec in outputs
+        )
+
+    def __call__(self, arrays):
+        """Returns arrays by the name of the output, for arrays by that of the input.
+
+        Raises:
+            RequestError: If the graph refuses the input.
+        """
+        tf = self._tensorflow
+        try:
+            outputs = self._function(
+                **{
+                    name: tf.constant(array, self.inputs[name].dtype)
+                    for name, array in arrays.items()
+                }
+            )
+        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+            raise RequestError(400, reason(error)) from None
+        except tf.errors.ResourceExhaustedError as error:
+            raise RequestError(413, f"Too large to compute: {reason(error)}") from None
+        return {name: outputs[name].numpy() for name in sorted(outputs)}
+
+
+class Model:
+    """One version of an exported model, loaded."""
+
+    def __init__(self, name, path):
+        """Loads the SavedModel at `path` and runs its warm-up requests."""
+        import tensorflow as tf
+
+        self.name, self.path, self.version = name, Path(path), int(Path(path).name)
+        self._loaded = tf.saved_model.load(str(path))  # owns the variables
+        self.signatures = {
+            key: Signature(function)
+            for key, function in sorted(self._loaded.signatures.items())
+        }
+        self._warm_up()
+
+    def signature(self, name):
+        """Returns the signature of a name.
+
+        Raises:
+            RequestError: If there is none.
+        """
+        if name not in self.signatures:
+            known = ", ".join(self.signatures)
+            raise RequestError(
+                400, f'Serving signature name: "{name}" not found. Known: {known}.'
+            )
+        return self.signatures[name]
+
+    def metadata(self):
+        """Returns names, types and shapes of inputs and outputs, as a dictionary."""
+        from tensorflow.core.protobuf import saved_model_pb2
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        content = saved_model_pb2.SavedModel()
+        content.ParseFromString(Path(self.path, "saved_model.pb").read_bytes())
+        known = get_model_metadata_pb2.SignatureDefMap()
+        for name, one in content.meta_graphs[0].signature_def.items():
+            if name in self.signatures:
+                known.signature_def[name].CopyFrom(one)
+        return {
+            "model_spec": {
+                "name": self.name,
+                "signature_name": "",
+                "version": str(self.version),
+            },
+            "metadata": {
+                "signature_def": json_format.MessageToDict(
+                    known,
+                    preserving_proto_field_name=True,
+                    always_print_fields_with_no_presence=True,
+                )
+            },
+        }
+
+    def _warm_up(self):
+        import tensorflow as tf
+        from tensorflow_serving.apis import prediction_log_pb2
+
+        requests = self.path / WARMUP
+        if not requests.exists():
+            return
+        for record in tf.data.TFRecordDataset(str(requests)).as_numpy_iterator():
+            log_ = prediction_log_pb2.PredictionLog.FromString(record)
+            request = log_.predict_log.request
+            name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+            self.signature(name)(
+                {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+            )
+
+
+class Models:
+    """The models that are served, by name; newer versions replace older ones.
+
+    Args:
+        find: Returns the path of the version to be served by the name of the model.
+    """
+
+    def __init__(self, find):
+        self._find = find
+        self._models, self._failed = {}, {}
+        self._stopped = threading.Event()
+
+    def refresh(self):
+        """Loads what is new and drops what is gone.
+
+        A version that cannot be loaded is told in the log and in the status; the one
+        before it serves on, and it is tried again when it changes.
+        """
+        found = self._find()
+        for name, path in found.items():
+            model = self._models.get(name)
+            written = (path, (path / "saved_model.pb").stat().st_mtime_ns)
+            if (model and model.written == written) or (
+                self._failed.get(name, (None,))[0] == written
+            ):
+                continue
+            try:
+                new = Model(name, path)
+            except Exception as error:  # whatever a broken file makes TensorFlow raise
+                self._failed[name] = (written, reason(error))
+                log.error("%s cannot be loaded: %s", path, reason(error))
+                continue
+            new.written = written
+            self._models[name] = new  # requests under way keep the old one alive
+            self._failed.pop(name, None)
+            log.warning("%s, version %d of %s", name, new.version, path.parent)
+        for name in set(self._models) - set(found):
+            log.warning("%s is gone", name)
+            del self._models[name]
+        for name in set(self._failed) - set(found):
+            del self._failed[name]
+
+    def watch(self, seconds):
+        """Refreshes every so many seconds, in a thread of its own, until `stop`."""
+
+        def run():
+            while not self._stopped.wait(seconds):
+                try:
+                    self.refresh()
+                except OSError as error:  # a directory that goes while it is read
+                    log.error("looking for models: %s", error)
+
+        threading.Thread(target=run, name="watch", daemon=True).start()
+
+    def stop(self):
+        """Ends watching."""
+        self._stopped.set()
+
+    def __iter__(self):
+        """Returns an iterator over the loaded models, in the order of their names."""
+        return iter([self._models[name] for name in sorted(self._models)])
+
+    def get(self, name, version=None):
+        """Returns a model.
+
+        Args:
+            name: Its name.
+            version: Its number, as text; else the version that is served.
+
+        Raises:
+            RequestError: If it is not served.
+        """
+        model = self._models.get(name)
+        if model is None or version not in (None, str(model.version)):
+            which = (
+                f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            )
+            raise RequestError(404, f"Servable not found for request: {which}")
+        return model
+
+    def status(self, name, version=None):
+        """Returns the states of a model's versions, as TensorFlow Serving gives them.
+
+        Raises:
+            RequestError: If there is none.
+        """
+        states = []
+        if failed := self._failed.get(name):
+            (path, _), said = failed
+            states.append(_state(path.name, "END", "UNKNOWN", said))
+        if name in self._models:
+            states.append(_state(self._models[name].version, "AVAILABLE", "OK", ""))
+        if version is not None:
+            states = [state for state in states if state["version"] == version]
+        if not states:
+            self.get(name, version)  # says what is not found
+        return {"model_version_status": states}
+
+
+def _state(version, state, code, message):
+    return {
+        "version": str(version),
+        "state": state,
+        "status": {"error_code": code, "error_message": message},
+    }
+
+
+def find_models(directories):
+    """Returns the newest exported version of each model, by name.
+
+    Args:
+        directories: Export directories, `<model>/<version>/saved_model.pb` in each.
+            Where two hold the same model, the one that was written last wins.
+    """
+    found = {}
+    for directory in map(Path, directories):
+        for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+            version = newest_version(path)
+            if version and (version / "saved_model.pb").exists():
+                found.setdefault(path.name, []).append(version)
+    return {
+        name: max(versions, key=lambda path: (path / "saved_model.pb").stat().st_mtime)
+        for name, versions in found.items()
+    }

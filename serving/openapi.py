@@ -1,0 +1,75 @@
+"""What the OpenAPI description says of predict requests, which no type here checks."""
+
+DESCRIPTION = (
+    "Exported models behind TensorFlow Serving's REST API. /v1/models/NAME/metadata "
+    "names the inputs and outputs of each signature."
+)
+_ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
+_MEANINGS = {
+    400: "The request cannot be answered as it is",
+    404: "No such model or version",
+    408: "The request did not come in time",
+    413: "The request is too large",
+    422: "A parameter of the path or the query is wrong",
+    503: "Too many requests wait",
+    504: "The answer took too long",
+}
+ERRORS = {
+    code: {
+        "description": meaning,
+        "content": {"application/json": {"schema": _ERROR}},
+    }
+    for code, meaning in _MEANINGS.items()
+}
+_VALUE = {"description": "A value; nested lists for a tensor; {'b64': '...'} for bytes"}
+_SIGNATURE = {"type": "string", "description": "serving_default unless it is named"}
+PREDICT = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        {
+                            "type": "object",
+                            "properties": {
+                                "signature_name": _SIGNATURE,
+                                "instances": {
+                                    "type": "array",
+                                    "minItems": 1,
+                                    "items": _VALUE,
+                                    "description": "One entry a row: the value of the "
+                                    "only input, or an object of values by input",
+                                },
+                            },
+                            "required": ["instances"],
+                            "not": {"required": ["inputs"]},
+                        },
+                        {
+                            "type": "object",
+                            "properties": {
+                                "signature_name": _SIGNATURE,
+                                "inputs": {
+                                    "description": "The tensor of the only input, or "
+                                    "an object of tensors by input"
+                                },
+                            },
+                            "required": ["inputs"],
+                            "not": {"required": ["instances"]},
+                        },
+                    ]
+                }
+            }
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "predictions for instances, outputs for inputs",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
+}

@@ -1,0 +1,144 @@
+"""What waits together is answered together, and as it would be alone."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from serving.formats import RequestError
+from serving.scheduler import MOST_ROWS, Scheduler
+
+
+class Doubling:
+    """A signature that notes its batches, and waits until it is let go."""
+
+    joins = True
+
+    def __init__(self, uneven=False):
+        self.batches, self.uneven = [], uneven
+        self.go = threading.Event()
+
+    def __call__(self, arrays):
+        self.go.wait(10)
+        x = arrays["x"]
+        self.batches.append(len(x))
+        if (x < 0).any():
+            raise RequestError(400, "x must not be negative")
+        return {"twice": 2 * x, "rest": x[:1] if self.uneven else x}
+
+
+def ask(signature, requests, **options):
+    """Asks for all at once; the first goes ahead, the others wait for it."""
+
+    async def all_of_them():
+        scheduler = Scheduler(**{"most_waiting": 100, **options})
+        tasks = [
+            asyncio.create_task(scheduler.run(signature, {"x": np.array(x)}))
+            for x in requests
+        ]
+        await asyncio.sleep(0.05)
+        signature.go.set()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert scheduler.waiting == 0
+        assert scheduler._queues == {}
+        scheduler.close()
+        return answers
+
+    return asyncio.run(all_of_them())
+
+
+def test_what_waits_is_joined_and_each_gets_its_own_rows():
+    signature = Doubling()
+    answers = ask(signature, [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0, 7.0]])
+    assert signature.batches == [1, 6]
+    found = [answer["twice"].tolist() for answer in answers]
+    assert found == [[2], [4, 6], [8], [10, 12, 14]]
+
+
+def test_a_batch_has_no_more_rows_than_the_most():
+    signature = Doubling()
+    ask(signature, [[1.0]] * (2 * MOST_ROWS + 1), most_waiting=200)
+    assert signature.batches == [1, MOST_ROWS, MOST_ROWS]
+
+
+def test_a_request_of_more_rows_than_the_most_goes_alone():
+    signature = Doubling()
+    ask(signature, [[1.0], [1.0] * (MOST_ROWS + 5), [1.0]])
+    assert signature.batches == [1, MOST_ROWS + 5, 1]
+
+
+def test_of_other_shapes_are_other_batches():
+    signature = Doubling()
+    ask(signature, [[[1.0]], [[1.0]], [[1.0, 2.0]], [[1.0]], [[3.0, 4.0]]])
+    assert sorted(signature.batches) == [1, 1, 1, 2]
+
+
+def test_a_request_that_is_refused_does_not_spoil_its_neighbours():
+    signature = Doubling()
+    *good, bad, last = ask(signature, [[1.0], [2.0], [-3.0], [4.0]])
+    assert [answer["twice"].tolist() for answer in (*good, last)] == [[2], [4], [8]]
+    assert isinstance(bad, RequestError)
+
+
+def test_outputs_that_do_not_go_by_rows_are_found_out():
+    signature = Doubling(uneven=True)
+    answers = ask(signature, [[1.0], [2.0], [3.0]])
+    assert [answer["rest"].tolist() for answer in answers] == [[1], [2], [3]]
+    assert signature.joins is False
+
+
+@pytest.mark.parametrize("case", ["switched off", "signature", "no rows"])
+def test_what_cannot_be_joined_is_not(case):
+    signature = Doubling()
+    signature.joins = case != "signature"
+    x = 1.0 if case == "no rows" else [1.0]
+    requests = [x] * 3
+    if case == "no rows":
+        signature.uneven = False
+        signature.__class__ = type("Scalar", (Doubling,), {"__call__": scalar})
+    ask(signature, requests, join=case != "switched off")
+    assert signature.batches == [1, 1, 1]
+
+
+def scalar(self, arrays):
+    self.batches.append(1)
+    return {"twice": 2 * arrays["x"]}
+
+
+def test_more_than_may_wait_are_told_to_come_again():
+    signature = Doubling()
+    answers = ask(signature, [[1.0]] * 5, most_waiting=3)
+    refused = [answer for answer in answers if isinstance(answer, RequestError)]
+    assert [error.status for error in refused] == [503, 503]
+    assert "3 requests wait already" in str(refused[0])
+
+
+def test_a_request_that_was_given_up_is_not_computed():
+    signature = Doubling()
+
+    async def give_up():
+        scheduler = Scheduler(100)
+        first, second, third = (
+            asyncio.create_task(scheduler.run(signature, {"x": np.array([x])}))
+            for x in (1.0, 2.0, 3.0)
+        )
+        await asyncio.sleep(0.05)
+        second.cancel()
+        await asyncio.sleep(0)
+        signature.go.set()
+        await asyncio.gather(first, third)
+        scheduler.close()
+
+    asyncio.run(give_up())
+    assert signature.batches == [1, 1]
+
+
+def test_a_failure_reaches_everyone_who_waited():
+    class Broken(Doubling):
+        def __call__(self, arrays):
+            self.go.wait(10)
+            raise ZeroDivisionError
+
+    answers = ask(Broken(), [[1.0], [2.0], [3.0]])
+    assert [type(answer) for answer in answers] == [ZeroDivisionError] * 3
