@@ -7,6 +7,7 @@ from apps.language_modeling.model import zero_state
 from apps.language_modeling.text import ended, join, start_id, token_ids
 
 LOWEST = -1e9
+MOST_TOKENS = 10_000  # in one call
 
 
 def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
@@ -134,6 +135,9 @@ def generating(model, vocabulary, kind):
     def generate(
         prompt, max_tokens, temperature, top_k, top_p, repetition_penalty, seed
     ):
+        tf.debugging.assert_less_equal(
+            max_tokens, MOST_TOKENS, f"max_tokens: expected at most {MOST_TOKENS}."
+        )
         batch = tf.shape(prompt)[0]
         given = tf.cast(token_ids(prompt, vocabulary, kind), "int32")
         logits, state = read(tf.fill([batch], start), given, zero_state(model, batch))

@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 
 import yaml
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
 
+from apps.common.export import BATCHING
+from serving import metrics
 from serving.publish import CONFIG, MODELS, SERVED_FROM
 
 SERVING = Path(__file__).parents[2] / "serving"
@@ -19,10 +28,70 @@ def test_the_server_reads_the_models_directory_and_its_list():
         assert (SERVING / place).exists() or place == f"../{MODELS}"
 
 
+def message(name, **fields):
+    """Makes the class of a message that tensorflow-serving-api leaves out.
+
+    Args:
+        name: Its name.
+        fields: A type, or the name of a message, by the name of the field.
+    """
+    file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="tests")
+    file.dependency.append("google/protobuf/wrappers.proto")
+    one = file.message_type.add(name=name)
+    for number, (field, kind) in enumerate(fields.items(), 1):
+        added = one.field.add(name=field, number=number, label=1)
+        added.type = getattr(added, f"TYPE_{'MESSAGE' if '.' in kind else kind}")
+        if "." in kind:
+            added.type_name = kind
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"tests.{name}"))
+
+
+INTEGER, TEXT = ".google.protobuf.Int64Value", ".google.protobuf.StringValue"
+# session_bundle_config.proto and monitoring_config.proto of TensorFlow Serving.
+BATCHING_PARAMETERS = message(
+    "BatchingParameters",
+    max_batch_size=INTEGER,
+    batch_timeout_micros=INTEGER,
+    max_enqueued_batches=INTEGER,
+    num_batch_threads=INTEGER,
+    thread_pool_name=TEXT,
+)
+PROMETHEUS_CONFIG = message("PrometheusConfig", enable="BOOL", path="STRING")
+
+
 def test_each_file_of_configuration_is_there():
-    for flag in SERVICE["command"]:
-        if found := re.fullmatch(r"--\w+=/config/(.+)", flag):
-            assert (SERVING / "config" / found[1]).read_text().count("{") == 1
+    files = [re.fullmatch(r"--\w+=/config/(.+)", flag) for flag in SERVICE["command"]]
+    named = {found[1] for found in files if found}
+    assert named == {path.name for path in (SERVING / "config").iterdir()}
+
+
+def test_the_threads_for_batches_are_told():
+    text = (SERVING / "config" / "batching.config").read_text()
+    found = text_format.Parse(text, BATCHING_PARAMETERS())
+    assert found.num_batch_threads.value == 2
+    assert not found.HasField("max_batch_size")  # of each model's own
+    assert {"--enable_batching", "--enable_per_model_batching_parameters"} <= set(
+        SERVICE["command"]
+    )
+
+
+def test_an_export_says_how_its_requests_are_joined(finished_run):
+    (path,) = (finished_run / "export" / "sentiment").glob(f"*/{BATCHING}")
+    found = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
+    assert 1 < found.max_batch_size.value <= 1000
+    assert found.batch_timeout_micros.value < 10_000
+    assert found.max_enqueued_batches.value > 0
+
+
+def test_metrics_are_where_the_embedded_server_has_them():
+    text = (SERVING / "config" / "monitoring.config").read_text()
+    inner = re.search(r"prometheus_config (\{.*\})", text, re.DOTALL)[1].strip("{}")
+    found = text_format.Parse(inner, PROMETHEUS_CONFIG())
+    assert found.enable
+    assert found.path == metrics.PATH
 
 
 def test_ports_are_open_to_this_machine_alone():

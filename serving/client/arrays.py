@@ -1,0 +1,235 @@
+"""What a served model takes and gives, as NumPy arrays: read, checked, decoded."""
+
+import base64
+from typing import NamedTuple
+
+import numpy as np
+
+STRING = "string"
+DTYPES = {
+    "DT_HALF": "float16",
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+    "DT_INT8": "int8",
+    "DT_INT16": "int16",
+    "DT_INT32": "int32",
+    "DT_INT64": "int64",
+    "DT_UINT8": "uint8",
+    "DT_UINT16": "uint16",
+    "DT_UINT32": "uint32",
+    "DT_UINT64": "uint64",
+    "DT_BOOL": "bool",
+    "DT_STRING": STRING,
+}
+KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}  # what may come for which dtype
+NUMBERS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}
+
+
+class Spec(NamedTuple):
+    """An input or output of a signature.
+
+    Attributes:
+        dtype: As NumPy names it, or "string" for texts and bytes.
+        shape: Its dimensions, the batch first; None for one that is not fixed. None
+            instead of the tuple if not even their number is.
+    """
+
+    dtype: str
+    shape: tuple | None
+
+    def __str__(self):
+        """Returns it as messages have it, such as `float32 (?, 2)`."""
+        if self.shape is None:
+            return f"{self.dtype} of any shape"
+        sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
+        return f"{self.dtype} ({sizes}{',' if len(self.shape) == 1 else ''})"
+
+
+def read_metadata(answer):
+    """Returns the signatures in an answer of TensorFlow Serving's on its metadata.
+
+    Args:
+        answer: GetModelMetadataResponse as JSON has it. What is as by default may be
+            left out.
+
+    Returns:
+        For each signature `{"inputs": {name: Spec}, "outputs": {name: Spec}}`.
+    """
+    signatures = answer["metadata"]["signature_def"]["signature_def"]
+    return {
+        signature: {
+            side: {
+                name: _spec(info)
+                for name, info in sorted(definition.get(side, {}).items())
+            }
+            for side in ("inputs", "outputs")
+        }
+        for signature, definition in sorted(signatures.items())
+        if not signature.startswith("__")  # "__saved_model_init_op" cannot be asked
+    }
+
+
+def _spec(info):
+    dtype, shape = info.get("dtype", "DT_INVALID"), info.get("tensor_shape", {})
+    sizes = [int(dimension.get("size", 0)) for dimension in shape.get("dim", ())]
+    known = tuple(None if size < 0 else size for size in sizes)
+    return Spec(DTYPES.get(dtype, dtype), None if shape.get("unknown_rank") else known)
+
+
+def check_inputs(inputs, specs, asked):
+    """Returns inputs as the arrays that a signature takes.
+
+    Args:
+        inputs: Anything that NumPy makes arrays of, by input name. Texts may be str or
+            bytes.
+        specs: The signature's inputs, `Spec` by name.
+        asked: What to call model and signature in messages.
+
+    Returns:
+        Arrays by name; texts are arrays of objects, str or bytes as they came.
+
+    Raises:
+        ValueError: If an input is missing, unknown, or of another type or shape.
+    """
+    missing = ", ".join(name for name in specs if name not in inputs)
+    unknown = ", ".join(str(name) for name in inputs if name not in specs)
+    if missing or unknown:
+        known = ", ".join(f"{name}: {spec}" for name, spec in specs.items())
+        wrong = [f"{missing} missing"] if missing else []
+        wrong += [f"{unknown} unknown"] if unknown else []
+        raise ValueError(
+            f"{asked}: expected the inputs {known}. Received: "
+            f"{', '.join(map(str, inputs)) or 'none'} ({', '.join(wrong)}). Give each "
+            "of them, and no other."
+        )
+    return {
+        name: _check(inputs[name], spec, f"{asked}: input {name}: expected {spec}.")
+        for name, spec in specs.items()
+    }
+
+
+def _check(value, spec, expected):
+    array = _texts(value, expected) if spec.dtype == STRING else None
+    array = _numbers(value, spec, expected) if array is None else array
+    if spec.shape is None:
+        return array
+    pairs = zip(spec.shape, array.shape, strict=False)
+    if array.ndim == len(spec.shape) and all(a in (None, b) for a, b in pairs):
+        return array
+    mend = "Give arrays of these dimensions."
+    if array.ndim == len(spec.shape) - 1:
+        mend = "The first dimension is the batch: put the value into a list."
+    received = f"shape {array.shape}" if array.shape else "a single value"
+    raise ValueError(f"{expected} Received: {received}. {mend}")
+
+
+def _texts(value, expected):
+    try:  # never as NumPy's texts: those lose zeros at their ends
+        array = np.array(value, dtype=object)
+    except ValueError:
+        array = np.array(None)
+    for leaf in array.flat:
+        if not isinstance(leaf, str | bytes):
+            name = "rows of differing lengths" if isinstance(leaf, list) else repr(leaf)
+            raise ValueError(f"{expected} Received: {name[:80]}. Give str or bytes.")
+        if isinstance(leaf, str) and not _is_unicode(leaf):
+            raise ValueError(
+                f"{expected} Received: {leaf[:80]!a}, which has half a character in "
+                "it. Give text that UTF-8 can hold, or bytes."
+            )
+    return array
+
+
+def _is_unicode(text):
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _numbers(value, spec, expected):
+    if spec.dtype not in DTYPES.values():
+        raise ValueError(f"{expected} This client cannot send that type.")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{expected} Received: rows of differing lengths. Pad them to one length."
+        ) from None
+    dtype = np.dtype(spec.dtype)
+    mend = f"Give {NUMBERS[dtype.kind]}."
+    if array.size and array.dtype.kind not in KINDS[dtype.kind]:
+        example = repr(array.flat[0].item() if array.dtype != object else value)
+        name = f"{array.dtype}, as {example[:80]}"
+        raise ValueError(f"{expected} Received: {name}. {mend}")
+    if array.size and dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        least, most = int(array.min()), int(array.max())
+        if least < bounds.min or most > bounds.max:
+            beyond = least if least < bounds.min else most
+            raise ValueError(
+                f"{expected} Received: {beyond}. Give whole numbers from {bounds.min} "
+                f"to {bounds.max}."
+            )
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype)
+    except FloatingPointError:
+        raise ValueError(
+            f"{expected} Received: a number beyond {np.finfo(dtype).max:.3g}. {mend}"
+        ) from None
+
+
+def check_samples(chunk):
+    """Returns a chunk of sound as float32 `(samples,)`, unless it is something else."""
+    samples = np.asarray(chunk)
+    if samples.ndim != 1 or samples.dtype.kind != "f":
+        received = f"{samples.dtype} {samples.shape}"
+    elif not np.isfinite(samples).all():
+        received = "NaN or infinity"
+    else:
+        return samples.astype("float32")
+    raise ValueError(
+        "chunks: expected arrays of float32 samples between -1 and 1, (any number,). "
+        f"Received: {received}."
+    )
+
+
+def read_output(name, value, spec):
+    """Returns an output as an array.
+
+    Args:
+        name: Its name: if it ends in `_bytes`, texts are bytes, else str.
+        value: An array, or what JSON has: lists, in which `{"b64": ...}` stands for
+            bytes.
+        spec: Its `Spec`; JSON knows neither dtypes nor the dimensions after an empty
+            one.
+
+    Raises:
+        ValueError: If the value is of another type, or its texts are not UTF-8.
+    """
+    if spec.dtype == STRING:
+        value = np.asarray(np.frompyfunc(_text, 1, 1)(np.array(value, object)), object)
+        if not name.endswith("_bytes"):
+            value = np.asarray(np.frompyfunc(_decode, 1, 1)(value), object)
+    array = np.asarray(value, object if spec.dtype == STRING else spec.dtype)
+    if not array.size and array.ndim < len(spec.shape or ()):
+        rest = [size or 0 for size in spec.shape[array.ndim :]]
+        array = array.reshape([*array.shape, *rest])
+    return array
+
+
+def _text(leaf):
+    return base64.b64decode(leaf["b64"]) if isinstance(leaf, dict) else leaf
+
+
+def _decode(leaf):
+    return leaf.decode("utf-8") if isinstance(leaf, bytes) else leaf
+
+
+def plain(leaf):
+    """Returns bytes as TensorFlow Serving's JSON has them; a `default` of `json`."""
+    if isinstance(leaf, bytes):
+        return {"b64": base64.b64encode(leaf).decode()}
+    raise TypeError(f"{type(leaf).__name__} has no form in JSON.")

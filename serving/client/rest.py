@@ -1,0 +1,152 @@
+"""TensorFlow Serving's REST paths, one attempt at a time."""
+
+import json
+import threading
+import time
+import weakref
+from urllib.parse import quote
+
+import requests
+
+from serving.client.arrays import plain
+from serving.client.transport import (
+    PORTS,
+    AttemptError,
+    TimeUpError,
+    one_line,
+    read_outputs,
+)
+
+START = "Is it running? `make serve` starts one."
+
+
+class Rest:
+    """TensorFlow Serving's REST paths; each thread keeps a connection of its own.
+
+    Args:
+        address: `http://HOST:PORT` or `https://HOST:PORT`.
+    """
+
+    def __init__(self, address):
+        self._url = f"{address}/v1/models/"
+        self._own, self._sessions = threading.local(), weakref.WeakSet()
+
+    def predict(self, model, version, signature, arrays, outputs, timeout_s):
+        """Returns the outputs by name, arrays as their `Spec`s in `outputs` say."""
+        for name, array in arrays.items():
+            if 0 in array.shape[:-1]:
+                raise ValueError(
+                    f"{model}, signature {signature}: input {name}: expected at least "
+                    f"one row. Received: shape {array.shape}, which JSON cannot tell."
+                )
+        columns = {name: array.tolist() for name, array in arrays.items()}
+        request = {"signature_name": signature, "inputs": columns}
+        body = json.dumps(request, default=plain).encode()
+        path = _path(model, version, ":predict")
+        answer = self._ask("POST", path, timeout_s, body)
+        found = _get(answer, "outputs")
+        if len(outputs) == 1:
+            found = dict.fromkeys(outputs, found)  # a single one comes without its name
+        return read_outputs(found, outputs)
+
+    def status(self, model, version, timeout_s):
+        """Returns the states of the versions, as JSON has them."""
+        answer = self._ask("GET", _path(model, version), timeout_s)
+        return _get(answer, "model_version_status")
+
+    def metadata(self, model, version, timeout_s):
+        """Returns the answer on the model's metadata."""
+        return self._ask("GET", _path(model, version, "/metadata"), timeout_s)
+
+    def close(self):
+        """Closes the connections of all threads."""
+        for session in list(self._sessions):
+            session.close()
+
+    def _session(self):
+        if not hasattr(self._own, "session"):
+            self._own.session = requests.Session()
+            self._sessions.add(self._own.session)
+        return self._own.session
+
+    def _ask(self, method, path, timeout_s, body=None):
+        end, pieces = time.monotonic() + timeout_s, []
+        try:
+            with self._session().request(
+                method,
+                self._url + path,
+                data=body,
+                headers={"Content-Type": "application/json"} if body else {},
+                timeout=timeout_s,  # of each wait for a piece, not of the whole
+                allow_redirects=False,  # would make a GET of a POST
+                stream=True,
+            ) as response:
+                for piece in response.iter_content(1 << 16):
+                    pieces.append(piece)
+                    if time.monotonic() > end:
+                        raise requests.Timeout
+        except requests.RequestException as error:
+            raise _error(error, time.monotonic() >= end) from error
+        text = b"".join(pieces).decode("utf-8", "replace")
+        if response.status_code != 200:
+            raise AttemptError(
+                f"HTTP {response.status_code}: {_reason(text) or response.reason}",
+                response.status_code,
+                after_s=_seconds(response.headers.get("Retry-After", "")),
+            )
+        try:
+            return json.loads(text)
+        except ValueError:
+            said = f"expected JSON. Received: {one_line(text, 80) or 'nothing'}"
+            raise AttemptError(said, 200, advice=PORTS) from None
+
+
+def _path(model, version, rest=""):
+    which = "" if version is None else f"/versions/{version}"
+    return f"{quote(str(model), safe='')}{which}{rest}"
+
+
+def _get(answer, name):
+    if not isinstance(answer, dict) or name not in answer:
+        said = f'expected "{name}". Received: {one_line(json.dumps(answer), 80)}'
+        raise AttemptError(said, 200, advice=PORTS)
+    return answer[name]
+
+
+def _reason(text):
+    """Returns the server's own words in the body of an error."""
+    try:
+        text = json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        return one_line(text, 80)
+    return one_line(text if isinstance(text, str) else json.dumps(text))
+
+
+def _seconds(text):
+    """Returns the seconds of a Retry-After; a date there counts as none."""
+    return float(text) if text.strip().isdecimal() else None
+
+
+def _error(error, late):
+    """Returns what an exception of `requests` means."""
+    if late or isinstance(error, requests.Timeout):
+        return TimeUpError("no answer in time")
+    cause = _cause(error)
+    if isinstance(cause, ConnectionRefusedError):
+        return AttemptError("connection refused", again=True, advice=START)
+    broken = requests.ConnectionError | requests.exceptions.ChunkedEncodingError
+    untrusted = requests.exceptions.SSLError  # one of the connection errors
+    again = isinstance(error, broken) and not isinstance(error, untrusted)
+    said = getattr(cause, "strerror", None) or str(cause)
+    return AttemptError(one_line(said), again=again, advice=PORTS)
+
+
+def _cause(error):
+    """Returns what the operating system said, as far down as it lies."""
+    found = error
+    while error is not None:
+        of_requests = isinstance(error, requests.RequestException)
+        if isinstance(error, OSError) and not of_requests:
+            found = error
+        error = error.__cause__ or error.__context__
+    return found

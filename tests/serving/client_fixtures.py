@@ -1,0 +1,246 @@
+"""Models to ask, and servers of both protocols that serve them as TensorFlow does.
+
+A test module takes over the fixtures that it needs: `client = client_fixtures.client`.
+"""
+
+import functools
+import socket
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.speech_commands.detector import Listener
+from serving.client import Client
+from tests.serving.grpc_server import GrpcServer, Models
+from tests.serving.rest_server import RestServer
+
+LABELS = ["_silence", "yes", "no"]
+RATE, HOP = 400, 4
+
+
+def _function(**inputs):
+    items = inputs.items()
+    specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in items]
+    return tf.function(input_signature=specs)
+
+
+class Types(tf.Module):
+    @_function(matrix=("float32", (None, 2)))
+    def total(self, matrix):
+        return {"total": tf.reduce_sum(matrix, axis=1)}
+
+    @_function(count=("int32", (None,)), price=("float32", (None,)))
+    def buy(self, count, price):
+        cost = tf.cast(count, "float32") * price
+        return {"cost": cost, "dear": cost > 100}
+
+    @_function(text=("string", (None,)))
+    def echo(self, text):
+        return {"echo": text}
+
+    @_function(image=("string", (None,)))
+    def copy(self, image):
+        return {"copy_bytes": image, "size": tf.strings.length(image)}
+
+    @_function(image=("string", (None,)))
+    def unmarked(self, image):
+        return {"copy": image}
+
+    @_function(flag=("bool", (None,)))
+    def turn(self, flag):
+        return {"turned": tf.logical_not(flag)}
+
+    @_function(x=("float32", (None,)))
+    def inverse(self, x):
+        return {"inverse": 1 / x}
+
+    @_function(x=("float32", (None,)))
+    def finite(self, x):
+        return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
+
+    @_function(n=("int64", (None,)))
+    def kinds(self, n):
+        names = ("uint8", "int64", "float64", "float32")
+        kinds = {name: tf.cast(n, name) for name in names}
+        return {**kinds, "none": tf.zeros([tf.size(n), 0, 3]), "sum": tf.reduce_sum(n)}
+
+    @_function(text=("string", (None,)))
+    def split(self, text):
+        return {"words": tf.strings.split(text).to_tensor("")}
+
+
+class Renamed(tf.Module):
+    @_function(old=("int32", (None,)))
+    def before(self, old):
+        return {"old": old}
+
+    @_function(new=("int32", (None,)))
+    def after(self, new):
+        return {"new": new}
+
+
+class Counting(tf.Module):
+    """A language model that says how many characters and pieces there were."""
+
+    @_function(
+        prompt=("string", (None,)),
+        temperature=("float32", (None,)),
+        top_k=("int32", (None,)),
+        top_p=("float32", (None,)),
+        repetition_penalty=("float32", (None,)),
+        seed=("int32", (None,)),
+        token_ids=("int32", (None, None)),
+        h_1=("float32", (None, 1)),
+    )
+    def stream(
+        self,
+        prompt,
+        temperature,
+        top_k,
+        top_p,
+        repetition_penalty,
+        seed,
+        token_ids,
+        h_1,
+    ):
+        length = tf.cast(tf.strings.length(prompt, "UTF8_CHAR"), "float32")
+        h_1 += length[:, tf.newaxis] + 1
+        number = tf.cast(h_1, "int32")
+        settings = [
+            tf.strings.as_string(each, precision)
+            for each, precision in (
+                (temperature, 1),
+                (top_k, -1),
+                (top_p, 2),
+                (repetition_penalty, 1),
+                (seed, -1),
+            )
+        ]
+        settings = tf.strings.reduce_join(tf.stack(settings), axis=0, separator=",")
+        shown = tf.where(temperature > 0, "@" + settings, "")
+        return {
+            "text": tf.strings.join([" ", tf.strings.as_string(number[:, 0]), shown]),
+            "token_ids": tf.concat([token_ids, number], axis=1),
+            "ended": number[:, 0] > 8,
+            "h_1": h_1,
+        }
+
+
+class Ear(tf.Module):
+    """A speech model that adds up what it hears: above 1 is yes, below -1 is no."""
+
+    @_function(
+        samples=("float32", (None, None)),
+        audio=("float32", (None, 2)),
+        h_1=("float32", (None, 1)),
+    )
+    def stream(self, samples, audio, h_1):
+        batch = tf.shape(samples)[0]
+        tf.debugging.assert_equal(tf.shape(samples)[1] % HOP, 0)
+        frames = tf.reshape(samples, [batch, tf.shape(samples)[1] // HOP, HOP])
+        heard = h_1 + tf.cumsum(tf.reduce_mean(frames, axis=2), axis=1)
+        yes, no = (tf.clip_by_value(each, 0, 1) for each in (heard, -heard))
+        silence = 1 - yes - no
+        return {
+            "posteriors": tf.stack([silence, yes, no], axis=2),
+            "audio": tf.concat([audio, samples], axis=1)[:, -2:],
+            "h_1": tf.concat([h_1, heard], axis=1)[:, -1:],
+            "labels": tf.tile(tf.constant([LABELS]), [batch, 1]),
+            "sample_rate_hz": tf.fill([batch], RATE),
+            "hop": tf.fill([batch], HOP),
+        }
+
+
+@functools.cache
+def load(directory):
+    """Returns the models, written into a directory; once in a process."""
+    types, renamed, counting, ear = Types(), Renamed(), Counting(), Ear()
+    names = [name for name in vars(Types) if not name.startswith("_")]
+    signatures = {name: getattr(types, name) for name in names}
+    signatures["serving_default"] = types.total
+    for module, path, functions in (
+        (types, "types/3", signatures),
+        (renamed, "renamed/1", {"serving_default": renamed.before}),
+        (renamed, "renamed/2", {"serving_default": renamed.after}),
+        (counting, "counting/1", {"stream": counting.stream}),
+        (ear, "ear/1", {"stream": ear.stream}),
+    ):
+        tf.saved_model.save(module, str(directory / path), functions)
+    return Models(directory)
+
+
+@pytest.fixture
+def served(tmp_path_factory):
+    """The models, and what their servers do with them: in each test as at first."""
+    models = load(tmp_path_factory.getbasetemp() / "client_models")
+    models.reset()
+    return models
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    models = load(tmp_path_factory.getbasetemp() / "client_models")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        RestServer(models) as rest,
+        GrpcServer(models) as grpc,
+    ):
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1")
+        yield {"rest": rest, "grpc": grpc}
+
+
+@pytest.fixture
+def rest(servers, served):
+    return servers["rest"]
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def server(request, servers, served):
+    return servers[request.param]
+
+
+@pytest.fixture
+def client(server):
+    with Client(server.address, backoff_s=0.001) as client:
+        yield client
+
+
+@pytest.fixture
+def closed(servers):
+    """The number of a port where nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def objects(*items):
+    return np.array(items, dtype=object)
+
+
+def floats(*items):
+    return np.array(items, dtype="float32")
+
+
+def same(found, expected):
+    assert list(found) == sorted(expected)
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].shape == array.shape
+        np.testing.assert_array_equal(found[name], array)
+        kinds = {type(leaf) for leaf in found[name].flat}
+        assert kinds == {type(leaf) for leaf in array.flat}
+
+
+@functools.cache
+def recording():
+    """Returns two seconds of sound that say yes, no, yes; and what NumPy hears."""
+    generator = np.random.default_rng(5)
+    levels = np.repeat([0, 0.1, -0.2, 0.2], 50 * HOP)
+    sound = (levels + generator.normal(0, 0.01, len(levels))).astype("float32")
+    heard = np.cumsum(sound.reshape(-1, HOP).mean(axis=1))
+    yes, no = heard.clip(0, 1), (-heard).clip(0, 1)
+    posteriors = np.stack([1 - yes - no, yes, no], axis=1).astype("float32")
+    found = Listener(LABELS, HOP / RATE).feed(posteriors)[1]
+    return sound, found

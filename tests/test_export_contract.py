@@ -1,0 +1,208 @@
+"""What every export holds to, so that any TensorFlow Serving serves it.
+
+That a fresh process without our code answers as the model does is a part of exporting:
+`apps.common.export`. Here the version-1 loader, which the server's resembles, runs
+every signature on batches of other sizes.
+"""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from apps.common import check_export
+from apps.common.export import BATCHING
+from apps.common.versions import WARMUP, newest_version
+from tests.test_app_contract import APPS, SERVED
+
+README = Path(__file__).parents[1] / "README.md"
+TEXTS = ("A warm film, it was.", "", "the plot \U0001f600 and the story of a king")
+PADDED = ("", b"", 0)
+
+
+class Exported:
+    """The newest export of an app's run, in a session of its own."""
+
+    def __init__(self, path):
+        self.path = path
+        self.session = tf.compat.v1.Session(graph=tf.Graph())
+        loader = tf.compat.v1.saved_model.loader
+        with self.session.graph.as_default():
+            self.meta_graph = loader.load(self.session, ["serve"], str(path))
+        self.signatures = {
+            name: signature
+            for name, signature in self.meta_graph.signature_def.items()
+            if not name.startswith("__")
+        }
+        self.warmup = {}
+        for record in tf.data.TFRecordDataset(str(path / WARMUP)).as_numpy_iterator():
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            request = log.predict_log.request
+            self.warmup[request.model_spec.signature_name] = {
+                name: tf.make_ndarray(value) for name, value in request.inputs.items()
+            }
+
+    def run(self, name, inputs):
+        signature = self.signatures[name]
+        feed = {signature.inputs[key].name: value for key, value in inputs.items()}
+        wanted = {key: info.name for key, info in signature.outputs.items()}
+        return self.session.run(wanted, feed)
+
+
+@pytest.fixture(scope="module", params=APPS)
+def exported(request):
+    run = request.getfixturevalue(SERVED[request.param][0])
+    found = Exported(newest_version(run / "export" / request.param))
+    found.app, found.run_directory = request.param, run
+    yield found
+    found.session.close()
+
+
+def rows(exported, name):
+    """Returns three rows for a signature: those of its warm-up, or texts."""
+    inputs = exported.warmup[name]
+    if all(array.dtype == object for array in inputs.values()) and name != "wav":
+        return {key: np.array(TEXTS, object) for key in inputs}
+    return {
+        key: np.concatenate([array] * 3)[:3] if len(array) < 3 else array[:3]
+        for key, array in inputs.items()
+    }
+
+
+def same(one, other):
+    """Whether two answers to one row are equal but for padding at their ends."""
+    one, other = np.asarray(one), np.asarray(other)
+    shape = tuple(map(min, one.shape, other.shape))
+    cut = tuple(slice(size) for size in shape)
+    if one.dtype == object:
+        return one[cut].tolist() == other[cut].tolist()
+    return np.allclose(one[cut], other[cut], rtol=1e-4, atol=1e-5)
+
+
+def test_every_signature_has_its_warm_up(exported):
+    assert "serving_default" in exported.signatures
+    assert "gates" in exported.signatures
+    assert set(exported.warmup) == set(exported.signatures)
+    for name, inputs in exported.warmup.items():
+        assert set(inputs) == set(exported.signatures[name].inputs)
+
+
+def test_every_input_and_output_has_a_name_and_the_batch_first(exported):
+    for signature in exported.signatures.values():
+        assert signature.inputs
+        assert signature.outputs
+        for key, info in [*signature.inputs.items(), *signature.outputs.items()]:
+            assert not re.fullmatch(r"(output|args|input)_\d+", key)
+            assert info.tensor_shape.dim[0].size == -1
+            assert info.dtype in (
+                tf.string.as_datatype_enum,
+                tf.float32.as_datatype_enum,
+                tf.int32.as_datatype_enum,
+                tf.bool.as_datatype_enum,
+            )
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_every_signature_answers_batches_of_other_sizes(exported, count):
+    for name in exported.signatures:
+        inputs = {key: value[:count] for key, value in rows(exported, name).items()}
+        for key, value in exported.run(name, inputs).items():
+            assert len(value) == count, (name, key)
+
+
+def test_a_row_is_answered_as_it_is_alone(exported):
+    for name in exported.signatures:
+        inputs = rows(exported, name)
+        together = exported.run(name, inputs)
+        for n in range(3):
+            one = {key: value[n : n + 1] for key, value in inputs.items()}
+            alone = exported.run(name, one)
+            for key, value in together.items():
+                assert same(value[n], alone[key][0]), (name, key)
+
+
+def test_texts_answer_as_the_keras_model_does(exported):
+    if exported.app == "speech_commands":
+        pytest.skip("takes sound; tests/apps/speech_commands/test_export.py has it")
+    predict = importlib.import_module(f"apps.{exported.app}.evaluate").predict
+    inputs = rows(exported, "serving_default")
+    texts = [" ||| ".join(row) for row in zip(*inputs.values(), strict=True)]
+    served = exported.run("serving_default", inputs)
+    for n, own in enumerate(predict(exported.run_directory, texts)):
+        for key, value in served.items():
+            expected = own[key]
+            if isinstance(expected, dict):
+                expected = list(expected.values())
+            if isinstance(expected, str):
+                assert value[n].decode() == expected
+            else:
+                assert same(np.asarray(value[n]), np.asarray(expected)), key
+
+
+def test_weights_are_written_once(exported):
+    variables = exported.path / "variables" / "variables.data-00000-of-00001"
+    stored = tf.train.load_checkpoint(str(exported.path / "variables" / "variables"))
+    shapes = stored.get_variable_to_shape_map()
+    sizes = [
+        int(np.prod(shape)) * 4
+        for key, shape in shapes.items()
+        if key != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    ]
+    model = tf.keras.models.load_model(exported.run_directory / "model.keras")
+    assert sum(sizes) <= 4 * model.count_params() + 4096
+    assert variables.stat().st_size <= 4 * model.count_params() + 1_000_000
+
+
+def test_requests_may_be_joined_where_rows_have_one_size(exported):
+    joins = exported.app != "speech_commands"  # sounds differ in length
+    assert (exported.path / BATCHING).exists() == joins
+
+
+def test_the_readme_names_every_signature_with_its_inputs_and_outputs(exported):
+    section = README.read_text(encoding="utf-8").split("### Signatures")[1]
+    table = {}
+    for line in section.split("\n##")[0].splitlines():
+        cells = [set(re.findall(r"`([^`]+)`", cell)) for cell in line.split("|")[1:-1]]
+        if len(cells) == 4 and cells[0] == {exported.app}:
+            table[cells[1].pop()] = cells[2:]
+    assert set(table) >= set(exported.signatures)
+    for name, signature in exported.signatures.items():
+        if name == "gates":
+            continue  # its outputs go by the layers of the model
+        inputs, outputs = table[name]
+        assert first_layer(signature.inputs) == inputs
+        assert first_layer(signature.outputs) == outputs - {"start", "end"}
+
+
+def first_layer(names):
+    """Returns names without the states of further layers, and a passage's places."""
+    later = {name for name in names if re.fullmatch(r"[hc]_([2-9]|\d\d+)", name)}
+    return set(names) - later - {"start", "end"}
+
+
+@pytest.mark.slow
+def test_saved_model_cli_shows_it(exported):
+    cli = Path(sys.executable).with_name("saved_model_cli")
+    shown = subprocess.run(
+        [cli, "show", "--all", "--dir", exported.path],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in exported.signatures:
+        assert f"signature_def['{name}']" in shown
+
+
+def test_no_operation_needs_more_than_a_server_has(exported):
+    graph = exported.session.graph.as_graph_def()
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    assert len(nodes) > 50
+    for node in nodes:
+        assert not node.op.startswith(check_export.REFUSED)
+        assert not node.attr["_XlaMustCompile"].b
