@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist loadscope
 
-.PHONY: help run test test-slow lint serve results benchmark
+.PHONY: help run test test-slow lint serve results benchmark load
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,9 @@ results: .venv/run ## rebuild the README's results table
 
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's (10 minutes)
 	$(BIN)/python -m experiments.benchmark
+
+load: .venv/run ## time the embedded server by model and number of clients (5 minutes)
+	$(BIN)/python -m experiments.load
 
 .venv/run: requirements.txt
 	@echo "Setting up .venv with the packages of requirements.txt (once, a few minutes)"

@@ -127,17 +127,19 @@ async def load(port, app, clients, seconds):
     async def client(first):
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for request in itertools.islice(itertools.cycle(sent), first, None):
-            began = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().split(b"content-length:")[1].split(b"\r\n")[0]
-            await reader.readexactly(int(length))
-            latencies.append(time.perf_counter() - began)
-            failed += not head.startswith(b"HTTP/1.1 200")
-            if time.monotonic() >= ended:
-                break
-        writer.close()
+        try:
+            for request in itertools.islice(itertools.cycle(sent), first, None):
+                began = time.perf_counter()
+                writer.write(request)
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().split(b"content-length:")[1].split(b"\r\n")[0]
+                await reader.readexactly(int(length))
+                latencies.append(time.perf_counter() - began)
+                failed += not head.startswith(b"HTTP/1.1 200")
+                if time.monotonic() >= ended:
+                    break
+        finally:
+            writer.close()
 
     ends = await asyncio.gather(
         *(client(n) for n in range(clients)), return_exceptions=True

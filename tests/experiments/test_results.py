@@ -9,6 +9,7 @@ import yaml
 from experiments import results
 from experiments.results import (
     benchmark_table,
+    load_table,
     record,
     results_table,
     update_readme,
@@ -222,11 +223,11 @@ def test_the_readme_changes_between_its_markers_only(task, make_run, tmp_path):
     before, after = "# Töpfe\n\n", "\n\nThe rest.\n"
     marks = [
         (results.BEGIN.format(name), results.END.format(name))
-        for name in ("results", "benchmark")
+        for name in ("results", "benchmark", "load")
     ]
     old = "\n\n".join(f"{begin}\nan old table\n{end}" for begin, end in marks)
     readme.write_text(before + old + after, encoding="utf-8")
-    tables = (results_table(), benchmark_table())
+    tables = (results_table(), benchmark_table(), load_table())
     for _ in range(2):  # a second time changes nothing more
         update_readme(readme)
         new = "\n\n".join(
@@ -265,9 +266,45 @@ def test_the_table_of_the_benchmark_counts_the_faster_mode(tmp_path):
     assert "1x2x3x4: 10 MB, Keras 20 MB" in lines[-1]
 
 
+def test_the_table_of_the_load_has_a_row_for_each_number_of_clients(tmp_path):
+    def row(rate, p99):
+        times = {"p50_ms": p99 / 4, "p95_ms": p99 / 2, "p99_ms": p99}
+        return {"requests_per_second": rate, "failed": 0, **times}
+
+    rows = {"joined": row(900.4, 20.0), "one by one": row(300.2, 80.0), "ratio": 3.0}
+    result = {
+        "load": {"sentiment": {"8": rows, "32": rows}},
+        "hardware": "2 cores of a test",
+        "date": "2026-01-01",
+    }
+    path = tmp_path / "load.json"
+    path.write_text(json.dumps(result))
+    lines = load_table(path).splitlines()
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells == [
+        "sentiment",
+        "32",
+        "900",
+        "5.0",
+        "10.0",
+        "20.0",
+        "300",
+        "80.0",
+        "3.00",
+    ]
+    assert lines[-1] == "Measured on 2 cores of a test, 2026-01-01."
+    soak = {"app": "sentiment", "clients": 32, "minutes": 10, "versions": 10}
+    soak |= {"answered": 1234567, "failed": 0, "p99_ms": 41.2}
+    soak |= {"megabytes_by_minute": [900, 910, 912, 911]}
+    path.write_text(json.dumps({**result, "soak": soak}))
+    assert "1,234,567 answers, 0 failures, p99 41 ms, memory 910 MB after" in (
+        load_table(path)
+    )
+
+
 def test_the_readme_of_the_project_has_the_markers():
     text = results.README.read_text(encoding="utf-8")
-    for name in ("results", "benchmark"):
+    for name in ("results", "benchmark", "load"):
         begin, end = results.BEGIN.format(name), results.END.format(name)
         assert text.count(begin) == text.count(end) == 1
         assert text.index(begin) < text.index(end)

@@ -1,0 +1,144 @@
+// The page: tabs, the server's address, and which models it serves.
+
+import { Api, commands } from "./api.js";
+import { el, problem, rich } from "./dom.js";
+import { start as answer } from "./answer.js";
+import { start as sentiment } from "./sentiment.js";
+import { start as speech } from "./speech.js";
+import { start as summarize } from "./summarize.js";
+import { start as write } from "./write.js";
+
+const APPS = {
+  language_modeling: write, sentiment, speech_commands: speech,
+  summarization: summarize, question_answering: answer,
+};
+const NAMES = Object.keys(APPS);
+
+const $ = (id) => document.getElementById(id);
+const notice = $("notice"), settings = $("settings");
+const address = new URLSearchParams(location.search).get("server") ?? "";
+const api = new Api(isAddress(address) ? address : "");
+const parts = Object.fromEntries(NAMES.map((name) =>
+  [name, APPS[name]($(`panel-${name}`), api) ?? {}]));
+const greeted = new Set();
+let served = null; // names of the models, once they are known
+let asked = 0; // so that an older answer does not count
+
+function isAddress(text) {
+  try {
+    return /^https?:$/.test(new URL(text).protocol);
+  } catch {
+    return text === "";
+  }
+}
+
+function selected() {
+  const name = location.hash.slice(1);
+  return NAMES.includes(name) ? name : NAMES[0];
+}
+
+function show() {
+  const chosen = selected();
+  for (const name of NAMES) {
+    const tab = $(`tab-${name}`);
+    tab.setAttribute("aria-selected", String(name === chosen));
+    tab.tabIndex = name === chosen ? 0 : -1;
+    $(`panel-${name}`).hidden = name !== chosen;
+    if (name !== chosen) parts[name].left?.();
+  }
+  greet(chosen);
+}
+
+/** Lets a tab that is shown first learn of its model what it needs. */
+async function greet(name) {
+  if (greeted.has(name) || !served?.has(name) || !parts[name].served) return;
+  greeted.add(name);
+  try {
+    await parts[name].served();
+  } catch (error) {
+    greeted.delete(name);
+    $(`panel-${name}`).querySelector(".absent").replaceChildren(problem(error));
+  }
+}
+
+/** Asks which models are served, and says in the tabs of the others how to get them. */
+async function look() {
+  const turn = (asked += 1);
+  const name = api.server || "this one";
+  $("server-name").textContent = name;
+  greeted.clear();
+  try {
+    const found = await api.served(NAMES);
+    if (turn !== asked) return;
+    served = found;
+    notice.replaceChildren();
+    $("server-name").textContent =
+      `${name}, ${NAMES.filter((model) => found.has(model)).length} of 5 models`;
+  } catch (error) {
+    if (turn !== asked) return;
+    served = null;
+    notice.replaceChildren(problem(error), again());
+  }
+  for (const model of NAMES) {
+    const absent = served !== null && !served.has(model);
+    $(`tab-${model}`).classList.toggle("unserved", absent);
+    $(`panel-${model}`).querySelector(".absent").replaceChildren(
+      ...(absent ? [missing(model)] : []));
+  }
+  greet(selected());
+}
+
+const again = () => el("button", { type: "button", click: look }, "Look again");
+
+function missing(model) {
+  return el("div", { class: "problem" },
+    el("p", {}, el("strong", {}, `The model ${model} is not served.`)),
+    el("p", {}, ...rich(commands(model))), again());
+}
+
+function setServer(event) {
+  event.preventDefault();
+  const field = event.target.elements.server;
+  const said = settings.querySelector(".state");
+  const text = field.value.trim();
+  if (!isAddress(text)) {
+    said.textContent = "An address begins with http:// or https://, such as " +
+      "http://127.0.0.1:8501.";
+    field.setAttribute("aria-invalid", "true");
+    return;
+  }
+  field.removeAttribute("aria-invalid");
+  said.textContent = "";
+  const url = new URL(location.href);
+  if (text) url.searchParams.set("server", text);
+  else url.searchParams.delete("server");
+  history.replaceState(null, "", url);
+  api.use(text);
+  look();
+}
+
+const tablist = document.querySelector("[role=tablist]");
+tablist.addEventListener("click", ({ target }) => {
+  const tab = target.closest("[role=tab]");
+  if (tab) location.hash = tab.id.slice("tab-".length);
+});
+tablist.addEventListener("keydown", (event) => {
+  const at = NAMES.indexOf(document.activeElement.id.slice("tab-".length));
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: NAMES.length - 1 }[
+    event.key];
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  const name = NAMES[(to + NAMES.length) % NAMES.length];
+  location.hash = name;
+  $(`tab-${name}`).focus();
+});
+addEventListener("hashchange", show);
+settings.querySelector("form").addEventListener("submit", setServer);
+$("server").value = address;
+if (!isAddress(address)) {
+  settings.open = true;
+  settings.querySelector(".state").textContent =
+    `${address} is no address; an address begins with http:// or https://.`;
+}
+show();
+look();

@@ -1,0 +1,65 @@
+// Words in posteriors that arrive bit by bit: apps/speech_commands/detector.py again.
+
+export const THRESHOLD = 0.8;
+const SMOOTHING_MS = 200;
+const PAUSE_MS = 300;
+
+/** Python's `round`: halves go to the even neighbour. */
+const rounded = (x) => {
+  const low = Math.floor(x);
+  return x - low === 0.5 ? low + (low % 2) : Math.round(x);
+};
+
+/** Labels that begin with "_" are no words. */
+export const isWord = (label) => label[0] !== "_";
+
+export class Listener {
+  /**
+   * @param labels Names of the labels.
+   * @param frameS Seconds from one frame to the next.
+   */
+  constructor(labels, frameS) {
+    this.labels = labels;
+    this.frameS = frameS;
+    const window = Math.max(1, rounded(SMOOTHING_MS / 1000 / frameS));
+    this.before = Array.from({ length: window - 1 }, () => labels.map(() => 0));
+    this.pause = rounded(PAUSE_MS / 1000 / frameS);
+    this.words = labels.flatMap((label, n) => (isWord(label) ? [n] : []));
+    this.last = null;
+    this.since = this.pause;
+    this.frames = 0;
+  }
+
+  /** Returns smoothed posteriors of the next frames, and the words heard in them. */
+  feed(posteriors) {
+    const smoothed = this.smooth(posteriors);
+    const detections = [];
+    for (const scores of smoothed) {
+      this.frames += 1;
+      this.since += 1;
+      const word = this.words.reduce((best, n) => (scores[n] > scores[best] ? n : best),
+        this.words[0]);
+      if (this.last !== null && scores[this.last] < THRESHOLD) this.last = null;
+      if (!(scores[word] >= THRESHOLD)) continue;
+      if (this.since > this.pause && word !== this.last) {
+        detections.push({ word: this.labels[word], timeS: this.frames * this.frameS,
+          score: scores[word] });
+        this.last = word;
+        this.since = 0;
+      }
+    }
+    return { smoothed, detections };
+  }
+
+  /** Returns the mean over each frame and those before it in the window. */
+  smooth(posteriors) {
+    const window = this.before.length + 1;
+    const known = [...this.before, ...posteriors];
+    this.before = known.slice(known.length - window + 1);
+    return posteriors.map((_, n) => this.labels.map((__, label) => {
+      let sum = 0;
+      for (let k = n; k < n + window; k++) sum += known[k][label];
+      return sum / window;
+    }));
+  }
+}
