@@ -1,5 +1,6 @@
 """Exported models in memory: found, loaded, watched for newer versions."""
 
+import functools
 import logging
 import threading
 from pathlib import Path
@@ -83,8 +84,9 @@ class Model:
             )
         return self.signatures[name]
 
+    @functools.cached_property
     def metadata(self):
-        """Returns names, types and shapes of inputs and outputs, as a dictionary."""
+        """Names, types and shapes of inputs and outputs, as a dictionary."""
         from tensorflow.core.protobuf import saved_model_pb2
         from tensorflow_serving.apis import get_model_metadata_pb2
 

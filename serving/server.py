@@ -119,7 +119,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     @app.get("/v1/models/{name}/metadata", summary="Inputs and outputs")
     @app.get("/v1/models/{name}/versions/{version}/metadata", summary="The same")
     def metadata(name: str, version: str | None = None):
-        return _json(models.get(name, version).metadata())
+        return _json(models.get(name, version).metadata)
 
     async def predict(request: Request, name: str, version: str | None = None):
         began, code = time.perf_counter(), 500

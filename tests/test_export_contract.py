@@ -23,7 +23,6 @@ from tests.test_app_contract import APPS, SERVED
 
 README = Path(__file__).parents[1] / "README.md"
 TEXTS = ("A warm film, it was.", "", "the plot \U0001f600 and the story of a king")
-PADDED = ("", b"", 0)
 
 
 class Exported:
@@ -77,6 +76,8 @@ def rows(exported, name):
 
 def same(one, other):
     """Whether two answers to one row are equal but for padding at their ends."""
+    if isinstance(one, bytes):
+        return one == other
     one, other = np.asarray(one), np.asarray(other)
     shape = tuple(map(min, one.shape, other.shape))
     cut = tuple(slice(size) for size in shape)
@@ -108,12 +109,25 @@ def test_every_input_and_output_has_a_name_and_the_batch_first(exported):
             )
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("count", [1, 3])
 def test_every_signature_answers_batches_of_other_sizes(exported, count):
     for name in exported.signatures:
         inputs = {key: value[:count] for key, value in rows(exported, name).items()}
         for key, value in exported.run(name, inputs).items():
             assert len(value) == count, (name, key)
+
+
+def test_no_rows_have_no_answers_or_are_refused_as_input(exported):
+    """Without a text there is no timestep, which is what the layer says."""
+    for name in exported.signatures:
+        inputs = {key: value[:0] for key, value in rows(exported, name).items()}
+        said, answer = "", {}
+        try:
+            answer = exported.run(name, inputs)
+        except tf.errors.InvalidArgumentError as error:
+            said = str(error)
+        assert bool(answer) != ("at least one timestep" in said), name
+        assert all(len(value) == 0 for value in answer.values())
 
 
 def test_a_row_is_answered_as_it_is_alone(exported):
@@ -140,9 +154,8 @@ def test_texts_answer_as_the_keras_model_does(exported):
             if isinstance(expected, dict):
                 expected = list(expected.values())
             if isinstance(expected, str):
-                assert value[n].decode() == expected
-            else:
-                assert same(np.asarray(value[n]), np.asarray(expected)), key
+                expected = expected.encode()
+            assert same(value[n], expected), key
 
 
 def test_weights_are_written_once(exported):
@@ -155,12 +168,13 @@ def test_weights_are_written_once(exported):
         if key != "_CHECKPOINTABLE_OBJECT_GRAPH"
     ]
     model = tf.keras.models.load_model(exported.run_directory / "model.keras")
-    assert sum(sizes) <= 4 * model.count_params() + 4096
-    assert variables.stat().st_size <= 4 * model.count_params() + 1_000_000
+    assert sum(sizes) <= 4 * model.count_params() + 100
+    assert variables.stat().st_size <= 4 * model.count_params() + 100_000
 
 
 def test_requests_may_be_joined_where_rows_have_one_size(exported):
-    joins = exported.app != "speech_commands"  # sounds differ in length
+    # Sounds differ in length, and so do the tokens that a stream has behind it.
+    joins = exported.app not in ("speech_commands", "language_modeling")
     assert (exported.path / BATCHING).exists() == joins
 
 

@@ -24,7 +24,8 @@ def export_model(directory, tracked, signatures, examples):
 
     Args:
         directory: The model's directory; versions 1, 2, ... lie in it.
-        tracked: Layers whose weights and tables the signatures use.
+        tracked: Layers whose tables the signatures use. Weights are found without; of a
+            tracked layer they would be written twice.
         signatures: Functions by signature name, each a `tf.function` with named inputs
             that returns a dictionary.
         examples: For each signature a dictionary from input name to an array; used for

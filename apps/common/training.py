@@ -3,8 +3,10 @@
 import csv
 import json
 import math
+import os
 import sys
 import time
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +15,9 @@ import numpy as np
 
 from apps.common.files import replacing
 
-CHECKPOINT, BEST, HISTORY = "checkpoint.npz", "best.npz", "history.csv"
+CHECKPOINT, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
+BEST, HISTORY = "best.npz", "history.csv"
+BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def fit(
@@ -50,6 +54,10 @@ def fit(
         patience: Parts without a better evaluation after which training stops.
         monitor: What is compared, by its name in the history.
         mode: "max" or "min", whichever is better.
+
+    Raises:
+        ValueError: If the loss becomes infinite or NaN, or what a run has left cannot
+            be read.
     """
     directory = Path(directory)
     parts = max(1, min(evaluations_per_epoch, steps_per_epoch))
@@ -73,8 +81,14 @@ def fit(
                 keras.callbacks.TensorBoard(directory / "logs", write_graph=False),
             ],
         )
-    with np.load(directory / BEST) as best:
-        model.set_weights([best[name] for name in best.files])
+    try:
+        with open(directory / BEST, "rb") as file, np.load(file) as best:
+            model.set_weights([best[name] for name in best.files])
+    except BROKEN as error:
+        raise ValueError(
+            f"{directory / BEST} cannot be read ({error}). Remove the run directory, "
+            "and train anew."
+        ) from error
 
 
 def read_history(directory):
@@ -122,17 +136,46 @@ class _Progress(keras.callbacks.Callback):
         )
 
     def restore(self, model):
-        """Takes up a checkpoint: weights, optimizer, random state and history."""
+        """Takes up a checkpoint: weights, optimizer, random state and history.
+
+        The one before the last is taken if the last cannot be read.
+        """
         model.optimizer.build(model.trainable_variables)
-        path = self.directory / CHECKPOINT
-        if not path.exists():
+        left = [self.directory / name for name in (CHECKPOINT, BEFORE)]
+        left = [path for path in left if path.exists()]
+        for path in left:
+            try:
+                with open(path, "rb") as file, np.load(file) as checkpoint:
+                    history = json.loads(str(checkpoint["history"]))
+                    values = [
+                        checkpoint[f"variable_{index}"]
+                        for index in range(len(_variables(model)))
+                    ]
+            except BROKEN as error:
+                print(f"{path} cannot be read ({error}).", file=sys.stderr)
+                continue
+            for variable, value in zip(_variables(model), values, strict=True):
+                variable.assign(value)
+            self.history = history
+            self._write_history()
+            epochs = history[-1]["epoch"]
+            print(f"Resuming {self.directory} after {epochs:g} epochs.")
             return
-        with np.load(path) as checkpoint:
-            self.history = json.loads(str(checkpoint["history"]))
-            for index, variable in enumerate(_variables(model)):
-                variable.assign(checkpoint[f"variable_{index}"])
-        self._write_history()
-        print(f"Resuming {self.directory} after {self.history[-1]['epoch']:g} epochs.")
+        if left:
+            raise ValueError(
+                f"{self.directory} has no checkpoint that can be read. Remove the "
+                "directory, and train anew."
+            )
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            done = self.history[-1]["epoch"] if self.history else 0
+            raise ValueError(
+                f"The loss is {loss} at batch {batch + 1} after {done:g} epochs, whose "
+                f"checkpoint is kept. Try a smaller train.learning_rate, or look for "
+                "what is wrong in the data."
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began = time.monotonic()
@@ -158,7 +201,7 @@ class _Progress(keras.callbacks.Callback):
             for index, variable in enumerate(_variables(self.model))
         }
         history = json.dumps(self.history)
-        _save_arrays(self.directory / CHECKPOINT, history=history, **state)
+        _save_checkpoint(self.directory, history=history, **state)
         self._write_history()
         self.model.stop_training = self.stopped
 
@@ -175,6 +218,16 @@ class _Progress(keras.callbacks.Callback):
 def _save_arrays(path, *arrays, **named):
     with replacing(path) as aside, open(aside, "wb") as file:
         np.savez(file, *arrays, **named)
+
+
+def _save_checkpoint(directory, **named):
+    """Writes the checkpoint, and keeps the one before it."""
+    path = directory / CHECKPOINT
+    with replacing(path) as aside:
+        with open(aside, "wb") as file:
+            np.savez(file, **named)
+        if path.exists():
+            os.replace(path, directory / BEFORE)
 
 
 def _variables(model):

@@ -59,7 +59,7 @@ def export(directory):
     start = start_id(vocabulary, kind)
     return export_model(
         target,
-        tracked=[model, vocabulary.lookup],
+        tracked=[vocabulary.lookup],
         signatures={
             "serving_default": scoring(model, vocabulary, kind),
             "generate": generating(model, vocabulary, kind),

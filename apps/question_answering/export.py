@@ -35,7 +35,7 @@ def export(directory):
     config, model, vocabulary, labels = load_run(directory)
     return export_model(
         target,
-        tracked=[model, vocabulary.lookup],
+        tracked=[vocabulary.lookup],
         signatures={
             "serving_default": answering(model, vocabulary, labels, config),
             "attention": attending(model, vocabulary, labels, config),

@@ -36,7 +36,7 @@ def export(directory):
     texts = {"text": np.array(EXAMPLES)}
     return export_model(
         target,
-        tracked=[model, vocabulary.lookup],
+        tracked=[vocabulary.lookup],
         signatures={"serving_default": answer, "gates": gates},
         examples={"serving_default": texts, "gates": texts},
     )

@@ -59,7 +59,7 @@ def export(directory):
             **{s.name: np.zeros((2, *s.shape[1:]), "float32") for s in carry},
         }
     return export_model(
-        target, tracked=[model], signatures=signatures, examples=examples
+        target, tracked=[], signatures=signatures, examples=examples
     )
 
 

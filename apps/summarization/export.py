@@ -45,7 +45,7 @@ def export(directory):
     inputs = {"document": np.array(EXAMPLES)}
     return export_model(
         target,
-        tracked=[model, vocabulary.lookup],
+        tracked=[vocabulary.lookup],
         signatures={
             "serving_default": summarize,
             "attention": attend,

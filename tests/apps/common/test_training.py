@@ -199,7 +199,8 @@ def test_a_full_disk_ends_training_and_keeps_the_checkpoint_of_before(run, monke
     replace, checkpoint = os.replace, run.directory / "checkpoint.npz"
 
     def full(source, destination):
-        if destination == checkpoint and checkpoint.exists():
+        before = run.directory / "checkpoint-before.npz"
+        if destination == checkpoint and before.exists():
             raise OSError(28, "No space left on device")
         replace(source, destination)
 
@@ -209,10 +210,58 @@ def test_a_full_disk_ends_training_and_keeps_the_checkpoint_of_before(run, monke
         run(Scripted(script))
     monkeypatch.setattr(os, "replace", replace)
     left = {path.name for path in run.directory.iterdir()}
-    assert left == {"best.npz", "checkpoint.npz", "history.csv", "logs"}
+    assert left == {"best.npz", "checkpoint-before.npz", "history.csv", "logs"}
     model = run(Scripted(script))
     assert model.seen[0] == 100
     assert model.steps == 3 * STEPS
+
+
+def damage(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(run, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        run(Scripted([0.1, 0.2, 0.3], dies_at=2 * STEPS))
+    damage(run.directory / "checkpoint.npz")
+    model = run(Scripted([0.1, 0.2, 0.3]))
+    assert "checkpoint.npz cannot be read" in capsys.readouterr().err
+    assert model.seen[0] == 100  # after one epoch, not two
+    assert model.steps == 3 * STEPS
+    assert [row["epoch"] for row in read_history(run.directory)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("names", [["checkpoint.npz"], ["checkpoint-before.npz"]])
+def test_a_run_without_a_checkpoint_that_can_be_read_is_not_begun_anew(run, names):
+    with pytest.raises(KeyboardInterrupt):
+        run(Scripted([0.1, 0.2, 0.3], dies_at=2 * STEPS))
+    for path in run.directory.glob("checkpoint*"):
+        path.unlink()
+    for name in names:
+        (run.directory / name).write_bytes(b"PK nothing")
+    with pytest.raises(ValueError, match="no checkpoint that can be read"):
+        run(Scripted([0.1, 0.2, 0.3]))
+
+
+def test_damaged_best_weights_are_an_error_that_names_them(run):
+    run(Scripted([0.1]))
+    damage(run.directory / "best.npz")
+    with pytest.raises(ValueError, match=r"best.npz cannot be read"):
+        run(Scripted([0.1]))
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_training_and_keeps_the_checkpoint(run, loss):
+    class Diverging(Scripted):
+        def train_step(self, data):
+            logs = super().train_step(data)
+            return {"loss": loss} if self.steps == STEPS + 2 else logs
+
+    script = [0.1, 0.2, 0.3]
+    with pytest.raises(ValueError, match=r"The loss is \w+ at batch 2 after 1 epochs"):
+        run(Diverging(script))
+    assert run(Scripted(script)).seen[0] == 100
 
 
 def test_a_kill_between_checkpoint_and_history_loses_no_row(run, monkeypatch):
