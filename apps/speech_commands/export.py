@@ -58,9 +58,7 @@ def export(directory):
             "samples": tones[:, : 3 * front_end.hop],
             **{s.name: np.zeros((2, *s.shape[1:]), "float32") for s in carry},
         }
-    return export_model(
-        target, tracked=[], signatures=signatures, examples=examples
-    )
+    return export_model(target, tracked=[], signatures=signatures, examples=examples)
 
 
 def answering_files(answer, sample_rate_hz, samples):
