@@ -201,7 +201,7 @@ def main(arguments=None):
         prog="python -m experiments.long_term_dependencies", description=__doc__
     )
     parser.add_argument(
-        "--quick", action="store_true", help="one task, two gaps, one seed"
+        "--quick", action="store_true", help="one task, two gaps, one seed: two minutes"
     )
     parser.add_argument(
         "--directory", type=Path, default=RUN, help=f"for the results; default {RUN}"

@@ -219,6 +219,9 @@ def _plot_curves(found, path):
             panel.plot(
                 [point["sequences"] for point in result["curve"]],
                 [point["score"] for point in result["curve"]],
+                "o-",
+                markersize=4,
+                markevery=[-1],  # some have ended where they began
                 color=COLORS[kind],
                 alpha=0.7,
                 label=None if kind in seen else KINDS[kind],
