@@ -198,9 +198,8 @@ def load_table(path=LOAD):
         lines[-1] += (
             f" {soak['minutes']} minutes of {soak['clients']} clients on "
             f"{soak['app']}, with {soak['versions']} versions one after the other: "
-            f"{soak['answered']:,} answers, {soak['failed']} failures, p99 "
-            f"{soak['p99_ms']:.0f} ms, memory {memory[1]} MB after a minute and "
-            f"{memory[-1]} MB at the end."
+            f"{soak['answered']:,} answers, {soak['failed']} failures, memory "
+            f"{memory[1]} MB after a minute and {memory[-1]} MB at the end."
         )
     return "\n".join(lines)
 

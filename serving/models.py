@@ -1,6 +1,7 @@
 """Exported models in memory: found, loaded, watched for newer versions."""
 
 import functools
+import gc
 import logging
 import threading
 from pathlib import Path
@@ -13,6 +14,14 @@ from serving.formats import DEFAULT_SIGNATURE, RequestError, reason
 log = logging.getLogger("carousel.serving")
 
 
+def _tensorflow():
+    """Returns TensorFlow, loaded when it is needed, and quiet."""
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # else it calls the loader deprecated
+    return tf
+
+
 class Signature:
     """One function of a model.
 
@@ -22,17 +31,32 @@ class Signature:
             has a size that its neighbours could change.
     """
 
-    def __init__(self, function):
-        import tensorflow as tf
-
-        self._function, self._tensorflow = function, tf
-        self.inputs = function.structured_input_signature[1]
-        outputs = function.structured_outputs.values()
+    def __init__(self, session, definition):
+        tf = _tensorflow()
+        self._refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError)
+        self._exhausted = tf.errors.ResourceExhaustedError
+        self.inputs = {
+            name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), info.dtype)
+            for name, info in sorted(definition.inputs.items())
+        }
+        self._outputs = sorted(definition.outputs)
+        shapes = [
+            tf.TensorShape(definition.outputs[name].tensor_shape)
+            for name in self._outputs
+        ]
         self.joins = all(
-            spec.shape.rank is not None
-            and spec.shape.rank > 0
-            and spec.shape[1:].is_fully_defined()
-            for spec in outputs
+            shape.rank and shape[1:].is_fully_defined() for shape in shapes
+        )
+        graph = session.graph
+        self._run = session.make_callable(
+            [
+                graph.get_tensor_by_name(definition.outputs[name].name)
+                for name in self._outputs
+            ],
+            [
+                graph.get_tensor_by_name(definition.inputs[name].name)
+                for name in self.inputs
+            ],
         )
 
     def __call__(self, arrays):
@@ -41,34 +65,36 @@ class Signature:
         Raises:
             RequestError: If the graph refuses the input.
         """
-        tf = self._tensorflow
         try:
-            outputs = self._function(
-                **{
-                    name: tf.constant(array, self.inputs[name].dtype)
-                    for name, array in arrays.items()
-                }
-            )
-        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
-            raise RequestError(400, reason(error)) from None
-        except tf.errors.ResourceExhaustedError as error:
-            raise RequestError(413, f"Too large to compute: {reason(error)}") from None
-        return {name: outputs[name].numpy() for name in sorted(outputs)}
+            outputs = self._run(*(arrays[name] for name in self.inputs))
+        except self._refused as error:
+            raise RequestError(400, reason(error.message)) from None
+        except self._exhausted as error:
+            said = reason(error.message)
+            raise RequestError(413, f"Too large to compute: {said}") from None
+        return dict(zip(self._outputs, outputs, strict=True))
 
 
 class Model:
-    """One version of an exported model, loaded."""
+    """One version of an exported model, loaded.
+
+    It runs in a session, as in TensorFlow Serving: what `tf.saved_model.load` takes, it
+    never gives back, so that each new version would add to the memory of the server.
+    """
 
     def __init__(self, name, path):
         """Loads the SavedModel at `path` and runs its warm-up requests."""
-        import tensorflow as tf
-
+        tf = _tensorflow()
         self.name, self.path, self.version = name, Path(path), int(Path(path).name)
-        self._loaded = tf.saved_model.load(str(path))  # owns the variables
-        self.signatures = {
-            key: Signature(function)
-            for key, function in sorted(self._loaded.signatures.items())
-        }
+        session = tf.compat.v1.Session(graph=tf.Graph())
+        with session.graph.as_default():
+            loader = tf.compat.v1.saved_model.loader
+            loaded = loader.load(session, ["serve"], str(path))
+            self.signatures = {
+                key: Signature(session, definition)
+                for key, definition in sorted(loaded.signature_def.items())
+                if not key.startswith("__")
+            }
         self._warm_up()
 
     def signature(self, name):
@@ -112,13 +138,14 @@ class Model:
         }
 
     def _warm_up(self):
-        import tensorflow as tf
         from tensorflow_serving.apis import prediction_log_pb2
+
+        tf = _tensorflow()
 
         requests = self.path / WARMUP
         if not requests.exists():
             return
-        for record in tf.data.TFRecordDataset(str(requests)).as_numpy_iterator():
+        for record in tf.compat.v1.io.tf_record_iterator(str(requests)):
             log_ = prediction_log_pb2.PredictionLog.FromString(record)
             request = log_.predict_log.request
             name = request.model_spec.signature_name or DEFAULT_SIGNATURE
@@ -161,6 +188,8 @@ class Models:
                 continue
             new.written = written
             self._models[name] = new  # requests under way keep the old one alive
+            del model
+            gc.collect()  # the old one has cycles in it
             self._failed.pop(name, None)
             log.warning("%s, version %d of %s", name, new.version, path.parent)
         for name in set(self._models) - set(found):

@@ -113,6 +113,32 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
     assert served == []
 
 
+@pytest.mark.slow
+def test_memory_does_not_grow_from_version_to_version(exports):
+    """In a process of its own, whose memory is that of the model alone."""
+    program = f"""
+import gc
+from pathlib import Path
+from serving.models import Model
+def megabytes():
+    return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) / 1024
+found = []
+for _ in range(12):
+    Model("types", {str(exports / "types" / "3")!r})
+    gc.collect()
+    found.append(megabytes())
+print(found[-1] - found[3])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(server.__file__).parents[1],
+    )
+    assert float(result.stdout) < 8
+
+
 class Loading:
     """A model that fails to load while its file says so."""
 
