@@ -194,12 +194,12 @@ def load_table(path=LOAD):
             lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"Measured on {result['hardware']}, {result['date']}."]
     if soak := result.get("soak"):
-        memory = soak["megabytes_by_minute"]
+        memory = ", ".join(map(str, soak["megabytes_by_minute"]))
         lines[-1] += (
             f" {soak['minutes']} minutes of {soak['clients']} clients on "
             f"{soak['app']}, with {soak['versions']} versions one after the other: "
-            f"{soak['answered']:,} answers, {soak['failed']} failures, memory "
-            f"{memory[1]} MB after a minute and {memory[-1]} MB at the end."
+            f"{soak['answered']:,} answers, {soak['failed']} failures, memory by "
+            f"minute {memory} MB."
         )
     return "\n".join(lines)
 

@@ -298,7 +298,7 @@ def test_the_table_of_the_load_has_a_row_for_each_number_of_clients(tmp_path):
     soak |= {"megabytes_by_minute": [900, 910, 912, 911]}
     path.write_text(json.dumps({**result, "soak": soak}))
     said = load_table(path).splitlines()[-1]
-    assert "1,234,567 answers, 0 failures, memory 910 MB after a minute" in said
+    assert "1,234,567 answers, 0 failures, memory by minute 900, 910" in said
 
 
 def test_the_readme_of_the_project_has_the_markers():
