@@ -31,7 +31,7 @@ results: .venv/run ## rebuild the README's results table
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's (10 minutes)
 	$(BIN)/python -m experiments.benchmark
 
-load: .venv/run ## time the embedded server by model and number of clients (5 minutes)
+load: .venv/run ## time the embedded server by model and number of clients (6 minutes)
 	$(BIN)/python -m experiments.load
 
 .venv/run: requirements.txt

@@ -230,7 +230,7 @@ def main(arguments=None):
     add("apps", nargs="*", help="models to ask (default: all that are exported)")
     add("--clients", type=int, nargs="+", default=[1, 8, 32], help="%(default)s")
     add("--rounds", type=int, default=3, help="turns of each server (%(default)s)")
-    add("--seconds", type=float, default=5.0, help="of each turn (%(default)s)")
+    add("--seconds", type=float, default=3.0, help="of each turn (%(default)s)")
     add("--soak", type=int, metavar="MINUTES", help="keep the first app at full load")
     add("--record", action="store_true", help=f"write experiments/results/{LOAD.name}")
     options = parser.parse_args(arguments)

@@ -14,7 +14,6 @@ import logging
 import os
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -36,6 +35,7 @@ from serving.formats import (
     arrays_of,
     parse,
 )
+from serving.limits import Limits, read_body
 from serving.metrics import CONTENT_TYPE, PATH, Metrics
 from serving.models import Models, find_models
 from serving.scheduler import Scheduler
@@ -43,21 +43,6 @@ from serving.scheduler import Scheduler
 WEB = Path(__file__).with_name("web")
 LONG_BODY = 1 << 16  # bytes from which a body is read by a thread
 log = logging.getLogger("carousel.serving")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a server takes.
-
-    Attributes:
-        body_mb: Size of a request in megabytes.
-        timeout_s: Seconds in which a request must have come, and be answered.
-        waiting: Requests that are under way or wait.
-    """
-
-    body_mb: float = 16.0
-    timeout_s: float = 30.0
-    waiting: int = 512
 
 
 def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
@@ -125,7 +110,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
         began, code = time.perf_counter(), 500
         try:
             model = models.get(name, version)
-            body = await _body(request, limits)
+            body = await read_body(request, limits)
             answer = await asyncio.wait_for(
                 _answer(scheduler, model, body), limits.timeout_s
             )
@@ -182,26 +167,6 @@ def _error(message, status, headers=None):
 
 def _json(content, status=200, headers=None):
     return Response(orjson.dumps(content), status, headers, "application/json")
-
-
-async def _body(request, limits):
-    """Returns the body of a request; one that is too long is read, but not kept."""
-    most = int(limits.body_mb * 1e6)
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(limits.timeout_s):
-            async for part in request.stream():
-                size += len(part)
-                parts.append(part)
-                if size > most:
-                    parts.clear()
-    except TimeoutError:
-        message = f"The request did not come within {limits.timeout_s:g} seconds."
-        raise RequestError(408, message) from None
-    if size > most:
-        message = f"Expected at most {limits.body_mb:g} MB. Received: {size / 1e6:.1f}."
-        raise RequestError(413, message)
-    return b"".join(parts)
 
 
 async def _answer(scheduler, model, body):
@@ -269,6 +234,10 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format="%(message)s")
     with clear_errors():
+        if not 0 <= options.poll_s < 1e6:
+            raise ValueError(
+                f"--poll-s: expected seconds, 0 or more. Received: {options.poll_s:g}."
+            )
         for name in ("body_mb", "timeout_s", "waiting"):
             if not 0 < (value := getattr(options, name)) < float("inf"):
                 flag = name.replace("_", "-")
@@ -283,7 +252,8 @@ def main(arguments=None):
                 "one; or name a directory with <model>/<version>/saved_model.pb."
             )
         address = f"http://{options.host}:{options.port}"
-        print(f"A page to try {_and(models)} on: {address}/", flush=True)
+        names = ", ".join(model.name for model in models)
+        print(f"A page to try {names} on: {address}/", flush=True)
         uvicorn.run(
             create_app(
                 models,
@@ -298,10 +268,6 @@ def main(arguments=None):
             access_log=False,
             timeout_graceful_shutdown=int(options.timeout_s) + 1,
         )
-
-
-def _and(models):
-    return ", ".join(model.name for model in models)
 
 
 if __name__ == "__main__":

@@ -14,68 +14,63 @@ from apps.speech_commands.detector import Listener
 from serving.client import Client
 from tests.serving.grpc_server import GrpcServer, Models
 from tests.serving.rest_server import RestServer
+from tests.serving.signatures import function
 
 LABELS = ["_silence", "yes", "no"]
 RATE, HOP = 400, 4
 
 
-def _function(**inputs):
-    items = inputs.items()
-    specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in items]
-    return tf.function(input_signature=specs)
-
-
 class Types(tf.Module):
-    @_function(matrix=("float32", (None, 2)))
+    @function(matrix=("float32", (None, 2)))
     def total(self, matrix):
         return {"total": tf.reduce_sum(matrix, axis=1)}
 
-    @_function(count=("int32", (None,)), price=("float32", (None,)))
+    @function(count=("int32", (None,)), price=("float32", (None,)))
     def buy(self, count, price):
         cost = tf.cast(count, "float32") * price
         return {"cost": cost, "dear": cost > 100}
 
-    @_function(text=("string", (None,)))
+    @function(text=("string", (None,)))
     def echo(self, text):
         return {"echo": text}
 
-    @_function(image=("string", (None,)))
+    @function(image=("string", (None,)))
     def copy(self, image):
         return {"copy_bytes": image, "size": tf.strings.length(image)}
 
-    @_function(image=("string", (None,)))
+    @function(image=("string", (None,)))
     def unmarked(self, image):
         return {"copy": image}
 
-    @_function(flag=("bool", (None,)))
+    @function(flag=("bool", (None,)))
     def turn(self, flag):
         return {"turned": tf.logical_not(flag)}
 
-    @_function(x=("float32", (None,)))
+    @function(x=("float32", (None,)))
     def inverse(self, x):
         return {"inverse": 1 / x}
 
-    @_function(x=("float32", (None,)))
+    @function(x=("float32", (None,)))
     def finite(self, x):
         return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
 
-    @_function(n=("int64", (None,)))
+    @function(n=("int64", (None,)))
     def kinds(self, n):
         names = ("uint8", "int64", "float64", "float32")
         kinds = {name: tf.cast(n, name) for name in names}
         return {**kinds, "none": tf.zeros([tf.size(n), 0, 3]), "sum": tf.reduce_sum(n)}
 
-    @_function(text=("string", (None,)))
+    @function(text=("string", (None,)))
     def split(self, text):
         return {"words": tf.strings.split(text).to_tensor("")}
 
 
 class Renamed(tf.Module):
-    @_function(old=("int32", (None,)))
+    @function(old=("int32", (None,)))
     def before(self, old):
         return {"old": old}
 
-    @_function(new=("int32", (None,)))
+    @function(new=("int32", (None,)))
     def after(self, new):
         return {"new": new}
 
@@ -83,7 +78,7 @@ class Renamed(tf.Module):
 class Counting(tf.Module):
     """A language model that says how many characters and pieces there were."""
 
-    @_function(
+    @function(
         prompt=("string", (None,)),
         temperature=("float32", (None,)),
         top_k=("int32", (None,)),
@@ -130,7 +125,7 @@ class Counting(tf.Module):
 class Ear(tf.Module):
     """A speech model that adds up what it hears: above 1 is yes, below -1 is no."""
 
-    @_function(
+    @function(
         samples=("float32", (None, None)),
         audio=("float32", (None, 2)),
         h_1=("float32", (None, 1)),

@@ -8,47 +8,42 @@ from fastapi.testclient import TestClient
 
 from serving.models import Models, find_models
 from serving.server import create_app
-
-
-def _function(**inputs):
-    items = inputs.items()
-    specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in items]
-    return tf.function(input_signature=specs)
+from tests.serving.signatures import function
 
 
 class Types(tf.Module):
     """Signatures of one and two inputs and outputs, numbers, texts and bytes."""
 
-    @_function(matrix=("float32", (None, 2)))
+    @function(matrix=("float32", (None, 2)))
     def total(self, matrix):
         return {"total": tf.reduce_sum(matrix, axis=1)}
 
-    @_function(count=("int32", (None,)), price=("float32", (None,)))
+    @function(count=("int32", (None,)), price=("float32", (None,)))
     def buy(self, count, price):
         cost = tf.cast(count, "float32") * price
         return {"cost": cost, "dear": cost > 100}
 
-    @_function(text=("string", (None,)))
+    @function(text=("string", (None,)))
     def upper(self, text):
         return {"upper": tf.strings.upper(text)}
 
-    @_function(image=("string", (None,)))
+    @function(image=("string", (None,)))
     def copy(self, image):
         return {"copy_bytes": image}
 
-    @_function(flag=("bool", (None,)))
+    @function(flag=("bool", (None,)))
     def turn(self, flag):
         return {"turned": tf.logical_not(flag)}
 
-    @_function(x=("float32", (None,)))
+    @function(x=("float32", (None,)))
     def uneven(self, x):
         return {"all": x, "first": x[:1]}
 
-    @_function(x=("float32", (None,)))
+    @function(x=("float32", (None,)))
     def finite(self, x):
         return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
 
-    @_function(number=("int32", (None,)))
+    @function(number=("int32", (None,)))
     def count(self, number):
         def add(one):
             _, total = tf.while_loop(
@@ -58,7 +53,7 @@ class Types(tf.Module):
 
         return {"counted": tf.map_fn(add, number)}
 
-    @_function(x=("float32", (None,)))
+    @function(x=("float32", (None,)))
     def inverse(self, x):
         return {"inverse": 1 / x}
 

@@ -212,13 +212,17 @@ def test_a_model_that_is_gone_is_404(watched, export, tmp_path):
         watched.status("a")
 
 
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [("--body-mb", "a number above 0"), ("--poll-s", "seconds, 0 or more")],
+)
 def test_a_limit_that_cannot_be_meant_is_refused_in_one_line(
-    served, monkeypatch, capsys
+    flag, expected, served, monkeypatch, capsys
 ):
     with pytest.raises(SystemExit):
-        start(monkeypatch, "--body-mb", "-1")
+        start(monkeypatch, flag, "-1")
     said = capsys.readouterr().err
-    assert said == "Error: --body-mb: expected a number above 0. Received: -1.\n"
+    assert said == f"Error: {flag}: expected {expected}. Received: -1.\n"
 
 
 @pytest.mark.slow
