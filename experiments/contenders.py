@@ -132,7 +132,7 @@ def fit_contenders(task):
         task: Name of the app.
 
     Returns:
-        `{contender: function}`; each function is one `train_on_batch`.
+        `{contender: function}`; each function is one step of training.
     """
     import keras
 
@@ -159,56 +159,80 @@ def _as_keras(layer_class):
     return make
 
 
+def _step(trainer, batch, jit_compile):
+    """Returns a function that trains with a batch, by `fit`'s step or as XLA's."""
+    import tensorflow as tf
+
+    if not jit_compile:
+        batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+        trainer.make_train_function()
+        return lambda: trainer.train_function(batches)["loss"].numpy()
+    carried = [tensor.values for tensor in trainer.carried["train"]]
+    weights = trainer.model.trainable_weights
+
+    @tf.function(jit_compile=True)
+    def step():
+        with tf.GradientTape() as tape:
+            objective, *_ = trainer.sums(batch, True, *carried)
+        gradients = tape.gradient(objective, weights)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        trainer.optimizer.apply(gradients, weights)
+        return objective
+
+    return lambda: step().numpy()
+
+
+def _default_strategy():
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy()
+
+
 def _sentiment_step(jit_compile):
     """A step of the default model on texts of 17 to 32 tokens."""
-    import keras
-
+    from apps.common.optimizer import optimizer
     from apps.sentiment.config import Config
     from apps.sentiment.model import build_model
+    from apps.sentiment.train import trainer_of
 
     config, size, timesteps = Config(), 10000, 32
+    batch_size = config.train.batch_size
     rng = np.random.default_rng(0)
-    token_ids = rng.integers(2, size, (config.train.batch_size, timesteps))
+    token_ids = rng.integers(2, size, (batch_size, timesteps)).astype("int32")
     lengths = rng.integers(17, timesteps + 1, (len(token_ids), 1))
     token_ids[np.arange(timesteps) >= lengths] = 0
-    labels = rng.integers(0, 2, len(token_ids))
+    labels = rng.integers(0, 2, len(token_ids)).astype("int32")
     model = build_model(size, 2, size, **asdict(config.model))
-    model.compile(
-        "adam",
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=jit_compile,
-    )
-    return lambda: model.train_on_batch(token_ids, labels)
+    adamw = optimizer(config.train, 1000)
+    trainer = trainer_of(_default_strategy(), model, adamw, batch_size)
+    return _step(trainer, {"token_ids": token_ids, "labels": labels}, jit_compile)
 
 
 def _language_modeling_step(jit_compile):
     """A step of the default model on windows of mean length."""
-    import tensorflow as tf
-
     from apps.common.optimizer import clipped_optimizer
     from apps.language_modeling.config import Config
     from apps.language_modeling.model import build_model
-    from apps.language_modeling.train import Trainer
+    from apps.language_modeling.train import trainer_of
 
     config, size = Config(), 10000
     batch_size, window = config.train.batch_size, config.train.window
     ids = np.random.default_rng(0).integers(2, size, (batch_size, window + 1))
-    ids = tf.constant(ids, "int32")
+    ids = ids.astype("int32")
     model = build_model(size, **asdict(config.model))
-    trainer = Trainer(model, {"train": batch_size, "test": batch_size}, window)
-    trainer.compile(clipped_optimizer(config.train, 1000), jit_compile=jit_compile)
-    step = tf.function(trainer.train_step, jit_compile=jit_compile)
-    data = ({"token_ids": ids[:, :-1], "first": tf.constant(False)}, ids[:, 1:])
-    return lambda: step(data)["loss"].numpy()
+    adamw = clipped_optimizer(config.train, 1000)
+    streams = {"train": batch_size, "test": batch_size}
+    trainer = trainer_of(_default_strategy(), model, adamw, streams, window)
+    batch = ({"token_ids": ids[:, :-1], "first": False}, ids[:, 1:])
+    return _step(trainer, batch, jit_compile)
 
 
 def _speech_commands_step(jit_compile):
     """A step of the default model on clips of a second."""
-    import keras
-
+    from apps.common.optimizer import optimizer
     from apps.speech_commands.config import Config
     from apps.speech_commands.model import build_model
-    from apps.speech_commands.train import Trainer
+    from apps.speech_commands.train import trainer_of
 
     config, classes = Config(), 12
     batch_size, bands = config.train.batch_size, config.features.mel_bands
@@ -217,13 +241,11 @@ def _speech_commands_step(jit_compile):
     features = rng.normal(size=(batch_size, frames, bands)).astype("float32")
     labels = np.eye(classes, dtype="float32")[rng.integers(0, classes, batch_size)]
     model = build_model(classes, bands, **asdict(config.model))
-    trainer = Trainer(model, config.model.pooling, None)
-    trainer.compile(
-        "adam",
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        jit_compile=jit_compile,
+    trainer = trainer_of(
+        *(_default_strategy(), model, optimizer(config.train, 1000)),
+        *(batch_size, config.model.pooling, None),
     )
-    return lambda: trainer.train_on_batch(features, labels)
+    return _step(trainer, (features, labels), jit_compile)
 
 
 FIT = {

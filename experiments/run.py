@@ -145,6 +145,9 @@ def run(task, request, file=None):
         if verb == "train":
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
             task.function("train")(config, directory)
+            if not _is_chief():
+                print("The chief does what comes after training.")
+                return done
         elif verb == "predict":
             for answer in task.function("predict")(
                 directory, _inputs(request.words, file)
@@ -162,6 +165,14 @@ def run(task, request, file=None):
             done[verb] = task.function(verb)(directory)
     _closing_table(task, directory, done)
     return done
+
+
+def _is_chief():
+    """Whether this process is the one of its workers that does the other verbs."""
+    from apps.common.cluster import cluster_of
+
+    cluster = cluster_of(os.environ)
+    return cluster is None or cluster.index == 0
 
 
 def run_directory(task, recipe, config):

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -10,11 +11,61 @@ import tensorflow as tf
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512, 768, 1024)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """The part of each batch that a process reads, for its replicas one by one.
+
+    Of `of` replicas each has as many rows of a batch, the first of them the first rows;
+    a batch that cannot be divided is filled up. The process has `count` replicas, from
+    number `first` on.
+    """
+
+    first: int = 0
+    count: int = 1
+    of: int = 1
+
+    @classmethod
+    def of_context(cls, context):
+        """Returns the shard that a `tf.distribute.InputContext` tells of."""
+        count = context.num_replicas_in_sync // context.num_input_pipelines
+        first = context.input_pipeline_id * count
+        return cls(first, count, context.num_replicas_in_sync)
+
+    def rows(self, size):
+        """Returns how many rows of a batch of `size` a replica has."""
+        return -(-size // self.of)
+
+    def cuts(self, size):
+        """Returns for each replica of this process the slice of its rows."""
+        rows = self.rows(size)
+        numbers = range(self.first, self.first + self.count)
+        return [slice(n * rows, min((n + 1) * rows, size)) for n in numbers]
+
+    def check(self, batch_size):
+        """Raises ValueError if the replicas cannot share a batch evenly."""
+        if batch_size % self.of:
+            raise ValueError(
+                f"train.batch_size: a batch is shared by {self.of} replicas, and so "
+                f"has to be a multiple of that. Received: {batch_size}."
+            )
+
+
+WHOLE = Shard()
+
+
+def filled(array, rows, value=0):
+    """Returns an array with rows of `value` after its own, `rows` in all."""
+    if len(array) == rows:
+        return array
+    padding = [(0, rows - len(array)), *[(0, 0)] * (array.ndim - 1)]
+    return np.pad(array, padding, constant_values=value)
+
+
 class PaddedBatches:
     """Batches of examples whose arrays have lengths of their own.
 
     A batch is a dictionary of arrays `(batch_size, ...)`, padded with 0 to the next of
-    `LENGTHS`. Examples of like lengths are together; where a shape has too few of them
+    `lengths`. Examples of like lengths are together; where a shape has too few of them
     to fill a batch, its last rows are padding alone, so that XLA sees few shapes.
 
     Args:
@@ -23,15 +74,19 @@ class PaddedBatches:
         fixed: Names of columns whose arrays have one shape, which is kept.
         few: A shape that a smaller share of the examples has joins a larger one, at
             most twice its size: XLA compiles each shape, which takes seconds.
+        lengths: Lengths to which arrays are padded.
 
     Attributes:
         steps: Batches of an epoch.
     """
 
-    def __init__(self, columns, batch_size, fixed=(), few=0.0):
+    def __init__(self, columns, batch_size, fixed=(), few=0.0, lengths=LENGTHS):
         self.columns, self.batch_size = columns, batch_size
         shapes = [
-            [a.shape if name in fixed else tuple(map(padded, a.shape)) for a in arrays]
+            [
+                a.shape if name in fixed else tuple(padded(n, lengths) for n in a.shape)
+                for a in arrays
+            ]
             for name, arrays in columns.items()
         ]
         shapes = list(zip(*shapes, strict=True))
@@ -40,43 +95,50 @@ class PaddedBatches:
         counts = Counter(self.shapes).values()
         self.steps = sum(-(-count // batch_size) for count in counts)
 
-    def in_order(self):
+    def in_order(self, shard=WHOLE):
         """Returns every example once, shape by shape as batches fill."""
-        return self._dataset(lambda: self._batches(range(len(self.shapes))))
+        order = range(len(self.shapes))
+        return self._dataset(lambda: self._batches(order, shard), shard)
 
-    def shuffled(self, seed, epoch=0):
+    def shuffled(self, seed, epoch=0, shard=WHOLE):
         """Returns batches from an epoch on, endlessly; the order depends on both."""
+        shard.check(self.batch_size)
 
         def batches():
             for number in itertools.count(epoch):
                 rng = np.random.default_rng([seed, number])
-                yield from self._batches(rng.permutation(len(self.shapes)))
+                yield from self._batches(rng.permutation(len(self.shapes)), shard)
 
-        return self._dataset(batches)
+        return self._dataset(batches, shard)
 
-    def _batches(self, order):
+    def _batches(self, order, shard):
+        for shape, chosen in self._chosen(order):
+            for cut in shard.cuts(self.batch_size):
+                yield self._batch(shape, chosen[cut], shard.rows(self.batch_size))
+
+    def _chosen(self, order):
+        """Yields the shape of each batch and the numbers of its examples."""
         waiting = defaultdict(list)
         for index in order:
             shape = self.shapes[index]
             waiting[shape].append(index)
             if len(waiting[shape]) == self.batch_size:
-                yield self._batch(shape, waiting.pop(shape))
-        for shape, left in waiting.items():
-            yield self._batch(shape, left)
+                yield shape, waiting.pop(shape)
+        yield from waiting.items()
 
-    def _batch(self, shapes, chosen):
+    def _batch(self, shapes, chosen, rows):
         batch = {}
         for (name, arrays), shape in zip(self.columns.items(), shapes, strict=True):
-            batch[name] = np.zeros((self.batch_size, *shape), arrays[0].dtype)
+            batch[name] = np.zeros((rows, *shape), arrays[0].dtype)
             for row, index in enumerate(chosen):
                 own = tuple(map(slice, arrays[index].shape))
                 batch[name][(row, *own)] = arrays[index]
         return batch
 
-    def _dataset(self, batches):
+    def _dataset(self, batches, shard):
         signature = {
             name: tf.TensorSpec(
-                [self.batch_size, *[None] * arrays[0].ndim], arrays[0].dtype
+                [shard.rows(self.batch_size), *[None] * arrays[0].ndim], arrays[0].dtype
             )
             for name, arrays in self.columns.items()
         }
@@ -113,9 +175,9 @@ def _size(shape):
     return sum(math.prod(own) for own in shape)
 
 
-def padded(size):
+def padded(size, lengths=LENGTHS):
     """Returns the length to which one is padded."""
-    return next((length for length in LENGTHS if size <= length), size)
+    return next((length for length in lengths if size <= length), size)
 
 
 def rows_of(ragged):

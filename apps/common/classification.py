@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from sklearn import metrics as sk
 
 from apps.common.files import replacing
@@ -17,6 +18,26 @@ def save_labels(labels, path):
 def load_labels(path):
     """Reads what `save_labels` wrote."""
     return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+def loss_and_accuracy(logits, labels, weights):
+    """Returns the sums that training reports, each with its weight.
+
+    Args:
+        logits: `(batch, ..., labels)`.
+        labels: Label ids, `(batch, ...)`.
+        weights: 1 where a label counts, 0 for padding, `(batch, ...)`.
+    """
+    weights = tf.cast(weights, "float32")
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    right = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
+    return {
+        "loss": (tf.reduce_sum(losses * weights), tf.reduce_sum(weights)),
+        "accuracy": (
+            tf.reduce_sum(tf.cast(right, "float32") * weights),
+            tf.reduce_sum(weights),
+        ),
+    }
 
 
 def measure(targets, probabilities, labels):

@@ -1,8 +1,20 @@
 """Run directories: made, resumed or refused, and never overwritten."""
 
+import fcntl
 import json
+import zlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import tensorflow as tf
+
+from apps.common.cluster import (
+    is_chief,
+    lost_workers,
+    of_every_worker,
+    training_strategy,
+)
 from apps.common.config import differences, load_config, save_config
 from apps.common.files import replacing
 from apps.common.training import read_history
@@ -10,22 +22,75 @@ from apps.common.training import read_history
 CONFIG, MODEL, METRICS = "config.yaml", "model.keras", "metrics.json"
 
 
-def open_run(directory, config):
-    """Makes a run directory ready for training.
+@dataclass(frozen=True)
+class Run:
+    """A run directory opened for training.
 
-    A new one is made; one with the same configuration is there to be resumed.
+    Attributes:
+        directory: Its path.
+        strategy: The `tf.distribute.Strategy` of the training.
+        chief: Whether this process is the one that writes.
+        finished: Whether there is nothing left to train.
+    """
+
+    directory: Path
+    strategy: tf.distribute.Strategy
+    chief: bool
+    finished: bool
+
+    def save(self, model):
+        """Writes the trained model, which ends the training."""
+        if self.chief:
+            with replacing(self.directory / MODEL) as aside:
+                model.save(aside)
+
+
+@contextmanager
+def open_run(directory, config):
+    """Opens a run directory for training, and keeps others from it.
+
+    A new one is made; one with the same configuration is there to be resumed. Of
+    several workers the chief makes it, and the others have to find it.
 
     Args:
         directory: The run directory.
         config: The whole configuration.
 
-    Returns:
-        Whether there is training left to do.
+    Yields:
+        A `Run`.
 
     Raises:
-        ValueError: If the directory belongs to another configuration or is no run.
+        ValueError: If the directory belongs to another configuration or is no run, if
+            another process trains in it, or if workers differ in their configuration.
+        ConnectionError: If a worker is missing or lost.
     """
-    directory = Path(directory)
+    directory, strategy = Path(directory), training_strategy()
+    chief = is_chief(strategy)
+    with lost_workers(strategy), ExitStack() as stack:
+        digests = of_every_worker(strategy, zlib.crc32(repr(config).encode()))
+        if len(set(digests)) > 1:
+            raise ValueError(
+                "The workers have different configurations. Start all of them by the "
+                "same command."
+            )
+        if chief:
+            _make(directory, config)
+            stack.enter_context(_locked(directory))
+        of_every_worker(strategy, 0)  # the others wait for the chief
+        if not (directory / CONFIG).exists():
+            raise ValueError(
+                f"{directory}: the chief has made it, and this worker does not see it. "
+                "Workers need a run directory that all of them reach: give one on a "
+                "shared file system with run_directory=..."
+            )
+        finished = is_finished(directory)
+        if finished and chief:
+            print(f"{directory} is trained already.")
+        yield Run(directory, strategy, chief, finished)
+
+
+def _make(directory, config):
+    """Makes a run directory, or checks that the one that is there can be resumed."""
     way_out = "Give another directory with run_directory=..., or remove this one."
     found = (
         {path.name for path in _contents(directory)} if directory.exists() else set()
@@ -33,7 +98,7 @@ def open_run(directory, config):
     if found <= {CONFIG}:  # new, or ended before there was anything to lose
         directory.mkdir(parents=True, exist_ok=True)
         save_config(config, directory / CONFIG)
-        return True
+        return
     if CONFIG not in found:
         raise ValueError(
             f"{directory} has files in it but no {CONFIG}: it is no run. {way_out}"
@@ -44,7 +109,24 @@ def open_run(directory, config):
             f"{directory} holds a run of another configuration: {'; '.join(changed)}. "
             f"{way_out}"
         )
-    return not is_finished(directory)
+
+
+@contextmanager
+def _locked(directory):
+    """Keeps a run directory for this process; the lock ends with it, however it ends.
+
+    Raises:
+        ValueError: If another process has it.
+    """
+    with open(directory / ".lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{directory}: another process is training in it. Wait for its end, or "
+                "give another directory with run_directory=..."
+            ) from None
+        yield
 
 
 def is_finished(directory):

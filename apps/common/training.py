@@ -12,7 +12,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from apps.common.batches import Shard
+from apps.common.cluster import is_chief, lost_workers, of_every_worker, own_dropout
 from apps.common.files import replacing
 
 CHECKPOINT, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
@@ -33,20 +36,23 @@ def fit(
     patience,
     monitor="val_accuracy",
     mode="max",
+    strategy=None,
 ):
     """Trains a compiled model, resuming where a killed run had its last checkpoint.
 
     A resumed run sees the same batches, masks and learning rates as an undisturbed one.
     At the end the model has the weights of the best evaluation. If the optimizer keeps
     an average of the weights (`use_ema`), the average is what is evaluated and kept.
+    Of several workers each calls this, and the chief writes.
 
     Args:
-        model: A compiled `keras.Model`.
+        model: A compiled `keras.Model`; for several replicas a `Trainer`.
         directory: Run directory for checkpoint, best weights, `history.csv` and logs.
-        batches: `batches(epoch)` gives the batches from that epoch on, endlessly, and
-            the same ones each time it is called.
+        batches: `batches(epoch, shard)` gives a shard of the batches from that epoch
+            on, endlessly, and the same ones each time it is called.
         steps_per_epoch: Batches of an epoch.
-        validation: Batches on which the model is evaluated.
+        validation: `validation(shard)` gives a shard of the batches on which the model
+            is evaluated.
         validation_steps: Their number.
         epochs: At most so many epochs.
         evaluations_per_epoch: Parts of an epoch; after each the model is evaluated and
@@ -54,33 +60,50 @@ def fit(
         patience: Parts without a better evaluation after which training stops.
         monitor: What is compared, by its name in the history.
         mode: "max" or "min", whichever is better.
+        strategy: A `tf.distribute.Strategy`; by default TensorFlow's default.
 
     Raises:
         ValueError: If the loss becomes infinite or NaN, or what a run has left cannot
             be read.
+        ConnectionError: If a worker is lost.
     """
-    directory = Path(directory)
+    directory, strategy = Path(directory), strategy or tf.distribute.get_strategy()
     parts = max(1, min(evaluations_per_epoch, steps_per_epoch))
     steps = steps_per_epoch // parts
-    progress = _Progress(directory, parts, patience, monitor, mode)
-    progress.restore(model)
-    start = len(progress.history)
-    if not progress.stopped:
-        first_epoch, skipped = divmod(start * steps, steps_per_epoch)
-        model.fit(
-            batches(first_epoch).skip(skipped),
-            initial_epoch=start,
-            epochs=epochs * parts,
-            steps_per_epoch=steps,
-            validation_data=validation,
-            validation_steps=validation_steps,
-            shuffle=False,
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                progress,
-                keras.callbacks.TensorBoard(directory / "logs", write_graph=False),
-            ],
-        )
+    progress = _Progress(directory, parts, patience, monitor, mode, is_chief(strategy))
+    with lost_workers(strategy):
+        progress.restore(model)
+        start = len(progress.history)
+        if len(set(of_every_worker(strategy, start))) > 1:
+            raise ValueError(
+                f"{directory}: the workers find different checkpoints in it. It has to "
+                "be on a file system that all of them share."
+            )
+        own_dropout(model.variables, strategy)
+        if not progress.stopped:
+            first_epoch, skipped = divmod(start * steps, steps_per_epoch)
+
+            def sharded(context):
+                shard = Shard.of_context(context)
+                return batches(first_epoch, shard).skip(skipped * shard.count)
+
+            def sharded_validation(context):
+                return validation(Shard.of_context(context))
+
+            model.fit(
+                strategy.distribute_datasets_from_function(sharded),
+                initial_epoch=start,
+                epochs=epochs * parts,
+                steps_per_epoch=steps,
+                validation_data=strategy.distribute_datasets_from_function(
+                    sharded_validation
+                ),
+                validation_steps=validation_steps,
+                shuffle=False,
+                verbose=progress.verbosity,
+                callbacks=progress.callbacks,
+            )
+        of_every_worker(strategy, start)  # the chief has written the best weights
     try:
         with open(directory / BEST, "rb") as file, np.load(file) as best:
             model.set_weights([best[name] for name in best.files])
@@ -115,12 +138,26 @@ def averaged_weights(model):
 class _Progress(keras.callbacks.Callback):
     """Evaluates averaged weights, keeps the best, and writes the checkpoint."""
 
-    def __init__(self, directory, parts, patience, monitor, mode):
+    def __init__(self, directory, parts, patience, monitor, mode, writes):
         super().__init__()
+        self.writes = writes
         self.directory, self.parts, self.patience = directory, parts, patience
         self.monitor, self.sign = monitor, {"max": 1, "min": -1}[mode]
         self.history = []
         self.averaged = None
+
+    @property
+    def verbosity(self):
+        """What of several workers only one shows."""
+        return self.writes and (1 if sys.stdout.isatty() else 2)
+
+    @property
+    def callbacks(self):
+        """Returns this callback, and the one for TensorBoard beside it."""
+        if not self.writes:
+            return [self]
+        logs = keras.callbacks.TensorBoard(self.directory / "logs", write_graph=False)
+        return [self, logs]
 
     @property
     def scores(self):
@@ -140,7 +177,8 @@ class _Progress(keras.callbacks.Callback):
 
         The one before the last is taken if the last cannot be read.
         """
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         left = [self.directory / name for name in (CHECKPOINT, BEFORE)]
         left = [path for path in left if path.exists()]
         for path in left:
@@ -157,9 +195,10 @@ class _Progress(keras.callbacks.Callback):
             for variable, value in zip(_variables(model), values, strict=True):
                 variable.assign(value)
             self.history = history
-            self._write_history()
-            epochs = history[-1]["epoch"]
-            print(f"Resuming {self.directory} after {epochs:g} epochs.")
+            if self.writes:
+                self._write_history()
+                epochs = history[-1]["epoch"]
+                print(f"Resuming {self.directory} after {epochs:g} epochs.")
             return
         if left:
             raise ValueError(
@@ -193,17 +232,19 @@ class _Progress(keras.callbacks.Callback):
         self.history.append(
             {"epoch": (epoch + 1) / self.parts, **row, "seconds": round(seconds, 2)}
         )
-        if int(np.argmax(self.scores)) == len(self.history) - 1:
-            with averaged_weights(self.model):
-                _save_arrays(self.directory / BEST, *self.model.get_weights())
-        state = {
+        self.model.stop_training = self.stopped
+        state = {  # from every worker, since some have a part of it
             f"variable_{index}": variable.numpy()
             for index, variable in enumerate(_variables(self.model))
         }
+        if not self.writes:
+            return
+        if int(np.argmax(self.scores)) == len(self.history) - 1:
+            with averaged_weights(self.model):
+                _save_arrays(self.directory / BEST, *self.model.get_weights())
         history = json.dumps(self.history)
         _save_checkpoint(self.directory, history=history, **state)
         self._write_history()
-        self.model.stop_training = self.stopped
 
     def _write_history(self):
         with (
@@ -231,7 +272,11 @@ def _save_checkpoint(directory, **named):
 
 
 def _variables(model):
-    """Returns all that training changes: weights, seeds of dropout, optimizer."""
+    """Returns all that training changes: weights, seeds of dropout, optimizer.
+
+    And what a `Trainer` carries from batch to batch.
+    """
     metrics = {id(variable) for variable in model.metrics_variables}
     changing = [v for v in model.variables if id(v) not in metrics]
-    return [*changing, *model.optimizer.variables]
+    carried = getattr(model, "carried", {"train": ()})["train"]
+    return [*changing, *model.optimizer.variables, *carried]

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.common.batches import WHOLE, filled
 from apps.common.datasets import load_dataset
 from apps.common.text import END, UNKNOWN, Vocabulary
 from apps.common.wikipedia import articles
@@ -216,32 +217,36 @@ class Windows:
         least = 4 * window + 1
         return cls(ids, max(1, min(batch_size, len(ids) // least)), window)
 
-    def shuffled(self, seed, epoch=0):
-        """Returns batches from an epoch on, endlessly; where windows begin is drawn."""
+    def shuffled(self, seed, epoch=0, shard=WHOLE):
+        """Returns batches from an epoch on, endlessly; where windows begin is drawn.
+
+        Of several replicas each reads its streams, and so carries their state alone.
+        """
+        shard.check(len(self.streams))
 
         def windows():
             for number in itertools.count(epoch):
                 rng = np.random.default_rng([seed, number])
                 lengths = rng.permutation(np.repeat(self.lengths, self.rounds))
-                yield from self._cut(rng.integers(self.left + 1), lengths)
+                yield from self._cut(rng.integers(self.left + 1), lengths, shard)
 
-        return self._dataset(windows)
+        return self._dataset(windows, shard)
 
-    def in_order(self):
+    def in_order(self, shard=WHOLE):
         """Returns the whole text once, in windows of one length and a rest."""
         rest = (self.columns - 1) - self.window * (self.steps_in_order - 1)
         lengths = [self.window] * (self.steps_in_order - 1) + [rest]
-        return self._dataset(lambda: self._cut(0, lengths))
+        return self._dataset(lambda: self._cut(0, lengths, shard), shard)
 
-    def _cut(self, start, lengths):
-        ends = start + np.cumsum(lengths)
+    def _cut(self, start, lengths, shard):
+        count, ends = len(self.streams), start + np.cumsum(lengths)
         for begin, end in zip((start, *ends), ends, strict=False):
-            token_ids = self.streams[:, begin:end]
-            targets = self.streams[:, begin + 1 : end + 1]
-            yield {"token_ids": token_ids, "first": begin == start}, targets
+            for own in shard.cuts(count):
+                ids = filled(self.streams[own, begin : end + 1], shard.rows(count))
+                yield {"token_ids": ids[:, :-1], "first": begin == start}, ids[:, 1:]
 
-    def _dataset(self, windows):
-        ids = tf.TensorSpec((len(self.streams), None), "int32")
+    def _dataset(self, windows, shard):
+        ids = tf.TensorSpec((shard.rows(len(self.streams)), None), "int32")
         signature = ({"token_ids": ids, "first": tf.TensorSpec((), "bool")}, ids)
         dataset = tf.data.Dataset.from_generator(windows, output_signature=signature)
         return dataset.prefetch(8)

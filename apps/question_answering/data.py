@@ -225,14 +225,3 @@ def _span(passage, starts, ends):
 def batches_of(columns, batch_size):
     """Returns `PaddedBatches` of what `encode` returned."""
     return PaddedBatches(columns, batch_size, ("targets", "weights"), few=FEW)
-
-
-def for_fit(dataset):
-    """Returns batches as Keras takes them: inputs, targets, weights."""
-    return dataset.map(
-        lambda row: (
-            {name: row[name] for name in ("context", "question")},
-            row["targets"],
-            row["weights"],
-        )
-    )

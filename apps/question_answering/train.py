@@ -1,18 +1,17 @@
 """Trains a reader into a run directory."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from apps.common.classification import save_labels
-from apps.common.files import replacing
+from apps.common.classification import loss_and_accuracy, save_labels
 from apps.common.optimizer import clipped_optimizer
-from apps.common.runs import MODEL, open_run
+from apps.common.runs import open_run
+from apps.common.trainer import Trainer
 from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
-from apps.question_answering.data import batches_of, encode, for_fit, load_data
+from apps.question_answering.data import batches_of, encode, load_data
 from apps.question_answering.model import build_model
 
 
@@ -21,16 +20,19 @@ def train(config, directory):
 
     Args:
         config: A `Config`.
-        directory: The run directory.
+        directory: The run directory; several workers have to share it.
 
     Raises:
         ValueError: If the directory holds another run, or the data cannot be read.
+        ConnectionError: If a worker is missing or lost.
     """
-    directory = Path(directory)
-    if not open_run(directory, config):
-        print(f"{directory} is trained already.")
-        return
-    settings = config.train
+    with open_run(directory, config) as run:
+        if not run.finished:
+            _train(config, run)
+
+
+def _train(config, run):
+    directory, settings = run.directory, config.train
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     data = load_data(config.data, ("train", "validation"))
@@ -39,9 +41,10 @@ def train(config, directory):
         vectors = vector_matrix(
             data.vocabulary.tokens, settings.seed, config.model.embedding_dim
         )
-    data.vocabulary.save(directory / "vocabulary.txt")
-    if data.labels:
-        save_labels(data.labels, directory / "labels.txt")
+    if run.chief:
+        data.vocabulary.save(directory / "vocabulary.txt")
+        if data.labels:
+            save_labels(data.labels, directory / "labels.txt")
     batches, validation = (
         batches_of(
             encode(examples, data.vocabulary, data.labels, config.data),
@@ -49,35 +52,50 @@ def train(config, directory):
         )
         for examples in (data.train, data.validation)
     )
-    model = build_model(
-        len(data.vocabulary),
-        data.trained_tokens,
-        len(data.labels),
-        **asdict(config.model),
-    )
-    if vectors is not None:
-        model.get_layer("embedding").assign(vectors)
-    trainer = keras.Model(model.inputs, model.outputs[0])
-    trainer.compile(
-        clipped_optimizer(settings, batches.steps),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        weighted_metrics=["accuracy"],
-        jit_compile=False,  # lengths differ: XLA would compile each of their shapes
-    )
+    with run.strategy.scope():
+        model = build_model(
+            len(data.vocabulary),
+            data.trained_tokens,
+            len(data.labels),
+            **asdict(config.model),
+        )
+        if vectors is not None:
+            model.get_layer("embedding").assign(vectors)
+        adamw = clipped_optimizer(settings, batches.steps)
+    usual = settings.batch_size if data.labels else 2 * settings.batch_size
     print(
         f"Training {model.count_params():,} parameters on {len(batches.shapes):,} "
         f"questions, {batches.steps:,} steps an epoch."
     )
     fit(
-        trainer,
+        trainer_of(run.strategy, model, adamw, usual),
         directory,
-        lambda epoch: for_fit(batches.shuffled(settings.seed, epoch)),
+        lambda epoch, shard: batches.shuffled(settings.seed, epoch, shard),
         batches.steps,
-        for_fit(validation.in_order()),
+        validation.in_order,
         validation.steps,
         epochs=settings.epochs,
         evaluations_per_epoch=settings.evaluations_per_epoch,
         patience=settings.patience,
+        strategy=run.strategy,
     )
-    with replacing(directory / MODEL) as aside:
-        model.save(aside)
+    run.save(model)
+
+
+def trainer_of(strategy, model, optimizer, usual):
+    """Returns a `Trainer`, for batches as `batches_of` makes them.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        model: What `build_model` returns, made in its scope.
+        optimizer: Its optimizer, made there too.
+        usual: Targets of a full batch; one that is not full counts for less.
+    """
+
+    def sums(batch, training):
+        texts = {name: batch[name] for name in ("context", "question")}
+        logits, _ = model(texts, training=training)
+        reported = loss_and_accuracy(logits, batch["targets"], batch["weights"])
+        return reported["loss"][0] / usual, reported
+
+    return Trainer(strategy, model, optimizer, sums)

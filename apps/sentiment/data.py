@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from apps.common.batches import PaddedBatches, rows_of
 from apps.common.datasets import load_dataset
 from apps.common.packages import fetch
 from apps.common.splits import sha1_modulo, split_by_hash
@@ -207,50 +208,26 @@ def _examples(rows, labels):
     return Examples(texts, np.array([ids[label] for _, label in rows], dtype="int32"))
 
 
-class Batches:
-    """Batches of token ids and labels, in few shapes.
-
-    Texts become token ids once; lengths are padded to the next bucket.
+def encode(examples, vocabulary, max_length):
+    """Turns texts into token ids.
 
     Args:
         examples: `Examples`.
         vocabulary: `Vocabulary`.
         max_length: Tokens of a text after so many are left out.
-        batch_size: Examples a batch; the last of each bucket may have fewer.
+
+    Returns:
+        A dictionary of `token_ids`, arrays `(timesteps,)`, and `labels`, scalars.
     """
+    token_ids = []
+    for start in range(0, len(examples.texts), 1024):
+        texts = tf.constant(examples.texts[start : start + 1024])
+        ids = vocabulary.token_ids(texts, max_length)
+        token_ids += rows_of(tf.cast(ids, "int32"))
+    return {"token_ids": token_ids, "labels": examples.labels}
 
-    def __init__(self, examples, vocabulary, max_length, batch_size):
-        self.buckets = [*(size for size in BUCKETS if size < max_length), max_length]
-        self.batch_size, self.count = batch_size, len(examples.texts)
-        texts = tf.data.Dataset.from_tensor_slices((examples.texts, examples.labels))
-        self.encoded = (
-            texts.batch(1024)
-            .map(lambda text, label: (vocabulary.token_ids(text, max_length), label))
-            .unbatch()
-            .map(lambda ids, label: (tf.cast(ids, "int32"), label))
-            .cache()
-        )
-        lengths = [len(ids) for ids, _ in self.encoded.as_numpy_iterator()]
-        filled = np.bincount(np.searchsorted(self.buckets, lengths))
-        self.steps = int(np.sum(-(-filled // batch_size)))
 
-    def in_order(self):
-        """Returns every example once, bucket by bucket as batches fill."""
-        return self._batched(self.encoded).prefetch(tf.data.AUTOTUNE)
-
-    def shuffled(self, seed, epoch=0):
-        """Returns batches from an epoch on, endlessly; the order depends on both."""
-
-        def one_epoch(number):
-            return self._batched(self.encoded.shuffle(self.count, seed=seed + number))
-
-        epochs = tf.data.Dataset.range(epoch, np.iinfo("int64").max)
-        return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
-
-    def _batched(self, encoded):
-        return encoded.bucket_by_sequence_length(
-            lambda ids, label: tf.shape(ids)[0],
-            bucket_boundaries=[size + 1 for size in self.buckets],
-            bucket_batch_sizes=[self.batch_size] * (len(self.buckets) + 1),
-            pad_to_bucket_boundary=True,
-        )
+def batches_of(columns, batch_size, max_length):
+    """Returns `PaddedBatches` of what `encode` returned."""
+    lengths = [*(size for size in BUCKETS if size < max_length), max_length]
+    return PaddedBatches(columns, batch_size, ("labels",), lengths=lengths)

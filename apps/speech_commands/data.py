@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.speech_commands.audio import as_float, as_int16, faster
-from apps.speech_commands.features import blank, fit_clip
+from apps.common.batches import WHOLE, filled
+from apps.speech_commands.audio import as_float, as_int16, faster, placed
+from apps.speech_commands.features import blank, blank_stretches, fit_clip
 from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
-NOISES = 24
+NOISES, NO_LABEL = 24, -1
 
 
 @dataclass(frozen=True)
@@ -155,19 +156,29 @@ class Batches:
         self.steps = -(-len(clips.labels) // self.batch_size)
         self.frames = clips.waves.shape[1] // front_end.hop
 
-    def in_order(self):
-        """Returns every clip once, each with its own noise, as it is measured."""
+    def in_order(self, shard=WHOLE):
+        """Returns every clip once, each with its own noise, as it is measured.
+
+        Where replicas cannot share a batch evenly, rows without a label fill it up.
+        """
         clips = self.clips
 
         def batches():
             for start in range(0, len(clips.labels), self.batch_size):
-                cut = slice(start, start + self.batch_size)
-                kept = self._all_kept(len(clips.labels[cut]))
-                yield measured(clips, cut, clips.snr_db[cut]), *kept, clips.labels[cut]
+                size = len(clips.labels[start : start + self.batch_size])
+                rows = shard.rows(size)
+                for own in shard.cuts(size):
+                    cut = slice(start + own.start, max(start, start + own.stop))
+                    waves = measured(clips, cut, clips.snr_db[cut])
+                    yield (
+                        filled(waves, rows),
+                        *self._all_kept(rows),
+                        filled(clips.labels[cut], rows, NO_LABEL),
+                    )
 
         return self._dataset(batches)
 
-    def shuffled(self, seed, epoch, settings):
+    def shuffled(self, seed, epoch, settings, shard=WHOLE):
         """Returns augmented batches from an epoch on, endlessly.
 
         Order and augmentation are a function of seed, epoch and batch. The last batch
@@ -177,7 +188,9 @@ class Batches:
             seed: A number.
             epoch: Number of the first epoch.
             settings: An `AugmentationConfig`.
+            shard: The `Shard` of each batch to return.
         """
+        shard.check(self.batch_size // (self.in_a_row or 1))
 
         def batches():
             for number in itertools.count(epoch):
@@ -187,7 +200,11 @@ class Batches:
                 order = np.resize(order, (self.steps, self.batch_size))
                 for step, index in enumerate(order):
                     rng = np.random.default_rng([seed, number, step])
-                    yield self._augmented(index, settings, rng)
+                    drawn = self._drawn(len(index), settings, rng)
+                    for own in shard.cuts(len(index)):
+                        yield self._augmented(
+                            index[own], *(values[own] for values in drawn)
+                        )
 
         return self._dataset(batches)
 
@@ -195,33 +212,42 @@ class Batches:
         bands = self.front_end.mel_bands
         return np.ones((count, self.frames), bool), np.ones((count, bands), bool)
 
-    def _augmented(self, index, settings, rng):
-        """Returns waves, what SpecAugment keeps, and labels."""
+    def _drawn(self, count, settings, rng):
+        """Returns what is drawn for the clips of a batch.
+
+        Their speed, shift in samples, gain, signal-to-noise ratio, noise and its place,
+        and what SpecAugment keeps, a row a clip.
+        """
         clips, rate = self.clips, self.front_end.sample_rate_hz
-        waves = as_float(clips.waves[index])
-        samples = waves.shape[1]
+        samples = clips.waves.shape[1]
+        speeds = np.ones(count)
         if settings.speed:
-            speeds = rng.uniform(1 - settings.speed, 1 + settings.speed, len(index))
-            waves = [faster(w, speed) for w, speed in zip(waves, speeds, strict=True)]
+            speeds = rng.uniform(1 - settings.speed, 1 + settings.speed, count)
         shift = min(round(settings.shift_ms * rate / 1000), samples)
-        shifts = rng.integers(-shift, shift + 1, size=len(index))
-        placed = zip(waves, shifts, strict=True)
-        waves = np.stack([_placed(wave, shift, samples) for wave, shift in placed])
-        gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (len(index), 1))
-        waves *= (10 ** (gain_db / 20)).astype("float32")
-        snr_db = rng.uniform(
-            settings.lowest_snr_db, settings.highest_snr_db, len(index)
-        )
-        quiet = rng.random(len(index)) >= settings.noise_share
-        snr_db[quiet] = np.inf
-        places = noise_places(rng, len(index), clips.noise, samples)
-        waves = add_noise(waves, clips.noise, snr_db, places)
-        kept_frames, kept_bands = self._all_kept(len(index))
+        shifts = rng.integers(-shift, shift + 1, size=count)
+        gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (count, 1))
+        snr_db = rng.uniform(settings.lowest_snr_db, settings.highest_snr_db, count)
+        snr_db[rng.random(count) >= settings.noise_share] = np.inf
+        places = noise_places(rng, count, clips.noise, samples)
+        kept_frames, kept_bands = self._all_kept(count)
         widest = round(settings.time_mask_ms * rate / 1000 / self.front_end.hop)
-        _blank_stretches(kept_frames, settings.time_masks, widest, rng)
+        blank_stretches(kept_frames, settings.time_masks, widest, rng)
         widest = settings.frequency_mask_bands
-        _blank_stretches(kept_bands, settings.frequency_masks, widest, rng)
-        return waves, kept_frames, kept_bands, clips.labels[index]
+        blank_stretches(kept_bands, settings.frequency_masks, widest, rng)
+        return speeds, shifts, gain_db, snr_db, *places, kept_frames, kept_bands
+
+    def _augmented(self, index, speeds, shifts, gain_db, snr_db, noise, begin, *kept):
+        """Returns waves, what SpecAugment keeps, and labels."""
+        waves = as_float(self.clips.waves[index])
+        changed = np.stack(
+            [
+                placed(faster(wave, speed), shift, waves.shape[1])
+                for wave, speed, shift in zip(waves, speeds, shifts, strict=True)
+            ]
+        )
+        changed *= (10 ** (gain_db / 20)).astype("float32")
+        changed = add_noise(changed, self.clips.noise, snr_db, (noise, begin))
+        return changed, *kept, self.clips.labels[index]
 
     def _dataset(self, batches):
         samples = self.clips.waves.shape[1]
@@ -260,22 +286,3 @@ def measured(clips, cut, snr_db):
     places = noise_places(np.random.default_rng(0), count, clips.noise, samples)
     places = [drawn[cut] for drawn in places]  # a clip's own, whatever the cut
     return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places)
-
-
-def _placed(wave, shift, samples):
-    """Returns `samples` samples of silence with a wave in it, later than the middle."""
-    begin = (samples - len(wave)) // 2 + shift
-    placed = np.zeros(samples, "float32")
-    free = placed[max(begin, 0) :]
-    wave = wave[max(-begin, 0) :][: len(free)]
-    free[: len(wave)] = wave
-    return placed
-
-
-def _blank_stretches(kept, count, widest, rng):
-    """Sets `count` stretches of each row to False, each at most `widest` wide."""
-    places = np.arange(kept.shape[1])
-    for _ in range(count):
-        width = rng.integers(min(widest, len(places)) + 1, size=(len(kept), 1))
-        start = rng.integers(kept.shape[1] - width + 1)
-        kept &= (places < start) | (places >= start + width)

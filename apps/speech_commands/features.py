@@ -4,6 +4,7 @@ Frame t ends with sample (t + 1) * hop, so that no frame waits for samples to co
 first ones look back into silence, or into the samples of the chunk before.
 """
 
+import numpy as np
 import tensorflow as tf
 
 LOWEST_HZ, HIGHEST_HZ = 20.0, 7600.0
@@ -111,3 +112,12 @@ def blank(features, kept_frames, kept_bands):
     kept = kept_frames[:, :, tf.newaxis] & kept_bands[:, tf.newaxis, :]
     mean = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
     return tf.where(kept, features, mean)
+
+
+def blank_stretches(kept, count, widest, rng):
+    """Sets `count` stretches of each row to False, each at most `widest` wide."""
+    places = np.arange(kept.shape[1])
+    for _ in range(count):
+        width = rng.integers(min(widest, len(places)) + 1, size=(len(kept), 1))
+        start = rng.integers(kept.shape[1] - width + 1)
+        kept &= (places < start) | (places >= start + width)

@@ -51,7 +51,9 @@ def add_noise(speech, noise, snr_db, places):
         places: What `noise_places` returns.
     """
     samples = speech.shape[1]
-    mixed = np.stack([noise[r, s : s + samples] for r, s in zip(*places, strict=True)])
+    mixed = np.empty_like(speech)
+    for row, (number, start) in enumerate(zip(*places, strict=True)):
+        mixed[row] = noise[number, start : start + samples]
     power, noise_power = (np.einsum("ij,ij->i", x, x) for x in (speech, mixed))
     wanted = power * 10 ** (-np.asarray(snr_db, "float64") / 10)
     factor = np.sqrt(wanted / np.maximum(noise_power, 1e-9)).astype("float32")

@@ -1,16 +1,15 @@
 """Trains a word spotter into a run directory."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.classification import save_labels
-from apps.common.files import replacing
+from apps.common.classification import loss_and_accuracy, save_labels
 from apps.common.optimizer import optimizer
-from apps.common.runs import MODEL, open_run
+from apps.common.runs import open_run
+from apps.common.trainer import Trainer
 from apps.common.training import fit
 from apps.speech_commands.data import Batches, load_data
 from apps.speech_commands.features import LogMel
@@ -24,16 +23,19 @@ def train(config, directory):
 
     Args:
         config: A `Config`.
-        directory: The run directory.
+        directory: The run directory; several workers have to share it.
 
     Raises:
         ValueError: If the directory holds another run, or the data cannot be read.
+        ConnectionError: If a worker is missing or lost.
     """
-    directory = Path(directory)
-    if not open_run(directory, config):
-        print(f"{directory} is trained already.")
-        return
-    settings = config.train
+    with open_run(directory, config) as run:
+        if not run.finished:
+            _train(config, run)
+
+
+def _train(config, run):
+    directory, settings = run.directory, config.train
     tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     lowest, highest = (
         config.augmentation.lowest_snr_db,
@@ -53,8 +55,10 @@ def train(config, directory):
     keras.utils.set_random_seed(settings.seed)
     data = load_data(config.data, ("train", "validation"))
     classes = len(data.labels)
-    model = build_model(classes, front_end.mel_bands, **asdict(config.model))
-    save_labels(data.labels, directory / "labels.txt")
+    if run.chief:
+        save_labels(data.labels, directory / "labels.txt")
+    with run.strategy.scope():
+        model = build_model(classes, front_end.mel_bands, **asdict(config.model))
     in_a_row = settings.clips_in_a_row if streams(model) else None
     batches = Batches(data.train, classes, front_end, settings.batch_size, in_a_row)
     validation = Batches(
@@ -70,40 +74,49 @@ def train(config, directory):
             ]
         )
     )
-    trainer = Trainer(model, config.model.pooling, in_a_row and batches.frames)
-    trainer.compile(
-        optimizer(settings, batches.steps),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
+    with run.strategy.scope():
+        adamw = optimizer(settings, batches.steps)
     print(
         f"Training {model.count_params():,} parameters on "
         f"{len(data.train.labels):,} clips, {batches.steps:,} steps an epoch."
     )
     fit(
-        trainer,
+        trainer_of(
+            *(run.strategy, model, adamw, batches.batch_size),
+            *(config.model.pooling, in_a_row and batches.frames),
+        ),
         directory,
-        lambda epoch: batches.shuffled(settings.seed, epoch, config.augmentation),
+        lambda epoch, shard: batches.shuffled(
+            settings.seed, epoch, config.augmentation, shard
+        ),
         batches.steps,
-        validation.in_order(),
+        validation.in_order,
         validation.steps,
         epochs=settings.epochs,
         evaluations_per_epoch=settings.evaluations_per_epoch,
         patience=settings.patience,
+        strategy=run.strategy,
     )
-    with replacing(directory / MODEL) as aside:
-        model.save(aside)
+    run.save(model)
 
 
-class Trainer(keras.Model):
-    """Trains a model on clips, several in a row where it streams."""
+def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):
+    """Returns a `Trainer`, for batches as `Batches` makes them.
 
-    def __init__(self, model, pooling, frames):
-        super().__init__()
-        self.model, self.pooling, self.frames = model, pooling, frames
-        self.built = True
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        model: What `build_model` returns, made in its scope.
+        optimizer: Its optimizer, made there too.
+        batch_size: Clips of a full batch.
+        pooling: As in `clip_logits`,
+        frames: as in `clip_logits`.
+    """
 
-    def call(self, features, training=False):
-        """Returns the logits of each clip."""
-        return clip_logits(self.model, features, self.pooling, self.frames, training)
+    def sums(batch, training):
+        features, one_hot = batch
+        logits = clip_logits(model, features, pooling, frames, training)
+        labels = tf.argmax(one_hot, axis=-1, output_type="int32")
+        reported = loss_and_accuracy(logits, labels, tf.reduce_sum(one_hot, axis=-1))
+        return reported["loss"][0] / batch_size, reported
+
+    return Trainer(strategy, model, optimizer, sums)

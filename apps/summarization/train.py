@@ -1,16 +1,15 @@
 """Trains a summarizer into a run directory."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from apps.common.batches import PaddedBatches
-from apps.common.files import replacing
 from apps.common.optimizer import clipped_optimizer
-from apps.common.runs import MODEL, open_run
+from apps.common.runs import open_run
 from apps.common.text import END, PADDING_ID, UNKNOWN_ID
+from apps.common.trainer import Trainer
 from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
 from apps.summarization.data import encode, load_data
@@ -24,16 +23,19 @@ def train(config, directory):
 
     Args:
         config: A `Config`.
-        directory: The run directory.
+        directory: The run directory; several workers have to share it.
 
     Raises:
         ValueError: If the directory holds another run, or the data cannot be read.
+        ConnectionError: If a worker is missing or lost.
     """
-    directory = Path(directory)
-    if not open_run(directory, config):
-        print(f"{directory} is trained already.")
-        return
-    settings = config.train
+    with open_run(directory, config) as run:
+        if not run.finished:
+            _train(config, run)
+
+
+def _train(config, run):
+    directory, settings = run.directory, config.train
     if settings.coverage_weight and not config.model.coverage:
         raise ValueError(
             "train.coverage_weight: needs model.coverage=true. "
@@ -47,103 +49,88 @@ def train(config, directory):
         vectors = vector_matrix(
             data.vocabulary.tokens, settings.seed, config.model.embedding_dim
         )
-    data.vocabulary.save(directory / "vocabulary.txt")
+    if run.chief:
+        data.vocabulary.save(directory / "vocabulary.txt")
     batches, validation = (
         PaddedBatches(encode(pairs, data.vocabulary, config.data), settings.batch_size)
         for pairs in (data.train, data.validation)
     )
-    model = build_model(len(data.vocabulary), **asdict(config.model))
-    if vectors is not None:
-        model.get_layer("embedding").vectors.assign(VECTOR_SCALE * vectors)
+    with run.strategy.scope():
+        model = build_model(len(data.vocabulary), **asdict(config.model))
+        if vectors is not None:
+            model.get_layer("embedding").vectors.assign(VECTOR_SCALE * vectors)
+        adamw = clipped_optimizer(settings, batches.steps)
     start = int(data.vocabulary.lookup(END))
     usual_tokens = sum(map(len, batches.columns["targets"])) / batches.steps
-    trainer = Trainer(model, start, usual_tokens, settings.coverage_weight)
-    trainer.compile(clipped_optimizer(settings, batches.steps), jit_compile=False)
     print(
         f"Training {model.count_params():,} parameters on "
         f"{len(data.train.documents):,} documents, {batches.steps:,} steps an epoch."
     )
     fit(
-        trainer,
+        trainer_of(
+            *(run.strategy, model, adamw, start, usual_tokens),
+            settings.coverage_weight,
+        ),
         directory,
-        lambda epoch: batches.shuffled(settings.seed, epoch),
+        lambda epoch, shard: batches.shuffled(settings.seed, epoch, shard),
         batches.steps,
-        validation.in_order(),
+        validation.in_order,
         validation.steps,
         epochs=settings.epochs,
         evaluations_per_epoch=settings.evaluations_per_epoch,
         patience=settings.patience,
         monitor="val_loss",
         mode="min",
+        strategy=run.strategy,
     )
-    with replacing(directory / MODEL) as aside:
-        model.save(aside)
+    run.save(model)
 
 
-class Trainer(keras.Model):
-    """Trains a model on the tokens that a summary can have.
+def trainer_of(strategy, model, optimizer, start, usual_tokens, coverage_weight):
+    """Returns a `Trainer`, for batches of columns as `encode` returns them.
 
     Args:
-        model: What `build_model` returns.
+        strategy: A `tf.distribute.Strategy`.
+        model: What `build_model` returns, made in its scope.
+        optimizer: Its optimizer, made there too.
         start: Id that stands before a summary.
-        usual_tokens: Tokens of a batch, on average.
+        usual_tokens: Tokens of a batch, on average; a smaller one counts for less.
         coverage_weight: Weight of the penalty on attending twice to a place.
     """
 
-    def __init__(self, model, start, usual_tokens, coverage_weight):
-        super().__init__()
-        self.model, self.start, self.usual_tokens = model, start, usual_tokens
-        self.coverage_weight = coverage_weight
-        self.mean_loss = keras.metrics.Mean("loss")
-        self.built = True
+    def sums(batch, training):
+        loss, penalty, tokens = losses(model, batch, start, training)
+        objective = (loss + coverage_weight * penalty) / usual_tokens
+        return objective, {"loss": (loss, tokens)}
 
-    @property
-    def metrics(self):
-        """Returns what is reset at each epoch."""
-        return [self.mean_loss]
+    return Trainer(strategy, model, optimizer, sums, ["loss"], perplexity=True)
 
-    def train_step(self, batch):
-        """Takes one step of the optimizer; returns loss and perplexity so far."""
-        with tf.GradientTape() as tape:
-            loss, penalty, tokens = self._loss(batch, training=True)
-            # A batch that is not full counts for less.
-            total = (loss + self.coverage_weight * penalty) * tokens / self.usual_tokens
-        self._apply(tape.gradient(total, self.model.trainable_weights))
-        return self._log(loss, tokens)
 
-    @tf.function(jit_compile=True)
-    def _apply(self, gradients):
-        self.optimizer.apply(
-            [tf.convert_to_tensor(gradient) for gradient in gradients],
-            self.model.trainable_weights,
-        )
+def losses(model, batch, start, training):
+    """Returns the summed loss of a batch, the summed penalty, and the number of tokens.
 
-    def test_step(self, batch):
-        """Returns loss and perplexity so far."""
-        loss, _, tokens = self._loss(batch, training=False)
-        return self._log(loss, tokens)
+    What is neither in the vocabulary nor in the document is not asked for.
 
-    def _loss(self, batch, training):
-        """Returns the mean loss of a token, the penalty, and the number of tokens.
+    Args:
+        model: What `build_model` returns.
+        batch: Of columns as `encode` returns them.
+        start: Id that stands before a summary.
+        training: Whether dropout drops.
 
-        What is neither in the vocabulary nor in the document is not asked for.
-        """
-        targets = batch["targets"]
-        before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=self.start)
-        size = self.model.get_layer("embedding").vocabulary_size
-        before = tf.where(before < size, before, UNKNOWN_ID)
-        outputs = self.model([batch["token_ids"], before], training=training)
-        log_p = log_probabilities(outputs, batch["copy_ids"], targets)
-        counts = (targets != PADDING_ID) & (targets != UNKNOWN_ID)
-        counts = tf.cast(counts, "float32")
-        tokens = tf.maximum(tf.reduce_sum(counts), 1.0)
-        attention = outputs[-1]
-        coverage = tf.cumsum(attention, axis=1, exclusive=True)
-        twice = tf.reduce_sum(tf.minimum(attention, coverage), axis=-1)
-        penalty = tf.reduce_sum(twice * counts) / tokens
-        return -tf.reduce_sum(log_p * counts) / tokens, penalty, tokens
-
-    def _log(self, loss, tokens):
-        self.mean_loss.update_state(loss, sample_weight=tokens)
-        mean = self.mean_loss.result()
-        return {"loss": mean, "perplexity": tf.exp(mean)}
+    Returns:
+        Three scalars; the penalty is on attending twice to a place (See, Liu and
+        Manning 2017).
+    """
+    targets = batch["targets"]
+    before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=start)
+    size = model.get_layer("embedding").vocabulary_size
+    before = tf.where(before < size, before, UNKNOWN_ID)
+    outputs = model([batch["token_ids"], before], training=training)
+    log_p = log_probabilities(outputs, batch["copy_ids"], targets)
+    counts = (targets != PADDING_ID) & (targets != UNKNOWN_ID)
+    counts = tf.cast(counts, "float32")
+    attention = outputs[-1]
+    coverage = tf.cumsum(attention, axis=1, exclusive=True)
+    twice = tf.reduce_sum(tf.minimum(attention, coverage), axis=-1)
+    loss = -tf.reduce_sum(log_p * counts)
+    return loss, tf.reduce_sum(twice * counts), tf.reduce_sum(counts)

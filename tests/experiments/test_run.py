@@ -245,7 +245,8 @@ def test_a_mended_path_trains_where_the_wrong_one_failed(task, recipes):
     with pytest.raises(SystemExit):
         main(task, ["tiny", "train", "data.file=reveiws.csv"])
     mended = load_config(Config, recipes / "tiny.yaml", ["data.file=reviews.csv"])
-    assert open_run("runs/sentiment/tiny/seed-1", mended) is True
+    with open_run("runs/sentiment/tiny/seed-1", mended) as run:
+        assert not run.finished
 
 
 def test_a_full_disk_ends_with_code_1_and_one_line(

@@ -18,6 +18,12 @@ class Recipe:
     train: TrainSection = TrainSection()
 
 
+def opens(directory, config):
+    """Opens and closes a run; returns whether there is training left."""
+    with open_run(directory, config) as opened:
+        return not opened.finished
+
+
 @pytest.fixture
 def run(tmp_path):
     return tmp_path / "runs" / "task" / "recipe" / "seed-1"
@@ -25,7 +31,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def unfinished(run):
-    open_run(run, Recipe())
+    opens(run, Recipe())
     (run / "checkpoint.npz").write_text("half way")
     return run
 
@@ -41,31 +47,31 @@ def content(directory):
 
 
 def test_a_new_run_is_made_with_its_whole_config(run):
-    assert open_run(run, Recipe()) is True
+    assert opens(run, Recipe()) is True
     assert load_config(Recipe, run / "config.yaml") == Recipe()
 
 
 def test_an_empty_directory_becomes_a_run(run):
     run.mkdir(parents=True)
-    assert open_run(run, Recipe()) is True
+    assert opens(run, Recipe()) is True
     assert (run / "config.yaml").exists()
 
 
 def test_a_directory_may_be_given_as_text(run):
-    assert open_run(str(run), Recipe()) is True
+    assert opens(str(run), Recipe()) is True
     assert not is_finished(str(run))
 
 
 def test_an_unfinished_run_is_there_to_be_resumed(unfinished):
     before = content(unfinished)
-    assert open_run(unfinished, Recipe()) is True
+    assert opens(unfinished, Recipe()) is True
     assert content(unfinished) == before
 
 
 def test_a_finished_run_has_nothing_left_to_do(finished):
     before = content(finished)
     assert is_finished(finished)
-    assert open_run(finished, Recipe()) is False
+    assert opens(finished, Recipe()) is False
     assert content(finished) == before
 
 
@@ -76,7 +82,7 @@ def test_another_config_is_refused_with_old_and_new_values_and_the_way_out(
     directory = request.getfixturevalue(state)
     before = content(directory)
     with pytest.raises(ValueError, match="another configuration") as caught:
-        open_run(directory, Recipe(TrainSection(seed=3, units=16)))
+        opens(directory, Recipe(TrainSection(seed=3, units=16)))
     message = str(caught.value)
     assert str(directory) in message
     assert "train.seed was 1 and is now 3" in message
@@ -90,7 +96,7 @@ def test_a_directory_with_other_files_is_refused_and_left_alone(run):
     run.mkdir(parents=True)
     (run / "thesis.tex").write_text("years of work")
     with pytest.raises(ValueError, match=r"no config.yaml: it is no run") as caught:
-        open_run(run, Recipe())
+        opens(run, Recipe())
     assert "run_directory=" in str(caught.value)
     assert content(run) == {"thesis.tex": b"years of work"}
 
@@ -98,18 +104,18 @@ def test_a_directory_with_other_files_is_refused_and_left_alone(run):
 def test_what_a_killed_process_left_aside_does_not_make_a_directory_foreign(run):
     run.mkdir(parents=True)
     (run / ".4711.config.yaml").write_text("train: {se")
-    assert open_run(run, Recipe()) is True
+    assert opens(run, Recipe()) is True
 
 
 def test_a_config_that_a_later_version_cannot_read_is_refused(unfinished):
     (unfinished / "config.yaml").write_text("train: {units: 8, colour: red}")
     with pytest.raises(ValueError, match=r"config.yaml: train: unknown key 'colour'"):
-        open_run(unfinished, Recipe())
+        opens(unfinished, Recipe())
 
 
 def test_a_finished_run_gives_its_own_config(run):
     config = Recipe(TrainSection(seed=5))
-    open_run(run, config)
+    opens(run, config)
     (run / "model.keras").write_text("done")
     assert finished_run(run, Recipe) == config
 

@@ -49,7 +49,7 @@ class Scripted(keras.Model):
 def run(tmp_path):
     """Fits a scripted model; epoch 2 has the batches 200, 201, 202, 203."""
 
-    def batches(epoch):
+    def batches(epoch, shard):
         epochs = tf.data.Dataset.range(epoch, 10**6)
         step = tf.data.Dataset.range(STEPS)
         return epochs.flat_map(lambda number: step.map(lambda n: 100 * number + n))
@@ -60,7 +60,7 @@ def run(tmp_path):
             tmp_path,
             batches,
             STEPS,
-            tf.data.Dataset.range(1),
+            lambda shard: tf.data.Dataset.range(1),
             1,
             epochs=epochs or len(model.script) // parts,
             evaluations_per_epoch=parts,

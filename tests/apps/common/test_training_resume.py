@@ -42,7 +42,7 @@ def order(epoch):
 def batches_until(end):
     """Makes `batches(epoch)` of a machine that dies at that batch of all."""
 
-    def batches(epoch):
+    def batches(epoch, shard):
         def generate():
             number = epoch
             while True:
@@ -67,7 +67,7 @@ def train(directory, parts, until=None):
         directory,
         batches_until(until),
         STEPS,
-        validation,
+        lambda shard: validation,
         3,
         epochs=EPOCHS,
         evaluations_per_epoch=parts,

@@ -11,7 +11,7 @@ from apps.common.embedding import cross_entropy
 from apps.common.optimizer import clipped_optimizer
 from apps.language_modeling.config import ModelConfig
 from apps.language_modeling.model import build_model, zero_state
-from apps.language_modeling.train import Trainer
+from apps.language_modeling.train import trainer_of
 
 SIZE = 11
 
@@ -125,13 +125,16 @@ def test_bfloat16_rounds_the_logits_in_training_only(make, token_ids):
 
 def test_training_carries_the_state_and_forgets_it_at_the_beginning(make, token_ids):
     model = make()
-    trainer = Trainer(model, {"train": 3, "test": 3}, window=6)
+    strategy, streams = tf.distribute.get_strategy(), {"train": 3, "test": 3}
+    trainer = trainer_of(strategy, model, keras.optimizers.SGD(), streams, window=6)
     targets = tf.roll(token_ids, -1, axis=1)
+    trainer.make_test_function()
 
     def loss(first):
         inputs = {"token_ids": token_ids, "first": tf.constant(first)}
         trainer.reset_metrics()
-        return float(trainer.test_step((inputs, targets))["loss"])
+        batch = tf.data.Dataset.from_tensors((inputs, targets))
+        return float(trainer.test_function(iter(batch))["loss"])
 
     begun, carried, again = loss(True), loss(False), loss(True)
     assert begun == pytest.approx(again, abs=1e-6)
@@ -141,18 +144,20 @@ def test_training_carries_the_state_and_forgets_it_at_the_beginning(make, token_
 def test_the_model_learns_a_text_by_heart(make):
     keras.utils.set_random_seed(1)
     model = make(embedding_dim=16, units=16)
-    trainer = Trainer(model, {"train": 1, "test": 1}, window=9)
 
     class Settings:
         epochs, learning_rate, weight_decay = 200, 0.02, 0.0
         clip_norm, average_momentum = 1.0, 0.0
 
-    trainer.compile(clipped_optimizer(Settings, 1), jit_compile=False)
+    strategy, streams = tf.distribute.get_strategy(), {"train": 1, "test": 1}
+    optimizer = clipped_optimizer(Settings, 1)
+    trainer = trainer_of(strategy, model, optimizer, streams, window=9)
     ids = tf.constant([[2, 5, 3, 9, 4, 4, 7, 8, 10, 6]], "int32")
     data = ({"token_ids": ids[:, :-1], "first": tf.constant(True)}, ids[:, 1:])
-    step = tf.function(trainer.train_step)
+    batches = iter(tf.data.Dataset.from_tensors(data).repeat())
+    trainer.make_train_function()
     losses = []
     for _ in range(200):
         trainer.reset_metrics()
-        losses.append(float(step(data)["loss"]))
+        losses.append(float(trainer.train_function(batches)["loss"]))
     assert losses[-1] < 0.1 * losses[0]

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from apps.common.text import Vocabulary
+from apps.common.text import PADDING_ID, Vocabulary
 from apps.sentiment import data
-from apps.sentiment.data import Batches, Examples
+from apps.sentiment.data import Examples, batches_of, encode
 
 COUNT, BATCH_SIZE, MAX_LENGTH = 70, 4, 20
 BUCKETS, SIZES = (8, 16, 24, 32), (8, 16, 20)
@@ -35,14 +35,25 @@ def examples():
     return Examples(np.array(texts, dtype=object), np.arange(COUNT, dtype="int32"))
 
 
+def made(examples, vocabulary, max_length=MAX_LENGTH, batch_size=BATCH_SIZE):
+    columns = encode(examples, vocabulary, max_length)
+    return batches_of(columns, batch_size, max_length)
+
+
 @pytest.fixture(scope="module")
 def batches(examples, vocabulary):
-    return Batches(examples, vocabulary, MAX_LENGTH, BATCH_SIZE)
+    return made(examples, vocabulary)
+
+
+def of_texts(batch):
+    """Returns token ids and labels of the rows that have a text."""
+    is_text = batch["token_ids"][:, 0] != PADDING_ID
+    return batch["token_ids"][is_text], batch["labels"][is_text]
 
 
 def labels_of(dataset, count):
     """Returns the labels of so many batches, batch by batch."""
-    return [labels.numpy().tolist() for _, labels in dataset.take(count)]
+    return [of_texts(batch)[1].numpy().tolist() for batch in dataset.take(count)]
 
 
 def epochs_of(batches, seed, first, count):
@@ -57,7 +68,7 @@ def flat(rows):
 def test_every_batch_has_the_width_of_a_bucket_and_each_row_is_in_the_narrowest(
     batches, examples, vocabulary
 ):
-    for ids, labels in batches.in_order():
+    for ids, labels in map(of_texts, batches.in_order()):
         assert ids.shape[1] in SIZES
         assert 1 <= ids.shape[0] <= BATCH_SIZE
         tokens = vocabulary.token_ids(examples.texts[labels.numpy()], MAX_LENGTH)
@@ -84,9 +95,9 @@ def test_the_steps_are_counted_bucket_by_bucket(vocabulary):
     texts = [b"film"] * 5 + [b"film " * 10] * 4 + [b"film " * 18]
     texts = np.array(texts, dtype=object)
     examples = Examples(texts, np.zeros(10, dtype="int32"))
-    assert Batches(examples, vocabulary, MAX_LENGTH, 4).steps == 2 + 1 + 1
-    assert Batches(examples, vocabulary, MAX_LENGTH, 100).steps == 3
-    assert Batches(examples, vocabulary, 8, 100).steps == 1
+    assert made(examples, vocabulary, MAX_LENGTH, 4).steps == 2 + 1 + 1
+    assert made(examples, vocabulary, MAX_LENGTH, 100).steps == 3
+    assert made(examples, vocabulary, 8, 100).steps == 1
 
 
 def test_epochs_differ(batches):
@@ -95,7 +106,7 @@ def test_epochs_differ(batches):
 
 
 def test_the_order_is_a_function_of_seed_and_epoch(batches, examples, vocabulary):
-    again = Batches(examples, vocabulary, MAX_LENGTH, BATCH_SIZE)
+    again = made(examples, vocabulary)
     assert epochs_of(batches, 1, 0, 2) == epochs_of(again, 1, 0, 2)
     assert epochs_of(batches, 1, 0, 2) == epochs_of(batches, 1, 0, 2)
     assert epochs_of(batches, 1, 0, 1) != epochs_of(batches, 5, 0, 1)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from apps.sentiment.config import DataConfig
-from apps.sentiment.data import BUCKETS, Batches, load_data, split_of
+from apps.sentiment.data import BUCKETS, batches_of, encode, load_data, split_of
 
 LABELS = ("negative", "positive")
 
@@ -201,9 +201,10 @@ def test_long_empty_and_emoji_texts_are_examples_like_others(write_rows, make_re
     rows, path = make_reviews(60), write_rows("test.csv", odd)
     found = load_data(config(write_rows("a.csv", rows), test_file=str(path)))
     assert pairs(found, "test") == odd
-    batches = Batches(found.test, found.vocabulary, max_length=20, batch_size=2)
-    shapes = sorted(tuple(ids.shape) for ids, _ in batches.in_order())
-    assert shapes == [(1, 20), (2, BUCKETS[0])]
+    columns = encode(found.test, found.vocabulary, max_length=20)
+    batches = batches_of(columns, batch_size=2, max_length=20).in_order()
+    shapes = sorted(tuple(batch["token_ids"].shape) for batch in batches)
+    assert shapes == [(2, BUCKETS[0]), (2, 20)]
 
 
 def test_half_an_emoji_in_json_is_read(write):

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from apps.speech_commands.audio import as_float
+from apps.speech_commands.audio import as_float, placed
 from apps.speech_commands.config import AugmentationConfig, FeatureConfig
-from apps.speech_commands.data import Batches, Clips, _placed, measured
+from apps.speech_commands.data import Batches, Clips, measured
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.noise import noise_bank
 
@@ -103,9 +103,8 @@ def change(clips, front_end, **settings):
     batches = Batches(clips, 3, front_end, batch_size=10)
     options = {**asdict(NOTHING), **settings}
     augmented = AugmentationConfig(**options)
-    waves, frames, bands, _ = batches._augmented(
-        np.arange(10), augmented, np.random.default_rng(3)
-    )
+    drawn = batches._drawn(10, augmented, np.random.default_rng(3))
+    waves, frames, bands, _ = batches._augmented(np.arange(10), *drawn)
     return as_float(clips.waves), waves, frames, bands
 
 
@@ -146,7 +145,7 @@ def test_a_wave_of_any_length_is_placed(length, shift):
     long = np.concatenate([np.zeros(50), 1 + np.arange(length), np.zeros(50)])
     begin = 50 - ((10 - length) // 2 + shift)
     expected = long[begin : begin + 10]
-    found = _placed(1 + np.arange(length), shift, 10)
+    found = placed(1 + np.arange(length), shift, 10)
     np.testing.assert_array_equal(found, expected)
 
 

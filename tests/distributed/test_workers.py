@@ -1,0 +1,131 @@
+"""Two workers on this machine: where one worker ends, and what if one is lost."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from apps.common.config import save_config
+from apps.common.training import read_history
+from experiments.launch import free_ports
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 600
+CONFIGS = {
+    "language_modeling": "language_config",
+    "sentiment": "sentiment_config",
+    "speech_commands": "speech_config",
+    "summarization": "summarization_config",
+    "question_answering": "question_config",
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def workers(tmp_path):
+    """Starts two workers that train into a directory; returns their processes."""
+    started = []
+    command = [sys.executable, "-m", "tests.distributed.worker"]
+
+    def start(app, config, directory):
+        save_config(config, tmp_path / "config.yaml")
+        addresses = [f"localhost:{port}" for port in free_ports(2)]
+        for index in range(2):
+            task = {"type": "worker", "index": index}
+            tf_config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+            started.append(
+                subprocess.Popen(
+                    [*command, app, str(tmp_path / "config.yaml"), str(directory)],
+                    env={**os.environ, "TF_CONFIG": tf_config},
+                    cwd=ROOT,
+                    text=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+        return started[-2:]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def finish(processes):
+    """Waits for all and returns what they said."""
+    said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
+    for process, text in zip(processes, said, strict=True):
+        assert process.returncode == 0, text
+        assert "Traceback" not in text
+    return said
+
+
+def without_dropout(config):
+    """Returns a configuration whose training draws no masks."""
+    names = [name for name in vars(config.model) if "drop" in name]
+    return replace(config, model=replace(config.model, **dict.fromkeys(names, 0.0)))
+
+
+def weights_of(directory):
+    """Returns the trained weights in order; names differ from process to process."""
+    weights = keras.models.load_model(directory / "model.keras").trainable_weights
+    return [weight.numpy() for weight in weights]
+
+
+@pytest.mark.parametrize("app", CONFIGS)
+def test_two_workers_reach_the_weights_of_one(app, workers, request, tmp_path):
+    config = without_dropout(request.getfixturevalue(CONFIGS[app]))
+    # Adam makes much of a small difference where a gradient is almost nothing.
+    settings = replace(config.train, epochs=2, learning_rate=0.005)
+    config = replace(config, train=settings)
+    one, two = tmp_path / "one", tmp_path / "two"
+    processes = workers(app, config, two)
+    importlib.import_module(f"apps.{app}.train").train(config, one)
+    said = finish(processes)
+    assert "Training " in said[0]
+    for ours, theirs in zip(weights_of(two), weights_of(one), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    for here, there in zip(read_history(two), read_history(one), strict=True):
+        assert here.pop("seconds") >= 0
+        there.pop("seconds")
+        assert here == pytest.approx(there, abs=1e-4)
+    left = {path.name for path in two.iterdir() if path.name != "logs"}
+    assert left == {path.name for path in one.iterdir() if path.name != "logs"}
+
+
+def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
+    workers, sentiment_config, tmp_path
+):
+    config = replace(
+        sentiment_config, train=replace(sentiment_config.train, epochs=8, patience=99)
+    )
+    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
+    finish(workers("sentiment", config, undisturbed))
+
+    chief, other = workers("sentiment", config, killed)
+    end = time.monotonic() + PATIENCE_S
+    while not (killed / "history.csv").exists():
+        assert chief.poll() is None, chief.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    other.send_signal(signal.SIGKILL)
+    said, _ = chief.communicate(timeout=PATIENCE_S)
+    assert chief.returncode == 1
+    assert "Error: Lost worker 1 (localhost:" in said
+    assert "Traceback" not in said
+    assert not (killed / "model.keras").exists()
+
+    said = finish(workers("sentiment", config, killed))
+    assert "Resuming" in said[0]
+    for ours, theirs in zip(weights_of(killed), weights_of(undisturbed), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
