@@ -78,6 +78,7 @@ def train(command, count):
     finally:
         for worker in workers:
             worker.kill()
+            worker.wait()
         for relay in relays:
             relay.join()
 
@@ -93,15 +94,15 @@ def free_ports(count):
 
 
 def _relay(index, worker):
-    for line in worker.stdout:
-        print(f"[worker {index}] {line}", end="", flush=True)
+    with worker.stdout:
+        for line in worker.stdout:
+            print(f"[worker {index}] {line}", end="", flush=True)
 
 
 def _first_failure(workers):
     failed = 0
-    while any(worker.poll() is None for worker in workers):
-        codes = [worker.returncode for worker in workers]
-        bad = [(code, n) for n, code in enumerate(codes) if code]
+    while None in (codes := [worker.poll() for worker in workers]):
+        bad = [(code, number) for number, code in enumerate(codes) if code]
         if bad and not failed:
             failed, number = bad[0]
             print(f"Worker {number} ended with code {failed}.", file=sys.stderr)
@@ -109,7 +110,7 @@ def _first_failure(workers):
         if failed and time.monotonic() > end:
             break  # the others are killed on the way out
         time.sleep(0.1)
-    return failed or next((w.returncode for w in workers if w.returncode), 0)
+    return failed or next(filter(None, codes), 0)
 
 
 def _parser():

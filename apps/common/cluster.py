@@ -41,10 +41,14 @@ def training_strategy():
     cluster = cluster_of(os.environ)
     if cluster:
         return _workers(cluster)
-    devices = [device.name for device in tf.config.list_logical_devices("GPU")]
-    if len(devices) > 1:
+    if len(devices := local_devices()) > 1:
         return tf.distribute.MirroredStrategy(devices)
     return tf.distribute.get_strategy()
+
+
+def local_devices():
+    """Returns the names of this machine's GPUs."""
+    return [device.name for device in tf.config.list_logical_devices("GPU")]
 
 
 @functools.cache  # TensorFlow joins a cluster once
@@ -113,8 +117,10 @@ def _wrong(text, reason):
 
 
 def _from_slurm():
+    tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
     resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-        gpus_per_node=int(os.environ.get("SLURM_GPUS_ON_NODE", 0)), auto_set_gpu=False
+        gpus_per_node=tasks,
+        auto_set_gpu=False,  # SLURM gives each task its GPUs
     )
     addresses = resolver.cluster_spec().job_tasks("worker")
     return Cluster(tuple(addresses), resolver.task_id)

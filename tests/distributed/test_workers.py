@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+import apps.sentiment.model  # noqa: F401, one test loads what other processes trained
 from apps.common.config import save_config
 from apps.common.training import read_history
 from experiments.launch import free_ports
@@ -82,25 +83,50 @@ def weights_of(directory):
     return [weight.numpy() for weight in weights]
 
 
-@pytest.mark.parametrize("app", CONFIGS)
-def test_two_workers_reach_the_weights_of_one(app, workers, request, tmp_path):
-    config = without_dropout(request.getfixturevalue(CONFIGS[app]))
-    # Adam makes much of a small difference where a gradient is almost nothing.
+def affordable(config):
+    """Returns a configuration of two epochs, without dropout.
+
+    Adam makes much of a small difference where a gradient is almost nothing: the
+    learning rate is low.
+    """
     settings = replace(config.train, epochs=2, learning_rate=0.005)
-    config = replace(config, train=settings)
-    one, two = tmp_path / "one", tmp_path / "two"
-    processes = workers(app, config, two)
-    importlib.import_module(f"apps.{app}.train").train(config, one)
-    said = finish(processes)
-    assert "Training " in said[0]
+    return replace(without_dropout(config), train=settings)
+
+
+def assert_alike(two, one):
+    """Checks that two runs have the same weights and the same history."""
     for ours, theirs in zip(weights_of(two), weights_of(one), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     for here, there in zip(read_history(two), read_history(one), strict=True):
         assert here.pop("seconds") >= 0
         there.pop("seconds")
         assert here == pytest.approx(there, abs=1e-4)
+
+
+@pytest.mark.parametrize("app", CONFIGS)
+def test_two_workers_reach_the_weights_of_one(app, workers, request, tmp_path):
+    config = affordable(request.getfixturevalue(CONFIGS[app]))
+    one, two = tmp_path / "one", tmp_path / "two"
+    processes = workers(app, config, two)
+    importlib.import_module(f"apps.{app}.train").train(config, one)
+    said = finish(processes)
+    assert "Training " in said[0]
+    assert_alike(two, one)
     left = {path.name for path in two.iterdir() if path.name != "logs"}
     assert left == {path.name for path in one.iterdir() if path.name != "logs"}
+
+
+@pytest.mark.parametrize("app", ["language_modeling", "sentiment"])
+def test_two_devices_reach_the_weights_of_one(app, workers, request, tmp_path):
+    """One process, MirroredStrategy: what several GPUs have."""
+    config = affordable(request.getfixturevalue(CONFIGS[app]))
+    one, two = tmp_path / "one", tmp_path / "two"
+    save_config(config, tmp_path / "config.yaml")
+    command = [sys.executable, "-m", "tests.distributed.worker", app]
+    command += [str(tmp_path / "config.yaml"), str(two), "2"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE_S)
+    importlib.import_module(f"apps.{app}.train").train(config, one)
+    assert_alike(two, one)
 
 
 def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(

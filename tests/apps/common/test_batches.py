@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.common.batches import PaddedBatches, padded
+from apps.common.batches import PaddedBatches, Shard, filled, padded
 
 
 @pytest.fixture
@@ -51,6 +51,43 @@ def test_the_order_is_a_function_of_seed_and_epoch(batches):
     assert of(1, 0) != of(2, 0)
     both = numbers(batches.shuffled(1, 0), 2 * batches.steps)
     assert both[50:] == of(1, 1)
+
+
+@pytest.mark.parametrize("shards", [[(0, 1), (1, 1)], [(0, 2)], [(0, 3), (3, 1)]])
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_shards_together_are_the_whole_batches(batches, shards, shuffled):
+    def parts(shard):
+        dataset = batches.shuffled(3, 1, shard) if shuffled else batches.in_order(shard)
+        return list(dataset.take(batches.steps * shard.count).as_numpy_iterator())
+
+    (whole,) = [parts(Shard())]
+    replicas = sum(count for _, count in shards)
+    found = [(parts(Shard(first, count, replicas)), count) for first, count in shards]
+    for step, batch in enumerate(whole):
+        own = [part for each, n in found for part in each[step * n : step * n + n]]
+        assert {len(part["number"]) for part in own} == {8 // replicas}
+        for name, expected in batch.items():
+            np.testing.assert_array_equal(
+                np.concatenate([part[name] for part in own]), expected
+            )
+
+
+def test_a_batch_that_replicas_cannot_share_evenly_is_refused(batches):
+    with pytest.raises(ValueError, match=r"train.batch_size: .* by 3 .*Received: 8\."):
+        batches.shuffled(1, 0, Shard(of=3))
+
+
+@pytest.mark.parametrize("size", range(8))
+@pytest.mark.parametrize("of", [1, 2, 3, 4])
+def test_cuts_cover_every_row_once_and_are_filled_up(size, of):
+    array, found = np.arange(1, size + 1), []
+    for first in range(of):
+        shard = Shard(first, of=of)
+        (cut,) = shard.cuts(size)
+        own = filled(array[cut], shard.rows(size), value=-1)
+        assert len(own) == -(-size // of)
+        found += own[own > 0].tolist()
+    assert found == array.tolist()
 
 
 def test_lengths_are_few():

@@ -1,10 +1,17 @@
 """A run directory is made, resumed or refused, and never overwritten."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic.dataclasses import dataclass
 
 from apps.common.config import STRICT, load_config
 from apps.common.runs import finished_run, is_finished, open_run
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -132,3 +139,26 @@ def test_a_directory_that_is_no_run_is_not_given(made, run):
         run.mkdir(parents=True)
     with pytest.raises(ValueError, match=r"is not a run: it has no config.yaml"):
         finished_run(run, Recipe)
+
+
+def test_of_two_commands_at_once_on_one_run_the_second_is_refused(run):
+    with open_run(run, Recipe()):
+        before = content(run)
+        with pytest.raises(ValueError, match="another process is training") as caught:
+            opens(run, Recipe())
+        assert "run_directory=" in str(caught.value)
+        assert content(run) == before
+    assert opens(run, Recipe()) is True
+
+
+def test_a_lock_is_gone_with_its_process(run):
+    code = (
+        "import os, signal\n"
+        "from tests.apps.common.test_runs import Recipe, open_run\n"
+        f"with open_run({str(run)!r}, Recipe()):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert (run / ".lock").exists()
+    assert opens(run, Recipe()) is True

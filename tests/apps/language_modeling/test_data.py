@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apps.common.batches import Shard
 from apps.common.text import END, Vocabulary
 from apps.common.wikipedia import split_of
 from apps.language_modeling.config import DataConfig
@@ -172,3 +173,26 @@ def test_the_vocabulary_of_characters_survives_its_file(tmp_path):
     vocabulary = Vocabulary([" ", NEW_LINE, "é"])
     vocabulary.save(tmp_path / "vocabulary.txt")
     assert Vocabulary.load(tmp_path / "vocabulary.txt").tokens == vocabulary.tokens
+
+
+@pytest.mark.parametrize("replicas", [2, 3])
+def test_each_replica_reads_its_own_streams_in_order(windows, replicas):
+    """Three replicas cannot share four streams: streams of padding fill up."""
+    whole = list(windows.in_order().as_numpy_iterator())
+    parts = [
+        list(windows.in_order(Shard(n, of=replicas)).as_numpy_iterator())
+        for n in range(replicas)
+    ]
+    for (inputs, targets), *own in zip(whole, *parts, strict=True):
+        ids = np.concatenate([part["token_ids"] for part, _ in own])
+        np.testing.assert_array_equal(ids[:4], inputs["token_ids"])
+        asked = np.concatenate([part for _, part in own])
+        np.testing.assert_array_equal(asked[:4], targets)
+        assert not ids[4:].any()
+        assert not asked[4:].any()
+        assert {bool(part["first"]) for part, _ in own} == {bool(inputs["first"])}
+
+
+def test_streams_that_replicas_cannot_share_are_refused_in_training(windows):
+    with pytest.raises(ValueError, match=r"train.batch_size: .* by 3 .*Received: 4"):
+        windows.shuffled(1, 0, Shard(of=3))

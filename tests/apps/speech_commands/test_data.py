@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from apps.common.batches import Shard
 from apps.speech_commands.audio import as_float, placed
 from apps.speech_commands.config import AugmentationConfig, FeatureConfig
 from apps.speech_commands.data import Batches, Clips, measured
@@ -170,3 +171,31 @@ def test_stretches_are_blanked_no_wider_than_asked_for(clips, front_end):
         assert lost.max() == widest
         for row in kept:
             assert np.sum(np.diff(np.concatenate([[1], row, [1]])) == -1) <= 1
+
+
+@pytest.mark.parametrize("row", [None, 2])
+def test_shards_of_augmented_batches_are_the_whole_ones(clips, front_end, row):
+    batches = Batches(clips, 3, front_end, batch_size=8, clips_in_a_row=row)
+    settings = AugmentationConfig(shift_ms=10.0, speed=0.1)
+
+    def of(shard):
+        dataset = batches.shuffled(1, 0, settings, shard)
+        return collect(dataset.take(1), 1)
+
+    whole, *parts = of(Shard()), of(Shard(0, of=2)), of(Shard(1, of=2))
+    for expected, *own in zip(whole, *parts, strict=True):
+        np.testing.assert_allclose(np.concatenate(own), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_shards_in_order_have_every_clip_once_and_rows_without_a_label(
+    clips, front_end, replicas
+):
+    batches = Batches(clips, 3, front_end, batch_size=9)  # a batch of 9, one of 1
+    _, whole = collect(batches.in_order(), 2)
+    found = []
+    for number in range(replicas):
+        shard = Shard(number, of=replicas)
+        for _, labels in batches.in_order(shard).as_numpy_iterator():
+            found += labels[labels.any(axis=-1)].tolist()
+    assert sorted(found) == sorted(whole.tolist())
