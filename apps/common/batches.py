@@ -18,7 +18,7 @@ class PaddedBatches:
     to fill a batch, its last rows are padding alone, so that XLA sees few shapes.
 
     Args:
-        columns: For each name a list of arrays, one an example.
+        columns: For each name a sequence of arrays, one an example; a `Spool` will do.
         batch_size: Examples a batch.
         fixed: Names of columns whose arrays have one shape, which is kept.
         few: A shape that a smaller share of the examples has joins a larger one, at
@@ -30,15 +30,21 @@ class PaddedBatches:
 
     def __init__(self, columns, batch_size, fixed=(), few=0.0):
         self.columns, self.batch_size = columns, batch_size
-        shapes = [
-            [a.shape if name in fixed else tuple(map(padded, a.shape)) for a in arrays]
-            for name, arrays in columns.items()
-        ]
-        shapes = list(zip(*shapes, strict=True))
+        shapes = zip(
+            *(self._shapes(arrays, name in fixed) for name, arrays in columns.items()),
+            strict=True,
+        )
+        known = {}  # for one object a shape, not one an example
+        shapes = [known.setdefault(shape, shape) for shape in shapes]
         joined = _joined(Counter(shapes), few * len(shapes))
         self.shapes = [joined[shape] for shape in shapes]
         counts = Counter(self.shapes).values()
         self.steps = sum(-(-count // batch_size) for count in counts)
+
+    @staticmethod
+    def _shapes(arrays, fixed):
+        for array in arrays:
+            yield array.shape if fixed else tuple(map(padded, array.shape))
 
     def in_order(self):
         """Returns every example once, shape by shape as batches fill."""

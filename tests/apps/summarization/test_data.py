@@ -111,8 +111,8 @@ def test_a_folder_has_its_own_splits(tmp_path):
         write(tmp_path / f"{split}.jsonl", {"document": f"a {split}", "summary": "b"})
     config = DataConfig(dataset="files", file=str(tmp_path), min_count=1)
     data = load_data(config)
-    assert data.validation.documents == ["a validation"]
-    assert data.test.documents == ["a test"]
+    assert list(data.validation.documents) == ["a validation"]
+    assert list(data.test.documents) == ["a test"]
     assert "test" not in data.vocabulary.tokens
 
 
@@ -157,6 +157,6 @@ def test_published_sets_are_read_by_their_own_names(dataset, monkeypatch):
 
     monkeypatch.setattr(data_module, "load_dataset", load)
     data = load_data(DataConfig(dataset=dataset, min_count=1))
-    assert data.test.summaries == ["test\n"]
-    assert data.test.documents == ["Some text.\n"]
+    assert list(data.test.summaries) == ["test\n"]
+    assert list(data.test.documents) == ["Some text.\n"]
     assert asked == [(dataset, s) for s in ("train", "validation", "test")]
