@@ -3,6 +3,7 @@
 import operator
 import os
 import tempfile
+import weakref
 from array import array
 
 import numpy as np
@@ -62,7 +63,7 @@ class Spool:
         if not 0 <= n < len(self):
             raise IndexError(f"Expected a row below {len(self)}. Received: {index}.")
         start, end = self.ends[n - 1] if n else 0, self.ends[n]
-        if end <= self.written:
+        if start < self.written:
             row = os.pread(self.file.fileno(), end - start, start)
         else:
             row = bytes(self.last[start - self.written : end - self.written])
@@ -76,7 +77,8 @@ class Spool:
 
     def _write(self):
         if self.file is None:
-            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - open while it lives
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as self
+            weakref.finalize(self, self.file.close)
         self.file.write(self.last)
         self.file.flush()
         self.written += len(self.last)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common import spool
 from apps.common.text import END, Vocabulary
 from apps.summarization import data as data_module
 from apps.summarization.config import DataConfig
@@ -80,6 +81,18 @@ def test_a_summary_has_its_end_and_copies_what_is_unknown(columns):
     cut_off = [targets for ids, _, targets in rows if 1 not in ids]
     assert cut_off
     assert all(1 in targets for targets in cut_off)
+
+
+def test_what_goes_to_a_file_is_the_same(columns, monkeypatch):
+    monkeypatch.setattr(spool, "IN_MEMORY", 0)
+    documents = [f"a {'b ' * (n % 30)}zeb{n}" for n in range(50)]
+    summaries = [f"c zeb{n} " * (1 + n // 10) for n in range(50)]
+    pairs = Pairs(spool.Spool(str, documents), spool.Spool(str, summaries))
+    config = DataConfig(document_tokens=24, summary_tokens=9)
+    for name, rows in encode(pairs, VOCABULARY, config).items():
+        assert rows.written
+        for row, expected in zip(rows, columns[name], strict=True):
+            np.testing.assert_array_equal(row, expected)
 
 
 def test_ids_fit_the_model(columns):
