@@ -188,7 +188,7 @@ def run(tasks, sizes):
 def table(rows):
     """Returns the rows as a Markdown table."""
     lines = [
-        "| task | text | training rows | at start | peak of RssAnon | VmHWM | time |",
+        "| task | text | training rows | RssAnon at start | its peak | VmHWM | time |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -245,19 +245,24 @@ def main(arguments=None):
         rows = run(options.tasks, options.megabytes)
         print(table(rows))
         if options.record:
-            record(rows, options)
+            record(rows)
 
 
-def record(rows, options):
-    """Writes the rows, and how they were measured, and the table of the page."""
-    sizes = " ".join(map(str, options.megabytes))
+def record(rows):
+    """Writes the rows, and how they were measured, and the table of the page.
+
+    Rows of other tasks, recorded before, stay.
+    """
+    known = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
+    rows = [r for r in known if r["task"] not in {row["task"] for row in rows}] + rows
+    rows.sort(key=lambda row: (list(SUFFIXES).index(row["task"]), row["megabytes"]))
+    sizes = " ".join(map(str, sorted({row["megabytes"] for row in rows})))
     result = {
         "rows": rows,
         "words_drawn_from": WORDS,
         "batches_read": BATCHES,
         "hardware": hardware(),
-        "command": f"python -m experiments.{NAME} --megabytes {sizes} "
-        f"--tasks {' '.join(options.tasks)} --record",
+        "command": f"python -m experiments.{NAME} --megabytes {sizes} --record",
         "versions": {package: version(package) for package in VERSIONS},
         "date": date.today().isoformat(),
     }

@@ -65,13 +65,17 @@ def test_what_was_recorded_is_the_table_of_the_page(tmp_path, monkeypatch):
     page.write_text(f"{begin}\n{results.END.format(streaming_memory.NAME)}\n")
     monkeypatch.setattr(streaming_memory, "DATA_PAGE", page)
     monkeypatch.setattr(streaming_memory, "RESULT", result)
-    monkeypatch.setattr(streaming_memory, "run", lambda tasks, sizes: [ROW])
-    main(["--tasks", "sentiment", "--megabytes", "1000", "--record"])
-    assert table([ROW]) in page.read_text()
+    other = {**ROW, "task": "language_modeling", "megabytes": 100}
+    for row in (ROW, {**other, "minutes": 9.9}, other):
+        monkeypatch.setattr(streaming_memory, "run", lambda *_, row=row: [row])
+        main(["--record"])
+    assert table([other, ROW]) in page.read_text()
     assert "| sentiment | 1,000 MB | 1,234,567 texts | 280 MB |" in page.read_text()
     recorded = json.loads(result.read_text())
-    assert recorded["rows"] == [ROW]
-    assert recorded["command"].endswith("--megabytes 1000 --tasks sentiment --record")
+    assert recorded["rows"] == [other, ROW]
+    assert recorded["command"].endswith(
+        "streaming_memory --megabytes 100 1000 --record"
+    )
 
 
 def test_the_page_has_the_figures_that_were_recorded():
