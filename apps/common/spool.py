@@ -8,7 +8,7 @@ from array import array
 
 import numpy as np
 
-IN_MEMORY = 64 * 2**20  # bytes of a spool's last rows
+IN_MEMORY = 16 * 2**20  # bytes of a spool's last rows
 
 
 class Spool:
