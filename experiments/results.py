@@ -16,6 +16,7 @@ from apps.common.runs import CONFIG, METRICS
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 LSTM_PAGE = README.parent / "docs" / "lstm.md"
+DATA_PAGE = LSTM_PAGE.with_name("data.md")
 BENCHMARK = RESULTS / "benchmark.json"
 LOAD = RESULTS / "load.json"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
@@ -275,12 +276,17 @@ def hardware():
 
 
 def main():
-    """Rebuilds the tables of the README and of the page on the LSTM."""
+    """Rebuilds the tables of the README and of the pages."""
+    from experiments import streaming_memory
     from experiments.memory_report import NAME, RECORDED, recorded_table
 
     update_readme()
     if RECORDED.exists():
         update_tables(LSTM_PAGE, {NAME: recorded_table()})
+    if streaming_memory.RESULT.exists():
+        update_tables(
+            DATA_PAGE, {streaming_memory.NAME: streaming_memory.recorded_table()}
+        )
 
 
 if __name__ == "__main__":

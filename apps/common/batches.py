@@ -69,7 +69,7 @@ class PaddedBatches:
     to fill a batch, its last rows are padding alone, so that XLA sees few shapes.
 
     Args:
-        columns: For each name a list of arrays, one an example.
+        columns: For each name a sequence of arrays, one an example; a `Spool` will do.
         batch_size: Examples a batch.
         fixed: Names of columns whose arrays have one shape, which is kept.
         few: A shape that a smaller share of the examples has joins a larger one, at
@@ -82,18 +82,25 @@ class PaddedBatches:
 
     def __init__(self, columns, batch_size, fixed=(), few=0.0, lengths=LENGTHS):
         self.columns, self.batch_size = columns, batch_size
-        shapes = [
-            [
-                a.shape if name in fixed else tuple(padded(n, lengths) for n in a.shape)
-                for a in arrays
-            ]
-            for name, arrays in columns.items()
-        ]
-        shapes = list(zip(*shapes, strict=True))
+        shapes = zip(
+            *(
+                self._shapes(arrays, name in fixed, lengths)
+                for name, arrays in columns.items()
+            ),
+            strict=True,
+        )
+        known = {}  # for one object a shape, not one an example
+        shapes = [known.setdefault(shape, shape) for shape in shapes]
         joined = _joined(Counter(shapes), few * len(shapes))
         self.shapes = [joined[shape] for shape in shapes]
         counts = Counter(self.shapes).values()
         self.steps = sum(-(-count // batch_size) for count in counts)
+
+    @staticmethod
+    def _shapes(arrays, fixed, lengths):
+        for array in arrays:
+            shape = array.shape
+            yield shape if fixed else tuple(padded(n, lengths) for n in shape)
 
     def in_order(self, shard=WHOLE):
         """Returns every example once, shape by shape as batches fill."""

@@ -1,7 +1,6 @@
 """The user's own tables of texts and labels."""
 
 import csv
-import io
 import json
 
 
@@ -11,7 +10,9 @@ def labelled_rows(
     label_column,
     settings=("data.text_column", "data.label_column"),
 ):
-    """Returns `(text, label)` of every line of a CSV, TSV or JSON Lines file.
+    """Yields `(text, label)` of every line of a CSV, TSV or JSON Lines file.
+
+    One row is in memory at a time: what is wrong is found when the row is reached.
 
     Args:
         path: Path of the file.
@@ -22,20 +23,8 @@ def labelled_rows(
     Raises:
         ValueError: If there is no such file, or a line is wrong; it names the line.
     """
-    wanted = (text_column, label_column)
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file.") from None
-    except IsADirectoryError:
-        raise ValueError(f"{path}: expected a file, found a directory.") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path}:{line}: not UTF-8. Convert the file, for example with iconv."
-        ) from None
-    rows = []
-    for line, row in _records(path, content):
+    wanted, empty = (text_column, label_column), True
+    for line, row in _records(path):
         text, label = (row.get(column) for column in wanted)
         label = "" if label is None else " ".join(str(label).split())
         missing = [
@@ -47,10 +36,10 @@ def labelled_rows(
                 f"here: {', '.join(map(str, row))}. Name yours with "
                 f"{settings[0]}=... and {settings[1]}=..."
             )
-        rows.append((_whole(str(text)), _whole(label)))
-    if not rows:
+        empty = False
+        yield _whole(str(text)), _whole(label)
+    if empty:
         raise ValueError(f"{path}: no lines with a text and a label in it.")
-    return rows
 
 
 def _whole(text):
@@ -58,29 +47,59 @@ def _whole(text):
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _records(path, text):
+def _records(path):
     """Yields `(line, record)` of a CSV, TSV or JSON Lines file."""
-    if path.suffix in (".jsonl", ".ndjson", ".json"):
-        for line, content in enumerate(text.split("\n"), start=1):
-            if not content.strip():
-                continue
-            try:
-                record = json.loads(content)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
-            if not isinstance(record, dict):
-                raise ValueError(f"{path}:{line}: expected an object, one a line.")
-            yield line, record
-    elif path.suffix in (".csv", ".tsv"):
-        delimiter = "\t" if path.suffix == ".tsv" else ","
-        csv.field_size_limit(2**31 - 1)
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        for record in reader:
-            if None in record:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            if path.suffix in (".jsonl", ".ndjson", ".json"):
+                yield from _objects(path, file)
+            elif path.suffix in (".csv", ".tsv"):
+                yield from _fields(path, file)
+            else:
                 raise ValueError(
-                    f"{path}:{reader.line_num}: more fields than the header has. Put "
-                    "a text that holds the delimiter in double quotes."
+                    f"{path}: expected a name that ends in .csv, .tsv or .jsonl."
                 )
-            yield reader.line_num, record
-    else:
-        raise ValueError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl.")
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path}: expected a file, found a directory.") from None
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path}:{_undecodable(path)}: not UTF-8. Convert the file, for example "
+            "with iconv."
+        ) from None
+
+
+def _objects(path, file):
+    for line, content in enumerate(file, start=1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content.rstrip("\n"))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{path}:{line}: expected an object, one a line.")
+        yield line, record
+
+
+def _fields(path, file):
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+    for record in reader:
+        if None in record:
+            raise ValueError(
+                f"{path}:{reader.line_num}: more fields than the header has. Put "
+                "a text that holds the delimiter in double quotes."
+            )
+        yield reader.line_num, record
+
+
+def _undecodable(path):
+    """Returns the number of the first line that is not UTF-8."""
+    with open(path, "rb") as file:
+        for line, content in enumerate(file, start=1):
+            try:
+                content.decode()
+            except UnicodeDecodeError:
+                return line

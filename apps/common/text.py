@@ -1,5 +1,6 @@
 """Tokens and vocabulary: the same TensorFlow operations in training and in serving."""
 
+import heapq
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from apps.common.files import replacing
 
 PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 PADDING_ID, UNKNOWN_ID = 0, 1
+COUNTED = 10**6  # distinct tokens whose counts are held
 
 # In the order in which they apply. \x01 holds the place of an apostrophe that belongs
 # to its token, since RE2 has no look-ahead that could tell it from a quotation mark;
@@ -85,6 +87,82 @@ def join_words(tokens):
     return texts
 
 
+def batches_of_texts(texts, rows=4096, size=2**22):
+    """Yields lists of at most so many texts, and of about `size` characters or bytes.
+
+    Args:
+        texts: An iterable of strings.
+        rows: Texts after so many begin a new list,
+        size: and so do those after so many characters.
+    """
+    batch, held = [], 0
+    for text in texts:
+        batch.append(text)
+        held += len(text)
+        if len(batch) >= rows or held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+class TokenCounts:
+    """Counts of tokens, in memory that has a bound.
+
+    Up to `limit` distinct tokens all counts are exact. When there are more, half of
+    them are dropped, the rarest, and `missed` rises: a variant of lossy counting (Manku
+    and Motwani 2002, "Approximate frequency counts over data streams"). Then no count
+    is too low, none is more than `missed` too high, and no token that occurred more
+    often than `missed` is lacking; `missed` is less than 2 / `limit` of all tokens.
+
+    >>> counts = TokenCounts()
+    >>> counts.update([b"b", b"a", b"c", b"b"])
+    >>> counts.most_frequent(2)
+    ['b', 'a']
+
+    Args:
+        limit: Distinct tokens that are held at most; by default `COUNTED`.
+
+    Attributes:
+        missed: How often a token may have occurred that is not held.
+    """
+
+    def __init__(self, limit=None):
+        self.limit, self.missed, self.counts = limit or COUNTED, 0, {}
+
+    def update(self, tokens):
+        """Counts tokens, an iterable of UTF-8."""
+        for token, count in Counter(tokens).items():
+            self.counts[token] = self.counts.get(token, self.missed) + count
+        if len(self.counts) > self.limit:
+            self._drop()
+
+    def _drop(self):
+        kept, held = self.limit // 2, len(self.counts)
+        counts = np.fromiter(self.counts.values(), "int64", held)
+        self.missed = int(np.partition(counts, held - kept - 1)[held - kept - 1])
+        self.counts = {t: n for t, n in self.counts.items() if n > self.missed}
+
+    def most_frequent(self, size, min_count=1, without=()):
+        """Returns the most frequent tokens as strings; ties in alphabetical order.
+
+        Args:
+            size: At most so many.
+            min_count: Rarer tokens are left out,
+            without: and so are these.
+        """
+        skipped = {token.encode() for token in without}
+        found = heapq.nsmallest(
+            size,
+            (
+                (-count, token)
+                for token, count in self.counts.items()
+                if count >= min_count and token not in skipped
+            ),
+        )
+        return [token.decode() for _, token in found]
+
+
 class Vocabulary:
     """Tokens and their ids: 0 is padding, 1 the unknown token.
 
@@ -109,18 +187,14 @@ class Vocabulary:
         """Counts tokens and keeps the most frequent; ties in alphabetical order.
 
         Args:
-            texts: A sequence of strings.
+            texts: An iterable of strings in UTF-8, which is read once.
             size: At most so many tokens of the texts.
             min_count: Rarer tokens are left out.
         """
-        counts = Counter()
-        for start in range(0, len(texts), 4096):
-            tokens = tokenize(tf.constant(texts[start : start + 4096])).flat_values
-            counts.update(tokens.numpy().tolist())
-        counts.pop(UNKNOWN.encode(), None)
-        counted = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept = [token.decode() for token, n in counted[:size] if n >= min_count]
-        return cls(kept)
+        counts = TokenCounts()
+        for batch in batches_of_texts(texts):
+            counts.update(tokenize(tf.constant(batch)).flat_values.numpy().tolist())
+        return cls(counts.most_frequent(size, min_count, without=(UNKNOWN,)))
 
     def extended(self, tokens):
         """Returns a vocabulary that has more tokens after its own; those it has stay.

@@ -3,7 +3,6 @@
 import itertools
 import sys
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -14,7 +13,7 @@ import tensorflow as tf
 
 from apps.common.batches import WHOLE, filled
 from apps.common.datasets import load_dataset
-from apps.common.text import END, UNKNOWN, Vocabulary
+from apps.common.text import END, UNKNOWN, TokenCounts, Vocabulary
 from apps.common.wikipedia import articles
 from apps.language_modeling.text import ended, tokens_of
 
@@ -147,20 +146,19 @@ def _batched(values, size):
 
 def _counted(config):
     """Returns the vocabulary of the training split, the most frequent tokens first."""
-    counts = Counter()
+    counts = TokenCounts()
     for tokens in _batches_of_tokens(config, "train"):
         counts.update(tokens.flat_values.numpy().tolist())
-    for token in (UNKNOWN, END):
-        counts.pop(token.encode(), None)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kept = [t.decode() for t, n in ordered if n >= config.min_count]
+    kept = counts.most_frequent(
+        config.vocabulary_size, config.min_count, without=(UNKNOWN, END)
+    )
     if not kept:
         raise ValueError(
             f"The data set {config.dataset} has no training token that occurs "
             f"{config.min_count} times: is it empty? Give a longer text, or a lower "
             "data.min_count."
         )
-    return Vocabulary([END] * ended(config.tokens) + kept[: config.vocabulary_size])
+    return Vocabulary([END] * ended(config.tokens) + kept)
 
 
 def _spooled(config, split, vocabulary):

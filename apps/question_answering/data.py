@@ -6,7 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.batches import PaddedBatches, rows_of
-from apps.common.text import UNKNOWN_ID, Vocabulary, encoded
+from apps.common.text import (
+    UNKNOWN_ID,
+    TokenCounts,
+    Vocabulary,
+    batches_of_texts,
+    encoded,
+)
 from apps.common.vectors import GLOVE, with_frequent_words
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
@@ -86,16 +92,12 @@ def context_of(example):
 
 def _vocabulary(examples, config):
     contexts = dict.fromkeys(map(context_of, examples))  # many questions, one passage
+    counts = TokenCounts()
     texts = [*contexts, *(example.question for example in examples)]
-    counts = {}
-    for start in range(0, len(texts), 1024):
-        tokens, *_ = tokens_with_offsets(encoded(texts[start : start + 1024]))
-        words, number = np.unique(tokens.flat_values.numpy(), return_counts=True)
-        for word, n in zip(words.tolist(), number.tolist(), strict=True):
-            counts[word] = counts.get(word, 0) + n
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kept = [word.decode() for word, n in ordered if n >= config.min_count]
-    return Vocabulary(kept[: config.vocabulary_size])
+    for batch in batches_of_texts(texts, 1024):
+        tokens, *_ = tokens_with_offsets(encoded(batch))
+        counts.update(tokens.flat_values.numpy().tolist())
+    return Vocabulary(counts.most_frequent(config.vocabulary_size, config.min_count))
 
 
 def text_ids(texts, vocabulary):

@@ -1,6 +1,7 @@
 """Labelled texts, from their source to batches of token ids."""
 
 import tarfile
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from apps.common.batches import PaddedBatches, rows_of
 from apps.common.datasets import load_dataset
 from apps.common.packages import fetch
 from apps.common.splits import sha1_modulo, split_by_hash
+from apps.common.spool import Spool
 from apps.common.tables import labelled_rows
-from apps.common.text import Vocabulary
+from apps.common.text import Vocabulary, batches_of_texts
 from apps.common.vectors import with_frequent_words
 
 SPLITS = ("train", "validation", "test")
@@ -21,9 +23,9 @@ BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts and their labels, `texts[n]` belonging to `labels[n]`."""
+    """Texts in UTF-8 and their labels, `texts[n]` belonging to `labels[n]`."""
 
-    texts: np.ndarray
+    texts: Spool
     labels: np.ndarray
 
 
@@ -72,27 +74,23 @@ def _movie_snippets(config, split):
 
 def _imdb_reviews(config, split):
     rows = load_dataset("imdb_reviews", "test" if split == "test" else "train")
-    rows = _label_names(rows, "text")
-    if split == "test":
-        return rows
-    held_out = [hash_of(text, 10) == 1 for text, _ in rows]
-    wanted = split == "validation"
-    return [row for row, held in zip(rows, held_out, strict=True) if held == wanted]
+    for text, label in _label_names(rows, "text"):
+        held_out = hash_of(text, 10) == 1
+        if split == "test" or held_out == (split == "validation"):
+            yield text, label
 
 
 def _label_names(dataset, text_key):
     names = np.array(["negative", "positive"])
-    rows = []
     for batch in dataset.batch(1024).as_numpy_iterator():
         texts = [text.decode("utf-8", "replace") for text in batch[text_key].tolist()]
-        rows += zip(texts, names[batch["label"]].tolist(), strict=True)
-    return rows
+        yield from zip(texts, names[batch["label"]].tolist(), strict=True)
 
 
 def _sst2(config, split):
     if split == "test":  # the published test split has no labels
         return _label_names(load_dataset("glue/sst2", "validation"), "sentence")
-    rows = _label_names(load_dataset("glue/sst2", "train"), "sentence")
+    rows = list(_label_names(load_dataset("glue/sst2", "train"), "sentence"))
     held_out = [s for s in _sentences(text for text, _ in rows) if hash_of(s, 20) == 1]
     if split == "validation":
         held_out = set(held_out)
@@ -126,12 +124,14 @@ def _files(config, split):
     if not config.file:
         raise ValueError("data.file: expected the path of a CSV, TSV or JSONL file.")
     if split == "test" and config.test_file:
-        return _own_rows(config.test_file, config)
-    rows = _own_rows(config.file, config)
-    if config.test_file:
-        held_out = "validation"
-        return [r for r in rows if (split_of(r[0]) == held_out) == (split == held_out)]
-    return [row for row in rows if split_of(row[0]) == split]
+        yield from _own_rows(config.test_file, config)
+        return
+    for text, label in _own_rows(config.file, config):
+        own = split_of(text)
+        if config.test_file and own == "test":
+            own = "train"  # what is measured has a file of its own
+        if own == split:
+            yield text, label
 
 
 def _own_rows(path, config):
@@ -162,30 +162,31 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
-    rows = {split: DATASETS[config.dataset](config, split) for split in splits}
-    for split, found in rows.items():
-        if not found:
+    found = {
+        split: _spooled(DATASETS[config.dataset](config, split)) for split in splits
+    }
+    for split, (texts, _, _) in found.items():
+        if not texts:
             raise ValueError(
                 f"The data set {config.dataset} has no {split} examples: it is too "
                 "small to be split. About a hundred texts is the least."
             )
     if labels is None:
-        labels = sorted({label for _, label in rows["train"]})
+        labels = sorted(found["train"][2])
         if len(labels) < 2:
             raise ValueError(
                 "Expected at least two labels in the training examples. "
                 f"Received one only: {labels[0]!r}."
             )
     vocabulary, trained_tokens = None, 0
-    if "train" in rows:
+    if "train" in found:
+        texts, *_ = found["train"]
         vocabulary = Vocabulary.from_texts(
-            [text for text, _ in rows["train"]],
-            size=config.vocabulary_size,
-            min_count=config.min_count,
+            texts, size=config.vocabulary_size, min_count=config.min_count
         )
         trained_tokens = len(vocabulary)
         vocabulary = with_frequent_words(vocabulary, config)
-    examples = {split: _examples(found, labels) for split, found in rows.items()}
+    examples = {split: _examples(*found[split], labels) for split in found}
     return Data(
         **{split: examples.get(split) for split in SPLITS},
         labels=labels,
@@ -194,18 +195,23 @@ def load_data(config, splits=SPLITS, labels=None):
     )
 
 
-def _examples(rows, labels):
+def _spooled(rows):
+    """Returns texts, which label each has, and the labels as they came first."""
+    texts, places, labels = Spool(bytes), array("i"), {}
+    for text, label in rows:
+        texts.append(text.encode("utf-8", "replace"))
+        places.append(labels.setdefault(label, len(labels)))
+    return texts, places, list(labels)
+
+
+def _examples(texts, places, own, labels):
     ids = {label: index for index, label in enumerate(labels)}
-    unknown = sorted({label for _, label in rows} - set(ids))
-    if unknown:
+    if unknown := sorted(set(own) - set(ids)):
         raise ValueError(
             f"The label {unknown[0]!r} is not among those of the training examples: "
             f"{', '.join(labels)}."
         )
-    texts = np.array(
-        [text.encode("utf-8", "replace") for text, _ in rows], dtype=object
-    )
-    return Examples(texts, np.array([ids[label] for _, label in rows], dtype="int32"))
+    return Examples(texts, np.array([ids[label] for label in own], "int32")[places])
 
 
 def encode(examples, vocabulary, max_length):
@@ -217,14 +223,13 @@ def encode(examples, vocabulary, max_length):
         max_length: Tokens of a text after so many are left out.
 
     Returns:
-        A dictionary of `token_ids`, arrays `(timesteps,)`, and `labels`, scalars.
+        A dictionary of columns, int32: `token_ids`, each `(timesteps,)`, and `labels`,
+        an id each.
     """
-    token_ids = []
-    for start in range(0, len(examples.texts), 1024):
-        texts = tf.constant(examples.texts[start : start + 1024])
-        ids = vocabulary.token_ids(texts, max_length)
-        token_ids += rows_of(tf.cast(ids, "int32"))
-    return {"token_ids": token_ids, "labels": examples.labels}
+    rows = Spool("int32")
+    for texts in batches_of_texts(examples.texts, 1024):
+        rows.extend(rows_of(vocabulary.token_ids(tf.constant(texts), max_length)))
+    return {"token_ids": rows, "labels": examples.labels}
 
 
 def batches_of(columns, batch_size, max_length):

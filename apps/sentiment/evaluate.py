@@ -103,7 +103,6 @@ def answering(model, vocabulary, labels, max_length):
 
 def _in_batches(answer, texts, batch_size=128):
     """Answers texts of like lengths together; returns arrays in the texts' order."""
-    texts = np.array(texts, dtype=object)
     order = np.argsort([len(text) for text in texts], kind="stable")
     bar = keras.utils.Progbar(
         -(-len(texts) // batch_size),
@@ -112,7 +111,8 @@ def _in_batches(answer, texts, batch_size=128):
     )
     parts = []
     for start in range(0, len(texts), batch_size):
-        parts.append(answer(tf.constant(texts[order[start : start + batch_size]])))
+        chosen = order[start : start + batch_size]
+        parts.append(answer(tf.constant([texts[n] for n in chosen])))
         bar.add(1)
     back = np.argsort(order)
     return {

@@ -4,6 +4,7 @@ A token that the vocabulary has not can be copied: its id is the size of the voc
 plus the place where the document has it first.
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,16 @@ import tensorflow as tf
 from apps.common.batches import rows_of
 from apps.common.datasets import load_dataset
 from apps.common.splits import split_by_hash
+from apps.common.spool import Spool
 from apps.common.tables import labelled_rows
-from apps.common.text import END, UNKNOWN_ID, Vocabulary, encoded, tokenize
+from apps.common.text import (
+    END,
+    UNKNOWN_ID,
+    Vocabulary,
+    batches_of_texts,
+    encoded,
+    tokenize,
+)
 from apps.common.wikipedia import articles
 
 SPLITS = ("train", "validation", "test")
@@ -28,8 +37,8 @@ PUBLISHED = {
 class Pairs:
     """Documents and summaries, `documents[n]` belonging to `summaries[n]`."""
 
-    documents: list
-    summaries: list
+    documents: Spool
+    summaries: Spool
 
     @property
     def columns(self):
@@ -64,21 +73,19 @@ def load_data(config, splits=SPLITS, vocabulary=None):
     """
     pairs = {}
     for split in splits:
-        rows = [
-            (document, summary)
-            for document, summary in _rows(config, split)
-            if document.strip() and summary.strip()
-        ]
-        if not rows:
+        found = pairs[split] = Pairs(Spool(str), Spool(str))
+        for document, summary in _rows(config, split):
+            if document.strip() and summary.strip():
+                found.documents.append(document)
+                found.summaries.append(summary)
+        if not found.documents:
             raise ValueError(
                 f"The data set {config.dataset} has no {split} pair of a document and "
                 "a summary. About a hundred are the least that can be split."
             )
-        pairs[split] = Pairs(*map(list, zip(*rows, strict=True)))
     if vocabulary is None:
-        texts = [text for column in pairs["train"].columns for text in column]
         counted = Vocabulary.from_texts(
-            [text.encode("utf-8", "replace") for text in texts],
+            itertools.chain(*pairs["train"].columns),
             size=config.vocabulary_size,
             min_count=config.min_count,
         )
@@ -87,21 +94,21 @@ def load_data(config, splits=SPLITS, vocabulary=None):
 
 
 def _rows(config, split):
-    """Returns pairs of a document and a summary."""
+    """Yields pairs of a document and a summary."""
     if config.dataset == "wikipedia_descriptions":
-        found = [a for a in articles(split) if a.get("description")]
-        return [(a["extract"], a["description"]) for a in found]
-    if config.dataset == "files":
-        return _files(config, split)
-    keys = PUBLISHED[config.dataset]
-    return [
-        tuple(example[key].decode("utf-8", "replace") for key in keys)
-        for example in load_dataset(config.dataset, split).as_numpy_iterator()
-    ]
+        for article in articles(split):
+            if article.get("description"):
+                yield article["extract"], article["description"]
+    elif config.dataset == "files":
+        yield from _files(config, split)
+    else:
+        keys = PUBLISHED[config.dataset]
+        for example in load_dataset(config.dataset, split).as_numpy_iterator():
+            yield tuple(example[key].decode("utf-8", "replace") for key in keys)
 
 
 def _files(config, split):
-    """Reads the user's own pairs; of one file a tenth is validation, a tenth test."""
+    """Yields the user's own pairs; of one file a tenth is validation, a tenth test."""
     if not config.file:
         raise ValueError(
             "data.file: expected a JSON Lines file, or a folder with train.jsonl, "
@@ -111,9 +118,11 @@ def _files(config, split):
     settings = ("data.document_column", "data.summary_column")
     path = Path(config.file)
     if path.is_dir():
-        return labelled_rows(path / f"{split}.jsonl", *columns, settings)
-    rows = labelled_rows(path, *columns, settings)
-    return [row for row in rows if split_by_hash(" ".join(row[0].split())) == split]
+        yield from labelled_rows(path / f"{split}.jsonl", *columns, settings)
+        return
+    for document, summary in labelled_rows(path, *columns, settings):
+        if split_by_hash(" ".join(document.split())) == split:
+            yield document, summary
 
 
 def first_places(documents, others):
@@ -191,21 +200,22 @@ def encode(pairs, vocabulary, config):
         config: A `DataConfig`.
 
     Returns:
-        A dictionary of lists of arrays, int32: `token_ids` and `copy_ids` of the
+        A dictionary of columns of arrays, int32: `token_ids` and `copy_ids` of the
         documents, `(timesteps,)`, and `targets`, each summary with its end, `(steps,)`.
     """
     end = int(vocabulary.lookup(END))
-    columns = {"token_ids": [], "copy_ids": [], "targets": []}
-    for start in range(0, len(pairs.documents), 512):
-        documents, summaries = (
-            encoded(column[start : start + 512]) for column in pairs.columns
-        )
+    columns = {name: Spool("int32") for name in ("token_ids", "copy_ids", "targets")}
+    start = 0
+    for documents in batches_of_texts(pairs.documents, 512):
+        summaries = pairs.summaries[start : start + len(documents)]
+        start += len(documents)
         tokens, token_ids, copy_ids = encode_documents(
-            documents, vocabulary, config.document_tokens
+            encoded(documents), vocabulary, config.document_tokens
         )
-        targets = encode_summaries(summaries, tokens, vocabulary)
+        targets = encode_summaries(encoded(summaries), tokens, vocabulary)
         targets = targets[:, : config.summary_tokens]
         targets = tf.concat([targets, tf.fill([targets.nrows(), 1], end)], axis=1)
-        for name, ids in zip(columns, (token_ids, copy_ids, targets), strict=True):
-            columns[name] += rows_of(ids)
+        found = (token_ids, copy_ids, targets)
+        for column, ids in zip(columns.values(), found, strict=True):
+            column.extend(rows_of(ids))
     return columns

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from apps.common.batches import PaddedBatches, Shard, filled, padded
+from apps.common.spool import Spool
 
 
 @pytest.fixture
@@ -112,3 +113,21 @@ def test_a_shape_joins_none_that_is_smaller_in_any_column():
     }
     batches = PaddedBatches(columns, batch_size=4, few=0.1)
     assert batches.shapes[0] == ((24,), (8,))
+
+
+def test_a_spool_gives_the_batches_that_a_list_gives():
+    rows = [np.full(1 + n % 20, n + 1, "int32") for n in range(50)]
+    numbers = np.arange(50, dtype="int32")
+    first, second = (
+        PaddedBatches({"row": column, "number": numbers}, 8, fixed=("number",))
+        for column in (rows, Spool("int32", rows))
+    )
+    assert first.steps == second.steps
+    for one, other in zip(first.in_order(), second.in_order(), strict=True):
+        for name in ("row", "number"):
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_a_shape_is_held_once_for_all_examples():
+    batches = PaddedBatches({"row": [np.ones(5, "int32")] * 99}, batch_size=4)
+    assert len({id(shape) for shape in batches.shapes}) == 1

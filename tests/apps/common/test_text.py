@@ -1,11 +1,21 @@
 """Tokens by hand-written examples; a vocabulary's order, limits and round trip."""
 
+from collections import Counter
+
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.common.text import PADDING_ID, UNKNOWN_ID, Vocabulary, tokenize
+from apps.common import text as text_module
+from apps.common.text import (
+    PADDING_ID,
+    UNKNOWN_ID,
+    TokenCounts,
+    Vocabulary,
+    batches_of_texts,
+    tokenize,
+)
 
 EXAMPLES = {
     "words and marks": ("It is good!", "it is good !"),
@@ -167,6 +177,55 @@ def test_texts_without_a_token_are_not_counted():
 def test_more_texts_than_one_batch_are_all_counted():
     vocabulary = Vocabulary.from_texts(["a"] * 4096 + ["b"] * 3, size=100, min_count=3)
     assert vocabulary.tokens[2:] == ["a", "b"]
+
+
+def test_texts_are_read_once():
+    texts = (text for text in ["b a", "b"])
+    assert Vocabulary.from_texts(texts, size=9).tokens[2:] == ["b", "a"]
+
+
+def test_a_batch_has_a_bound_of_texts_and_of_characters():
+    texts = ["aaaa", "b", "c", "d", "eeeeeeeee", "f"]
+    batches = list(batches_of_texts(texts, rows=3, size=5))
+    assert batches == [["aaaa", "b"], ["c", "d", "eeeeeeeee"], ["f"]]
+    assert list(batches_of_texts([])) == []
+
+
+batches_of_tokens = st.lists(st.lists(st.sampled_from("abcdefghijklmnop"), max_size=9))
+
+
+@given(batches_of_tokens, st.integers(0, 20), st.integers(1, 3))
+def test_counts_are_exact_as_long_as_there_is_room(batches, size, min_count):
+    counts, true = TokenCounts(limit=16), Counter()
+    for batch in batches:
+        counts.update(token.encode() for token in batch)
+        true.update(batch)
+    ordered = sorted(true.items(), key=lambda item: (-item[1], item[0]))
+    expected = [t for t, n in ordered if n >= min_count and t != "c"]
+    assert counts.most_frequent(size, min_count, without=("c",)) == expected[:size]
+    assert counts.missed == 0
+
+
+@given(batches_of_tokens, st.integers(1, 15))
+def test_counts_are_as_good_as_promised_when_tokens_were_dropped(batches, limit):
+    counts, true = TokenCounts(limit), Counter()
+    for batch in batches:
+        counts.update(batch)
+        true.update(batch)
+        assert len(counts.counts) <= limit
+    for token, n in true.items():
+        if token in counts.counts:
+            assert n <= counts.counts[token] <= n + counts.missed
+        else:
+            assert n <= counts.missed
+    assert counts.missed * limit < 2 * true.total() or not counts.missed
+
+
+def test_the_rarest_tokens_are_dropped(monkeypatch):
+    monkeypatch.setattr(text_module, "COUNTED", 4)
+    texts = ["good good good film film"] * 5000 + [f"rare{n}" for n in range(9)]
+    vocabulary = Vocabulary.from_texts(texts, size=2)
+    assert vocabulary.tokens[2:] == ["good", "film"]
 
 
 words = st.text(

@@ -3,8 +3,10 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
+from apps.common import spool
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import BUCKETS, batches_of, encode, load_data, split_of
 
@@ -234,3 +236,18 @@ def test_white_space_in_a_label_is_one_space(write_rows, make_reviews):
     rows = [(text, f" my\n{label} ") for text, label in make_reviews(100)]
     found = load_data(config(write_rows("a.csv", rows)))
     assert found.labels == ["my negative", "my positive"]
+
+
+@pytest.mark.parametrize("in_memory", [0, 2**20])
+def test_token_ids_are_those_of_the_vocabulary(
+    in_memory, write_rows, make_reviews, monkeypatch
+):
+    monkeypatch.setattr(spool, "IN_MEMORY", in_memory)
+    rows = [*make_reviews(100), ("", "negative")]
+    found = load_data(config(write_rows("a.csv", rows)), ("train",))
+    assert pairs(found, "train") == [row for row in rows if split_of(row[0]) == "train"]
+    columns = encode(found.train, found.vocabulary, 7)
+    expected = found.vocabulary.token_ids(found.train.texts[:], 7).to_list()
+    assert [row.tolist() for row in columns["token_ids"]] == expected
+    np.testing.assert_array_equal(columns["labels"], found.train.labels)
+    assert columns["token_ids"][0].dtype == columns["labels"].dtype == "int32"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common import spool
 from apps.common.text import END, Vocabulary
 from apps.summarization import data as data_module
 from apps.summarization.config import DataConfig
@@ -82,6 +83,18 @@ def test_a_summary_has_its_end_and_copies_what_is_unknown(columns):
     assert all(1 in targets for targets in cut_off)
 
 
+def test_what_goes_to_a_file_is_the_same(columns, monkeypatch):
+    monkeypatch.setattr(spool, "IN_MEMORY", 0)
+    documents = [f"a {'b ' * (n % 30)}zeb{n}" for n in range(50)]
+    summaries = [f"c zeb{n} " * (1 + n // 10) for n in range(50)]
+    pairs = Pairs(spool.Spool(str, documents), spool.Spool(str, summaries))
+    config = DataConfig(document_tokens=24, summary_tokens=9)
+    for name, rows in encode(pairs, VOCABULARY, config).items():
+        assert rows.written
+        for row, expected in zip(rows, columns[name], strict=True):
+            np.testing.assert_array_equal(row, expected)
+
+
 def test_ids_fit_the_model(columns):
     for ids, copies, targets in zip(*columns.values(), strict=True):
         assert ids.max() < SIZE
@@ -111,8 +124,8 @@ def test_a_folder_has_its_own_splits(tmp_path):
         write(tmp_path / f"{split}.jsonl", {"document": f"a {split}", "summary": "b"})
     config = DataConfig(dataset="files", file=str(tmp_path), min_count=1)
     data = load_data(config)
-    assert data.validation.documents == ["a validation"]
-    assert data.test.documents == ["a test"]
+    assert list(data.validation.documents) == ["a validation"]
+    assert list(data.test.documents) == ["a test"]
     assert "test" not in data.vocabulary.tokens
 
 
@@ -157,6 +170,6 @@ def test_published_sets_are_read_by_their_own_names(dataset, monkeypatch):
 
     monkeypatch.setattr(data_module, "load_dataset", load)
     data = load_data(DataConfig(dataset=dataset, min_count=1))
-    assert data.test.summaries == ["test\n"]
-    assert data.test.documents == ["Some text.\n"]
+    assert list(data.test.summaries) == ["test\n"]
+    assert list(data.test.documents) == ["Some text.\n"]
     assert asked == [(dataset, s) for s in ("train", "validation", "test")]
