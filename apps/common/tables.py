@@ -74,8 +74,13 @@ def _records(path, text):
     elif path.suffix in (".csv", ".tsv"):
         delimiter = "\t" if path.suffix == ".tsv" else ","
         csv.field_size_limit(2**31 - 1)
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        file = io.StringIO(text, newline="")
+        reader = csv.DictReader(file, delimiter=delimiter)
+        before = reader.line_num if reader.fieldnames else 0
         for record in reader:
+            if file.tell() == len(text):
+                _check_end(path, text, before, delimiter)
+            before = reader.line_num
             if None in record:
                 raise ValueError(
                     f"{path}:{reader.line_num}: more fields than the header has. Put "
@@ -84,3 +89,19 @@ def _records(path, text):
             yield reader.line_num, record
     else:
         raise ValueError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl.")
+
+
+def _check_end(path, text, line, delimiter):
+    """Refuses a last record, after so many lines, for want of its last quote."""
+    rest = io.StringIO(text, newline="")
+    for _ in range(line):
+        next(rest)
+    record = csv.reader(rest, delimiter=delimiter, strict=True)
+    try:
+        next(record)
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise ValueError(
+                f"{path}:{line + 1}: a double quote begins a text here that nothing "
+                "ends. Is the file cut off?"
+            ) from None

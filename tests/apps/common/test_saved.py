@@ -72,7 +72,7 @@ def test_code_in_a_models_file_is_not_run(run, tmp_path):
     )
     model.save(run / "model.keras")
     os.rmdir(mark)
-    with pytest.raises(ValueError, match="cannot be loaded.*Lambda"):
+    with pytest.raises(ValueError, match=r"cannot be loaded.*Lambda"):
         load_model(run)
     assert not os.path.exists(mark)
     keras.models.load_model(run / "model.keras", safe_mode=False)
