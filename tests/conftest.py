@@ -45,7 +45,15 @@ SHARING = {
     "speech_commands": ["speech_commands"],
     "summarization": ["summarization"],
     "question_answering": ["question_answering"],
-    "sentiment": ["sentiment", "serving", "test_main", "test_runs", "test_terminal"],
+    "sentiment": [
+        "sentiment",
+        "serving",
+        "faults",
+        "test_main",
+        "test_runs",
+        "test_saved",
+        "test_terminal",
+    ],
 }
 
 
