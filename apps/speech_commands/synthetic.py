@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -89,11 +90,17 @@ def synthetic_split(split, sample_rate_hz):
     directory = cached_at()
     if not directory.is_dir():
         _make_in_its_own_process(directory)
-    with np.load(directory / f"{split}.npz", allow_pickle=False) as made:
-        speech, ends, noise = made["speech"], made["ends"], as_float(made["noise"])
-        labels, names = made["labels"].tolist(), made["names"].tolist()
-        places, snr_db = made["places"], made["snr_db"]
-        made_hz = int(made["sample_rate_hz"])
+    path = directory / f"{split}.npz"
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as made:
+            speech, ends, noise = made["speech"], made["ends"], as_float(made["noise"])
+            labels, names = made["labels"].tolist(), made["names"].tolist()
+            places, snr_db = made["places"], made["snr_db"]
+            made_hz = int(made["sample_rate_hz"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}). Remove {directory}, and it is made anew."
+        ) from None
 
     def clips():
         start = 0
