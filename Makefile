@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist loadscope
 
-.PHONY: help run test test-slow lint serve results benchmark load
+.PHONY: help run test test-slow lint serve results benchmark load audit
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,9 @@ benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's (10 m
 load: .venv/run ## time the embedded server by model and number of clients (6 minutes)
 	$(BIN)/python -m experiments.load
 
+audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is installed (asks pypi.org)
+	@.ci/audit
+
 .venv/run: requirements.txt
 	@echo "Setting up .venv with the packages of requirements.txt (once, a few minutes)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -48,4 +51,10 @@ load: .venv/run ## time the embedded server by model and number of clients (6 mi
 .venv/benchmark: requirements-benchmark.txt .venv/run
 	@echo "Adding the packages of requirements-benchmark.txt"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-benchmark.txt
+	@touch $@
+
+.venv/audit/done: requirements-audit.txt
+	@echo "Setting up .venv/audit with the packages of requirements-audit.txt"
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
 	@touch $@

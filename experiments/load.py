@@ -244,7 +244,7 @@ def main(arguments=None):
                 f"Received: {', '.join(apps) or 'none'}. `make run` makes them."
             )
         if options.soak:
-            result = {"soak": soak(found[apps[0]], options.soak, SOAKED)}
+            result = {"soak": soak(found[apps[0]][0], options.soak, SOAKED)}
         else:
             result = {"load": _table(directories, apps, options)}
         result |= {"hardware": hardware(), "date": f"{datetime.date.today()}"}

@@ -198,7 +198,12 @@ def _inputs(words, file):
     if file and words:
         raise ValueError("Give inputs or --file, not both.")
     if file:
-        inputs = _lines(Path(file).read_text(encoding="utf-8"))
+        try:
+            inputs = _lines(Path(file).read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(
+                f"{file}: not UTF-8. Convert the file, for example with iconv."
+            ) from None
     else:
         inputs = words or _lines(sys.stdin.read())
     if not inputs:

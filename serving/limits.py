@@ -13,7 +13,7 @@ class Limits:
     Attributes:
         body_mb: Size of a request in megabytes.
         timeout_s: Seconds in which a request must have come, and be answered.
-        waiting: Requests that are under way or wait.
+        waiting: Requests that come in at once, and that compute or wait at once.
     """
 
     body_mb: float = 16.0
@@ -21,7 +21,34 @@ class Limits:
     waiting: int = 512
 
 
-async def read_body(request, limits):
+class Reader:
+    """Reads the bodies of requests, of so many at once.
+
+    Args:
+        limits: `Limits`; of all bodies together, `waiting` times `body_mb` are kept.
+    """
+
+    def __init__(self, limits):
+        self._limits, self._reading = limits, 0
+
+    async def read(self, request):
+        """Returns the body of a request.
+
+        Raises:
+            RequestError: If it is too long or too slow, or too many come at once.
+        """
+        if self._reading >= self._limits.waiting:
+            raise RequestError(
+                503, f"{self._reading} requests come in already. Try again in a moment."
+            )
+        self._reading += 1
+        try:
+            return await _body(request, self._limits)
+        finally:
+            self._reading -= 1
+
+
+async def _body(request, limits):
     """Returns the body of a request; one that is too long is read, but not kept."""
     most = int(limits.body_mb * 1e6)
     parts, size = [], 0

@@ -4,11 +4,12 @@ import functools
 import gc
 import logging
 import threading
+from itertools import chain
 from pathlib import Path
 
 from google.protobuf import json_format
 
-from apps.common.versions import WARMUP, newest_version
+from apps.common.versions import GRAPH, WARMUP, versions
 from serving.formats import DEFAULT_SIGNATURE, RequestError, reason
 
 log = logging.getLogger("carousel.serving")
@@ -117,7 +118,7 @@ class Model:
         from tensorflow_serving.apis import get_model_metadata_pb2
 
         content = saved_model_pb2.SavedModel()
-        content.ParseFromString(Path(self.path, "saved_model.pb").read_bytes())
+        content.ParseFromString((self.path / GRAPH).read_bytes())
         known = get_model_metadata_pb2.SignatureDefMap()
         for name, one in content.meta_graphs[0].signature_def.items():
             if name in self.signatures:
@@ -141,7 +142,6 @@ class Model:
         from tensorflow_serving.apis import prediction_log_pb2
 
         tf = _tensorflow()
-
         requests = self.path / WARMUP
         if not requests.exists():
             return
@@ -158,7 +158,8 @@ class Models:
     """The models that are served, by name; newer versions replace older ones.
 
     Args:
-        find: Returns the path of the version to be served by the name of the model.
+        find: Returns the paths of versions by the name of the model. The first one that
+            can be loaded is served.
     """
 
     def __init__(self, find):
@@ -169,34 +170,42 @@ class Models:
     def refresh(self):
         """Loads what is new and drops what is gone.
 
-        A version that cannot be loaded is told in the log and in the status; the one
-        before it serves on, and it is tried again when it changes.
+        A version that cannot be loaded, such as a half one, is told in the log and in
+        the status; the one before it serves. It is tried again when a file changes.
         """
         found = self._find()
-        for name, path in found.items():
-            model = self._models.get(name)
-            written = (path, (path / "saved_model.pb").stat().st_mtime_ns)
-            if (model and model.written == written) or (
-                self._failed.get(name, (None,))[0] == written
-            ):
-                continue
-            try:
-                new = Model(name, path)
-            except Exception as error:  # whatever a broken file makes TensorFlow raise
-                self._failed[name] = (written, reason(error))
-                log.error("%s cannot be loaded: %s", path, reason(error))
-                continue
-            new.written = written
-            self._models[name] = new  # requests under way keep the old one alive
-            del model
-            gc.collect()  # the old one has cycles in it
-            self._failed.pop(name, None)
-            log.warning("%s, version %d of %s", name, new.version, path.parent)
+        for name, paths in found.items():
+            self._refresh(name, paths)
         for name in set(self._models) - set(found):
             log.warning("%s is gone", name)
             del self._models[name]
         for name in set(self._failed) - set(found):
             del self._failed[name]
+
+    def _refresh(self, name, paths):
+        model, before = self._models.get(name), self._failed.pop(name, {})
+        failed = self._failed[name] = {}
+        for path in paths:
+            written = _written(path)
+            if model and model.written == (path, written):
+                return
+            if path in before and before[path][0] == written:
+                failed[path] = before[path]
+                continue
+            try:
+                new = Model(name, path)
+                if _written(path) != written:
+                    raise RuntimeError("It changed while it was loaded.")
+            except Exception as error:  # whatever a broken file makes TensorFlow raise
+                failed[path] = (written, reason(error))
+                log.error("%s cannot be loaded: %s", path, failed[path][1])
+                continue
+            new.written = (path, written)
+            self._models[name] = new  # requests under way keep the old one alive
+            del model
+            gc.collect()  # the old one has cycles in it
+            log.warning("%s, version %d of %s", name, new.version, path.parent)
+            return
 
     def watch(self, seconds):
         """Refreshes every so many seconds, in a thread of its own, until `stop`."""
@@ -242,10 +251,10 @@ class Models:
         Raises:
             RequestError: If there is none.
         """
-        states = []
-        if failed := self._failed.get(name):
-            (path, _), said = failed
-            states.append(_state(path.name, "END", "UNKNOWN", said))
+        states = [
+            _state(path.name, "END", "UNKNOWN", said)
+            for path, (_, said) in self._failed.get(name, {}).items()
+        ]
         if name in self._models:
             states.append(_state(self._models[name].version, "AVAILABLE", "OK", ""))
         if version is not None:
@@ -263,20 +272,28 @@ def _state(version, state, code, message):
     }
 
 
+def _written(path):
+    """Returns what tells whether a file of a version has changed."""
+    files = ((file, file.stat()) for file in path.rglob("*") if file.is_file())
+    return sorted((str(file), of.st_size, of.st_mtime_ns) for file, of in files)
+
+
 def find_models(directories):
-    """Returns the newest exported version of each model, by name.
+    """Returns the paths of the exported versions of each model, by name.
+
+    The highest number comes first; a version without a graph is none yet.
 
     Args:
         directories: Export directories, `<model>/<version>/saved_model.pb` in each.
-            Where two hold the same model, the one that was written last wins.
+            Where several hold the same model, what was written last comes first.
     """
     found = {}
     for directory in map(Path, directories):
         for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-            version = newest_version(path)
-            if version and (version / "saved_model.pb").exists():
-                found.setdefault(path.name, []).append(version)
-    return {
-        name: max(versions, key=lambda path: (path / "saved_model.pb").stat().st_mtime)
-        for name, versions in found.items()
-    }
+            whole = [path / str(number) for number in reversed(versions(path))]
+            whole = [version for version in whole if (version / GRAPH).exists()]
+            if whole:
+                found.setdefault(path.name, []).append(whole)
+    for several in found.values():
+        several.sort(key=lambda paths: -(paths[0] / GRAPH).stat().st_mtime)
+    return {name: list(chain(*several)) for name, several in found.items()}

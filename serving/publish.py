@@ -11,14 +11,14 @@ import argparse
 import shutil
 from pathlib import Path
 
-from apps.common.files import replacing
+from apps.common.files import alone_in, replacing
 from apps.common.terminal import clear_errors
 from apps.common.versions import versions
 
 MODELS = Path("models")
 CONFIG = "models.config"
 SERVED_FROM = "/models"  # where the server has the models directory
-WITHDRAWN = ".withdrawn-"
+WITHDRAWN, REMOVED = ".withdrawn-", ".removed"
 
 
 def publish(run, models=MODELS, keep=3):
@@ -46,16 +46,13 @@ def publish(run, models=MODELS, keep=3):
     source = exported[-1].parent
     model = Path(models, source.parent.name)
     model.mkdir(parents=True, exist_ok=True)
-    number = max((*versions(model), *_withdrawn(model)), default=0) + 1
-    aside = model / f".{number}"
-    shutil.rmtree(aside, ignore_errors=True)  # of a publish that was cut off
-    try:
-        shutil.copytree(source, aside)
-        aside.rename(model / str(number))
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    for old in versions(model)[:-keep]:
-        _remove(model / str(old))
+    with alone_in(model):
+        number = max((*versions(model), *_withdrawn(model)), default=0) + 1
+        _copy(source, model / str(number))
+        for left in model.glob(f"{REMOVED}*"):  # of a publish that was killed
+            shutil.rmtree(left)
+        for old in versions(model)[:-keep]:
+            _remove(model / str(old))
     write_config(models)
     return model / str(number)
 
@@ -73,15 +70,21 @@ def roll_back(name, models=MODELS):
     found = versions(model)
     if len(found) < 2:
         raise ValueError(f"Rolling back needs two versions. {model} has {len(found)}.")
-    newest = model / str(found[-1])
-    newest.rename(model / f"{WITHDRAWN}{found[-1]}")
-    for number in _withdrawn(model)[:-1]:
-        _remove(model / f"{WITHDRAWN}{number}")
+    with alone_in(model):
+        newest = model / str(found[-1])
+        newest.rename(model / f"{WITHDRAWN}{found[-1]}")
+        for number in _withdrawn(model)[:-1]:
+            _remove(model / f"{WITHDRAWN}{number}")
     return model / str(found[-2])
 
 
 def write_config(models):
     """Writes `models.config`, the list of models that TensorFlow Serving reads."""
+    with alone_in(models):
+        return _write_config(models)
+
+
+def _write_config(models):
     names = sorted(path.name for path in Path(models).iterdir() if versions(path))
     blocks = [
         f'  config {{\n    name: "{name}"\n    base_path: "{SERVED_FROM}/{name}"\n'
@@ -93,6 +96,19 @@ def write_config(models):
         text = f"model_config_list {{\n{''.join(blocks)}}}\n"
         aside.write_text(text, encoding="utf-8")
     return path
+
+
+def _copy(source, target):
+    """Copies a version: aside, and then at once into sight."""
+    aside = target.with_name(f".{target.name}")
+    shutil.rmtree(aside, ignore_errors=True)  # of a publish that was killed
+    try:
+        shutil.copytree(source, aside)
+        aside.rename(target)
+    except shutil.Error as error:  # a list, with an entry a file
+        raise OSError(f"{source} cannot be copied: {error.args[0][0][-1]}") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _number(saved_model):
@@ -107,7 +123,7 @@ def _withdrawn(model):
 
 def _remove(version):
     """Removes a version: first from sight, at once, then from the disk."""
-    aside = version.with_name(f".removed{version.name}")
+    aside = version.with_name(f"{REMOVED}{version.name}")
     version.rename(aside)
     shutil.rmtree(aside)
 

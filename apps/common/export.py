@@ -2,25 +2,31 @@
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.files import rename_into_place
+from apps.common.files import alone_in, rename_into_place
 from apps.common.versions import WARMUP, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
+ASIDE = ".export-"  # where a version is written; what a killed process left has it, too
 CHECK = Path(__file__).with_name("check_export.py")
 TOLERANCE = 1e-5
 
 
 def export_model(directory, tracked, signatures, examples):
     """Writes the next version of a model, checks it, and only then gives it its name.
+
+    Of two processes that export to the same place at once, the second takes the version
+    of the first.
 
     Args:
         directory: The model's directory; versions 1, 2, ... lie in it.
@@ -41,19 +47,35 @@ def export_model(directory, tracked, signatures, examples):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / str(max(versions(directory), default=0) + 1)
-    with tempfile.TemporaryDirectory(prefix=".", dir=directory) as scratch:
-        aside = Path(scratch, "version")
-        archive = keras.export.ExportArchive()
-        for layer in tracked:
-            archive.track(layer)
-        for name, function in signatures.items():
-            archive.add_endpoint(name, function, list(function.input_signature))
-        archive.write_out(aside, verbose=False)
-        _write_warmup(aside, directory.name, examples)
-        _write_batching(aside, signatures)
-        _check(aside, signatures, examples)
-        rename_into_place(aside, target)
+    with alone_in(directory) as locked:
+        if target.exists():
+            return target
+        for left in directory.glob(f"{ASIDE}*") if locked else ():
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix=ASIDE, dir=directory) as scratch:
+            aside = Path(scratch, "version")
+            archive = keras.export.ExportArchive()
+            for layer in tracked:
+                archive.track(layer)
+            for name, function in signatures.items():
+                archive.add_endpoint(name, function, list(function.input_signature))
+            with _told_by_the_system(directory):
+                archive.write_out(aside, verbose=False)
+                _write_warmup(aside, directory.name, examples)
+                _write_batching(aside, signatures)
+            _check(aside, signatures, examples)
+            rename_into_place(aside, target)
     return target
+
+
+@contextmanager
+def _told_by_the_system(directory):
+    """Makes an `OSError` of what TensorFlow raises when it cannot write a file."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:
+        said = error.message.rpartition("; ")[2].split(" [Op:")[0]
+        raise OSError(f"{directory}: no version could be written: {said}") from error
 
 
 def _write_warmup(version, model_name, examples):

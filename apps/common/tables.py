@@ -85,14 +85,41 @@ def _objects(path, file):
 
 def _fields(path, file):
     csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    lines, ahead = [], next(file, None)  # the lines of a record, and the one after it
+
+    def noted():
+        nonlocal ahead
+        while ahead is not None:
+            lines.append(ahead)
+            ahead = next(file, None)
+            yield lines[-1]
+
+    reader = csv.DictReader(noted(), delimiter=delimiter)
+    if reader.fieldnames:
+        lines.clear()
     for record in reader:
+        if ahead is None:
+            _check_end(path, lines, reader.line_num - len(lines), delimiter)
+        lines.clear()
         if None in record:
             raise ValueError(
                 f"{path}:{reader.line_num}: more fields than the header has. Put "
                 "a text that holds the delimiter in double quotes."
             )
         yield reader.line_num, record
+
+
+def _check_end(path, lines, before, delimiter):
+    """Refuses a last record, after so many lines, for want of its last quote."""
+    try:
+        list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise ValueError(
+                f"{path}:{before + 1}: a double quote begins a text here that nothing "
+                "ends. Is the file cut off?"
+            ) from None
 
 
 def _undecodable(path):

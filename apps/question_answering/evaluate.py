@@ -11,7 +11,8 @@ import tensorflow as tf
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
 from apps.common.classification import load_labels
 from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
+from apps.common.runs import finished_run, read_metrics, save_metrics
+from apps.common.saved import load_model
 from apps.common.terminal import evaluate_command
 from apps.common.text import Vocabulary, encoded
 from apps.common.training import read_history
@@ -41,7 +42,7 @@ def load_run(directory):
     labels = []
     if config.data.dataset not in PASSAGES:
         labels = load_labels(directory / "labels.txt")
-    return config, keras.models.load_model(directory / MODEL), vocabulary, labels
+    return config, load_model(directory), vocabulary, labels
 
 
 def evaluate(directory):

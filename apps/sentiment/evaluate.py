@@ -12,7 +12,8 @@ import apps.sentiment.model  # noqa: F401  registers the layers that load_model 
 from apps.common.classification import load_labels, measure
 from apps.common.files import replacing
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
-from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
+from apps.common.runs import finished_run, read_metrics, save_metrics
+from apps.common.saved import load_model
 from apps.common.terminal import evaluate_command
 from apps.common.text import Vocabulary
 from apps.common.training import read_history
@@ -28,7 +29,7 @@ def load_run(directory):
     config = finished_run(directory, Config)
     vocabulary = Vocabulary.load(directory / "vocabulary.txt")
     labels = load_labels(directory / "labels.txt")
-    return config, keras.models.load_model(directory / MODEL), vocabulary, labels
+    return config, load_model(directory), vocabulary, labels
 
 
 def evaluate(directory):

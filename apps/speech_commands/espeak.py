@@ -5,16 +5,15 @@ It is neither installed nor shipped.
 
 import ctypes
 import platform
-import shutil
 import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from apps.common.files import rename_into_place
-from apps.common.packages import fetch
+from apps.common.packages import fetch, unpack
 
+FOLDER = "espeakng_loader"  # within the archive
 # No voice of a person: whispers, robots, demons; and those whose echo differs from run
 # to run, so that everybody has the same data.
 LEFT_OUT = (
@@ -35,16 +34,15 @@ class Synthesizer:
     """
 
     def __init__(self, made_up=None):
-        folder = unpacked()
+        archive = fetch_archive()
         self._parts = []
-        self._library = ctypes.CDLL(str(folder / "libespeak-ng.so"))
+        self._library, self._copy = _unpacked(archive)
         # Kept, since the library calls it as long as it lives.
         self._callback = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
         )(self._receive)
-        self._copy = tempfile.TemporaryDirectory()  # removed with the synthesizer
-        data = Path(self._copy.name, "espeak-ng-data")
-        shutil.copytree(folder / "espeak-ng-data", data)
+        data = Path(self._copy.name, FOLDER, "espeak-ng-data")
+        variants = [path.name for path in (data / "voices" / "!v").iterdir()]
         for name, description in (made_up or {}).items():
             (data / "voices" / "!v" / name).write_text(description)
         synchronous = 2  # the library calls back from within the call
@@ -52,11 +50,10 @@ class Synthesizer:
             synchronous, 0, str(data).encode(), 0
         )
         if self.sample_rate_hz <= 0:
-            raise ValueError(f"{folder}: eSpeak NG does not start. Remove the folder.")
+            raise ValueError(f"{archive}: eSpeak NG does not start on this machine.")
         self._library.espeak_SetSynthCallback(self._callback)
-        variants = (folder / "espeak-ng-data" / "voices" / "!v").iterdir()
         self.variants = sorted(
-            path.name for path in variants if not path.name.lower().startswith(LEFT_OUT)
+            name for name in variants if not name.lower().startswith(LEFT_OUT)
         )
 
     def _receive(self, samples, count, events):
@@ -87,11 +84,11 @@ class Synthesizer:
         return speech[heard[0] : heard[-1] + 1]
 
 
-def unpacked():
-    """Returns the folder of the library and its data, unpacked from the archive.
+def fetch_archive():
+    """Returns the path of the archive, its hash checked.
 
     Raises:
-        ValueError: If the archive has no build for this platform.
+        ValueError: If it has no build for this platform, or as `fetch` says.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise ValueError(
@@ -100,11 +97,23 @@ def unpacked():
             f"{platform.machine()}. Take data.dataset=spoken_digit, "
             "speech_commands or folder."
         )
-    archive = fetch("espeak_ng")
-    folder = archive.parent / "unpacked"
-    if not folder.is_dir():
-        aside = archive.parent / f".{id(archive)}"
-        with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(aside)
-        rename_into_place(aside, folder)
-    return folder / "espeakng_loader"
+    return fetch("espeak_ng")
+
+
+def _unpacked(path):
+    """Returns the loaded library and a temporary directory with its data.
+
+    What was unpacked before is never used: it could be another library by now.
+    """
+    data = tempfile.TemporaryDirectory()  # removed with the synthesizer
+    with (
+        zipfile.ZipFile(path) as archive,
+        tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder,
+    ):
+        names = archive.namelist()
+        library = f"{FOLDER}/libespeak-ng.so"
+        unpack(archive, [library], folder)  # not into /tmp, which may forbid code
+        unpack(
+            archive, [n for n in names if n.startswith(f"{FOLDER}/espeak-")], data.name
+        )
+        return ctypes.CDLL(str(Path(folder, library))), data

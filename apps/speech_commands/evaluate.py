@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
@@ -11,7 +10,8 @@ import tensorflow as tf
 import apps.speech_commands.model  # noqa: F401  registers what load_model needs
 from apps.common.classification import load_labels, measure
 from apps.common.plots import plot_confusion_matrix, plot_learning_curve, save_figure
-from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
+from apps.common.runs import finished_run, read_metrics, save_metrics
+from apps.common.saved import load_model
 from apps.common.terminal import evaluate_command
 from apps.common.training import read_history
 from apps.speech_commands.audio import read_audio
@@ -29,7 +29,7 @@ def load_run(directory):
     """Returns `(config, model, labels, front_end)` of a finished run."""
     directory = Path(directory)
     config = finished_run(directory, Config)
-    model = keras.models.load_model(directory / MODEL)
+    model = load_model(directory)
     front_end = LogMel(config.data.sample_rate_hz, **asdict(config.features))
     return config, model, load_labels(directory / "labels.txt"), front_end
 

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from apps.common.packages import cache_directory
 from apps.common.splits import sha1_modulo
 from apps.common.terminal import clear_errors
 from apps.speech_commands.audio import as_float, as_int16, resample
-from apps.speech_commands.espeak import LEFT_OUT, Synthesizer, unpacked
+from apps.speech_commands.espeak import LEFT_OUT, Synthesizer, fetch_archive
 from apps.speech_commands.noise import coloured_noise, level
 from apps.speech_commands.voices import ACCENTS, RELATED, made_up_variant, voices_of
 
@@ -89,11 +90,17 @@ def synthetic_split(split, sample_rate_hz):
     directory = cached_at()
     if not directory.is_dir():
         _make_in_its_own_process(directory)
-    with np.load(directory / f"{split}.npz") as made:
-        speech, ends, noise = made["speech"], made["ends"], as_float(made["noise"])
-        labels, names = made["labels"].tolist(), made["names"].tolist()
-        places, snr_db = made["places"], made["snr_db"]
-        made_hz = int(made["sample_rate_hz"])
+    path = directory / f"{split}.npz"
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as made:
+            speech, ends, noise = made["speech"], made["ends"], as_float(made["noise"])
+            labels, names = made["labels"].tolist(), made["names"].tolist()
+            places, snr_db = made["places"], made["snr_db"]
+            made_hz = int(made["sample_rate_hz"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}). Remove {directory}, and it is made anew."
+        ) from None
 
     def clips():
         start = 0
@@ -116,7 +123,7 @@ def made_up():
 
 def _make_in_its_own_process(directory):
     """Makes all splits: the library remembers what it said, so a new one says it."""
-    unpacked()
+    fetch_archive()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory.parent) as scratch:
         aside = Path(scratch, "made").resolve()

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from apps.common.files import replacing
 from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import MODEL, finished_run, read_metrics, save_metrics
+from apps.common.runs import finished_run, read_metrics, save_metrics
+from apps.common.saved import load_model
 from apps.common.terminal import evaluate_command
 from apps.common.text import (
     END,
@@ -39,7 +40,7 @@ def load_run(directory):
     directory = Path(directory)
     config = finished_run(directory, Config)
     vocabulary = Vocabulary.load(directory / "vocabulary.txt")
-    return config, keras.models.load_model(directory / MODEL), vocabulary
+    return config, load_model(directory), vocabulary
 
 
 def evaluate(directory):

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def command(tmp_path, packages, wikipedia, synthetic_speech):
     """Starts `python -m MODULE WORDS` in an empty directory."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join(map(str, (ROOT / "tests" / "pinned", ROOT)))
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
     def start(module, *words, **options):
         return subprocess.Popen(

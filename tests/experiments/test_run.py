@@ -227,6 +227,15 @@ def test_a_mistake_ends_with_code_2_and_one_line(case, task, capsys):
     assert "Traceback" not in told
 
 
+def test_a_file_of_inputs_that_is_not_utf8_is_named(task, verbs, tmp_path, capsys):
+    (tmp_path / "old.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(SystemExit):
+        main(task, ["predict", "--file", str(tmp_path / "old.txt")])
+    told = capsys.readouterr().err
+    assert told.startswith(f"Error: {tmp_path / 'old.txt'}: not UTF-8.")
+    assert told.count("\n") == 1
+
+
 def test_empty_input_is_refused(task, verbs, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(SystemExit) as ended:

@@ -1,10 +1,12 @@
 """Which exports are served, and the command that serves them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from serving import models, server
@@ -56,9 +58,8 @@ def served_by(calls):
 def test_the_highest_version_is_served(export, tmp_path):
     for version, time in ((2, 30), (10, 10), (9, 20)):
         export("a", "sentiment", version, time)
-    assert find_models([tmp_path / "a"]) == {
-        "sentiment": tmp_path / "a" / "sentiment" / "10"
-    }
+    found = find_models([tmp_path / "a"])["sentiment"]
+    assert [path.name for path in found] == ["10", "9", "2"]
 
 
 def test_of_two_exports_of_a_model_the_newest_is_served(export, tmp_path):
@@ -67,7 +68,7 @@ def test_of_two_exports_of_a_model_the_newest_is_served(export, tmp_path):
     export("c", "sentiment", 9, time=20)
     export("c", "other", 1, time=0)
     found = find_models([str(tmp_path / name) for name in "abc"])
-    assert found["sentiment"] == newest
+    assert found["sentiment"][0] == newest
     assert sorted(found) == ["other", "sentiment"]
 
 
@@ -201,6 +202,81 @@ def test_a_version_that_cannot_be_loaded_is_told_and_the_one_before_serves(
     assert states(watched, "a") == {"2": "AVAILABLE"}
 
 
+def test_without_the_newest_version_the_one_before_is_served_from_the_start(
+    watched, export
+):
+    export("all", "a", 1)
+    (export("all", "a", 2) / "saved_model.pb").write_bytes(b"broken")
+    export("all", "a", 3, complete=False)
+    watched.refresh()
+    assert watched.get("a").version == 1
+    assert states(watched, "a") == {"2": "END", "1": "AVAILABLE"}
+
+
+def test_a_version_without_a_graph_does_not_hide_the_one_that_serves(watched, export):
+    export("all", "a", 1)
+    watched.refresh()
+    first = watched.get("a")
+    half = export("all", "a", 2, complete=False)
+    watched.refresh()
+    assert watched.get("a") is first
+    (half / "saved_model.pb").write_bytes(b"")
+    watched.refresh()
+    assert watched.get("a").version == 2
+
+
+def test_a_version_that_changes_while_it_is_loaded_is_tried_again(
+    watched, export, monkeypatch
+):
+    export("all", "a", 1)
+    watched.refresh()
+    path = export("all", "a", 2)
+    written = [1, 2, 3]
+
+    class Growing(Loading):
+        def __init__(self, name, path):
+            super().__init__(name, path)
+            (path / "variables").write_text("x" * written.pop())
+
+    monkeypatch.setattr(models, "Model", Growing)
+    for left in ([1, 2], [1]):
+        watched.refresh()
+        assert written == left
+        assert states(watched, "a") == {"2": "END", "1": "AVAILABLE"}
+    monkeypatch.setattr(models, "Model", Loading)
+    (path / "variables").write_text("all of it")
+    watched.refresh()
+    assert states(watched, "a") == {"2": "AVAILABLE"}
+
+
+def test_no_part_of_a_version_is_served_while_its_files_are_copied(
+    exports, tmp_path, caplog
+):
+    """File by file, each at first a half, the graph first and last: real models."""
+    source = exports / "sentiment" / "1"
+    files = [path for path in source.rglob("*") if path.is_file()]
+    files.sort(key=lambda path: (path.name != "saved_model.pb", path))
+    asked = {"text": np.array([b"a good film", b"a bad one"], object)}
+    for number, order in enumerate((files, files[::-1]), 1):
+        directory = tmp_path / str(number)
+        shutil.copytree(source, directory / "sentiment" / "1")
+        found = Models(lambda directory=directory: find_models([directory]))
+        found.refresh()
+        answer = found.get("sentiment").signature("serving_default")(asked)
+        for path in order:
+            target = directory / "sentiment" / "2" / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            whole = path.read_bytes()
+            for part in (whole[: len(whole) // 2], whole):
+                target.write_bytes(part)
+                found.refresh()
+                again = found.get("sentiment").signature("serving_default")(asked)
+                for name, value in answer.items():
+                    np.testing.assert_array_equal(again[name], value)
+        assert found.get("sentiment").version == 2
+        assert states(found, "sentiment") == {"2": "AVAILABLE"}
+
+
 def test_a_model_that_is_gone_is_404(watched, export, tmp_path):
     path = export("all", "a", 1)
     export("all", "b", 1)
@@ -234,7 +310,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from serving.models import Models
 from serving.server import create_app
-models = Models(lambda: {{"types": Path({path!r})}})
+models = Models(lambda: {{"types": [Path({path!r})]}})
 models.refresh()
 client = TestClient(create_app(models))
 body = '{{"inputs": ' + "[" * 300 + "1" + "]" * 300 + "}}"

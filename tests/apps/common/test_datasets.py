@@ -1,5 +1,6 @@
 """Published data sets: read where they are, refused at once where they are not."""
 
+import functools
 import time
 import urllib.request
 
@@ -36,9 +37,9 @@ def unreachable():
     raise urllib.error.URLError("Temporary failure in name resolution")
 
 
-@pytest.fixture
-def tiny_reviews(directory):
-    """Prepares a set of three reviews where prepared sets lie, and gives its name."""
+@functools.cache
+def builder():
+    """Returns a class that is made once: tensorflow-datasets keeps its name."""
     import tensorflow_datasets as tfds
 
     class TinyReviews(tfds.core.GeneratorBasedBuilder):
@@ -60,7 +61,13 @@ def tiny_reviews(directory):
             for number, text in enumerate(("good", "bad", "fine")):
                 yield number, {"text": text, "label": number}
 
-    TinyReviews(data_dir=directory).download_and_prepare()
+    return TinyReviews
+
+
+@pytest.fixture
+def tiny_reviews(directory):
+    """Prepares a set of three reviews where prepared sets lie, and gives its name."""
+    builder()(data_dir=directory).download_and_prepare()
     return "tiny_reviews"
 
 
@@ -144,3 +151,34 @@ def test_a_prepared_set_of_another_version_is_refused(network, directory):
     network(unreachable)
     with pytest.raises(ValueError, match="TFDS_DATA_DIR"):
         load_dataset("imdb_reviews", "train")
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "absent"])
+def test_a_damaged_file_of_a_prepared_set_is_named(damage, tiny_reviews, directory):
+    (path,) = (directory / tiny_reviews).rglob("*.tfrecord*")
+    whole = path.read_bytes()
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 0xFF
+    parts = {"cut": whole[: len(whole) // 2], "changed": bytes(changed), "empty": b""}
+    if damage == "absent":
+        path.unlink()
+    else:
+        path.write_bytes(parts[damage])
+    for read in (lambda rows: rows, lambda rows: rows.batch(2)):
+        with pytest.raises(ValueError, match="is damaged or not whole") as caught:
+            list(read(load_dataset(tiny_reviews, "train")).as_numpy_iterator())
+        told = str(caught.value)
+        assert told.startswith(str(path if damage != "absent" else directory))
+        assert "and the set is made anew." in told
+        assert "\n" not in told
+
+
+def test_a_damaged_description_of_a_prepared_set_is_named(tiny_reviews, directory):
+    (path,) = (directory / tiny_reviews).rglob("dataset_info.json")
+    path.write_text(path.read_text()[:200])
+    with pytest.raises(
+        ValueError, match=r"a dataset_info\.json in it is dam"
+    ) as caught:
+        load_dataset(tiny_reviews, "train")
+    assert str(caught.value).startswith(str(directory / tiny_reviews))
+    assert "\n" not in str(caught.value)

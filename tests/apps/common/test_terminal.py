@@ -3,10 +3,12 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from apps.common.terminal import clear_errors, evaluate_command
 from apps.sentiment.evaluate import evaluate
+from tests.faults.killing import run
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,82 @@ def test_a_disk_that_is_full_for_tensorflow_is_one_line_as_well(tmp_path, capsys
     with pytest.raises(SystemExit) as ended, clear_errors():
         raise error
     assert ended.value.code == 1
+
+
+GRAPH = """Graph execution error:
+
+Detected at node StatefulPartitionedCall defined at (most recent call last):
+  File "run.py", line 21, in <module>
+
+{}
+\t [[{{{{node StatefulPartitionedCall}}}}]]
+Hint: If you want to see a list of allocated tensors when OOM happens, add ...
+ [Op:__inference_multi_step_on_iterator_3067]"""
+OPERATION = "{{{{function_node __wrapped__Fill_device_/job:x/device:CPU:0}}}} {} [Op:F]"
+TENSOR = "OOM when allocating tensor with shape[9,9] and type float"
+ON = f"{TENSOR} on /job:localhost/replica:0/task:0/device:CPU:0 by allocator cpu"
+XLA = "Out of memory while trying to allocate 15.20GiB."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GRAPH.format(XLA), XLA),
+        (GRAPH.format(ON), f"{TENSOR}."),
+        (OPERATION.format(ON), f"{TENSOR}."),
+    ],
+)
+def test_a_batch_too_large_for_memory_is_one_line_that_says_what_to_lower(
+    text, said, capsys
+):
+    """The texts are TensorFlow's: of XLA, of a graph without it, of an operation."""
+    import tensorflow as tf
+
+    with pytest.raises(SystemExit) as ended, clear_errors():
+        raise tf.errors.ResourceExhaustedError(None, None, text)
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"Error: Not enough memory: {said} Take a lower train.batch")
+    assert "run_directory=" in told
+    assert told.count("\n") == 1
+
+
+def test_an_array_too_large_for_memory_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended, clear_errors():
+        np.zeros(10**15)
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert "Not enough memory: Unable to allocate" in told
+    assert told.count("\n") == 1
+
+
+def test_a_damaged_file_of_tensorflow_is_one_line(capsys):
+    import tensorflow as tf
+
+    with pytest.raises(SystemExit) as ended, clear_errors():
+        raise tf.errors.DataLossError(None, None, GRAPH.format("corrupted record at 7"))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "Error: corrupted record at 7.\n"
+
+
+def test_memory_that_the_system_refuses_to_tensorflow_is_one_line():
+    """In a process of its own, which gets no more than it has and half a gigabyte."""
+    program = """
+import resource
+import tensorflow as tf
+from apps.common.terminal import clear_errors
+many = tf.function(lambda n: tf.zeros((n, 1_000_000)) + 1)
+many(1)
+size = int(open("/proc/self/status").read().split("VmSize:")[1].split()[0]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (size + 2**29,) * 2)
+with clear_errors():
+    many(tf.constant(5000))
+"""
+    ended = run(program)
+    assert ended.returncode == 1, ended.stderr
+    said = ended.stderr.strip().splitlines()[-1]
+    assert said.startswith("Error: Not enough memory: OOM when allocating tensor")
+    assert "Take a lower train.batch_size" in said
 
 
 def test_without_an_error_nothing_is_said(capsys):

@@ -108,6 +108,22 @@ def test_numbers_of_json_are_labels(write):
 
 BAD_FILES = {
     "empty.csv": ("", "{path}: no lines with a text and a label in it."),
+    "cut.csv": (
+        'text,label\nA joy.,good\n"A bore, and long,',
+        "{path}:3: a double quote begins a text here that nothing ends. Is the file",
+    ),
+    "quote.csv": (
+        'text,label\n"Two\nlines",good\n"A bore,bad\nA joy.,good\nMore.,good\n',
+        "{path}:4: a double quote begins a text here that nothing ends.",
+    ),
+    "quote.tsv": (
+        'text\tlabel\n"A bore\tbad\nA joy.\tgood\n',
+        "{path}:2: a double quote begins a text here that nothing ends.",
+    ),
+    "cut.jsonl": (
+        '{"text": "a", "label": "b"}\n{"text": "a", "la',
+        "{path}:2: not JSO",
+    ),
     "empty.jsonl": ("\n\n", "{path}: no lines with a text and a label in it."),
     "header.csv": ("text,label\n", "{path}: no lines with a text and a label in it."),
     "column.csv": (

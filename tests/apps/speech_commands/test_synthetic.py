@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 
@@ -90,6 +91,24 @@ def test_the_cache_is_read_without_the_library(synthetic_speech, monkeypatch):
     assert data.test.noise.shape == (2, 40000)
     spoken = np.abs(data.train.waves) > 1000
     assert (np.sum(spoken, axis=1) < 4100).all()  # a quarter of a second each
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty"])
+def test_damaged_clips_in_the_cache_are_named(
+    damage, synthetic_speech, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("CAROUSEL_CACHE", str(tmp_path))
+    shutil.copytree(synthetic_speech, synthetic.cached_at())
+    path = synthetic.cached_at() / "train.npz"
+    whole = bytearray(path.read_bytes())
+    if damage == "changed":
+        for n in range(400, 480):  # within the samples of the first clip
+            whole[n] ^= 0xFF
+    path.write_bytes(whole[: {"cut": 5000, "empty": 0}.get(damage)])
+    with pytest.raises(ValueError, match=r"train\.npz is damaged") as caught:
+        load_data(DataConfig())
+    assert str(caught.value).endswith(f"Remove {path.parent}, and it is made anew.")
+    assert "\n" not in str(caught.value)
 
 
 def test_other_settings_have_another_place_in_the_cache(monkeypatch):

@@ -1,0 +1,133 @@
+"""A publish that is killed anywhere: no half version, and the next one works."""
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+
+from apps.common.versions import versions
+from serving.publish import CONFIG, publish, roll_back
+from tests.faults.killing import ROOT, content, killed, run
+
+MOMENTS = ("os.rename", "os.replace", "shutil.copyfile", "os.unlink", "os.rmdir")
+
+
+@pytest.fixture
+def export(tmp_path):
+    """A run with an export; changes the number that it holds."""
+
+    def write(number):
+        version = tmp_path / "run" / "export" / "tiny" / "1"
+        (version / "variables").mkdir(parents=True, exist_ok=True)
+        for name in ("saved_model.pb", "variables/index", "variables/data"):
+            (version / name).write_text(f"{name} of {number}" * 100)
+        return version
+
+    return write
+
+
+def whole(version):
+    """Whether a version is one of those that were exported, in all its files."""
+    found = content(version)
+    return any(
+        found
+        == {
+            name: f"{name} of {number}".encode() * 100
+            for name in ("saved_model.pb", "variables/index", "variables/data")
+        }
+        for number in range(1, 5)
+    )
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_publish_killed_at_any_call_leaves_whole_versions(
+    moment, after, export, tmp_path
+):
+    models = tmp_path / "models"
+    for number in (1, 2):
+        export(number)
+        publish(tmp_path / "run", models)
+    program = f"from serving.publish import publish\npublish({str(tmp_path / 'run')!r}"
+    for call in itertools.count(1):
+        source = export(3)
+        known = versions(models / "tiny")
+        died = killed(
+            f"{program}, {str(models)!r}, keep=2)", moment, call, after, str(models)
+        )
+        found = versions(models / "tiny")
+        assert found[-1] in (known[-1], known[-1] + 1)
+        assert len(found) >= 2
+        assert all(whole(models / "tiny" / str(number)) for number in found)
+        if not died:
+            break
+        assert (models / CONFIG).read_text().count("tiny") == 2
+        path = publish(tmp_path / "run", models, keep=2)
+        assert content(path) == content(source)
+        left = {path.name for path in (models / "tiny").iterdir()}
+        assert left == {str(number) for number in versions(models / "tiny")}
+        assert len(left) == 2
+    assert call > 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_rollback_that_is_killed_is_done_or_not_begun(after, export, tmp_path):
+    models = tmp_path / "models"
+    for number in (1, 2, 3):
+        export(number)
+        publish(tmp_path / "run", models)
+    program = "from serving.publish import roll_back\n"
+    assert killed(
+        f"{program}roll_back('tiny', {str(models)!r})", "os.rename", after=after
+    )
+    assert versions(models / "tiny") == ([1, 2] if after else [1, 2, 3])
+    roll_back("tiny", models)
+    assert publish(tmp_path / "run", models).name == "4"
+    assert all(whole(models / "tiny" / str(n)) for n in versions(models / "tiny"))
+
+
+def test_two_publishes_at_once_get_two_numbers(export, tmp_path):
+    """The second waits while the first copies."""
+    export(1)
+    models = tmp_path / "models"
+    program = f"""
+import shutil, time
+copy = shutil.copyfile
+def slowly(*arguments, **options):
+    time.sleep(0.1)
+    return copy(*arguments, **options)
+shutil.copyfile = slowly
+from serving.publish import publish
+print(publish({str(tmp_path / "run")!r}, {str(models)!r}).name)
+"""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        for _ in range(3)
+    ]
+    assert sorted(p.communicate(timeout=60)[0].strip() for p in started) == [*"123"]
+    assert all(whole(models / "tiny" / number) for number in "123")
+
+
+def test_a_publish_to_a_disk_that_is_full_is_one_line(export, tmp_path):
+    """A limit on the size of files: the system refuses as a full disk does."""
+    export(1)
+    models = tmp_path / "models"
+    publish(tmp_path / "run", models)
+    before = content(models)
+    ended = run(f"""
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+from serving.publish import main
+main([{str(tmp_path / "run")!r}, "--models", {str(models)!r}])
+""")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: ")
+    assert "File too large" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert content(models) == before

@@ -1,0 +1,154 @@
+"""Evaluation and export, killed: nothing is half there, and again they work."""
+
+import json
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from apps.common.export import export_model
+from apps.common.versions import newest_version, versions
+from apps.sentiment.evaluate import evaluate
+from apps.sentiment.export import export
+from serving.models import Model
+from tests.faults.killing import content, killed
+
+EVALUATE = "from apps.sentiment.evaluate import evaluate\nevaluate({!r})"
+EXPORT = "from apps.sentiment.export import export\nexport({!r})"
+
+
+@pytest.fixture
+def copies(trained_run, tmp_path):
+    """Copies of a run that is trained, and not yet evaluated."""
+
+    def make(count):
+        found = [tmp_path / f"run{number}" for number in range(count)]
+        for run in found:
+            shutil.copytree(trained_run, run)
+        return found
+
+    return make
+
+
+def at_each(moments, program, runs):
+    """Kills one process a moment, two at a time."""
+
+    def kill(moment, run):
+        return killed(program.format(str(run)), *moment, of=str(run))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(kill, moments, runs))
+
+
+@pytest.mark.slow
+def test_an_evaluation_killed_before_or_after_any_of_its_files_gives_the_same_again(
+    copies, finished_run
+):
+    """Its files in order: three plots, the mistakes, and at last the metrics."""
+    files = ("learning.png", "confusion.png", "roc.png", "mistakes.csv", "metrics.json")
+    moments = [("os.replace", 1), ("os.replace", 5), ("os.replace", 5, True)]
+    runs = copies(len(moments))
+    trained = content(runs[0])
+    at_each(moments, EVALUATE, runs)
+    undisturbed = content(finished_run)
+    for run, (_, number, *after) in zip(runs, moments, strict=True):
+        found = content(run)
+        there = [name for name in files if name in found]
+        assert there == list(files[: number - 1 + len(after)])
+        assert {name: found[name] for name in trained} == trained
+        if after:  # finished: whole, and never written again
+            assert found["metrics.json"] == undisturbed["metrics.json"]
+        evaluate(run)
+        found = content(run)
+        for name in ("metrics.json", "mistakes.csv"):
+            assert found[name] == undisturbed[name]
+        json.loads(found["metrics.json"])
+
+
+@pytest.mark.slow
+def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
+    copies, finished_run
+):
+    """While it is written, before it is checked, before it has its name, and after."""
+    moments = [
+        ("apps.common.export._write_warmup", 1),
+        ("apps.common.export._check", 1, True),
+        ("os.rename", 1),
+        ("os.rename", 1, True),
+    ]
+    runs = copies(len(moments))
+    trained = content(runs[0])
+    at_each(moments, EXPORT, runs)
+    asked = {"text": np.array([b"a good film", b"a bad one"], object)}
+    undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
+    answer = undisturbed.signature("serving_default")(asked)
+    for run, moment in zip(runs, moments, strict=True):
+        directory = run / "export" / "sentiment"
+        renamed = moment[0] == "os.rename" and len(moment) == 3
+        assert versions(directory) == ([1] if renamed else [])
+        assert [path.name for path in directory.glob(".export-*")]
+        before = content(directory / "1") if renamed else None
+        assert export(run) == directory / "1"
+        if renamed:
+            assert content(directory / "1") == before
+        else:
+            assert [path.name for path in directory.iterdir()] == ["1"]
+        found = Model("sentiment", directory / "1").signature("serving_default")(asked)
+        for name, value in answer.items():
+            if value.dtype == object:
+                assert found[name].tolist() == value.tolist()
+            else:
+                np.testing.assert_allclose(found[name], value, rtol=1e-5)
+        now = content(run)
+        assert {name: now[name] for name in trained} == trained
+
+
+@pytest.mark.parametrize("times", [(3, 2, 1), (2_000_000_000, 1, 0)])
+def test_versions_go_up_when_the_clock_is_set_back(tmp_path, monkeypatch, times):
+    monkeypatch.setattr("apps.common.export._check", lambda *arguments: None)
+    numbers = []
+    for seconds in times:
+        monkeypatch.setattr("time.time", lambda seconds=seconds: seconds)
+        signatures, examples = tiny()
+        path = export_model(tmp_path / "tiny", [], signatures, examples)
+        numbers.append(path.name)
+    assert numbers == ["1", "2", "3"]
+    assert newest_version(tmp_path / "tiny").name == "3"
+
+
+def test_a_second_export_at_once_takes_the_version_of_the_first(tmp_path, monkeypatch):
+    signatures, examples = tiny()
+    directory = tmp_path / "tiny"
+    looked, checked = [], []
+
+    def look(model):
+        looked.append(model)
+        return versions(model)
+
+    def check(*arguments):
+        """While the first is checked, the second begins."""
+        checked.append(pool.submit(export_model, directory, [], signatures, examples))
+        while len(looked) < 2:
+            time.sleep(0.01)
+
+    monkeypatch.setattr("apps.common.export.versions", look)
+    monkeypatch.setattr("apps.common.export._check", check)
+    with ThreadPoolExecutor(1) as pool:
+        path = export_model(directory, [], signatures, examples)
+        (second,) = checked
+        assert second.result(60) == path
+    assert [path.name for path in directory.iterdir()] == ["1"]
+
+
+def tiny():
+    """Returns the signatures of a model without weights, and their examples."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([None], "float32", name="x")])
+    def double(x):
+        return {"y": 2 * x}
+
+    examples = {"serving_default": {"x": np.ones(2, "float32")}}
+    return {"serving_default": double}, examples
