@@ -10,15 +10,12 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 ROWS = [line for line in PAGE.splitlines() if re.match(r"\| (?!fault |---)", line)]
 NAMED = sorted(set(re.findall(r"`(tests/[\w/.]+)::(\w+)`", PAGE)))
-TO_BE_NAMED = ("TWO_COMMANDS_TEST", "DISTRIBUTED_TEST")
 
 
 def test_every_row_says_what_shows_it():
     assert len(ROWS) >= 20
     for row in ROWS:
-        named = re.findall(r"`(tests/[\w/.]+::\w+|\w+_TEST)`", row)
-        assert named, row
-        assert all("::" in name or name in TO_BE_NAMED for name in named), row
+        assert re.search(r"`tests/[\w/.]+::\w+`", row), row
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
