@@ -25,7 +25,9 @@ class DataConfig:
             the model never learns what to make of an unknown one.
     """
 
-    dataset: Literal["wikipedia", "ptb", "tiny_shakespeare", "files"] = "wikipedia"
+    dataset: Literal[
+        "wikipedia", "ptb", "tiny_shakespeare", "imdb_reviews", "files"
+    ] = "wikipedia"
     directory: str = ""
     file: str = ""
     tokens: Literal["words", "spaces", "characters"] = "words"
@@ -73,6 +75,8 @@ class TrainConfig:
             from a normal distribution).
         learning_rate: Highest learning rate; it rises over the first part of an epoch
             and falls along a cosine to zero over all epochs.
+        sampled_tokens: So many tokens, drawn for each batch, stand for the vocabulary
+            in the training loss; 0 takes all of it.
         weight_decay: Of AdamW (Loshchilov and Hutter 2019).
         clip_norm: Longer gradients are cut to this length.
         average_momentum: The weights that are evaluated and kept are a moving average
@@ -86,6 +90,7 @@ class TrainConfig:
     batch_size: Positive = 32
     window: Annotated[int, Field(ge=4)] = 32
     learning_rate: Rate = 0.004
+    sampled_tokens: Count = 0
     weight_decay: Weight = 0.0
     clip_norm: Rate = 1.0
     average_momentum: Fraction = 0.99

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from apps.common.batches import WHOLE, filled
 from apps.common.datasets import load_dataset
+from apps.common.splits import text_hash
 from apps.common.text import END, UNKNOWN, TokenCounts, Vocabulary
 from apps.common.wikipedia import articles
 from apps.language_modeling.text import ended, tokens_of
@@ -59,6 +60,27 @@ def _tiny_shakespeare(config, split):
         yield from example["text"].decode("utf-8").splitlines(keepends=True)
 
 
+def _imdb_reviews(config, split):
+    """Reads film reviews with and without labels, never those that sentiment reports.
+
+    What sentiment validates with validates here as well; a twentieth of the reviews
+    without labels is test.
+    """
+    if split != "test":
+        for text in _texts(load_dataset("imdb_reviews", "train")):
+            if (text_hash(text, 10) == 1) == (split == "validation"):
+                yield text
+    if split != "validation":
+        for text in _texts(load_dataset("imdb_reviews", "unsupervised")):
+            if (text_hash(text, 20) == 1) == (split == "test"):
+                yield text
+
+
+def _texts(dataset):
+    for batch in dataset.batch(1024).as_numpy_iterator():
+        yield from (text.decode("utf-8", "replace") for text in batch["text"].tolist())
+
+
 def _files(config, split):
     """Reads the user's own text; without files of their own, the last tenth is test.
 
@@ -101,6 +123,7 @@ DATASETS = {
     "wikipedia": _wikipedia,
     "ptb": _ptb,
     "tiny_shakespeare": _tiny_shakespeare,
+    "imdb_reviews": _imdb_reviews,
     "files": _files,
 }
 

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import keras
 import tensorflow as tf
 
-from apps.common.embedding import cross_entropy
+from apps.common.embedding import cross_entropy, sampled_cross_entropy
+from apps.common.encoder import save_encoder
 from apps.common.optimizer import clipped_optimizer
 from apps.common.runs import open_run
 from apps.common.text import PADDING_ID
@@ -51,7 +52,10 @@ def _train(config, run):
     )
     streams = {"train": len(windows.streams), "test": len(validation.streams)}
     fit(
-        trainer_of(run.strategy, model, adamw, streams, settings.window),
+        trainer_of(
+            *(run.strategy, model, adamw, streams),
+            *(settings.window, settings.sampled_tokens),
+        ),
         directory,
         lambda epoch, shard: windows.shuffled(settings.seed, epoch, shard),
         windows.steps,
@@ -64,10 +68,12 @@ def _train(config, run):
         mode="min",
         strategy=run.strategy,
     )
+    if run.chief:
+        save_encoder(model, directory)
     run.save(model)
 
 
-def trainer_of(strategy, model, optimizer, streams, window):
+def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
     """Returns a `Trainer` that carries the model's state from window to window.
 
     Args:
@@ -76,22 +82,45 @@ def trainer_of(strategy, model, optimizer, streams, window):
         optimizer: Its optimizer, made there too.
         streams: Number of streams read side by side in "train" and in "test".
         window: Mean timesteps of a window; a longer one counts for more.
+        sampled_tokens: As in `TrainConfig`.
     """
     replicas = strategy.num_replicas_in_sync
+    embedding = model.get_layer("embedding")
+    with strategy.scope():
+        reader = keras.Model(
+            model.inputs, [model.get_layer("states").output, *model.outputs[1:]]
+        )
+        seeds = keras.random.SeedGenerator()
+
+    def losses_of(inputs, targets, state, training):
+        sampled = training and sampled_tokens
+        outputs, *state = (reader if sampled else model)(
+            [inputs["token_ids"], *state], training=training
+        )
+        rows = tf.reshape(outputs, [-1, outputs.shape[-1]])
+        targets = tf.reshape(targets, [-1])
+        if sampled:
+            weights = map(tf.convert_to_tensor, (embedding.vectors, embedding.bias))
+            seed = tf.cast(seeds.next(), "int32")
+            losses = sampled_cross_entropy(
+                *(rows, targets, *weights, seed), sampled_tokens
+            )
+        else:
+            losses = cross_entropy(rows, targets)
+        return losses, state
 
     def sums(batch, training, *carried):
         inputs, targets = batch
         state = [tf.where(inputs["first"], 0.0, tensor) for tensor in carried]
-        logits, *state = model([inputs["token_ids"], *state], training=training)
-        rows = tf.reshape(logits, [-1, logits.shape[-1]])
-        losses = cross_entropy(rows, tf.reshape(targets, [-1]))
+        losses, state = losses_of(inputs, targets, state, training)
         is_token = tf.reshape(tf.cast(targets != PADDING_ID, "float32"), [-1])
         loss, tokens = tf.reduce_sum(losses * is_token), tf.reduce_sum(is_token)
         # The gradient is in proportion to the window's length; penalties are means.
         objective = loss / (streams["train"] * window)
         if training:
             share = tf.cast(tf.shape(targets)[1], "float32") / (window * replicas)
-            objective += share * sum(model.losses)
+            penalties = (reader if sampled_tokens else model).losses
+            objective += share * sum(penalties)
         return objective, {"loss": (loss, tokens)}, *state
 
     carried = {
@@ -101,4 +130,8 @@ def trainer_of(strategy, model, optimizer, streams, window):
         ]
         for split, count in streams.items()
     }
-    return Trainer(strategy, model, optimizer, sums, ["loss"], carried, perplexity=True)
+    trainer = Trainer(
+        *(strategy, model, optimizer, sums, ["loss"], carried), perplexity=True
+    )
+    trainer.seeds = seeds  # a checkpoint keeps their state
+    return trainer

@@ -20,6 +20,8 @@ class DataConfig:
         max_length: Tokens of a text after so many are left out.
         vocabulary_size: At most so many tokens of the training texts get an id.
         min_count: Rarer tokens are unknown.
+        labelled: So many of the training texts are kept, drawn by their hash; 0 keeps
+            all.
         vectors: Pretrained word vectors that the embedding starts from; "random" is
             none.
         vector_words: So many of the most frequent words that have a pretrained vector
@@ -36,18 +38,27 @@ class DataConfig:
     max_length: Positive = 256
     vocabulary_size: Positive = 20000
     min_count: Positive = 1
+    labelled: Count = 0
     vectors: Literal["random", "glove_6b_50d"] = "random"
     vector_words: Count = 0
 
 
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The arguments of `build_model`."""
+    """The arguments of `build_model`, and what its weights begin with.
 
+    Attributes:
+        pretrained: Run directory of a language model whose vocabulary, embedding and
+            LSTMs the model takes over (Dai and Le 2015), which are of the same sizes
+            then; it reads forward.
+    """
+
+    pretrained: str = ""
     embedding_dim: Positive = 50
     embedding_dropout: Fraction = 0.3
     units: Positive = 64
     num_layers: Positive = 1
+    direction: Literal["both", "forward"] = "both"
     dropout: Fraction = 0.5
     pooling: Literal["last", "mean", "max", "attention"] = "max"
 

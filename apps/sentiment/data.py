@@ -1,5 +1,6 @@
 """Labelled texts, from their source to batches of token ids."""
 
+import heapq
 import tarfile
 from array import array
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import tensorflow as tf
 from apps.common.batches import PaddedBatches, rows_of
 from apps.common.datasets import load_dataset
 from apps.common.packages import fetch
-from apps.common.splits import sha1_modulo, split_by_hash
+from apps.common.splits import normalised, split_by_hash, text_hash
 from apps.common.spool import Spool
 from apps.common.tables import labelled_rows
 from apps.common.text import Vocabulary, batches_of_texts
@@ -44,18 +45,9 @@ class Data:
     trained_tokens: int
 
 
-def hash_of(text, modulo):
-    """Returns SHA-1 of a text, lower-cased, white space normalised, modulo `modulo`."""
-    return sha1_modulo(_normalised(text), modulo)
-
-
 def split_of(text):
     """Returns a text's split by its hash: a tenth test, a tenth validation."""
-    return split_by_hash(_normalised(text))
-
-
-def _normalised(text):
-    return " ".join(text.lower().split())
+    return split_by_hash(normalised(text))
 
 
 def _movie_snippets(config, split):
@@ -75,7 +67,7 @@ def _movie_snippets(config, split):
 def _imdb_reviews(config, split):
     rows = load_dataset("imdb_reviews", "test" if split == "test" else "train")
     for text, label in _label_names(rows, "text"):
-        held_out = hash_of(text, 10) == 1
+        held_out = text_hash(text, 10) == 1
         if split == "test" or held_out == (split == "validation"):
             yield text, label
 
@@ -91,7 +83,9 @@ def _sst2(config, split):
     if split == "test":  # the published test split has no labels
         return _label_names(load_dataset("glue/sst2", "validation"), "sentence")
     rows = list(_label_names(load_dataset("glue/sst2", "train"), "sentence"))
-    held_out = [s for s in _sentences(text for text, _ in rows) if hash_of(s, 20) == 1]
+    held_out = [
+        s for s in _sentences(text for text, _ in rows) if text_hash(s, 20) == 1
+    ]
     if split == "validation":
         held_out = set(held_out)
         return [row for row in rows if " ".join(row[0].split()) in held_out]
@@ -146,7 +140,7 @@ DATASETS = {
 }
 
 
-def load_data(config, splits=SPLITS, labels=None):
+def load_data(config, splits=SPLITS, labels=None, vocabulary=None):
     """Reads splits of a data set.
 
     Args:
@@ -154,17 +148,16 @@ def load_data(config, splits=SPLITS, labels=None):
         splits: Names of the splits to read; the others are not looked at.
         labels: Names of the labels in the order of their ids; by default those of the
             training split, sorted.
+        vocabulary: By default that of the training split, if that is read, and of the
+            pretrained vectors.
 
     Returns:
-        `Data`; its vocabulary is that of the training split, if that is read, and of
-        the pretrained vectors.
+        `Data`.
 
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
-    found = {
-        split: _spooled(DATASETS[config.dataset](config, split)) for split in splits
-    }
+    found = {split: _spooled(_rows(config, split)) for split in splits}
     for split, (texts, _, _) in found.items():
         if not texts:
             raise ValueError(
@@ -178,8 +171,8 @@ def load_data(config, splits=SPLITS, labels=None):
                 "Expected at least two labels in the training examples. "
                 f"Received one only: {labels[0]!r}."
             )
-    vocabulary, trained_tokens = None, 0
-    if "train" in found:
+    trained_tokens = len(vocabulary) if vocabulary else 0
+    if "train" in found and vocabulary is None:
         texts, *_ = found["train"]
         vocabulary = Vocabulary.from_texts(
             texts, size=config.vocabulary_size, min_count=config.min_count
@@ -193,6 +186,16 @@ def load_data(config, splits=SPLITS, labels=None):
         vocabulary=vocabulary,
         trained_tokens=trained_tokens,
     )
+
+
+def _rows(config, split):
+    """Returns texts and labels; of the training texts as many as are wanted."""
+    rows = DATASETS[config.dataset](config, split)
+    if split != "train" or not config.labelled:
+        return rows
+    order = 2**64  # texts in the order of their hash are in no order
+    wanted = config.labelled
+    return heapq.nsmallest(wanted, rows, key=lambda row: text_hash(row[0], order))
 
 
 def _spooled(rows):

@@ -1,4 +1,4 @@
-"""The sentiment reader: embedding, bidirectional LSTMs, pooling over time, logits."""
+"""The sentiment reader: embedding, LSTMs, pooling over time, logits."""
 
 import keras
 
@@ -15,6 +15,7 @@ def build_model(
     embedding_dropout,
     units,
     num_layers,
+    direction,
     dropout,
     pooling,
 ):
@@ -27,8 +28,9 @@ def build_model(
         embedding_dim: Size of a token's vector.
         embedding_dropout: Fraction of the embedding's features dropped, the same for
             all tokens of a text.
-        units: Units of each LSTM, one for each direction.
-        num_layers: Number of bidirectional layers.
+        units: Units of each LSTM.
+        num_layers: Number of layers.
+        direction: "both", two LSTMs a layer, or "forward".
         dropout: Fraction dropped after each layer and before the logits.
         pooling: "last", "mean", "max" or "attention".
 
@@ -44,7 +46,7 @@ def build_model(
     for number in range(1, num_layers + 1):
         sequences = pooling != "last" or number < num_layers
         lstm = LSTM(units, return_sequences=sequences, name=f"lstm_{number}")
-        x = keras.layers.Bidirectional(lstm)(x)
+        x = (keras.layers.Bidirectional(lstm) if direction == "both" else lstm)(x)
         x = keras.layers.Dropout(dropout)(x)
     if pooling != "last":
         x = MaskedPooling(pooling)(x)

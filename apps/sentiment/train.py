@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from apps.common.classification import loss_and_accuracy, save_labels
+from apps.common.encoder import load_encoder, pretrained_vocabulary
 from apps.common.optimizer import optimizer
 from apps.common.runs import open_run
 from apps.common.text import PADDING_ID
@@ -36,7 +37,12 @@ def _train(config, run):
     directory, settings = run.directory, config.train
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
-    data = load_data(config.data, ("train", "validation"))
+    model_settings = asdict(config.model)
+    pretrained, vocabulary = model_settings.pop("pretrained"), None
+    if pretrained:
+        _check_pretrained(config)
+        vocabulary = pretrained_vocabulary(pretrained)
+    data = load_data(config.data, ("train", "validation"), vocabulary=vocabulary)
     vectors = None
     if config.data.vectors == GLOVE:  # before anything is written: it may be refused
         vectors = vector_matrix(
@@ -58,8 +64,10 @@ def _train(config, run):
             len(data.vocabulary),
             len(data.labels),
             data.trained_tokens,
-            **asdict(config.model),
+            **model_settings,
         )
+        if pretrained:
+            load_encoder(model, pretrained)
         if vectors is not None:
             model.get_layer("embedding").assign(vectors)
         adamw = optimizer(settings, batches.steps)
@@ -80,6 +88,19 @@ def _train(config, run):
         strategy=run.strategy,
     )
     run.save(model)
+
+
+def _check_pretrained(config):
+    if config.model.direction != "forward":
+        raise ValueError(
+            "model.pretrained: a language model reads forward. Take "
+            f"model.direction=forward. Received: {config.model.direction}."
+        )
+    if config.data.vectors == GLOVE:
+        raise ValueError(
+            "data.vectors: the vectors are those of model.pretrained. Take "
+            f"data.vectors=random. Received: {config.data.vectors}."
+        )
 
 
 def trainer_of(strategy, model, optimizer, batch_size):

@@ -6,10 +6,11 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.common.splits import text_hash
 from apps.common.vectors import frequent_words
 from apps.sentiment import data
 from apps.sentiment.config import DataConfig
-from apps.sentiment.data import hash_of, load_data, split_of
+from apps.sentiment.data import load_data, split_of
 
 NAMES = np.array(["negative", "positive"])
 
@@ -65,7 +66,7 @@ def films():
     ],
 )
 def test_a_text_belongs_to_the_split_that_its_sha1_says(text, digest, split):
-    assert hash_of(text, 16**40) == int(digest, 16)
+    assert text_hash(text, 16**40) == int(digest, 16)
     remainder = {"test": (0,), "validation": (1,), "train": range(2, 10)}[split]
     assert int(digest, 16) % 10 in remainder
     assert split_of(text) == split
@@ -76,12 +77,12 @@ def test_a_text_belongs_to_the_split_that_its_sha1_says(text, digest, split):
     ["Film Number 5", "  film  number 5 ", "FILM\tnumber\n5", "film number\u00a05"],
 )
 def test_case_and_white_space_do_not_change_the_split(text):
-    assert hash_of(text, 10**6) == hash_of("film number 5", 10**6)
+    assert text_hash(text, 10**6) == text_hash("film number 5", 10**6)
 
 
 @given(st.text(st.characters(codec="utf-8")), st.integers(1, 10**6))
 def test_a_hash_is_below_its_modulus(text, modulo):
-    assert 0 <= hash_of(text, modulo) < modulo
+    assert 0 <= text_hash(text, modulo) < modulo
 
 
 def test_about_a_tenth_is_held_out_for_each_purpose():
@@ -132,7 +133,7 @@ def test_imdb_is_validated_on_a_part_of_its_training_reviews(publish, films, rea
     publish("text", train=films, test=[("never seen", 1)])
     held_out, rest = read("imdb_reviews", "validation"), read("imdb_reviews", "train")
     assert sorted(held_out + rest) == sorted((x, NAMES[y]) for x, y in films)
-    assert [x for x, _ in held_out] == [x for x, _ in films if hash_of(x, 10) == 1]
+    assert [x for x, _ in held_out] == [x for x, _ in films if text_hash(x, 10) == 1]
 
 
 def test_imdb_is_measured_on_its_test_reviews(publish, films, read):
@@ -194,7 +195,7 @@ def sst2(treebank, publish, read):
     whole = [
         s for s in sentences if not any(s != t and inside(s, t) for t in sentences)
     ]
-    held_out = [s for s in whole if hash_of(s, 20) == 1]
+    held_out = [s for s in whole if text_hash(s, 20) == 1]
     assert 0 < len(held_out) < len(whole)
     validation, train = (
         [text for text, _ in read("sst2", split)] for split in ("validation", "train")
