@@ -19,11 +19,11 @@ import numpy as np
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
 from experiments.launch import train
-from experiments.results import hardware
+from experiments.results import BENCHMARK, RESULTS, SCALE_PAGE, hardware, update_tables
 from experiments.streaming_memory import measure, write
 
-RESULT = Path(__file__).parent / "results" / "cluster_cost.json"
-BENCHMARK = Path(__file__).parent / "results" / "benchmark.json"
+NAME = "cluster_cost"
+RESULT = RESULTS / f"{NAME}.json"
 ROUNDS, READ_MB = 20, 100
 
 
@@ -41,6 +41,7 @@ def main():
         if options.record:
             with replacing(RESULT) as aside:
                 aside.write_text(json.dumps(result, indent=2) + "\n")
+            update_tables(SCALE_PAGE, {NAME: recorded_table()})
 
 
 def measured(gigabytes, workers, gigabits):
@@ -146,6 +147,50 @@ def _measure(request):
         seconds.append(time.monotonic() - begun)
     if is_chief(strategy):
         Path(path).write_text(json.dumps(np.median(seconds[2:]).item()))
+
+
+def recorded_table():
+    """Returns what `--record` wrote as a Markdown table."""
+    found = json.loads(RESULT.read_text())
+    step = found["computation_ms_a_step"]
+    rows = (
+        (
+            "a step of the default language model, two cores",
+            f"{found['parameters']:,} parameters, "
+            f"{found['tokens_a_step_and_worker']:,} tokens, {step:.0f} ms",
+        ),
+        (
+            "all-reduce of its gradients between two processes here",
+            f"{found['all_reduce_of_two_ms']:.0f} ms, "
+            f"{found['all_reduce_mb_a_second']:.0f} MB/s",
+        ),
+        (
+            "text read (counted once, then encoded)",
+            f"{found['read_mb_a_second']:.1f} MB/s",
+        ),
+        (
+            "sent by each worker a step",
+            f"{found['communication_mb_a_step']:.1f} MB, "
+            f"{found['communication_ms_a_step']:.0f} ms",
+        ),
+        ("expected efficiency", f"{found['efficiency']:.0%}"),
+        (
+            f"an epoch: {found['tokens'] / 1e9:.1f} thousand million tokens",
+            f"{found['hours_an_epoch']:,.0f} hours; alone "
+            f"{found['hours_an_epoch_alone'] / 24:,.0f} days",
+        ),
+        (
+            "before it, reading the corpus, on every worker",
+            f"{found['hours_to_read']:.0f} hours",
+        ),
+        (
+            "token ids on the disk of every worker",
+            f"{found['gigabytes_of_token_ids']:.0f} GB",
+        ),
+    )
+    title = f"{found['gigabytes']:g} GB, {found['workers']} workers"
+    lines = [f"| {title} | |", "|---|---|", *(f"| {n} | {v} |" for n, v in rows)]
+    return "\n".join([*lines, "", f"Measured on {found['hardware']}."])
 
 
 def _plain(value):
