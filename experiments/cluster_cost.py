@@ -2,12 +2,14 @@
 
 A step costs its computation, as `experiments.benchmark` measured it, and then one
 all-reduce of the gradients, which this command measures between two workers of this
-machine. The rest is arithmetic, and printed with the figures it comes from.
+machine; and it measures how fast text is read. The rest is arithmetic, and printed with
+the figures it comes from. Run it beside nothing else.
 """
 
 import argparse
 import json
 import os
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -17,12 +19,12 @@ import numpy as np
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
 from experiments.launch import train
-from experiments.results import hardware
+from experiments.results import BENCHMARK, RESULTS, SCALE_PAGE, hardware, update_tables
+from experiments.streaming_memory import measure, write
 
-RESULT = Path(__file__).parent / "results" / "cluster_cost.json"
-BENCHMARK = Path(__file__).parent / "results" / "benchmark.json"
-STREAMING = Path(__file__).parent / "results" / "streaming_memory.json"
-ROUNDS = 20
+NAME = "cluster_cost"
+RESULT = RESULTS / f"{NAME}.json"
+ROUNDS, READ_MB = 20, 100
 
 
 def main():
@@ -39,6 +41,7 @@ def main():
         if options.record:
             with replacing(RESULT) as aside:
                 aside.write_text(json.dumps(result, indent=2) + "\n")
+            update_tables(SCALE_PAGE, {NAME: recorded_table()})
 
 
 def measured(gigabytes, workers, gigabits):
@@ -50,7 +53,7 @@ def measured(gigabytes, workers, gigabits):
         gigabits: Bandwidth of a worker's network a second.
     """
     benchmark = json.loads(BENCHMARK.read_text())
-    streaming = json.loads(STREAMING.read_text())["language_modeling"]
+    reading = _reading()
     parameters, tokens_a_step = _model()
     computation_s = (
         np.median(
@@ -66,7 +69,8 @@ def measured(gigabytes, workers, gigabits):
     slower_mb_s = min(local_mb_s, gigabits * 1000 / 8)
     communication_s = 2 * (workers - 1) / workers * megabytes / slower_mb_s
     efficiency = computation_s / (computation_s + communication_s)
-    tokens = gigabytes * 1e9 / streaming["bytes_a_token"]
+    # Of a single file eight tenths are for training.
+    tokens = gigabytes * 1000 / reading["megabytes"] * reading["rows"]
     tokens_a_s = workers * tokens_a_step / (computation_s + communication_s)
     return {
         "gigabytes": gigabytes,
@@ -83,12 +87,21 @@ def measured(gigabytes, workers, gigabits):
         "tokens": tokens,
         "hours_an_epoch": tokens / tokens_a_s / 3600,
         "hours_an_epoch_alone": tokens / (tokens_a_step / computation_s) / 3600,
-        "hours_to_read": 2 * gigabytes * 1000 / streaming["mb_a_second"] / 3600,
+        "read_mb_a_second": reading["mb_per_s"],
+        "hours_to_read": gigabytes * 1000 / reading["mb_per_s"] / 3600,
         "gigabytes_of_token_ids": 4 * tokens / 1e9,
         "hardware": hardware(),
         "command": f"python -m experiments.cluster_cost --gigabytes {gigabytes:g} "
         f"--workers {workers} --gigabits {gigabits:g} --record",
     }
+
+
+def _reading():
+    """Returns what it takes to read a text: to count its tokens, and to encode it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "text.txt")
+        write(path, "language_modeling", READ_MB)
+        return measure("language_modeling", path)
 
 
 def _model():
@@ -134,6 +147,50 @@ def _measure(request):
         seconds.append(time.monotonic() - begun)
     if is_chief(strategy):
         Path(path).write_text(json.dumps(np.median(seconds[2:]).item()))
+
+
+def recorded_table():
+    """Returns what `--record` wrote as a Markdown table."""
+    found = json.loads(RESULT.read_text())
+    step = found["computation_ms_a_step"]
+    rows = (
+        (
+            "a step of the default language model, two cores",
+            f"{found['parameters']:,} parameters, "
+            f"{found['tokens_a_step_and_worker']:,} tokens, {step:.0f} ms",
+        ),
+        (
+            "all-reduce of its gradients between two processes here",
+            f"{found['all_reduce_of_two_ms']:.0f} ms, "
+            f"{found['all_reduce_mb_a_second']:.0f} MB/s",
+        ),
+        (
+            "text read (counted once, then encoded)",
+            f"{found['read_mb_a_second']:.1f} MB/s",
+        ),
+        (
+            "sent by each worker a step",
+            f"{found['communication_mb_a_step']:.1f} MB, "
+            f"{found['communication_ms_a_step']:.0f} ms",
+        ),
+        ("expected efficiency", f"{found['efficiency']:.0%}"),
+        (
+            f"an epoch: {found['tokens'] / 1e9:.1f} thousand million tokens",
+            f"{found['hours_an_epoch']:,.0f} hours; alone "
+            f"{found['hours_an_epoch_alone'] / 24:,.0f} days",
+        ),
+        (
+            "before it, reading the corpus, on every worker",
+            f"{found['hours_to_read']:.0f} hours",
+        ),
+        (
+            "token ids on the disk of every worker",
+            f"{found['gigabytes_of_token_ids']:.0f} GB",
+        ),
+    )
+    title = f"{found['gigabytes']:g} GB, {found['workers']} workers"
+    lines = [f"| {title} | |", "|---|---|", *(f"| {n} | {v} |" for n, v in rows)]
+    return "\n".join([*lines, "", f"Measured on {found['hardware']}."])
 
 
 def _plain(value):

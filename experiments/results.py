@@ -16,7 +16,7 @@ from apps.common.runs import CONFIG, METRICS
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 LSTM_PAGE = README.parent / "docs" / "lstm.md"
-DATA_PAGE = LSTM_PAGE.with_name("data.md")
+DATA_PAGE, SCALE_PAGE = (LSTM_PAGE.with_name(f"{n}.md") for n in ("data", "scale"))
 BENCHMARK = RESULTS / "benchmark.json"
 LOAD = RESULTS / "load.json"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
@@ -277,7 +277,7 @@ def hardware():
 
 def main():
     """Rebuilds the tables of the README and of the pages."""
-    from experiments import streaming_memory
+    from experiments import cluster_cost, streaming_memory
     from experiments.memory_report import NAME, RECORDED, recorded_table
 
     update_readme()
@@ -287,6 +287,8 @@ def main():
         update_tables(
             DATA_PAGE, {streaming_memory.NAME: streaming_memory.recorded_table()}
         )
+    if cluster_cost.RESULT.exists():
+        update_tables(SCALE_PAGE, {cluster_cost.NAME: cluster_cost.recorded_table()})
 
 
 if __name__ == "__main__":

@@ -138,8 +138,8 @@ class PaddedBatches:
         for (name, arrays), shape in zip(self.columns.items(), shapes, strict=True):
             batch[name] = np.zeros((rows, *shape), arrays[0].dtype)
             for row, index in enumerate(chosen):
-                own = tuple(map(slice, arrays[index].shape))
-                batch[name][(row, *own)] = arrays[index]
+                array = arrays[index]
+                batch[name][(row, *map(slice, array.shape))] = array
         return batch
 
     def _dataset(self, batches, shard):

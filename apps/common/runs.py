@@ -158,8 +158,14 @@ def read_metrics(directory):
     path = Path(directory, METRICS)
     if not path.exists():
         return None
+    try:
+        metrics = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}). Remove it, and evaluate anew."
+        ) from None
     print(f"{directory} is evaluated already.")
-    return json.loads(path.read_text())
+    return metrics
 
 
 def save_metrics(directory, config, model, found, examples, unit):

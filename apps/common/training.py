@@ -105,7 +105,7 @@ def fit(
             )
         of_every_worker(strategy, start)  # the chief has written the best weights
     try:
-        with open(directory / BEST, "rb") as file, np.load(file) as best:
+        with _reading(directory / BEST) as best:
             model.set_weights([best[name] for name in best.files])
     except BROKEN as error:
         raise ValueError(
@@ -183,7 +183,7 @@ class _Progress(keras.callbacks.Callback):
         left = [path for path in left if path.exists()]
         for path in left:
             try:
-                with open(path, "rb") as file, np.load(file) as checkpoint:
+                with _reading(path) as checkpoint:
                     history = json.loads(str(checkpoint["history"]))
                     values = [
                         checkpoint[f"variable_{index}"]
@@ -254,6 +254,12 @@ class _Progress(keras.callbacks.Callback):
             writer = csv.DictWriter(file, self.history[0])
             writer.writeheader()
             writer.writerows(self.history)
+
+
+@contextmanager
+def _reading(path):
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        yield arrays
 
 
 def _save_arrays(path, *arrays, **named):

@@ -52,6 +52,8 @@ def _ptb(config, split):
             "data.directory: expected the folder with Mikolov's ptb.train.txt, "
             f"ptb.valid.txt and ptb.test.txt. Received: {config.directory!r}."
         )
+    if not path.stat().st_size:
+        raise ValueError(f"{path}: the file is empty.")
     yield from _lines(path)
 
 

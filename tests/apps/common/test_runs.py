@@ -9,7 +9,7 @@ import pytest
 from pydantic.dataclasses import dataclass
 
 from apps.common.config import STRICT, load_config
-from apps.common.runs import finished_run, is_finished, open_run
+from apps.common.runs import finished_run, is_finished, open_run, read_metrics
 
 ROOT = Path(__file__).parents[3]
 
@@ -162,3 +162,11 @@ def test_a_lock_is_gone_with_its_process(run):
     assert killed.returncode == -signal.SIGKILL
     assert (run / ".lock").exists()
     assert opens(run, Recipe()) is True
+
+
+def test_damaged_metrics_are_named(run):
+    run.mkdir(parents=True)
+    assert read_metrics(run) is None
+    (run / "metrics.json").write_text('{"accuracy": 0.')
+    with pytest.raises(ValueError, match=r"metrics.json cannot .*evaluate anew"):
+        read_metrics(run)
