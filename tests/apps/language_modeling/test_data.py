@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from apps.common.batches import Shard
+from apps.common.splits import text_hash
 from apps.common.text import END, Vocabulary
 from apps.common.wikipedia import split_of
+from apps.language_modeling import data as data_module
 from apps.language_modeling.config import DataConfig
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.text import NEW_LINE
@@ -196,3 +199,28 @@ def test_each_replica_reads_its_own_streams_in_order(windows, replicas):
 def test_streams_that_replicas_cannot_share_are_refused_in_training(windows):
     with pytest.raises(ValueError, match=r"train.batch_size: .* by 3 .*Received: 4"):
         windows.shuffled(1, 0, Shard(of=3))
+
+
+def test_film_reviews_are_read_without_those_that_sentiment_reports(monkeypatch):
+    reviews = {
+        "train": [f"labelled {n}" for n in range(300)],
+        "unsupervised": [f"unlabelled {n}" for n in range(600)],
+    }
+
+    def published(name, split):
+        assert name == "imdb_reviews"
+        return tf.data.Dataset.from_tensor_slices({"text": reviews[split]})
+
+    monkeypatch.setattr(data_module, "load_dataset", published)
+    config = DataConfig(dataset="imdb_reviews")
+    found = {
+        split: list(data_module.DATASETS["imdb_reviews"](config, split))
+        for split in ("train", "validation", "test")
+    }
+    assert found["validation"] == [
+        text for text in reviews["train"] if text_hash(text, 10) == 1
+    ]
+    assert 10 < len(found["test"]) < 60
+    assert all(text.startswith("unlabelled") for text in found["test"])
+    together = [text for texts in found.values() for text in texts]
+    assert sorted(together) == sorted(reviews["train"] + reviews["unsupervised"])
