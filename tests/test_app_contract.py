@@ -291,6 +291,7 @@ def test_an_edited_gate_changes_what_an_app_answers(monkeypatch):
         "embedding_dropout": 0.0,
         "units": 4,
         "num_layers": 1,
+        "direction": "both",
         "dropout": 0.0,
         "pooling": "max",
     }

@@ -18,8 +18,8 @@ def die_after(monkeypatch):
     """Makes the machine die in the first epoch, that share of it being done."""
 
     def patch(share):
-        def cut(self, start, lengths, own=Windows._cut):
-            for number, window in enumerate(own(self, start, lengths)):
+        def cut(self, start, lengths, shard, own=Windows._cut):
+            for number, window in enumerate(own(self, start, lengths, shard)):
                 if (
                     self.window == 10
                     and len(lengths) == self.steps

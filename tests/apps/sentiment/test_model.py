@@ -16,6 +16,7 @@ SETTINGS = {
     "embedding_dropout": 0.3,
     "units": 4,
     "num_layers": 2,
+    "direction": "both",
     "dropout": 0.3,
 }
 
