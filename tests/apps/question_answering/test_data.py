@@ -12,7 +12,6 @@ from apps.question_answering.data import (
     batches_of,
     context_of,
     encode,
-    for_fit,
     load_data,
     story_ids,
     text_ids,
@@ -123,11 +122,11 @@ def test_an_unknown_answer_weighs_nothing():
     assert [int(target) for target in columns["targets"]] == [0, 1, 0, 1]
     assert [float(weight) for weight in columns["weights"]] == [1, 1, 0, 1]
     batches = batches_of(columns, batch_size=8)
-    ((inputs, targets, weights),) = for_fit(batches.in_order()).as_numpy_iterator()
-    assert inputs["context"].shape == (8, 8, 8)
-    assert inputs["question"].shape == (8, 8)
-    assert targets.shape == (8,)
-    np.testing.assert_array_equal(weights, [1, 1, 0, 1, 0, 0, 0, 0])
+    (batch,) = batches.in_order().as_numpy_iterator()
+    assert batch["context"].shape == (8, 8, 8)
+    assert batch["question"].shape == (8, 8)
+    assert batch["targets"].shape == (8,)
+    np.testing.assert_array_equal(batch["weights"], [1, 1, 0, 1, 0, 0, 0, 0])
 
 
 def test_vectors_have_to_be_named(babi_folder):
