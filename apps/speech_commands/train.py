@@ -55,10 +55,10 @@ def _train(config, run):
     keras.utils.set_random_seed(settings.seed)
     data = load_data(config.data, ("train", "validation"))
     classes = len(data.labels)
-    if run.chief:
-        save_labels(data.labels, directory / "labels.txt")
     with run.strategy.scope():
         model = build_model(classes, front_end.mel_bands, **asdict(config.model))
+    if run.chief:
+        save_labels(data.labels, directory / "labels.txt")
     in_a_row = settings.clips_in_a_row if streams(model) else None
     batches = Batches(data.train, classes, front_end, settings.batch_size, in_a_row)
     validation = Batches(
