@@ -202,7 +202,9 @@ def _sentiment_step(jit_compile):
     lengths = rng.integers(17, timesteps + 1, (len(token_ids), 1))
     token_ids[np.arange(timesteps) >= lengths] = 0
     labels = rng.integers(0, 2, len(token_ids)).astype("int32")
-    model = build_model(size, 2, size, **asdict(config.model))
+    settings = asdict(config.model)
+    del settings["pretrained"]
+    model = build_model(size, 2, size, **settings)
     adamw = optimizer(config.train, 1000)
     trainer = trainer_of(_default_strategy(), model, adamw, batch_size)
     return _step(trainer, {"token_ids": token_ids, "labels": labels}, jit_compile)

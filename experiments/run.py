@@ -140,14 +140,15 @@ def run(task, request, file=None):
     """Does the verbs of a request in order, and closes with a table."""
     config = task.config(request.recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
-    done = {}
-    for verb in request.verbs:
+    done, verbs = {}, request.verbs
+    if not _is_chief():
+        verbs = [verb for verb in verbs if verb == "train"]
+        if verbs != request.verbs:
+            print("Of several workers the chief does what comes after training.")
+    for verb in verbs:
         if verb == "train":
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
             task.function("train")(config, directory)
-            if not _is_chief():
-                print("The chief does what comes after training.")
-                return done
         elif verb == "predict":
             for answer in task.function("predict")(
                 directory, _inputs(request.words, file)

@@ -98,22 +98,27 @@ def batches_of(task, path):
         data = load_data(DataConfig(**settings), splits)
         return len(data.train), Windows(data.train, BATCH_SIZE, 32)
     if task == "sentiment":
+        from apps.sentiment import data as app
         from apps.sentiment.config import DataConfig
-        from apps.sentiment.data import encode, load_data
 
         config = DataConfig(**settings)
-        argument, fixed = config.max_length, ("labels",)
-    else:
-        from apps.summarization.config import DataConfig
-        from apps.summarization.data import encode, load_data
+        length = config.max_length
 
-        config = argument = DataConfig(**settings)
-        fixed = ()
-    data = load_data(config, splits)
-    train, _ = (
-        PaddedBatches(encode(part, data.vocabulary, argument), BATCH_SIZE, fixed)
-        for part in (data.train, data.validation)
-    )
+        def batched(part):
+            columns = app.encode(part, data.vocabulary, length)
+            return app.batches_of(columns, BATCH_SIZE, length)
+
+    else:
+        from apps.summarization import data as app
+        from apps.summarization.config import DataConfig
+
+        config = DataConfig(**settings)
+
+        def batched(part):
+            return PaddedBatches(app.encode(part, data.vocabulary, config), BATCH_SIZE)
+
+    data = app.load_data(config, splits)
+    train, _ = map(batched, (data.train, data.validation))
     return len(train.shapes), train
 
 

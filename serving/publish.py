@@ -67,10 +67,14 @@ def roll_back(name, models=MODELS):
         ValueError: If there is no version before the newest.
     """
     model = Path(models, name)
-    found = versions(model)
-    if len(found) < 2:
-        raise ValueError(f"Rolling back needs two versions. {model} has {len(found)}.")
+    if not model.is_dir():
+        raise ValueError(f"Rolling back needs two versions. {model} has 0.")
     with alone_in(model):
+        found = versions(model)
+        if len(found) < 2:
+            raise ValueError(
+                f"Rolling back needs two versions. {model} has {len(found)}."
+            )
         newest = model / str(found[-1])
         newest.rename(model / f"{WITHDRAWN}{found[-1]}")
         for number in _withdrawn(model)[:-1]:

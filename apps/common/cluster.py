@@ -1,6 +1,7 @@
 """One worker or many: which strategy training runs on, and who writes."""
 
 import functools
+import itertools
 import json
 import os
 import re
@@ -53,14 +54,23 @@ def local_devices():
 
 @functools.cache  # TensorFlow joins a cluster once
 def _workers(cluster):
-    wait_for_peers(cluster, float(os.environ.get(WAIT_VARIABLE, WAIT_S)))
+    seconds = os.environ.get(WAIT_VARIABLE, str(WAIT_S))
+    if not re.fullmatch(r"\d+(\.\d*)?", seconds):
+        raise ValueError(f"{WAIT_VARIABLE}: expected seconds. Received: {seconds!r}.")
+    wait_for_peers(cluster, float(seconds))
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
         task_type="worker",
         task_id=cluster.index,
         rpc_layer="grpc",
     )
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except tf.errors.OpError as error:
+        raise ConnectionError(
+            "TensorFlow could not join the workers. Start all of them again. It said: "
+            f"{_first_line(error)}"
+        ) from error
 
 
 def is_chief(strategy):
@@ -73,15 +83,16 @@ def cluster_of(environment):
     """Returns the `Cluster` that environment variables tell of, or None.
 
     Args:
-        environment: A mapping; TF_CONFIG goes before the variables of a SLURM step.
+        environment: A mapping; TF_CONFIG goes before the variables of a SLURM step,
+            which TensorFlow reads from the process's own environment.
 
     Raises:
-        ValueError: If TF_CONFIG does not describe a cluster of workers.
+        ValueError: If they do not describe a cluster of workers.
     """
     if environment.get("TF_CONFIG"):
         cluster = _from_tf_config(environment["TF_CONFIG"])
     elif int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-        cluster = _from_slurm()
+        cluster = _from_slurm(environment)
     else:
         return None
     return cluster if len(cluster.addresses) > 1 else None
@@ -92,13 +103,17 @@ def _from_tf_config(text):
         found = json.loads(text)
         jobs, task = found.get("cluster") or {}, found.get("task") or {}
         addresses = {job: list(jobs.get(job, ())) for job in ("chief", "worker")}
-        place = task.get("type", "worker"), int(task.get("index", 0))
+        place = task.get("type"), int(task.get("index", -1))
     except (ValueError, TypeError, AttributeError) as error:
         raise _wrong(text, f"it cannot be read ({error})") from None
     if others := sorted(set(jobs) - set(addresses)):
         raise _wrong(text, f"a cluster has workers and perhaps a chief, not {others}")
+    if sum(map(len, addresses.values())) < 2:
+        return Cluster(tuple(itertools.chain(*addresses.values())), 0)
     every = [(job, n) for job in addresses for n in range(len(addresses[job]))]
-    if jobs and place not in every:
+    if not {"type", "index"} <= set(task):
+        raise _wrong(text, "the task has no type or no index")
+    if place not in every:
         raise _wrong(text, f"the cluster has no {place[0]} {place[1]}")
     listed = [addresses[job][number] for job, number in every]
     for address in listed:
@@ -106,7 +121,7 @@ def _from_tf_config(text):
             raise _wrong(text, f"{address!r} is no host:port")
     if len(set(listed)) < len(listed):
         raise _wrong(text, "two workers have one address")
-    return Cluster(tuple(listed), every.index(place) if jobs else 0)
+    return Cluster(tuple(listed), every.index(place))
 
 
 def _wrong(text, reason):
@@ -116,13 +131,28 @@ def _wrong(text, reason):
     )
 
 
-def _from_slurm():
-    tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
-    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-        gpus_per_node=tasks,
-        auto_set_gpu=False,  # SLURM gives each task its GPUs
-    )
-    addresses = resolver.cluster_spec().job_tasks("worker")
+def _from_slurm(environment):
+    tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+    try:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            gpus_per_node=tasks,
+            auto_set_gpu=False,  # SLURM gives each task its GPUs
+        )
+        addresses = resolver.cluster_spec().job_tasks("worker")
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"The variables of the SLURM step cannot be read ({error}). Start the "
+            "workers with srun, or set TF_CONFIG."
+        ) from None
+    # TensorFlow orders nodes by name, SLURM as it likes.
+    host, node = addresses[resolver.task_id].partition(":")[0], "SLURMD_NODENAME"
+    if environment.get(node, host) != host:
+        raise ValueError(
+            f"SLURM counts its tasks in another order than TensorFlow: task "
+            f"{resolver.task_id} is on {environment[node]}, not on {host}. Take "
+            "srun --distribution=block, and nodes whose names have numbers of one "
+            "length; or set TF_CONFIG."
+        )
     return Cluster(tuple(addresses), resolver.task_id)
 
 
@@ -141,7 +171,12 @@ def wait_for_peers(cluster, seconds):
     port = int(cluster.addresses[cluster.index].rpartition(":")[2])
     missing = {n: a for n, a in enumerate(cluster.addresses) if n != cluster.index}
     try:
-        listener = socket.create_server(("", port))
+        both = socket.has_dualstack_ipv6()
+        listener = socket.create_server(
+            ("", port),
+            family=socket.AF_INET6 if both else socket.AF_INET,
+            dualstack_ipv6=both,
+        )
     except OSError as error:
         raise ConnectionError(
             f"Worker {cluster.index} cannot listen at port {port} ({error}). Is there "
@@ -200,19 +235,25 @@ def lost_workers(strategy):
     Raises:
         ConnectionError: If that happens in the block.
     """
-    gone = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError)
+    errors = tf.errors
+    gone = (errors.UnavailableError, errors.AbortedError, errors.InternalError)
     try:
         yield
-    except gone as error:
+    except (*gone, errors.DeadlineExceededError, errors.CancelledError) as error:
         if is_alone(strategy):
             raise
         addresses = strategy.cluster_resolver.cluster_spec().job_tasks("worker")
         numbers = sorted(set(re.findall(r"/task:(\d+)", error.message)))
         names = ", ".join(f"worker {n} ({addresses[int(n)]})" for n in numbers)
         raise ConnectionError(
-            f"Lost {names or 'a worker'}. See what it said last, and start all workers "
-            "again by the same command: training goes on from the last checkpoint."
+            f"Lost {names or 'a worker: ' + _first_line(error)}. See what it said "
+            "last, and start all workers again by the same command: training goes on "
+            "from the last checkpoint."
         ) from error
+
+
+def _first_line(error):
+    return next(iter(error.message.splitlines()), "nothing")
 
 
 def own_dropout(variables, strategy):

@@ -3,7 +3,10 @@
 import os
 import threading
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
+
+from apps.common.files import alone_in
 
 SECONDS_TO_ANSWER = 3
 
@@ -27,9 +30,7 @@ def load_dataset(name, split):
 
     directory = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     directory = Path(directory).expanduser()
-    prepared = any((directory / name).glob("*/dataset_info.json")) or any(
-        (directory / name).glob("*/*/dataset_info.json")
-    )
+    prepared = _is_prepared(directory / name)
     if not prepared and not _reaches("https://storage.googleapis.com"):
         raise ValueError(
             f"The data set {name} is not in {directory}, and it cannot be downloaded: "
@@ -37,14 +38,19 @@ def load_dataset(name, split):
             f"holds {name.split('/')[0]}/, or run where there is a network."
         )
     try:
-        found = tfds.load(
-            name,
-            split=split,
-            data_dir=directory,
-            download=not prepared,
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(try_autocache=False),
-        )
+        with ExitStack() as stack:
+            if not prepared:  # one process prepares it, the others wait
+                directory.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone_in(directory))
+                prepared = _is_prepared(directory / name)
+            found = tfds.load(
+                name,
+                split=split,
+                data_dir=directory,
+                download=not prepared,
+                shuffle_files=False,
+                read_config=tfds.ReadConfig(try_autocache=False),
+            )
         return Records(found, directory / name)
     except ParseError as error:
         raise ValueError(
@@ -56,6 +62,11 @@ def load_dataset(name, split):
             f"The data set {name} in {directory} is of another version than this "
             "tensorflow-datasets reads. Remove it, or set TFDS_DATA_DIR elsewhere."
         ) from None
+
+
+def _is_prepared(directory):
+    patterns = ("*/dataset_info.json", "*/*/dataset_info.json")
+    return any(path for pattern in patterns for path in directory.glob(pattern))
 
 
 class Records:

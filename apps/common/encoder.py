@@ -4,20 +4,24 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.files import replacing
+from apps.common.files import DAMAGED, arrays_in, replacing
 from apps.common.text import Vocabulary
 
 ENCODER, VOCABULARY = "encoder.npz", "vocabulary.txt"
 
 
-def save_encoder(model, directory):
+def save_encoder(model, directory, tokens):
     """Writes the word vectors and the LSTMs of a language model into its run directory.
 
     Args:
         model: A model with the layers `embedding`, `lstm_1`, `lstm_2` and so on.
         directory: The run directory.
+        tokens: What its tokens are, as `data.tokens` has it.
     """
-    arrays = {"embedding": model.get_layer("embedding").vectors.numpy()}
+    arrays = {
+        "tokens": tokens,
+        "embedding": model.get_layer("embedding").vectors.numpy(),
+    }
     for layer in _lstms(model):
         for weight in layer.cell.trainable_weights:
             arrays[f"{layer.name}/{weight.name}"] = weight.numpy()
@@ -36,8 +40,14 @@ def pretrained_vocabulary(directory):
             raise ValueError(
                 f"model.pretrained: {directory} has no {name}. Expected the run "
                 "directory of a language model whose training has ended. Train it: "
-                "python -m experiments.language_modeling RECIPE train"
+                "python -m experiments.language_modeling RECIPE train (one that was "
+                "trained by an earlier version: remove its model.keras first)"
             )
+    if (tokens := str(_read(directory)["tokens"])) != "words":
+        raise ValueError(
+            f"model.pretrained: the tokens of {directory} are {tokens}. Expected a "
+            "language model with data.tokens=words."
+        )
     return Vocabulary.load(Path(directory, VOCABULARY))
 
 
@@ -51,10 +61,9 @@ def load_encoder(model, directory):
     Raises:
         ValueError: If the sizes differ.
     """
-    with np.load(Path(directory, ENCODER), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = _read(directory)
     layers = _lstms(model)
-    stored = {name.split("/")[0] for name in arrays} - {"embedding"}
+    stored = {name.split("/")[0] for name in arrays if "/" in name}
     if stored != {layer.name for layer in layers}:
         raise ValueError(
             f"model.num_layers: the language model of {directory} has {len(stored)}. "
@@ -76,6 +85,18 @@ def load_encoder(model, directory):
                 )
             weight.assign(array)
     model.get_layer("embedding").assign(arrays["embedding"])
+
+
+def _read(directory):
+    path = Path(directory, ENCODER)
+    try:
+        with arrays_in(path) as arrays:
+            return {name: arrays[name] for name in ("tokens", *arrays.files)}
+    except DAMAGED as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}). Remove the model.keras beside it and "
+            "train: it is written again without a step of training."
+        ) from None
 
 
 def _lstms(model):

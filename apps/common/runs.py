@@ -1,6 +1,5 @@
 """Run directories: made, resumed or refused, and never overwritten."""
 
-import fcntl
 import json
 import zlib
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from apps.common.cluster import (
     training_strategy,
 )
 from apps.common.config import differences, load_config, save_config
-from apps.common.files import replacing
+from apps.common.files import alone_in, replacing
 from apps.common.training import read_history
 
 CONFIG, MODEL, METRICS = "config.yaml", "model.keras", "metrics.json"
@@ -74,13 +73,16 @@ def open_run(directory, config):
                 "same command."
             )
         if chief:
-            _make(directory, config)
+            directory.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(directory))
+            _make(directory, config)
         of_every_worker(strategy, 0)  # the others wait for the chief
-        if not (directory / CONFIG).exists():
+        path = directory / CONFIG
+        made = int(path.stat().st_mtime) if path.exists() else 0
+        if len(set(of_every_worker(strategy, made))) > 1:
             raise ValueError(
-                f"{directory}: the chief has made it, and this worker does not see it. "
-                "Workers need a run directory that all of them reach: give one on a "
+                f"{directory}: the workers do not all see what the chief has made. "
+                "They need a run directory that all of them reach: give one on a "
                 "shared file system with run_directory=..."
             )
         finished = is_finished(directory)
@@ -92,11 +94,8 @@ def open_run(directory, config):
 def _make(directory, config):
     """Makes a run directory, or checks that the one that is there can be resumed."""
     way_out = "Give another directory with run_directory=..., or remove this one."
-    found = (
-        {path.name for path in _contents(directory)} if directory.exists() else set()
-    )
+    found = {path.name for path in _contents(directory)}
     if found <= {CONFIG}:  # new, or ended before there was anything to lose
-        directory.mkdir(parents=True, exist_ok=True)
         save_config(config, directory / CONFIG)
         return
     if CONFIG not in found:
@@ -118,15 +117,14 @@ def _locked(directory):
     Raises:
         ValueError: If another process has it.
     """
-    with open(directory / ".lock", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{directory}: another process is training in it. Wait for its end, or "
-                "give another directory with run_directory=..."
-            ) from None
-        yield
+    try:
+        with alone_in(directory, wait=False):
+            yield
+    except BlockingIOError:
+        raise ValueError(
+            f"{directory}: another process is training in it. Wait for its end, or "
+            "give another directory with run_directory=..."
+        ) from None
 
 
 def is_finished(directory):

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,12 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.batches import Shard
-from apps.common.cluster import is_chief, lost_workers, of_every_worker, own_dropout
-from apps.common.files import replacing
+from apps.common.cluster import is_chief, of_every_worker, own_dropout
+from apps.common.files import DAMAGED, arrays_in, replacing
 
 CHECKPOINT, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
 BEST, HISTORY = "best.npz", "history.csv"
-BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def fit(
@@ -64,50 +63,50 @@ def fit(
 
     Raises:
         ValueError: If the loss becomes infinite or NaN, or what a run has left cannot
-            be read.
-        ConnectionError: If a worker is lost.
+            be read, or workers differ in what they have found.
     """
     directory, strategy = Path(directory), strategy or tf.distribute.get_strategy()
     parts = max(1, min(evaluations_per_epoch, steps_per_epoch))
     steps = steps_per_epoch // parts
     progress = _Progress(directory, parts, patience, monitor, mode, is_chief(strategy))
-    with lost_workers(strategy):
-        progress.restore(model)
-        start = len(progress.history)
-        if len(set(of_every_worker(strategy, start))) > 1:
-            raise ValueError(
-                f"{directory}: the workers find different checkpoints in it. It has to "
-                "be on a file system that all of them share."
-            )
-        own_dropout(model.variables, strategy)
-        if not progress.stopped:
-            first_epoch, skipped = divmod(start * steps, steps_per_epoch)
+    progress.restore(model)
+    start = len(progress.history)
+    found = (start, steps_per_epoch, validation_steps, model.count_params())
+    if len(set(of_every_worker(strategy, zlib.crc32(repr(found).encode())))) > 1:
+        raise ValueError(
+            f"{directory}: the workers find different checkpoints or different data. "
+            f"Here: {start} evaluations done, {steps_per_epoch:,} steps an epoch. Run "
+            "directory and data have to be the same for all of them."
+        )
+    own_dropout(model.variables, strategy)
+    if not progress.stopped:
+        first_epoch, skipped = divmod(start * steps, steps_per_epoch)
 
-            def sharded(context):
-                shard = Shard.of_context(context)
-                return batches(first_epoch, shard).skip(skipped * shard.count)
+        def sharded(context):
+            shard = Shard.of_context(context)
+            return batches(first_epoch, shard).skip(skipped * shard.count)
 
-            def sharded_validation(context):
-                return validation(Shard.of_context(context))
+        def sharded_validation(context):
+            return validation(Shard.of_context(context))
 
-            model.fit(
-                strategy.distribute_datasets_from_function(sharded),
-                initial_epoch=start,
-                epochs=epochs * parts,
-                steps_per_epoch=steps,
-                validation_data=strategy.distribute_datasets_from_function(
-                    sharded_validation
-                ),
-                validation_steps=validation_steps,
-                shuffle=False,
-                verbose=progress.verbosity,
-                callbacks=progress.callbacks,
-            )
-        of_every_worker(strategy, start)  # the chief has written the best weights
+        model.fit(
+            strategy.distribute_datasets_from_function(sharded),
+            initial_epoch=start,
+            epochs=epochs * parts,
+            steps_per_epoch=steps,
+            validation_data=strategy.distribute_datasets_from_function(
+                sharded_validation
+            ),
+            validation_steps=validation_steps,
+            shuffle=False,
+            verbose=progress.verbosity,
+            callbacks=progress.callbacks,
+        )
+    of_every_worker(strategy, start)  # the chief has written the best weights
     try:
-        with _reading(directory / BEST) as best:
+        with arrays_in(directory / BEST) as best:
             model.set_weights([best[name] for name in best.files])
-    except BROKEN as error:
+    except DAMAGED as error:
         raise ValueError(
             f"{directory / BEST} cannot be read ({error}). Remove the run directory, "
             "and train anew."
@@ -183,13 +182,13 @@ class _Progress(keras.callbacks.Callback):
         left = [path for path in left if path.exists()]
         for path in left:
             try:
-                with _reading(path) as checkpoint:
+                with arrays_in(path) as checkpoint:
                     history = json.loads(str(checkpoint["history"]))
                     values = [
                         checkpoint[f"variable_{index}"]
                         for index in range(len(_variables(model)))
                     ]
-            except BROKEN as error:
+            except DAMAGED as error:
                 print(f"{path} cannot be read ({error}).", file=sys.stderr)
                 continue
             for variable, value in zip(_variables(model), values, strict=True):
@@ -237,6 +236,12 @@ class _Progress(keras.callbacks.Callback):
             f"variable_{index}": variable.numpy()
             for index, variable in enumerate(_variables(self.model))
         }
+        if not all(np.isfinite(value).all() for value in state.values()):
+            raise ValueError(
+                f"Weights are infinite or NaN after {(epoch + 1) / self.parts:g} "
+                "epochs; the checkpoint before is kept. Try a smaller "
+                "train.learning_rate, or look for what is wrong in the data."
+            )
         if not self.writes:
             return
         if int(np.argmax(self.scores)) == len(self.history) - 1:
@@ -254,12 +259,6 @@ class _Progress(keras.callbacks.Callback):
             writer = csv.DictWriter(file, self.history[0])
             writer.writeheader()
             writer.writerows(self.history)
-
-
-@contextmanager
-def _reading(path):
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-        yield arrays
 
 
 def _save_arrays(path, *arrays, **named):

@@ -63,7 +63,7 @@ def _tiny_shakespeare(config, split):
 
 
 def _imdb_reviews(config, split):
-    """Reads film reviews with and without labels, never those that sentiment reports.
+    """Reads film reviews with and without labels, but for the test split of the set.
 
     What sentiment validates with validates here as well; a twentieth of the reviews
     without labels is test.

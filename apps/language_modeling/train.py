@@ -5,7 +5,7 @@ from dataclasses import asdict
 import keras
 import tensorflow as tf
 
-from apps.common.embedding import cross_entropy, sampled_cross_entropy
+from apps.common.embedding import cross_entropy
 from apps.common.encoder import save_encoder
 from apps.common.optimizer import clipped_optimizer
 from apps.common.runs import open_run
@@ -14,6 +14,7 @@ from apps.common.trainer import RowsOfReplicas, Trainer
 from apps.common.training import fit
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.model import build_model, zero_state
+from apps.language_modeling.sampled_softmax import sampled_cross_entropy
 
 
 def train(config, directory):
@@ -69,7 +70,7 @@ def _train(config, run):
         strategy=run.strategy,
     )
     if run.chief:
-        save_encoder(model, directory)
+        save_encoder(model, directory, config.data.tokens)
     run.save(model)
 
 

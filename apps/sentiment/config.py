@@ -50,7 +50,8 @@ class ModelConfig:
     Attributes:
         pretrained: Run directory of a language model whose vocabulary, embedding and
             LSTMs the model takes over (Dai and Le 2015), which are of the same sizes
-            then; it reads forward.
+            then; it reads forward, and `data.vocabulary_size` and `data.min_count` say
+            nothing.
     """
 
     pretrained: str = ""

@@ -96,10 +96,11 @@ def _check_pretrained(config):
             "model.pretrained: a language model reads forward. Take "
             f"model.direction=forward. Received: {config.model.direction}."
         )
-    if config.data.vectors == GLOVE:
+    if config.data.vectors == GLOVE or config.data.vector_words:
         raise ValueError(
-            "data.vectors: the vectors are those of model.pretrained. Take "
-            f"data.vectors=random. Received: {config.data.vectors}."
+            "data.vectors: words and vectors are those of model.pretrained. Take "
+            "data.vectors=random data.vector_words=0. Received: "
+            f"{config.data.vectors} and {config.data.vector_words}."
         )
 
 

@@ -130,7 +130,7 @@ def test_a_worker_that_is_not_the_chief_only_trains(monkeypatch, tmp_path, capsy
     words = ["train", "evaluate", f"run_directory={tmp_path}"]
     assert run.run(Task(), run.parse(sentiment.TASK, words)) == {}
     assert called == ["train"]
-    assert "The chief does what comes after" in capsys.readouterr().out
+    assert "the chief does what comes after" in capsys.readouterr().out
 
 
 @pytest.mark.slow

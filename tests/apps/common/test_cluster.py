@@ -72,15 +72,30 @@ def test_a_chief_of_its_own_is_the_first(kind, index, place):
             "cannot be read",
         ),
         (
-            '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 2}}',
+            '{"cluster": {"worker": ["a:1", "b:1"]}, '
+            '"task": {"type": "worker", "index": 2}}',
             "the cluster has no worker 2",
         ),
         (
-            '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "chief"}}',
+            '{"cluster": {"worker": ["a:1", "b:1"]}, '
+            '"task": {"type": "chief", "index": 0}}',
             "the cluster has no chief 0",
         ),
-        ('{"cluster": {"worker": ["a:1", "b"]}}', "'b' is no host:port"),
-        ('{"cluster": {"worker": ["a:1", "a:1"]}}', "two workers have one address"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "no type or no index"),
+        (
+            '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker"}}',
+            "no type or no index",
+        ),
+        (
+            '{"cluster": {"worker": ["a:1", "b"]}, '
+            '"task": {"type": "worker", "index": 0}}',
+            "'b' is no host:port",
+        ),
+        (
+            '{"cluster": {"worker": ["a:1", "a:1"]}, '
+            '"task": {"type": "worker", "index": 0}}',
+            "two workers have one address",
+        ),
         (
             '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}}',
             r"workers and perhaps a chief, not \['ps'\]",
@@ -115,6 +130,20 @@ def test_a_slurm_step_tells_of_its_tasks(index, monkeypatch):
     hosts = [address.partition(":")[0] for address in found.addresses]
     assert hosts == ["node01", "node01", "node02", "node02"]
     assert len(set(found.addresses)) == 4
+
+
+def test_a_slurm_step_that_counts_in_another_order_is_refused(monkeypatch):
+    step = {
+        "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NODELIST": "node[2,10]",
+        "SLURM_STEP_TASKS_PER_NODE": "1(x2)",
+        "SLURM_PROCID": "0",
+        "SLURMD_NODENAME": "node2",
+    }
+    for name, value in step.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=r"task 0 is on node2, not on node10"):
+        cluster_of(step)
 
 
 def test_peers_that_come_late_are_waited_for():

@@ -30,7 +30,7 @@ def reader(embedding_dim=6, units=6, num_layers=2):
 @pytest.fixture
 def run(tmp_path):
     keras.utils.set_random_seed(5)
-    save_encoder(writer(), tmp_path)
+    save_encoder(writer(), tmp_path, "words")
     Vocabulary(WORDS).save(tmp_path / "vocabulary.txt")
     return tmp_path
 
@@ -69,3 +69,16 @@ def test_a_run_without_an_encoder_is_refused_with_the_way_out(name, run):
 def test_other_sizes_are_refused(sizes, said, run):
     with pytest.raises(ValueError, match=said):
         load_encoder(reader(**sizes), run)
+
+
+def test_a_damaged_encoder_is_named_with_the_way_out(run):
+    path = run / "encoder.npz"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"encoder.npz cannot be read .*model.keras"):
+        pretrained_vocabulary(run)
+
+
+def test_characters_are_no_words(run):
+    save_encoder(writer(), run, "characters")
+    with pytest.raises(ValueError, match=r"are characters\. Expected .*tokens=words"):
+        pretrained_vocabulary(run)

@@ -151,6 +151,15 @@ def test_of_two_commands_at_once_on_one_run_the_second_is_refused(run):
     assert opens(run, Recipe()) is True
 
 
+def test_a_command_that_is_refused_changes_nothing_of_a_run_that_has_just_begun(run):
+    with open_run(run, Recipe()):
+        before = content(run)
+        assert set(before) == {"config.yaml"}
+        with pytest.raises(ValueError, match="another process is training"):
+            opens(run, Recipe(TrainSection(seed=3)))
+        assert content(run) == before
+
+
 def test_a_lock_is_gone_with_its_process(run):
     code = (
         "import os, signal\n"
@@ -160,7 +169,6 @@ def test_a_lock_is_gone_with_its_process(run):
     )
     killed = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
-    assert (run / ".lock").exists()
     assert opens(run, Recipe()) is True
 
 

@@ -264,6 +264,20 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_the_checkpoint(run, lo
     assert run(Scripted(script)).seen[0] == 100
 
 
+def test_weights_that_are_no_numbers_do_not_replace_the_checkpoint(run):
+    class Diverging(Scripted):
+        def test_step(self, data):
+            logs = super().test_step(data)
+            if self.steps == 2 * STEPS:
+                self.count.assign(float("nan"))
+            return logs
+
+    script = [0.1, 0.2, 0.3]
+    with pytest.raises(ValueError, match=r"Weights are infinite or NaN after 2 epochs"):
+        run(Diverging(script))
+    assert run(Scripted(script)).seen[0] == 100
+
+
 def test_a_kill_between_checkpoint_and_history_loses_no_row(run, monkeypatch):
     replacing = training.replacing
 
