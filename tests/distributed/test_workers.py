@@ -33,20 +33,18 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def workers(tmp_path):
-    """Starts two workers that train into a directory; returns their processes."""
+def start_two():
+    """Starts a module and its arguments as two workers; returns their processes."""
     started = []
-    command = [sys.executable, "-m", "tests.distributed.worker"]
 
-    def start(app, config, directory):
-        save_config(config, tmp_path / "config.yaml")
+    def start(*words):
         addresses = [f"localhost:{port}" for port in free_ports(2)]
         for index in range(2):
             task = {"type": "worker", "index": index}
             tf_config = json.dumps({"cluster": {"worker": addresses}, "task": task})
             started.append(
                 subprocess.Popen(
-                    [*command, app, str(tmp_path / "config.yaml"), str(directory)],
+                    [sys.executable, "-m", *map(str, words)],
                     env={**os.environ, "TF_CONFIG": tf_config},
                     cwd=ROOT,
                     text=True,
@@ -60,6 +58,18 @@ def workers(tmp_path):
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def workers(start_two, tmp_path):
+    """Starts two workers that train into a directory; returns their processes."""
+
+    def start(app, config, directory):
+        path = tmp_path / "config.yaml"
+        save_config(config, path)
+        return start_two("tests.distributed.worker", app, path, directory)
+
+    return start
 
 
 def finish(processes):
@@ -155,3 +165,34 @@ def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
     assert "Resuming" in said[0]
     for ours, theirs in zip(weights_of(killed), weights_of(undisturbed), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_chief_goes_on_with_the_other_verbs_when_the_others_have_ended(
+    start_two, reviews_csv, tmp_path
+):
+    words = ["files", "train", "evaluate", "export", f"data.file={reviews_csv}"]
+    words += ["model.units=4", "train.batch_size=8", "train.epochs=1"]
+    chief, other = start_two(
+        "experiments.sentiment", *words, f"run_directory={tmp_path / 'run'}"
+    )
+    said, _ = other.communicate(timeout=PATIENCE_S)
+    assert "the chief does what comes after training" in said
+    assert other.returncode == 0, said
+    assert "exported" in finish([chief])[0]
+    for name in ("metrics.json", "export/sentiment/1/saved_model.pb"):
+        assert (tmp_path / "run" / name).exists()
+
+
+def test_a_chief_that_refuses_says_why_and_the_others_end_too(
+    workers, sentiment_config, tmp_path
+):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("years of work")
+    chief, other = workers("sentiment", sentiment_config, tmp_path / "run")
+    said, _ = chief.communicate(timeout=PATIENCE_S)
+    assert chief.returncode == 2
+    assert "it is no run" in said
+    said, _ = other.communicate(timeout=PATIENCE_S)
+    assert other.returncode == 1
+    assert "Error: Lost worker 0" in said
+    assert "Traceback" not in said
