@@ -163,6 +163,7 @@ def _step(trainer, batch, jit_compile):
     """Returns a function that trains with a batch, by `fit`'s step or as XLA's."""
     import tensorflow as tf
 
+    batch = tf.nest.map_structure(tf.constant, batch)
     if not jit_compile:
         batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
         trainer.make_train_function()
