@@ -14,7 +14,7 @@ import tensorflow as tf
 from apps.common.batches import WHOLE, filled
 from apps.common.datasets import load_dataset
 from apps.common.splits import text_hash
-from apps.common.text import END, UNKNOWN, TokenCounts, Vocabulary
+from apps.common.text import END, UNKNOWN, TokenCounts, Vocabulary, batches_of_texts
 from apps.common.wikipedia import articles
 from apps.language_modeling.text import ended, tokens_of
 
@@ -158,15 +158,9 @@ def _batches_of_tokens(config, split):
         input_signature=[tf.TensorSpec([None], "string")],
     )
     bar = keras.utils.Progbar(None, unit_name="line", verbose=int(sys.stdout.isatty()))
-    for batch in _batched(texts, LINES_AT_ONCE):
+    for batch in batches_of_texts(texts, LINES_AT_ONCE):
         yield split_up(tf.constant([t.encode("utf-8", "replace") for t in batch]))
         bar.add(len(batch))
-
-
-def _batched(values, size):
-    values = iter(values)
-    while batch := list(itertools.islice(values, size)):
-        yield batch
 
 
 def _counted(config):

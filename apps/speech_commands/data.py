@@ -168,7 +168,7 @@ class Batches:
                 size = len(clips.labels[start : start + self.batch_size])
                 rows = shard.rows(size)
                 for own in shard.cuts(size):
-                    cut = slice(start + own.start, max(start, start + own.stop))
+                    cut = slice(start + own.start, start + own.stop)
                     waves = measured(clips, cut, clips.snr_db[cut])
                     yield (
                         filled(waves, rows),
