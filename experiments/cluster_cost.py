@@ -18,7 +18,7 @@ import numpy as np
 
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
-from experiments.launch import train
+from experiments.launch import run_workers
 from experiments.results import BENCHMARK, RESULTS, SCALE_PAGE, hardware, update_tables
 from experiments.streaming_memory import measure, write
 
@@ -119,7 +119,7 @@ def _between_two(parameters):
     found = RESULT.with_name(f".{os.getpid()}.{RESULT.name}")
     try:
         words = ["experiments.cluster_cost", "--worker", f"{parameters}:{found}"]
-        if train(words, 2):
+        if run_workers(words, 2):
             raise ValueError("The workers that were to be measured failed: see above.")
         return json.loads(found.read_text())
     finally:

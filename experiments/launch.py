@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,14 +38,14 @@ def main(arguments=None):
         words = [request.recipe, "train", *request.overrides]
         if request.run_directory:
             words.append(f"run_directory={request.run_directory}")
-        code = train([f"experiments.{task.name}", *words], options.workers)
+        code = run_workers([f"experiments.{task.name}", *words], options.workers)
         if code:
             sys.exit(max(code, 1))  # of one that a signal ended it is negative
         rest = [verb for verb in request.verbs if verb != "train"]
         run(task, replace(request, verbs=rest))
 
 
-def train(command, count):
+def run_workers(command, count):
     """Runs a command as so many workers.
 
     What the first one says is shown as it is, what the others say behind their name.
@@ -142,4 +143,6 @@ its own TF_CONFIG: see docs/scale.md.
 
 
 if __name__ == "__main__":
+    # So that the workers are ended with it: they hold the run directory's lock.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main()

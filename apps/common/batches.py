@@ -41,12 +41,12 @@ class Shard:
         numbers = range(self.first, self.first + self.count)
         return [slice(n * rows, min((n + 1) * rows, size)) for n in numbers]
 
-    def check(self, batch_size):
-        """Raises ValueError if the replicas cannot share a batch evenly."""
-        if batch_size % self.of:
+    def check(self, batch_size, row=1):
+        """Raises ValueError if replicas cannot share rows of `row` examples evenly."""
+        if batch_size % (self.of * row):
             raise ValueError(
                 f"train.batch_size: a batch is shared by {self.of} replicas, and so "
-                f"has to be a multiple of that. Received: {batch_size}."
+                f"has to be a multiple of {self.of * row}. Received: {batch_size}."
             )
 
 

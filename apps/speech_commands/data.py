@@ -190,7 +190,7 @@ class Batches:
             settings: An `AugmentationConfig`.
             shard: The `Shard` of each batch to return.
         """
-        shard.check(self.batch_size // (self.in_a_row or 1))
+        shard.check(self.batch_size, self.in_a_row or 1)
 
         def batches():
             for number in itertools.count(epoch):

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import pytest
 
-import apps.sentiment.model  # noqa: F401, one test loads what other processes trained
+import apps.language_modeling.model  # some tests load what other processes trained
+import apps.sentiment.model  # noqa: F401
 from apps.common.config import save_config
 from apps.common.training import read_history
 from experiments.launch import free_ports
@@ -139,16 +140,17 @@ def test_two_devices_reach_the_weights_of_one(app, workers, request, tmp_path):
     assert_alike(two, one)
 
 
+@pytest.mark.parametrize("app", ["sentiment", "language_modeling"])
 def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
-    workers, sentiment_config, tmp_path
+    app, workers, request, tmp_path
 ):
-    config = replace(
-        sentiment_config, train=replace(sentiment_config.train, epochs=8, patience=99)
-    )
+    """With dropout, and in language modelling with the state of each worker's rows."""
+    config = request.getfixturevalue(CONFIGS[app])
+    config = replace(config, train=replace(config.train, epochs=8, patience=99))
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    finish(workers("sentiment", config, undisturbed))
+    finish(workers(app, config, undisturbed))
 
-    chief, other = workers("sentiment", config, killed)
+    chief, other = workers(app, config, killed)
     end = time.monotonic() + PATIENCE_S
     while not (killed / "history.csv").exists():
         assert chief.poll() is None, chief.communicate()[0]
@@ -161,7 +163,7 @@ def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
     assert "Traceback" not in said
     assert not (killed / "model.keras").exists()
 
-    said = finish(workers("sentiment", config, killed))
+    said = finish(workers(app, config, killed))
     assert "Resuming" in said[0]
     for ours, theirs in zip(weights_of(killed), weights_of(undisturbed), strict=True):
         np.testing.assert_array_equal(ours, theirs)

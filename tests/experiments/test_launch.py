@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from experiments import launch
-from experiments.launch import free_ports, main, train
+from experiments.launch import free_ports, main, run_workers
 
 WORKER = """
 import json, os, sys, time
@@ -33,7 +33,7 @@ def test_ports_are_free_and_differ():
 
 
 def test_every_worker_runs_the_command_and_says_who_it_is(worker, capfd):
-    assert train([worker, "some", "words"], 3) == 0
+    assert run_workers([worker, "some", "words"], 3) == 0
     said = capfd.readouterr().out.splitlines()
     assert said[0].startswith("Starting 3 workers: localhost:")
     assert sorted(said[1:]) == [
@@ -45,7 +45,7 @@ def test_every_worker_runs_the_command_and_says_who_it_is(worker, capfd):
 
 def test_a_worker_that_fails_ends_all(worker, capfd, monkeypatch):
     monkeypatch.setattr(launch, "GRACE_S", 0.3)
-    assert train([worker, "fail"], 2) == 3
+    assert run_workers([worker, "fail"], 2) == 3
     assert "Worker 1 ended with code 3." in capfd.readouterr().err
 
 
@@ -54,14 +54,14 @@ def started(monkeypatch):
     """What would have been started, and done after it."""
     done = {}
 
-    def train(command, count):
+    def run_workers(command, count):
         done["command"], done["workers"] = command, count
         return done.get("code", 0)
 
     def run(task, request):
         done["rest"] = request.verbs
 
-    monkeypatch.setattr(launch, "train", train)
+    monkeypatch.setattr(launch, "run_workers", run_workers)
     monkeypatch.setattr(launch, "run", run)
     return done
 

@@ -199,3 +199,9 @@ def test_shards_in_order_have_every_clip_once_and_rows_without_a_label(
         for _, labels in batches.in_order(shard).as_numpy_iterator():
             found += labels[labels.any(axis=-1)].tolist()
     assert sorted(found) == sorted(whole.tolist())
+
+
+def test_rows_of_clips_that_replicas_cannot_share_are_refused(clips, front_end):
+    batches = Batches(clips, 3, front_end, batch_size=6, clips_in_a_row=2)
+    with pytest.raises(ValueError, match=r"multiple of 4\. Received: 6\."):
+        batches.shuffled(1, 0, AugmentationConfig(), Shard(of=2))
