@@ -277,10 +277,12 @@ def hardware():
 
 def main():
     """Rebuilds the tables of the README and of the pages."""
-    from experiments import cluster_cost, streaming_memory
+    from experiments import cluster_cost, label_curve, streaming_memory
     from experiments.memory_report import NAME, RECORDED, recorded_table
 
     update_readme()
+    if label_curve.RESULT.exists():
+        update_tables(README, {label_curve.NAME: label_curve.recorded_table()})
     if RECORDED.exists():
         update_tables(LSTM_PAGE, {NAME: recorded_table()})
     if streaming_memory.RESULT.exists():

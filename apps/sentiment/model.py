@@ -32,7 +32,7 @@ def build_model(
         num_layers: Number of layers.
         direction: "both", two LSTMs a layer, or "forward".
         dropout: Fraction dropped after each layer and before the logits.
-        pooling: "last", "mean", "max" or "attention".
+        pooling: "last", "mean", "max", "mean_max" or "attention".
 
     Returns:
         A model from `token_ids` `(batch, timesteps)` to `logits`

@@ -15,6 +15,9 @@ def sequences():
     return generator.normal(size=(4, 5, 3)).astype("float32"), mask
 
 
+POOLINGS = ["mean", "max", "mean_max", "attention"]
+
+
 def by_numpy(pooling, x, mask, weights):
     rows = []
     for row, real in zip(x.astype("float64"), mask, strict=True):
@@ -23,6 +26,8 @@ def by_numpy(pooling, x, mask, weights):
             rows.append(row.max(axis=0))
         elif pooling == "mean":
             rows.append(row.mean(axis=0))
+        elif pooling == "mean_max":
+            rows.append([*row.mean(axis=0), *row.max(axis=0)])
         else:
             kernel, query = weights
             scores = np.exp(np.tanh(row @ kernel) @ query)  # (timesteps, 1)
@@ -30,7 +35,7 @@ def by_numpy(pooling, x, mask, weights):
     return np.array(rows)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("masked", [True, False])
 def test_pooling_is_what_numpy_makes_of_the_real_timesteps(pooling, masked, sequences):
     x, mask = sequences
@@ -45,7 +50,7 @@ def test_pooling_is_what_numpy_makes_of_the_real_timesteps(pooling, masked, sequ
     assert found.shape == layer.compute_output_shape(x.shape)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_what_masked_timesteps_hold_changes_nothing(pooling, sequences):
     x, mask = sequences
     layer = MaskedPooling(pooling)
@@ -54,7 +59,7 @@ def test_what_masked_timesteps_hold_changes_nothing(pooling, sequences):
     np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_pooling_gives_finite_values_for_a_row_masked_whole(pooling, sequences):
     x, mask = sequences
     mask[1] = False

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from apps.common.optimizer import optimizer
+from apps.common.saved import load_model
 from apps.common.text import Vocabulary
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import load_data
-from apps.sentiment.train import train
+from apps.sentiment.model import build_model
+from apps.sentiment.train import paces_of, train
 
 
 @pytest.fixture(scope="session")
@@ -45,23 +48,84 @@ def test_what_does_not_go_together_is_refused_with_the_way_out(
         train(replace(pretrained_config, **{section: part}), tmp_path / "run")
 
 
-def test_training_takes_the_vocabulary_of_the_language_model(
-    pretrained_config, language_config, tmp_path
-):
+@pytest.fixture(scope="session")
+def writer(language_config, tmp_path_factory):
+    """The run directory of a language model of one layer."""
     from apps.language_modeling.train import train as train_language_model
 
     model = replace(language_config.model, num_layers=1)
     settings = replace(language_config.train, epochs=1, sampled_tokens=10)
-    writer = tmp_path / "writer"
-    train_language_model(replace(language_config, model=model, train=settings), writer)
-    model = replace(pretrained_config.model, pretrained=str(writer), units=4)
-    settings = replace(pretrained_config.train, epochs=1)
-    run = tmp_path / "run"
-    train(replace(pretrained_config, model=model, train=settings), run)
+    directory = tmp_path_factory.mktemp("writer") / "run"
+    train_language_model(
+        replace(language_config, model=model, train=settings), directory
+    )
+    return directory
+
+
+@pytest.fixture
+def fine_tuned(pretrained_config, writer, tmp_path):
+    """A function that trains for an epoch with settings changed, to a run directory."""
+
+    def fine_tuned(**changes):
+        model = replace(pretrained_config.model, pretrained=str(writer), units=4)
+        settings = replace(
+            pretrained_config.train, epochs=1, average_momentum=0.0, **changes
+        )
+        run = tmp_path / "run"
+        train(replace(pretrained_config, model=model, train=settings), run)
+        return run
+
+    return fine_tuned
+
+
+def test_training_takes_the_vocabulary_of_the_language_model(fine_tuned, writer):
     vocabulary, theirs = (
-        Vocabulary.load(path / "vocabulary.txt").tokens for path in (run, writer)
+        Vocabulary.load(path / "vocabulary.txt").tokens
+        for path in (fine_tuned(), writer)
     )
     assert vocabulary == theirs
+
+
+@pytest.mark.parametrize(
+    ("changes", "learning"),
+    [
+        ({}, {"embedding", "lstm_1", "logits"}),
+        ({"thaw_epochs": 1.0}, {"logits"}),
+        ({"thaw_epochs": 0.5}, {"lstm_1", "logits"}),
+    ],
+)
+def test_layers_thaw_one_after_the_other(changes, learning, fine_tuned, writer):
+    with np.load(writer / "encoder.npz") as theirs:
+        before = {
+            "embedding": theirs["embedding"],
+            "lstm_1": theirs["lstm_1/recurrent_kernel"],
+        }
+    model = load_model(fine_tuned(**changes))
+    after = {
+        "embedding": model.get_layer("embedding").get_weights()[0],
+        "lstm_1": model.get_layer("lstm_1").cell.recurrent_kernel.numpy(),
+    }
+    learnt = {name for name in before if np.any(before[name] != after[name])}
+    assert learnt | {"logits"} == learning
+
+
+@pytest.mark.parametrize("layer_rate", [1.0, 0.5])
+def test_lower_layers_learn_more_slowly(layer_rate, pretrained_config):
+    model = build_model(9, 2, 9, 4, 0.0, 4, 2, "forward", 0.0, "mean")
+    settings = replace(pretrained_config.train, layer_rate=layer_rate)
+    adamw = optimizer(settings, 10, paces_of(settings, model, 10))
+    adamw.build(model.trainable_weights)
+    adamw.iterations.assign(5)  # the rate is at its highest
+    before = [weight.numpy() for weight in model.trainable_weights]
+    gradients = [weight * 0 + 1 for weight in model.trainable_weights]
+    adamw.apply(gradients, model.trainable_weights)
+    moved = {
+        weight.path.split("/")[0]: np.abs(weight.numpy() - old).max()
+        for weight, old in zip(model.trainable_weights, before, strict=True)
+    }
+    for name, depth in {"lstm_2": 1, "lstm_1": 2, "embedding": 3}.items():
+        share = moved[name] / moved["logits"]
+        assert share == pytest.approx(layer_rate**depth, rel=1e-3)
 
 
 @pytest.mark.parametrize("labelled", [20, 50])

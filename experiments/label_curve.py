@@ -1,0 +1,193 @@
+"""How many labels does a language model save? Trains with few and with many.
+
+    python -m experiments.language_modeling imdb train     # first, once: two hours
+    python -m experiments.label_curve --labels 100 1000
+    python -m experiments.label_curve --record             # all: two hours, resumable
+
+The same reader begins from the language model and from random weights; beside it
+stands the recipe that begins from word vectors. Each is a training of
+`experiments.sentiment` on the IMDB reviews, whose labels are drawn by a hash. All are
+validated on the same 2,500 reviews and measured on the 25,000 test reviews.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from apps.common.files import replacing
+from apps.common.runs import METRICS
+from apps.common.terminal import clear_errors
+from experiments.results import README, RESULTS, VERSIONS, hardware, update_tables
+
+NAME = "label_curve"
+RESULT, PICTURE = RESULTS / f"{NAME}.json", RESULTS / f"{NAME}.png"
+RUN = Path("runs", NAME)
+KINDS = {  # what the reader begins from: its recipe, and what of it is changed
+    "language model": ("imdb_pretrained", []),
+    "random weights": ("imdb_pretrained", ['model.pretrained=""']),
+    "word vectors": ("imdb", []),
+}
+EVERY = 25_000  # all labels there are; a tenth of them validates
+STEPS = {  # by labels: how a training on so few takes about a thousand steps or less
+    100: ["train.batch_size=8", "train.epochs=10"],
+    1000: ["train.batch_size=16", "train.epochs=10"],
+    5000: ["train.batch_size=32", "train.epochs=6"],
+    EVERY: [],
+}
+
+
+def command(kind, labels, directory):
+    """Returns the words of the command that trains and measures one point."""
+    recipe, changes = KINDS[kind]
+    few = [f"data.labelled={labels}", "train.evaluations_per_epoch=1", *STEPS[labels]]
+    return [
+        *("-m", "experiments.sentiment", recipe, "train", "evaluate"),
+        *changes,
+        *(few if labels < EVERY else []),
+        f"run_directory={directory}",
+    ]
+
+
+def measure(kind, labels, directory):
+    """Trains and measures one point of the curve, unless it is there.
+
+    Returns:
+        A dictionary: kind, labels, accuracy on the test split, parameters, minutes.
+
+    Raises:
+        ValueError: If the training fails.
+    """
+    run = Path(directory, f"{kind.replace(' ', '-')}-{labels}")
+    print(f"From {kind}, {labels:,} labels: {run}", flush=True)
+    if subprocess.run([sys.executable, *command(kind, labels, run)]).returncode:
+        raise ValueError(f"{run}: the training failed; what it said stands above.")
+    found = json.loads((run / METRICS).read_text(encoding="utf-8"))
+    return {
+        "kind": kind,
+        "labels": labels,
+        "accuracy": round(found["accuracy"], 4),
+        "parameters": found["parameters"],
+        "minutes": found["train_minutes"],
+    }
+
+
+def table(rows):
+    """Returns the accuracies as a Markdown table: a row a kind, a column a number."""
+    numbers = sorted({row["labels"] for row in rows})
+    accuracy = {(row["kind"], row["labels"]): row["accuracy"] for row in rows}
+    lines = [
+        "| begins from | " + " | ".join(f"{n:,} labels" for n in numbers) + " |",
+        "|---|" + "---|" * len(numbers),
+    ]
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        cells = [
+            f"{accuracy[kind, n]:.3f}" if (kind, n) in accuracy else "" for n in numbers
+        ]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def plot(rows, path):
+    """Draws accuracy against the number of labels, a line a kind."""
+    import matplotlib.pyplot as plt
+
+    from apps.common.plots import save_figure
+
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        mine = [row for row in rows if row["kind"] == kind]
+        labels = [row["labels"] for row in mine]
+        axes.plot(labels, [row["accuracy"] for row in mine], "o-", label=f"from {kind}")
+    axes.axhline(0.5, color="gray", ls="--", label="chance")
+    ticks = sorted({row["labels"] for row in rows})
+    axes.set(
+        xscale="log", xlabel="labelled reviews", ylabel="accuracy on the test split"
+    )
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend()
+    save_figure(figure, path)
+
+
+def recorded_table():
+    """Returns the Markdown table of the recorded curve, and how it was measured."""
+    found = json.loads(RESULT.read_text(encoding="utf-8"))
+    minutes = sum(row["minutes"] for row in found["rows"])
+    return (
+        f"{table(found['rows'])}\n\nAccuracy on the 25,000 test reviews, one seed. "
+        f"`{found['command']}`: {minutes:.0f} minutes of training on "
+        f"{found['hardware']}, {found['date']}."
+    )
+
+
+def record(rows):
+    """Writes the curve, its picture and the README's table."""
+    found = {
+        "command": f"python -m experiments.{NAME} --record",
+        "rows": rows,
+        "hardware": hardware(),
+        "versions": {package: version(package) for package in VERSIONS},
+        "date": date.today().isoformat(),
+    }
+    with replacing(RESULT) as aside:
+        aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    plot(rows, PICTURE)
+    update_tables(README, {NAME: recorded_table()})
+
+
+def main(arguments=None):
+    """Runs the command line."""
+    options = _parser().parse_args(arguments)
+    with clear_errors():
+        if options.record and (options.labels or options.begins_from):
+            raise ValueError("--record is for the whole curve: name no part of it.")
+        rows = [
+            measure(kind, labels, options.directory)
+            for labels in sorted(options.labels or STEPS)
+            for kind in options.begins_from or KINDS
+        ]
+        picture = options.directory / "curve.png"
+        plot(rows, picture)
+        print(f"\n{table(rows)}\n\nDrawn: {picture}")
+        if options.record:
+            record(rows)
+            print(f"Recorded: {RESULT}")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{NAME}",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--labels",
+        type=int,
+        nargs="+",
+        choices=list(STEPS),
+        help="numbers of labels (default: all of these)",
+    )
+    parser.add_argument(
+        "--begins-from",
+        nargs="+",
+        choices=list(KINDS),
+        help="what the reader begins from (default: all of these)",
+    )
+    parser.add_argument(
+        "--directory", type=Path, default=RUN, help=f"for the runs (default: {RUN})"
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write the README's table",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()
