@@ -63,12 +63,12 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
-    for name in ("held_out_speaker", "validation_speaker"):
-        speaker = getattr(config, name)
-        if speaker and config.dataset != "spoken_digit":
+    for name in ("held_out_speaker", "validation_speaker", "synthetic_clips"):
+        value = getattr(config, name)
+        if value and config.dataset != "spoken_digit":
             raise ValueError(
-                f"data.{name}: {config.dataset} has no speakers to hold out. "
-                f"Received: {speaker!r}."
+                f"data.{name}: it is for data.dataset=spoken_digit, not for "
+                f"{config.dataset}. Received: {value!r}."
             )
     clips, names_of_labels = {}, {}
     for split in splits:
