@@ -71,7 +71,8 @@ def measure(kind, labels, directory):
         "labels": labels,
         "accuracy": round(found["accuracy"], 4),
         "parameters": found["parameters"],
-        "minutes": found["train_minutes"],
+        "minutes": round(found["train_minutes"], 1),
+        "date": date.today().isoformat(),
     }
 
 
@@ -121,18 +122,25 @@ def recorded_table():
     return (
         f"{table(found['rows'])}\n\nAccuracy on the 25,000 test reviews, one seed. "
         f"`{found['command']}`: {minutes:.0f} minutes of training on "
-        f"{found['hardware']}, {found['date']}."
+        f"{found['hardware']}, {max(row['date'] for row in found['rows'])}."
     )
 
 
 def record(rows):
-    """Writes the curve, its picture and the README's table."""
+    """Writes points of the curve beside those recorded before, picture and table."""
+    before = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
+    by_place = {(row["kind"], row["labels"]): row for row in [*before, *rows]}
+    rows = [
+        by_place[kind, labels]
+        for kind in KINDS
+        for labels in STEPS
+        if (kind, labels) in by_place
+    ]
     found = {
         "command": f"python -m experiments.{NAME} --record",
         "rows": rows,
         "hardware": hardware(),
         "versions": {package: version(package) for package in VERSIONS},
-        "date": date.today().isoformat(),
     }
     with replacing(RESULT) as aside:
         aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -144,8 +152,6 @@ def main(arguments=None):
     """Runs the command line."""
     options = _parser().parse_args(arguments)
     with clear_errors():
-        if options.record and (options.labels or options.begins_from):
-            raise ValueError("--record is for the whole curve: name no part of it.")
         rows = [
             measure(kind, labels, options.directory)
             for labels in sorted(options.labels or STEPS)
@@ -184,7 +190,7 @@ def _parser():
     parser.add_argument(
         "--record",
         action="store_true",
-        help="write the README's table",
+        help="write what was measured to the README",
     )
     return parser
 

@@ -60,6 +60,7 @@ class ModelConfig:
     units: Positive = 64
     num_layers: Positive = 1
     direction: Literal["both", "forward"] = "both"
+    reader_units: Count = 0
     dropout: Fraction = 0.5
     pooling: Literal["last", "mean", "max", "mean_max", "attention"] = "max"
 

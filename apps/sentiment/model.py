@@ -16,6 +16,7 @@ def build_model(
     units,
     num_layers,
     direction,
+    reader_units,
     dropout,
     pooling,
 ):
@@ -31,6 +32,8 @@ def build_model(
         units: Units of each LSTM.
         num_layers: Number of layers.
         direction: "both", two LSTMs a layer, or "forward".
+        reader_units: Units of each of two more LSTMs, forward and backward, that read
+            what the layers give; 0 is none.
         dropout: Fraction dropped after each layer and before the logits.
         pooling: "last", "mean", "max", "mean_max" or "attention".
 
@@ -44,10 +47,13 @@ def build_model(
     )
     x = keras.layers.SpatialDropout1D(embedding_dropout)(x)
     for number in range(1, num_layers + 1):
-        sequences = pooling != "last" or number < num_layers
+        sequences = pooling != "last" or number < num_layers or reader_units > 0
         lstm = LSTM(units, return_sequences=sequences, name=f"lstm_{number}")
         x = (keras.layers.Bidirectional(lstm) if direction == "both" else lstm)(x)
         x = keras.layers.Dropout(dropout)(x)
+    if reader_units:
+        lstm = LSTM(reader_units, return_sequences=pooling != "last", name="reader")
+        x = keras.layers.Dropout(dropout)(keras.layers.Bidirectional(lstm)(x))
     if pooling != "last":
         x = MaskedPooling(pooling)(x)
     logits = keras.layers.Dense(num_classes, name="logits")(x)

@@ -85,7 +85,7 @@ def test_a_point_that_is_not_there_is_left_empty():
     assert table(rows).splitlines()[2:] == ["| a | 0.700 |  |", "| b |  | 0.800 |"]
 
 
-def test_the_whole_curve_is_recorded_and_is_the_readme_s(
+def test_points_are_recorded_one_after_the_other_and_are_the_readme_s(
     trained, tmp_path, monkeypatch
 ):
     readme = tmp_path / "README.md"
@@ -97,15 +97,17 @@ def test_the_whole_curve_is_recorded_and_is_the_readme_s(
         "PICTURE": tmp_path / "curve.png",
     }.items():
         monkeypatch.setattr(label_curve, constant, value)
-    main(["--record", "--directory", str(tmp_path / "runs")])
+    runs = ["--record", "--directory", str(tmp_path / "runs")]
+    main([*runs, "--labels", "1000"])
+    main([*runs, "--labels", "100", "--begins-from", "word vectors"])
+    main([*runs, "--labels", "1000", "--begins-from", "language model"])
     found = json.loads((tmp_path / "curve.json").read_text())
-    assert len(found["rows"]) == len(STEPS) * len(KINDS) == len(trained)
+    assert [(row["kind"], row["labels"], row["accuracy"]) for row in found["rows"]] == [
+        ("language model", 1000, 0.55),
+        ("random weights", 1000, 0.52),
+        ("word vectors", 100, 0.54),
+        ("word vectors", 1000, 0.53),
+    ]
     assert table(found["rows"]) in readme.read_text()
-    assert "18 minutes of training" in readme.read_text()
+    assert "6 minutes of training" in readme.read_text()
     assert (tmp_path / "curve.png").exists()
-
-
-def test_a_part_is_not_recorded(capsys):
-    with pytest.raises(SystemExit):
-        main(["--record", "--labels", "100"])
-    assert "name no part of it" in capsys.readouterr().err
