@@ -292,6 +292,7 @@ def test_an_edited_gate_changes_what_an_app_answers(monkeypatch):
         "units": 4,
         "num_layers": 1,
         "direction": "both",
+        "reader_units": 0,
         "dropout": 0.0,
         "pooling": "max",
     }

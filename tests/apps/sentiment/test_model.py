@@ -8,7 +8,7 @@ from apps.sentiment import model as model_module
 from apps.sentiment.model import build_model
 from lstm_layer import LSTM, LSTMCell
 
-POOLINGS = ("last", "mean", "max", "attention")
+POOLINGS = ("last", "mean", "max", "mean_max", "attention")
 VOCABULARY_SIZE, NUM_CLASSES = 30, 3
 SETTINGS = {
     "trained_tokens": 20,
@@ -17,6 +17,7 @@ SETTINGS = {
     "units": 4,
     "num_layers": 2,
     "direction": "both",
+    "reader_units": 0,
     "dropout": 0.3,
 }
 
@@ -39,10 +40,15 @@ def token_ids():
     return ids
 
 
-@pytest.fixture(scope="module", params=POOLINGS)
+@pytest.fixture(
+    scope="module",
+    params=[*((pooling, 0) for pooling in POOLINGS), ("last", 3), ("max", 3)],
+    ids=str,
+)
 def model(request):
+    pooling, reader_units = request.param
     keras.utils.set_random_seed(11)
-    return small_model(request.param)
+    return small_model(pooling, reader_units=reader_units)
 
 
 def test_more_padding_gives_the_same_logits(model, token_ids):

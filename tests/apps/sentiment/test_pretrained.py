@@ -111,7 +111,7 @@ def test_layers_thaw_one_after_the_other(changes, learning, fine_tuned, writer):
 
 @pytest.mark.parametrize("layer_rate", [1.0, 0.5])
 def test_lower_layers_learn_more_slowly(layer_rate, pretrained_config):
-    model = build_model(9, 2, 9, 4, 0.0, 4, 2, "forward", 0.0, "mean")
+    model = build_model(9, 2, 9, 4, 0.0, 4, 2, "forward", 0, 0.0, "mean")
     settings = replace(pretrained_config.train, layer_rate=layer_rate)
     adamw = optimizer(settings, 10, paces_of(settings, model, 10))
     adamw.build(model.trainable_weights)
