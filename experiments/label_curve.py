@@ -1,13 +1,14 @@
 """How many labels does a language model save? Trains with few and with many.
 
-    python -m experiments.language_modeling imdb train     # first, once: two hours
+    python -m experiments.language_modeling imdb train     # first, once: 75 minutes
     python -m experiments.label_curve --labels 100 1000
     python -m experiments.label_curve --record             # all: two hours, resumable
 
-The same reader begins from the language model and from random weights; beside it
-stands the recipe that begins from word vectors. Each is a training of
-`experiments.sentiment` on the IMDB reviews, whose labels are drawn by a hash. All are
-validated on the same 2,500 reviews and measured on the 25,000 test reviews.
+The same reader begins from the language model, and from random weights with the words
+of its own reviews; beside it stands the recipe that begins from word vectors. Each is
+a training of `experiments.sentiment` on so many labelled IMDB reviews, drawn by a hash.
+A tenth of the 25,000, the same for all, says when to stop; "25,000" learns from all
+others. What is measured are the 25,000 test reviews.
 """
 
 import argparse
@@ -27,15 +28,24 @@ NAME = "label_curve"
 RESULT, PICTURE = RESULTS / f"{NAME}.json", RESULTS / f"{NAME}.png"
 RUN = Path("runs", NAME)
 KINDS = {  # what the reader begins from: its recipe, and what of it is changed
-    "language model": ("imdb_pretrained", []),
-    "random weights": ("imdb_pretrained", ['model.pretrained=""']),
-    "word vectors": ("imdb", []),
+    "language-model": ("imdb_pretrained", []),
+    "random-weights": ("imdb_pretrained", ['model.pretrained=""']),
+    "word-vectors": ("imdb", []),
 }
-EVERY = 25_000  # all labels there are; a tenth of them validates
-STEPS = {  # by labels: how a training on so few takes about a thousand steps or less
-    100: ["train.batch_size=8", "train.epochs=10"],
-    1000: ["train.batch_size=16", "train.epochs=10"],
-    5000: ["train.batch_size=32", "train.epochs=6"],
+EVERY = 25_000
+STEPS = {  # by labels: how few labels are learnt from in some hundred steps
+    100: [
+        *("train.batch_size=8", "train.epochs=10"),
+        "train.average_momentum=0.9",
+    ],
+    1000: [
+        *("train.batch_size=16", "train.epochs=10"),
+        "train.average_momentum=0.98",
+    ],
+    5000: [
+        *("train.batch_size=32", "train.epochs=5"),
+        "train.average_momentum=0.99",
+    ],
     EVERY: [],
 }
 
@@ -56,13 +66,14 @@ def measure(kind, labels, directory):
     """Trains and measures one point of the curve, unless it is there.
 
     Returns:
-        A dictionary: kind, labels, accuracy on the test split, parameters, minutes.
+        A dictionary: kind, labels, accuracy on the test split, parameters, minutes of
+        training, and where and when it was measured.
 
     Raises:
         ValueError: If the training fails.
     """
-    run = Path(directory, f"{kind.replace(' ', '-')}-{labels}")
-    print(f"From {kind}, {labels:,} labels: {run}", flush=True)
+    run = Path(directory, f"{kind}-{labels}")
+    print(f"From {_name(kind)}, {labels:,} labels: {run}", flush=True)
     if subprocess.run([sys.executable, *command(kind, labels, run)]).returncode:
         raise ValueError(f"{run}: the training failed; what it said stands above.")
     found = json.loads((run / METRICS).read_text(encoding="utf-8"))
@@ -72,7 +83,9 @@ def measure(kind, labels, directory):
         "accuracy": round(found["accuracy"], 4),
         "parameters": found["parameters"],
         "minutes": round(found["train_minutes"], 1),
-        "date": date.today().isoformat(),
+        "hardware": hardware(),
+        "versions": {package: version(package) for package in VERSIONS},
+        "date": date.fromtimestamp((run / METRICS).stat().st_mtime).isoformat(),
     }
 
 
@@ -88,8 +101,12 @@ def table(rows):
         cells = [
             f"{accuracy[kind, n]:.3f}" if (kind, n) in accuracy else "" for n in numbers
         ]
-        lines.append(f"| {kind} | {' | '.join(cells)} |")
+        lines.append(f"| {_name(kind)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _name(kind):
+    return kind.replace("-", " ")
 
 
 def plot(rows, path):
@@ -102,7 +119,7 @@ def plot(rows, path):
     for kind in dict.fromkeys(row["kind"] for row in rows):
         mine = [row for row in rows if row["kind"] == kind]
         labels = [row["labels"] for row in mine]
-        axes.plot(labels, [row["accuracy"] for row in mine], "o-", label=f"from {kind}")
+        axes.plot(labels, [row["accuracy"] for row in mine], "o-", label=_name(kind))
     axes.axhline(0.5, color="gray", ls="--", label="chance")
     ticks = sorted({row["labels"] for row in rows})
     axes.set(
@@ -118,11 +135,13 @@ def plot(rows, path):
 def recorded_table():
     """Returns the Markdown table of the recorded curve, and how it was measured."""
     found = json.loads(RESULT.read_text(encoding="utf-8"))
-    minutes = sum(row["minutes"] for row in found["rows"])
+    rows = found["rows"]
+    minutes = sum(row["minutes"] for row in rows)
+    machines = " and ".join(sorted({row["hardware"] for row in rows}))
     return (
-        f"{table(found['rows'])}\n\nAccuracy on the 25,000 test reviews, one seed. "
-        f"`{found['command']}`: {minutes:.0f} minutes of training on "
-        f"{found['hardware']}, {max(row['date'] for row in found['rows'])}."
+        f"{table(rows)}\n\nAccuracy on the 25,000 test reviews, one seed. "
+        f"`{found['command']}`: {minutes:.0f} minutes of training on {machines}, "
+        f"{max(row['date'] for row in rows)}."
     )
 
 
@@ -139,8 +158,6 @@ def record(rows):
     found = {
         "command": f"python -m experiments.{NAME} --record",
         "rows": rows,
-        "hardware": hardware(),
-        "versions": {package: version(package) for package in VERSIONS},
     }
     with replacing(RESULT) as aside:
         aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -94,7 +94,7 @@ def synthetic_split(split, sample_rate_hz):
     directory = cached_at()
     if not directory.is_dir():
         _make_in_its_own_process(directory)
-    made = _read(directory / f"{split}.npz")
+    made = _read(directory / f"{split}.npz", "places", "snr_db", "noise")
     made_hz = int(made["sample_rate_hz"])
 
     def clips():
@@ -111,15 +111,15 @@ def synthetic_split(split, sample_rate_hz):
 
 
 def spoken_words(words, count, sample_rate_hz):
-    """Yields clips of words by all voices, without noise; the first time they are made.
+    """Yields `(name, word, waveform)` of words by all voices, made the first time.
 
     Args:
         words: What to say.
         count: Number of clips of each word.
         sample_rate_hz: Rate of the result.
 
-    Yields:
-        `(name, word, waveform)` of each.
+    Raises:
+        ValueError: As `synthetic_split` says.
     """
     directory = cached_at(words, count)
     if not directory.is_dir():
@@ -133,11 +133,12 @@ def spoken_words(words, count, sample_rate_hz):
         )
 
 
-def _read(path):
-    """Returns the arrays of a file in the cache, by name."""
+def _read(path, *names):
+    """Returns what `_save` wrote, and further arrays, by name."""
+    names = ("speech", "ends", "labels", "names", "sample_rate_hz", *names)
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as made:
-            return {name: made[name] for name in ("sample_rate_hz", *made.files)}
+            return {name: made[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} is damaged ({error}). Remove {path.parent}, and it is made anew."

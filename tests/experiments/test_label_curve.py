@@ -45,7 +45,7 @@ def test_the_command_of_each_point_is_one_that_the_app_takes(kind, labels, tmp_p
     assert request.verbs == ["train", "evaluate"]
     config = TASK.config(request.recipe, request.overrides)
     assert config.data.labelled == (labels if labels < EVERY else 0)
-    assert bool(config.model.pretrained) == (kind == "language model")
+    assert bool(config.model.pretrained) == (kind == "language-model")
 
 
 def test_with_all_labels_the_points_are_their_recipes(tmp_path):
@@ -60,13 +60,13 @@ def test_a_training_that_fails_ends_the_curve(monkeypatch, tmp_path):
     failed = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr(subprocess, "run", lambda words: failed)
     with pytest.raises(ValueError, match=r"random-weights-100: the training failed"):
-        measure("random weights", 100, tmp_path)
+        measure("random-weights", 100, tmp_path)
 
 
 def test_a_part_of_the_curve_is_a_table_and_a_picture(trained, tmp_path, capsys):
     main(
         [
-            *("--labels", "1000", "100", "--begins-from", "language model"),
+            *("--labels", "1000", "100", "--begins-from", "language-model"),
             *("--directory", str(tmp_path)),
         ]
     )
@@ -99,14 +99,14 @@ def test_points_are_recorded_one_after_the_other_and_are_the_readme_s(
         monkeypatch.setattr(label_curve, constant, value)
     runs = ["--record", "--directory", str(tmp_path / "runs")]
     main([*runs, "--labels", "1000"])
-    main([*runs, "--labels", "100", "--begins-from", "word vectors"])
-    main([*runs, "--labels", "1000", "--begins-from", "language model"])
+    main([*runs, "--labels", "100", "--begins-from", "word-vectors"])
+    main([*runs, "--labels", "1000", "--begins-from", "language-model"])
     found = json.loads((tmp_path / "curve.json").read_text())
     assert [(row["kind"], row["labels"], row["accuracy"]) for row in found["rows"]] == [
-        ("language model", 1000, 0.55),
-        ("random weights", 1000, 0.52),
-        ("word vectors", 100, 0.54),
-        ("word vectors", 1000, 0.53),
+        ("language-model", 1000, 0.55),
+        ("random-weights", 1000, 0.52),
+        ("word-vectors", 100, 0.54),
+        ("word-vectors", 1000, 0.53),
     ]
     assert table(found["rows"]) in readme.read_text()
     assert "6 minutes of training" in readme.read_text()

@@ -141,4 +141,6 @@ def test_a_platform_without_a_build_is_told_of_other_sets(
     monkeypatch.setattr(platform, "machine", lambda: machine[1])
     with pytest.raises(ValueError, match=f"{machine[1]}.*spoken_digit"):
         load_data(DataConfig())
+    with pytest.raises(ValueError, match=r"data\.synthetic_clips=0"):
+        next(synthetic.spoken_words(("one",), 1, 8000))
     assert list((tmp_path).rglob("*.npz")) == []
