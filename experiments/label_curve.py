@@ -34,32 +34,27 @@ KINDS = {  # what the reader begins from: its recipe, and what of it is changed
 }
 EVERY = 25_000
 STEPS = {  # by labels: how few labels are learnt from in some hundred steps
-    100: [
-        *("train.batch_size=8", "train.epochs=10"),
-        "train.average_momentum=0.9",
-    ],
-    1000: [
-        *("train.batch_size=16", "train.epochs=10"),
-        "train.average_momentum=0.98",
-    ],
-    5000: [
-        *("train.batch_size=32", "train.epochs=5"),
-        "train.average_momentum=0.99",
-    ],
+    100: ["train.batch_size=8", "train.average_momentum=0.9"],
+    1000: ["train.batch_size=16", "train.average_momentum=0.98"],
+    5000: ["train.batch_size=32", "train.average_momentum=0.99"],
     EVERY: [],
 }
+EPOCHS = {100: 10, 1000: 6, 5000: 2}
+LONGER = 3  # times as many for what has not read before, so that it can learn as well
 
 
 def command(kind, labels, directory):
     """Returns the words of the command that trains and measures one point."""
     recipe, changes = KINDS[kind]
-    few = [f"data.labelled={labels}", "train.evaluations_per_epoch=1", *STEPS[labels]]
-    return [
-        *("-m", "experiments.sentiment", recipe, "train", "evaluate"),
-        *changes,
-        *(few if labels < EVERY else []),
-        f"run_directory={directory}",
-    ]
+    words = ["-m", "experiments.sentiment", recipe, "train", "evaluate", *changes]
+    if labels < EVERY:
+        epochs = EPOCHS[labels] * (1 if kind == "language-model" else LONGER)
+        words += [
+            *(f"data.labelled={labels}", "train.evaluations_per_epoch=1"),
+            *(*STEPS[labels], f"train.epochs={epochs}"),
+            f"train.patience={max(4, epochs // 2)}",
+        ]
+    return [*words, f"run_directory={directory}"]
 
 
 def measure(kind, labels, directory):
