@@ -23,6 +23,7 @@ from apps.common.files import replacing
 from apps.common.runs import METRICS
 from apps.common.terminal import clear_errors
 from experiments.results import README, RESULTS, VERSIONS, hardware, update_tables
+from experiments.run import RUNS
 
 NAME = "label_curve"
 RESULT, PICTURE = RESULTS / f"{NAME}.json", RESULTS / f"{NAME}.png"
@@ -67,7 +68,10 @@ def measure(kind, labels, directory):
     Raises:
         ValueError: If the training fails.
     """
+    recipe, changes = KINDS[kind]
     run = Path(directory, f"{kind}-{labels}")
+    if labels == EVERY and not changes:  # the recipe's own run
+        run = RUNS / "sentiment" / recipe / "seed-1"
     print(f"From {_name(kind)}, {labels:,} labels: {run}", flush=True)
     if subprocess.run([sys.executable, *command(kind, labels, run)]).returncode:
         raise ValueError(f"{run}: the training failed; what it said stands above.")

@@ -15,8 +15,9 @@ from experiments.sentiment import TASK
 
 
 @pytest.fixture
-def trained(monkeypatch):
+def trained(monkeypatch, tmp_path):
     """The commands that were run; each leaves metrics as the app does."""
+    monkeypatch.chdir(tmp_path)
     commands = []
 
     def run(words):
@@ -61,6 +62,16 @@ def test_a_training_that_fails_ends_the_curve(monkeypatch, tmp_path):
     monkeypatch.setattr(subprocess, "run", lambda words: failed)
     with pytest.raises(ValueError, match=r"random-weights-100: the training failed"):
         measure("random-weights", 100, tmp_path)
+
+
+def test_with_all_labels_the_run_of_the_recipe_is_taken(trained, tmp_path):
+    for kind, path in {
+        "language-model": "runs/sentiment/imdb_pretrained/seed-1",
+        "random-weights": "elsewhere/random-weights-25000",
+        "word-vectors": "runs/sentiment/imdb/seed-1",
+    }.items():
+        measure(kind, EVERY, tmp_path / "elsewhere")
+        assert (tmp_path / path / "metrics.json").exists()
 
 
 def test_a_part_of_the_curve_is_a_table_and_a_picture(trained, tmp_path, capsys):
