@@ -1,8 +1,8 @@
 """How many labels does a language model save? Trains with few and with many.
 
-    python -m experiments.language_modeling imdb train     # first, once: 75 minutes
+    python -m experiments.language_modeling imdb train     # first, once: 70 minutes
     python -m experiments.label_curve --labels 100 1000
-    python -m experiments.label_curve --record             # all: two hours, resumable
+    python -m experiments.label_curve --record             # all: three hours, resumable
 
 The same reader begins from the language model, and from random weights with the words
 of its own reviews; beside it stands the recipe that begins from word vectors. Each is
