@@ -7,8 +7,8 @@ It runs for the cell exactly as written and for no other. What makes it fast:
   the whole sequence, XLA finds no vector instructions for them.
 - The backward loop carries dL/dh and dL/dC and nothing else; the gradients of input and
   kernels are one product each, after it.
-- In training XLA compiles the loops, and the batch is cut into as many parts as there
-  are cores, whose loops run side by side.
+- The batch is cut into as many parts as there are cores, whose loops run side by side.
+- In training XLA compiles the loops.
 - In training a long sequence runs in chunks, which saves memory.
 """
 
@@ -23,6 +23,9 @@ LARGE_BYTES = 2**21
 # A sequence of so many timesteps runs in training as so many chunks, one after the
 # other: what a loop needs beside the values kept for the gradient is a chunk's.
 LONG, CHUNKS = 256, 8
+# Outside training there are at most so many parts, since a saved model holds a loop for
+# each, and each has at least so many rows: with fewer a part only costs.
+INFERENCE_PARTS, ROWS = 8, 8
 
 
 def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, compiled):
@@ -73,18 +76,33 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
 
 
 def _run_in_parts(x, h_0, c_0, mask, h_mask, weights, compiled):
-    """Runs parts of the batch side by side."""
+    """Runs the batch whole, or in parts side by side where that is faster."""
     recurrent_kernel = weights[1]
     size = recurrent_kernel.dtype.size * recurrent_kernel.shape.num_elements()
     large = size > LARGE_BYTES
-    parts = _cores() if compiled and not large and x.shape[0] != 1 else 1
     tensors = (x, h_0, c_0, mask, h_mask)
-    if parts == 1:
+    parts = _cores() if compiled else min(_cores(), INFERENCE_PARTS)
+    enough = 2 if compiled else ROWS * parts
+
+    def whole():
         return _run(*tensors, weights, compiled, large)
-    states = [
-        _run(*part, weights, compiled, large) for part in _cut(tensors, parts, axis=0)
-    ]
-    return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+
+    def in_parts():
+        states = [
+            _run(*part, weights, compiled, large)
+            for part in _cut(tensors, parts, axis=0)
+        ]
+        return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+
+    if parts == 1 or (compiled and large):
+        return whole()
+    if not compiled and tf.executing_eagerly():  # one loop after the other
+        return whole()
+    if x.shape[0] is not None:
+        return in_parts() if x.shape[0] >= enough else whole()
+    if compiled:  # a batch too small has empty parts
+        return in_parts()
+    return tf.cond(tf.shape(x)[0] >= enough, *map(tf.function, (in_parts, whole)))
 
 
 def _cut(tensors, count, axis):

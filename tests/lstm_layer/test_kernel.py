@@ -133,6 +133,37 @@ def test_any_batch_may_be_cut_into_any_number_of_parts(
     assert_close(received, expected, 1e-5)
 
 
+@pytest.mark.parametrize("batch", [0, 1, 5, 6, 7])
+@pytest.mark.parametrize("where", ["known", "unknown", "eager"])
+def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
+    make_pair, inputs, monkeypatch, where, batch
+):
+    monkeypatch.setattr(kernel, "_cores", lambda: 3)
+    monkeypatch.setattr(kernel, "ROWS", 2)
+    ran = []
+    monkeypatch.setattr(
+        kernel, "_run", lambda *args, own=kernel._run: ran.append(1) or own(*args)
+    )
+    data = inputs(batch=batch)
+    mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
+    shapes = [tf.TensorSpec((None, 4, FEATURES)), [tf.TensorSpec((None, UNITS))] * 2]
+    wrap = {
+        "known": tf.function,
+        "unknown": lambda function: tf.function(function, shapes),
+        "eager": lambda function: function,
+    }[where]
+    if where == "unknown":
+        mask = None
+    received, expected = (
+        run(layer, *data, mask, training=False, wrap=wrap) for layer in make_pair()
+    )
+    assert_close(received, expected, 1e-5)
+    if where == "unknown":  # both ways are in the graph
+        assert len(ran) == 3 + 1
+    else:
+        assert len(ran) == (3 if where == "known" and batch >= 6 else 1)
+
+
 def test_a_large_recurrent_kernel_takes_the_products_out_of_the_compiled_part(
     make_pair, inputs, holes, monkeypatch
 ):
