@@ -28,7 +28,9 @@ LONG, CHUNKS = 256, 8
 INFERENCE_PARTS, ROWS = 8, 8
 
 
-def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, compiled):
+def lstm_sequence(
+    x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, compiled, keep
+):
     """Runs the LSTM over a sequence.
 
     Args:
@@ -43,6 +45,8 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
             timestep leaves the state as it is.
         h_mask: Factors on h_{t-1}, `(batch, units)`: recurrent dropout; or None.
         compiled: Whether XLA compiles the loops, once for each shape.
+        keep: Whether to keep what the gradient needs, as in training; without, a
+            gradient that is asked for runs the loop again.
 
     Returns:
         All states h, `(batch, timesteps, units)`, and the last h and C,
@@ -57,7 +61,9 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
 
     def whole(x=x, mask=mask, h=h_0, c=c_0):
         """Runs the sequence whole, or a piece of it."""
-        return _run_in_parts(x, h, c, mask, h_mask, weights, compiled)
+        return _run_in_parts(
+            (x, h, c, mask, h_mask), weights, compiled=compiled, keep=keep
+        )
 
     def in_chunks():
         """Runs pieces of the sequence, one after the other."""
@@ -67,7 +73,7 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
             sequences.append(h_sequence)
         return tf.concat(sequences, axis=1), h, c
 
-    if not compiled:
+    if not keep:
         return whole()
     if x.shape[1] is not None:
         return in_chunks() if x.shape[1] >= LONG else whole()
@@ -75,34 +81,32 @@ def lstm_sequence(x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask, com
     return tf.cond(tf.shape(x)[1] >= LONG, *map(tf.function, (in_chunks, whole)))
 
 
-def _run_in_parts(x, h_0, c_0, mask, h_mask, weights, compiled):
-    """Runs the batch whole, or in parts side by side where that is faster."""
+def _run_in_parts(tensors, weights, **how):
+    """Runs a batch in parts side by side, or whole where that is faster."""
     recurrent_kernel = weights[1]
     size = recurrent_kernel.dtype.size * recurrent_kernel.shape.num_elements()
-    large = size > LARGE_BYTES
-    tensors = (x, h_0, c_0, mask, h_mask)
-    parts = _cores() if compiled else min(_cores(), INFERENCE_PARTS)
-    enough = 2 if compiled else ROWS * parts
+    how["large"] = size > LARGE_BYTES
+    parts = _cores() if how["keep"] else min(_cores(), INFERENCE_PARTS)
+    enough = 2 if how["keep"] else ROWS * parts
+    batch = tensors[0].shape[0]
 
     def whole():
-        return _run(*tensors, weights, compiled, large)
+        return _run(*tensors, weights, **how)
 
     def in_parts():
-        states = [
-            _run(*part, weights, compiled, large)
-            for part in _cut(tensors, parts, axis=0)
-        ]
+        states = [_run(*part, weights, **how) for part in _cut(tensors, parts, axis=0)]
         return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
 
-    if parts == 1 or (compiled and large):
+    # Without a graph one loop would wait for the other.
+    if parts == 1 or (how["compiled"] and how["large"]) or tf.executing_eagerly():
         return whole()
-    if not compiled and tf.executing_eagerly():  # one loop after the other
-        return whole()
-    if x.shape[0] is not None:
-        return in_parts() if x.shape[0] >= enough else whole()
-    if compiled:  # a batch too small has empty parts
+    if batch is not None:
+        return in_parts() if batch >= enough else whole()
+    if how["keep"]:  # parts without a row cost training little
         return in_parts()
-    return tf.cond(tf.shape(x)[0] >= enough, *map(tf.function, (in_parts, whole)))
+    return tf.cond(
+        tf.shape(tensors[0])[0] >= enough, *map(tf.function, (in_parts, whole))
+    )
 
 
 def _cut(tensors, count, axis):
@@ -129,7 +133,7 @@ def _cores():
     return len(os.sched_getaffinity(0))
 
 
-def _run(x, h_0, c_0, mask, h_mask, weights, compiled, large):
+def _run(x, h_0, c_0, mask, h_mask, weights, compiled, keep, large):
     """Runs a part of the batch."""
     if mask is not None:
         mask = tf.transpose(mask)[..., tf.newaxis]  # (timesteps, batch, 1)
@@ -145,11 +149,11 @@ def _run(x, h_0, c_0, mask, h_mask, weights, compiled, large):
         inputs = [
             tf.stop_gradient(t) for t in (x, kernel, recurrent_kernel, bias, h_0, c_0)
         ]
-        h, c, h_sequence, *kept = forward(*inputs, mask, h_mask, compiled, compiled)
+        h, c, h_sequence, *kept = forward(*inputs, mask, h_mask, compiled, keep)
         h_sequence = tf.transpose(h_sequence, [1, 0, 2])
 
         def gradient(dh_sequence, dh, dc):
-            # Outside training nothing was kept for a gradient that hardly ever comes.
+            # Nothing was kept where a gradient hardly ever comes.
             values = kept or forward(*inputs, mask, h_mask, compiled, True)[3:]
             end = [dh_sequence, dh, dc]
             dx, *others = backward(

@@ -52,6 +52,10 @@ class LSTM(keras.layers.RNN):
         unroll: Whether to write the loop out; needs a known number of timesteps.
         zero_output_for_mask: Whether a masked timestep gives zeros instead of the
             output before it.
+        jit_compile: Whether XLA compiles the loop. By default it does in training
+            alone. True is faster at inference too where shapes are few, each taking
+            some tenths of a second to compile; TensorFlow Serving refuses such a model.
+            For `LSTMCell` with its own activations alone (`uses_kernel`).
         use_cudnn: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
         implementation: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
         **cell_options: Every other argument of `LSTMCell`, and `name`, `dtype`,
@@ -75,6 +79,7 @@ class LSTM(keras.layers.RNN):
         stateful=False,
         unroll=False,
         zero_output_for_mask=False,
+        jit_compile=None,
         use_cudnn="auto",
         implementation=2,
         **cell_options,
@@ -113,6 +118,7 @@ class LSTM(keras.layers.RNN):
             **both,
         )
         self.input_spec = keras.InputSpec(ndim=3)
+        self.jit_compile = jit_compile
         # `compile(jit_compile="auto")` then leaves compiling to the kernel, which is
         # faster: XLA runs the parts of a batch one after the other.
         self.supports_jit = False
@@ -203,7 +209,8 @@ class LSTM(keras.layers.RNN):
             c_0,
             mask,
             h_mask,
-            compiled=bool(training),
+            compiled=bool(training if self.jit_compile is None else self.jit_compile),
+            keep=bool(training),
         )
         if mask is not None:
             # A masked step repeats the output before it, and before the first real
@@ -221,7 +228,7 @@ class LSTM(keras.layers.RNN):
         A cell of the user's own stands under `cell` instead, and so does an `LSTMCell`
         that differs from the layer in what both have (`dtype`, `trainable`).
         """
-        config = super().get_config()
+        config = {**super().get_config(), "jit_compile": self.jit_compile}
         if type(self.cell) is not LSTMCell or self.cell.activity_regularizer:
             return config
         cell_config = self.cell.get_config()

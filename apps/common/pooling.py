@@ -12,13 +12,12 @@ LOWEST = -1e9
 class MaskedPooling(keras.layers.Layer):
     """Turns a sequence into one vector, masked timesteps left out.
 
-    `(batch, timesteps, features)` becomes `(batch, features)`, or for "mean_max" twice
-    as many features. A row masked whole gives finite values.
+    `(batch, timesteps, features)` becomes `(batch, features)`. A row masked whole gives
+    finite values.
 
     Args:
-        pooling: "mean"; "max"; "mean_max", both beside each other (as Howard and Ruder
-            2018 have them, beside the last state); or "attention", a learned weighted
-            mean (Bahdanau, Cho and Bengio 2015, with a learned query).
+        pooling: "mean"; "max"; or "attention", a learned weighted mean (Bahdanau, Cho
+            and Bengio 2015, with a learned query).
     """
 
     def __init__(self, pooling, **kwargs):
@@ -39,27 +38,22 @@ class MaskedPooling(keras.layers.Layer):
         if mask is None:
             mask = ops.ones(ops.shape(inputs)[:2], dtype="bool")
         mask = ops.expand_dims(mask, -1)  # (batch, timesteps, 1)
-        if self.pooling in ("max", "mean_max"):
-            highest = ops.max(ops.where(mask, inputs, LOWEST), axis=1)
         if self.pooling == "max":
-            return highest
+            return ops.max(ops.where(mask, inputs, LOWEST), axis=1)
         if self.pooling == "attention":
             scores = ops.tanh(inputs @ self.kernel) @ self.query
         else:
             scores = ops.zeros_like(inputs[..., :1])
         weights = ops.softmax(ops.where(mask, scores, LOWEST), axis=1)
-        mean = ops.sum(weights * inputs, axis=1)
-        if self.pooling == "mean_max":
-            return ops.concatenate([mean, highest], axis=-1)
-        return mean
+        return ops.sum(weights * inputs, axis=1)
 
     def compute_mask(self, inputs, mask=None):
         """Returns None: time is gone."""
         return None
 
     def compute_output_shape(self, input_shape):
-        """Returns `(batch, features)`, or twice the features."""
-        return (input_shape[0], input_shape[-1] * (1 + (self.pooling == "mean_max")))
+        """Returns `(batch, features)`."""
+        return (input_shape[0], input_shape[-1])
 
     def get_config(self):
         """Returns the arguments that make this layer again."""

@@ -62,7 +62,7 @@ class ModelConfig:
     direction: Literal["both", "forward"] = "both"
     reader_units: Count = 0
     dropout: Fraction = 0.5
-    pooling: Literal["last", "mean", "max", "mean_max", "attention"] = "max"
+    pooling: Literal["last", "mean", "max", "attention"] = "max"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -79,9 +79,6 @@ class TrainConfig:
         batch_size: Texts a step.
         learning_rate: Highest learning rate; it rises over the first half epoch and
             falls along a cosine to zero over all epochs.
-        layer_rate: With `model.pretrained` each layer that was taken over has the
-            learning rate of the one above it times this (Howard and Ruder 2018: 0.38),
-        thaw_epochs: and begins to learn so many epochs after it.
         weight_decay: Of AdamW (Loshchilov and Hutter 2019).
         average_momentum: The weights that are evaluated and kept are a moving average
             over the steps with this momentum; 0 keeps the last step's.
@@ -93,8 +90,6 @@ class TrainConfig:
     evaluations_per_epoch: Positive = 1
     batch_size: Positive = 32
     learning_rate: Rate = 0.001
-    layer_rate: Rate = 1.0
-    thaw_epochs: Weight = 0.0
     weight_decay: Weight = 0.0
     average_momentum: Fraction = 0.99
 

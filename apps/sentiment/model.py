@@ -35,7 +35,7 @@ def build_model(
         reader_units: Units of each of two more LSTMs, forward and backward, that read
             what the layers give; 0 is none.
         dropout: Fraction dropped after each layer and before the logits.
-        pooling: "last", "mean", "max", "mean_max" or "attention".
+        pooling: "last", "mean", "max" or "attention".
 
     Returns:
         A model from `token_ids` `(batch, timesteps)` to `logits`

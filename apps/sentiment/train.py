@@ -70,8 +70,7 @@ def _train(config, run):
             load_encoder(model, pretrained)
         if vectors is not None:
             model.get_layer("embedding").assign(vectors)
-        paces = paces_of(settings, model, batches.steps) if pretrained else None
-        adamw = optimizer(settings, batches.steps, paces)
+        adamw = optimizer(settings, batches.steps)
     print(
         f"Training {model.count_params():,} parameters on {len(data.train.texts):,} "
         f"texts, {batches.steps:,} steps an epoch."
@@ -103,29 +102,6 @@ def _check_pretrained(config):
             "data.vectors=random data.vector_words=0. Received: "
             f"{config.data.vectors} and {config.data.vector_words}."
         )
-
-
-def paces_of(settings, model, steps_per_epoch):
-    """Returns how fast each weight learns, and from which step on, for `optimizer`.
-
-    Nearest to the answer stands what is new, then the LSTMs, the last one first, and
-    then the embedding.
-
-    Args:
-        settings: A `TrainConfig`.
-        model: What `build_model` returns.
-        steps_per_epoch: Batches of an epoch.
-    """
-    encoder = [layer for layer in model.layers if layer.name.startswith("lstm_")]
-    encoder = [model.get_layer("embedding"), *encoder]
-    depth = {
-        id(weight): len(encoder) - place
-        for place, layer in enumerate(encoder)
-        for weight in layer.trainable_weights
-    }
-    depths = [depth.get(id(weight), 0) for weight in model.trainable_weights]
-    thawed = settings.thaw_epochs * steps_per_epoch
-    return [(settings.layer_rate**depth, round(thawed * depth)) for depth in depths]
 
 
 def trainer_of(strategy, model, optimizer, batch_size):

@@ -142,7 +142,9 @@ def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
     monkeypatch.setattr(kernel, "ROWS", 2)
     ran = []
     monkeypatch.setattr(
-        kernel, "_run", lambda *args, own=kernel._run: ran.append(1) or own(*args)
+        kernel,
+        "_run",
+        lambda *args, own=kernel._run, **how: ran.append(1) or own(*args, **how),
     )
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
@@ -183,7 +185,9 @@ def test_a_long_sequence_runs_in_chunks(
     monkeypatch.setattr(kernel, "CHUNKS", 3)
     ran = []
     monkeypatch.setattr(
-        kernel, "_run", lambda *args, own=kernel._run: ran.append(1) or own(*args)
+        kernel,
+        "_run",
+        lambda *args, own=kernel._run, **how: ran.append(1) or own(*args, **how),
     )
     data = inputs(timesteps=timesteps, dtype="float64")
     mask = np.arange(timesteps) % 3 != np.arange(3)[:, None]
@@ -286,10 +290,41 @@ def compiled_operations(layer, training):
     )
 
 
-def test_it_asks_for_xla_in_training_only():
-    layer = LSTM(UNITS)
-    assert compiled_operations(layer, training=True)
-    assert not compiled_operations(layer, training=False)
+@pytest.mark.parametrize(
+    ("jit_compile", "where"),
+    [(None, {True}), (True, {True, False}), (False, set())],
+)
+def test_it_asks_for_xla_in_training_only_or_as_it_is_told(jit_compile, where):
+    layer = LSTM(UNITS, jit_compile=jit_compile)
+    found = {
+        training for training in (True, False) if compiled_operations(layer, training)
+    }
+    assert found == where
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("batch", [3, None], ids=["known", "unknown"])
+def test_compiled_or_not_it_gives_what_the_cell_gives(
+    make_pair, inputs, holes, monkeypatch, jit_compile, training, batch
+):
+    monkeypatch.setattr(kernel, "_cores", lambda: 2)
+    monkeypatch.setattr(kernel, "ROWS", 1)
+    fast, slow = make_pair()
+    fast.jit_compile = jit_compile
+    mask = tf.constant(holes)
+    shapes = [tf.TensorSpec((batch, 4, FEATURES)), [tf.TensorSpec((batch, UNITS))] * 2]
+    received, expected = (
+        run(layer, *inputs_, mask, training, lambda f: tf.function(f, shapes))
+        for layer, inputs_ in zip((fast, slow), [inputs()] * 2, strict=True)
+    )
+    assert_close(received, expected, 1e-5)
+
+
+def test_what_compiles_the_loop_is_saved_with_the_layer():
+    config = LSTM(UNITS, jit_compile=True).get_config()
+    assert LSTM.from_config(config).jit_compile is True
+    assert LSTM.from_config(keras.layers.LSTM(UNITS).get_config()).jit_compile is None
 
 
 def test_keras_leaves_the_compiling_to_the_kernel():

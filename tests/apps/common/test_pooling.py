@@ -15,7 +15,7 @@ def sequences():
     return generator.normal(size=(4, 5, 3)).astype("float32"), mask
 
 
-POOLINGS = ["mean", "max", "mean_max", "attention"]
+POOLINGS = ["mean", "max", "attention"]
 
 
 def by_numpy(pooling, x, mask, weights):
@@ -26,8 +26,6 @@ def by_numpy(pooling, x, mask, weights):
             rows.append(row.max(axis=0))
         elif pooling == "mean":
             rows.append(row.mean(axis=0))
-        elif pooling == "mean_max":
-            rows.append([*row.mean(axis=0), *row.max(axis=0)])
         else:
             kernel, query = weights
             scores = np.exp(np.tanh(row @ kernel) @ query)  # (timesteps, 1)

@@ -8,7 +8,7 @@ from apps.sentiment import model as model_module
 from apps.sentiment.model import build_model
 from lstm_layer import LSTM, LSTMCell
 
-POOLINGS = ("last", "mean", "max", "mean_max", "attention")
+POOLINGS = ("last", "mean", "max", "attention")
 VOCABULARY_SIZE, NUM_CLASSES = 30, 3
 SETTINGS = {
     "trained_tokens": 20,
