@@ -194,6 +194,7 @@ def plot(result, path):
     figure, panels = plt.subplots(
         1, 2, figsize=(11, 4), sharey=True, layout="constrained"
     )
+    everyone = list(next(iter(result["layers"]["forward"].values())))
     for panel, (name, shapes) in zip(panels, result["layers"].items(), strict=True):
         places = np.arange(len(shapes))
         others = [n for n in next(iter(shapes.values())) if n != MATMUL]
@@ -203,6 +204,7 @@ def plot(result, path):
                 [rows[other]["ratio"] for rows in shapes.values()],
                 height=0.8 / len(others),
                 label=other,
+                color=f"C{everyone.index(other)}",
             )
         panel.axvline(1, color="black", linewidth=0.8)
         panel.set(title=name, xlabel="time, in multiples of ours")

@@ -7,7 +7,8 @@ It runs for the cell exactly as written and for no other. What makes it fast:
   the whole sequence, XLA finds no vector instructions for them.
 - The backward loop carries dL/dh and dL/dC and nothing else; the gradients of input and
   kernels are one product each, after it.
-- The batch is cut into as many parts as there are cores, whose loops run side by side.
+- In a graph the batch is cut into as many parts as there are cores, where it has rows
+  enough; their loops run side by side.
 - In training XLA compiles the loops.
 - In training a long sequence runs in chunks, which saves memory.
 """
@@ -17,8 +18,8 @@ import os
 import tensorflow as tf
 
 # Of a recurrent kernel, about what a core's cache holds. Each part reads it at every
-# step: above this size parts only compete for memory, and TensorFlow's own products
-# beat XLA's.
+# step: compiled, above this size parts only compete for memory, and TensorFlow's own
+# products beat XLA's.
 LARGE_BYTES = 2**21
 # A sequence of so many timesteps runs in training as so many chunks, one after the
 # other: what a loop needs beside the values kept for the gradient is a chunk's.
@@ -86,27 +87,28 @@ def _run_in_parts(tensors, weights, **how):
     recurrent_kernel = weights[1]
     size = recurrent_kernel.dtype.size * recurrent_kernel.shape.num_elements()
     how["large"] = size > LARGE_BYTES
+    batch, timesteps = tensors[0].shape[:2]
+    rows = 1 if how["keep"] else ROWS
     parts = _cores() if how["keep"] else min(_cores(), INFERENCE_PARTS)
-    enough = 2 if how["keep"] else ROWS * parts
-    batch = tensors[0].shape[0]
+    if batch is not None:
+        parts = min(parts, batch // rows)
 
     def whole():
         return _run(*tensors, weights, **how)
 
     def in_parts():
         states = [_run(*part, weights, **how) for part in _cut(tensors, parts, axis=0)]
-        return tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True))
+        states = [tf.concat(parts, axis=0) for parts in zip(*states, strict=True)]
+        return tuple(tf.ensure_shape(t, [batch, *t.shape[1:]]) for t in states)
 
-    # Without a graph one loop would wait for the other.
-    if parts == 1 or (how["compiled"] and how["large"]) or tf.executing_eagerly():
+    if parts < 2 or timesteps == 1 or (how["compiled"] and how["large"]):
         return whole()
-    if batch is not None:
-        return in_parts() if batch >= enough else whole()
-    if how["keep"]:  # parts without a row cost training little
+    if tf.executing_eagerly():  # without a graph one loop would wait for the other
+        return whole()
+    if batch is not None or how["keep"]:  # a part without a row costs training little
         return in_parts()
-    return tf.cond(
-        tf.shape(tensors[0])[0] >= enough, *map(tf.function, (in_parts, whole))
-    )
+    enough = tf.shape(tensors[0])[0] >= rows * parts
+    return tf.cond(enough, *map(tf.function, (in_parts, whole)))
 
 
 def _cut(tensors, count, axis):

@@ -52,18 +52,19 @@ class LSTM(keras.layers.RNN):
         unroll: Whether to write the loop out; needs a known number of timesteps.
         zero_output_for_mask: Whether a masked timestep gives zeros instead of the
             output before it.
-        jit_compile: Whether XLA compiles the loop. By default it does in training
-            alone. True is faster at inference too where shapes are few, each taking
-            some tenths of a second to compile; TensorFlow Serving refuses such a model.
-            For `LSTMCell` with its own activations alone (`uses_kernel`).
+        jit_compile: Whether XLA compiles the loop: "auto" does in training alone. True
+            is faster at inference too where shapes are few, each taking some tenths
+            of a second to compile, and faster than to compile the call around it; such
+            a model is not for TensorFlow Serving. For `LSTMCell` with its own
+            activations alone (`uses_kernel`).
         use_cudnn: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
         implementation: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
         **cell_options: Every other argument of `LSTMCell`, and `name`, `dtype`,
             `trainable`, `activity_regularizer` as in every Keras layer.
 
     Raises:
-        ValueError: If neither or both of `units` and `cell` are given, or the cell
-            refuses an option.
+        ValueError: If neither or both of `units` and `cell` are given, the cell
+            refuses an option, or `jit_compile` is another value.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class LSTM(keras.layers.RNN):
         stateful=False,
         unroll=False,
         zero_output_for_mask=False,
-        jit_compile=None,
+        jit_compile="auto",
         use_cudnn="auto",
         implementation=2,
         **cell_options,
@@ -93,6 +94,11 @@ class LSTM(keras.layers.RNN):
             raise ValueError(
                 "Give `units`, or a `cell` of your own, and not both. "
                 f"Received: units={units!r}, cell={cell!r}."
+            )
+        if jit_compile not in ("auto", True, False):
+            raise ValueError(
+                '`jit_compile` must be "auto", True or False. '
+                f"Received: jit_compile={jit_compile!r}."
             )
         if cell is None:
             cell = LSTMCell(
@@ -209,7 +215,7 @@ class LSTM(keras.layers.RNN):
             c_0,
             mask,
             h_mask,
-            compiled=bool(training if self.jit_compile is None else self.jit_compile),
+            compiled=bool(training if self.jit_compile == "auto" else self.jit_compile),
             keep=bool(training),
         )
         if mask is not None:

@@ -27,8 +27,11 @@ def main():
         nodes = [*definition.node]
         for function in definition.library.function:
             nodes += function.node_def
-            if "_XlaMustCompile" in function.attr:
-                raise SystemExit(f"function {function.signature.name} must be compiled")
+            if function.attr["_XlaMustCompile"].b:
+                raise SystemExit(
+                    f"function {function.signature.name} must be compiled by XLA, "
+                    "which not every server can; LSTM with jit_compile=True asks for it"
+                )
         for node in nodes:
             if node.op.startswith(REFUSED) or node.attr["_XlaMustCompile"].b:
                 raise SystemExit(f"operation {node.op} does not run on every server")

@@ -158,6 +158,7 @@ NOT_THE_DEFAULTS = {
     "stateful": True,
     "unroll": True,
     "zero_output_for_mask": True,
+    "jit_compile": True,
     "activity_regularizer": "l2",
     "name": "encoder",
     "dtype": "float64",
