@@ -73,25 +73,6 @@ def finished_speech_run(speech_run, finish_run):
 
 
 @pytest.fixture(scope="session")
-def spoken_digits(_own_caches):
-    """Puts two clips of each digit where those of synthetic voices are cached."""
-    from apps.speech_commands import sources, synthetic
-
-    directory = synthetic.cached_at(sources.DIGITS, 2)
-    directory.mkdir(parents=True)
-    labels = [word for word in sources.DIGITS for _ in range(2)]
-    np.savez(
-        directory / "words.npz",
-        speech=np.repeat(np.arange(len(labels)) * 100, 1000).astype("int16"),
-        ends=1000 * (np.arange(len(labels)) + 1),
-        labels=labels,
-        names=[f"{label} en+{number}" for number, label in enumerate(labels)],
-        sample_rate_hz=16000,
-    )
-    return directory
-
-
-@pytest.fixture(scope="session")
 def synthetic_speech(_own_caches):
     """Puts a small set where the synthetic voices are cached: tones, not words."""
     from apps.speech_commands import synthetic

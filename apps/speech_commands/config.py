@@ -19,8 +19,6 @@ class DataConfig:
             heard nowhere else; without a name the test split is the official one.
         validation_speaker: For "spoken_digit": the speaker who is the validation split,
             so that what helps with strangers can be chosen without the test split.
-        synthetic_clips: For "spoken_digit": so many clips of each digit, spoken by the
-            voices of eSpeak NG, are added to the training split.
         sample_rate_hz: Rate to which audio is resampled.
         clip_ms: Length of a clip: a shorter one is padded with silence, of a longer one
             the loudest part is kept.
@@ -32,7 +30,6 @@ class DataConfig:
     directory: str = ""
     held_out_speaker: str = ""
     validation_speaker: str = ""
-    synthetic_clips: Count = 0
     sample_rate_hz: Positive = 16000
     clip_ms: Positive = 1000
 

@@ -63,7 +63,7 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
-    for name in ("held_out_speaker", "validation_speaker", "synthetic_clips"):
+    for name in ("held_out_speaker", "validation_speaker"):
         value = getattr(config, name)
         if value and config.dataset != "spoken_digit":
             raise ValueError(

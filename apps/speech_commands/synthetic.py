@@ -65,13 +65,9 @@ class Settings:
 SETTINGS = Settings()
 
 
-def cached_at(*spoken):
-    """Returns the folder of a set in the cache; other settings have another one.
-
-    Args:
-        spoken: What is said; by default that of the set that is split.
-    """
-    spoken = spoken or (WORDS, OTHER_WORDS, SENTENCES)
+def cached_at():
+    """Returns the folder of the set in the cache; other settings have another one."""
+    spoken = (WORDS, OTHER_WORDS, SENTENCES)
     said = repr((SETTINGS, spoken, ACCENTS, LEFT_OUT, RELATED, made_up()))
     key = hashlib.sha1(said.encode()).hexdigest()[:12]
     return cache_directory() / "synthetic_speech" / key
@@ -94,77 +90,28 @@ def synthetic_split(split, sample_rate_hz):
     directory = cached_at()
     if not directory.is_dir():
         _make_in_its_own_process(directory)
-    made = _read(directory / f"{split}.npz", "places", "snr_db", "noise")
-    made_hz = int(made["sample_rate_hz"])
-
-    def clips():
-        for (name, label, speech), place in zip(
-            _clips(made), made["places"], strict=True
-        ):
-            clip = np.zeros(made_hz, "float32")
-            clip[place : place + len(speech)] = as_float(speech)
-            yield name, label, resample(clip, made_hz, sample_rate_hz)
-
-    noise = as_float(made["noise"])
-    noise = np.stack([resample(row, made_hz, sample_rate_hz) for row in noise])
-    return clips(), made["snr_db"], noise
-
-
-def spoken_words(words, count, sample_rate_hz):
-    """Yields `(name, word, waveform)` of words by all voices, made the first time.
-
-    Args:
-        words: What to say.
-        count: Number of clips of each word.
-        sample_rate_hz: Rate of the result.
-
-    Raises:
-        ValueError: As `synthetic_split` says.
-    """
-    directory = cached_at(words, count)
-    if not directory.is_dir():
-        _make_in_its_own_process(directory, *words, str(count))
-    made = _read(directory / "words.npz")
-    for name, word, speech in _clips(made):
-        yield (
-            name,
-            word,
-            resample(as_float(speech), int(made["sample_rate_hz"]), sample_rate_hz),
-        )
-
-
-def _read(path, *names):
-    """Returns what `_save` wrote, and further arrays, by name."""
-    names = ("speech", "ends", "labels", "names", "sample_rate_hz", *names)
+    path = directory / f"{split}.npz"
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as made:
-            return {name: made[name] for name in names}
+            speech, ends, noise = made["speech"], made["ends"], as_float(made["noise"])
+            labels, names = made["labels"].tolist(), made["names"].tolist()
+            places, snr_db = made["places"], made["snr_db"]
+            made_hz = int(made["sample_rate_hz"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is damaged ({error}). Remove {path.parent}, and it is made anew."
+            f"{path} is damaged ({error}). Remove {directory}, and it is made anew."
         ) from None
 
+    def clips():
+        start = 0
+        for name, label, end, place in zip(names, labels, ends, places, strict=True):
+            clip = np.zeros(made_hz, "float32")
+            clip[place : place + end - start] = as_float(speech[start:end])
+            yield name, label, resample(clip, made_hz, sample_rate_hz)
+            start = end
 
-def _clips(made):
-    """Yields name, label and speech, int16, of what `_save` wrote."""
-    start = 0
-    for name, label, end in zip(
-        made["names"].tolist(), made["labels"].tolist(), made["ends"], strict=True
-    ):
-        yield name, label, made["speech"][start:end]
-        start = end
-
-
-def _save(path, synthesizer, clips, labels, names, **arrays):
-    np.savez(
-        path,
-        speech=np.concatenate(clips),
-        ends=np.cumsum([len(clip) for clip in clips]),
-        labels=labels,
-        names=names,
-        sample_rate_hz=synthesizer.sample_rate_hz,
-        **arrays,
-    )
+    noise = np.stack([resample(row, made_hz, sample_rate_hz) for row in noise])
+    return clips(), snr_db, noise
 
 
 def made_up():
@@ -174,14 +121,14 @@ def made_up():
     return {name: made_up_variant(rng) for name in names}
 
 
-def _make_in_its_own_process(directory, *words):
-    """Makes a set: the library remembers what it said, so that a new one says it."""
+def _make_in_its_own_process(directory):
+    """Makes all splits: the library remembers what it said, so a new one says it."""
     fetch_archive()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory.parent) as scratch:
         aside = Path(scratch, "made").resolve()
         aside.mkdir()
-        command = [sys.executable, "-m", __name__, str(aside), *words]
+        command = [sys.executable, "-m", __name__, str(aside)]
         result = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
         if result.returncode:
             raise ValueError(
@@ -195,7 +142,7 @@ def _make(synthesizer, split, path):
     rng = np.random.default_rng([SETTINGS.version, sha1_modulo(split, 2**32)])
     voices = voices_of(split, synthesizer.variants)
     if split == "train":
-        voices += _made_up_voices()
+        voices += [f"{accent}+{name}" for accent in ACCENTS for name in made_up()]
     per_label = asdict(SETTINGS)[f"{split}_clips"]
     print(
         f"Making {split} clips with {len(voices)} voices of eSpeak NG", file=sys.stderr
@@ -228,30 +175,17 @@ def _make(synthesizer, split, path):
             labels.append(label)
             names.append(name)
     snr_db = rng.uniform(SETTINGS.lowest_snr_db, SETTINGS.highest_snr_db, len(clips))
-    said = {"places": places, "snr_db": snr_db, "noise": as_int16(noise)}
-    _save(path, synthesizer, clips, labels, names, **said)
-
-
-def _make_words(synthesizer, words, count, path):
-    """Speaks words and writes them."""
-    rng = np.random.default_rng([SETTINGS.version, sha1_modulo(" ".join(words), 2**32)])
-    voices = [f"{a}+{variant}" for a in ACCENTS for variant in synthesizer.variants]
-    voices += _made_up_voices()
-    print(f"Making {count} clips a word with {len(voices)} voices", file=sys.stderr)
-    bar = keras.utils.Progbar(
-        len(words) * count, unit_name="clip", verbose=int(sys.stderr.isatty())
+    np.savez(
+        path,
+        speech=np.concatenate(clips),
+        ends=np.cumsum([len(clip) for clip in clips]),
+        places=places,
+        labels=labels,
+        names=names,
+        snr_db=snr_db,
+        noise=as_int16(noise),
+        sample_rate_hz=synthesizer.sample_rate_hz,
     )
-    clips, names, labels = [], [], [word for word in words for _ in range(count)]
-    for word in labels:
-        clip, voice = _spoken(synthesizer, word, voices, rng)
-        clips.append(as_int16(clip))
-        names.append(f"{word} {voice}")
-        bar.add(1)
-    _save(path, synthesizer, clips, labels, names)
-
-
-def _made_up_voices():
-    return [f"{accent}+{name}" for accent in ACCENTS for name in made_up()]
 
 
 def _spoken(synthesizer, text, voices, rng):
@@ -292,9 +226,6 @@ def _noises(synthesizer, voices, rng, bar):
 
 if __name__ == "__main__":
     with clear_errors():
-        library, (folder, *said) = Synthesizer(made_up()), sys.argv[1:]
-        if said:
-            _make_words(library, said[:-1], int(said[-1]), Path(folder, "words.npz"))
-        else:
-            for name in ("train", "validation", "test"):
-                _make(library, name, Path(folder, f"{name}.npz"))
+        library = Synthesizer(made_up())
+        for name in ("train", "validation", "test"):
+            _make(library, name, Path(sys.argv[1], f"{name}.npz"))

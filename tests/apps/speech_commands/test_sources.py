@@ -193,26 +193,6 @@ def test_an_unknown_speaker_is_refused(digits, setting):
         load_data(config)
 
 
-def test_synthetic_voices_are_heard_in_training_only(digits, spoken_digits):
-    real = load_data(DataConfig(dataset="spoken_digit"))
-    data = load_data(DataConfig(dataset="spoken_digit", synthetic_clips=2))
-    assert data.labels == [str(digit) for digit in range(10)]
-    assert data.train.names[: len(real.train.names)] == real.train.names
-    added = slice(len(real.train.names), None)
-    assert len(data.train.names[added]) == 20
-    for name, label, wave in zip(
-        data.train.names[added],
-        data.train.labels[added],
-        data.train.waves[added],
-        strict=True,
-    ):
-        word, _, number = name.partition(" en+")
-        assert word == sources.DIGITS[label]
-        assert wave.max() == 100 * int(number)
-    for clips in (data.validation, data.test):
-        assert all("_" in name for name in clips.names)
-
-
 def test_a_speaker_is_not_held_out_twice(digits):
     config = DataConfig(
         dataset="spoken_digit", held_out_speaker="bo", validation_speaker="bo"

@@ -50,7 +50,6 @@ def test_a_training_killed_in_mid_epoch_ends_at_the_same_weights(
         ("model", {"pooling": "attention"}, "model.pooling"),
         ("model", {"direction": "both"}, "train.clips_in_a_row"),
         ("data", {"held_out_speaker": "bo"}, "data.held_out_speaker"),
-        ("data", {"synthetic_clips": 5}, "data.synthetic_clips"),
         ("features", {"hop_ms": 40.0}, "features.hop_ms"),
         ("augmentation", {"lowest_snr_db": 30.0}, "augmentation.lowest_snr_db"),
     ],
