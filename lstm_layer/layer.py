@@ -54,9 +54,8 @@ class LSTM(keras.layers.RNN):
             output before it.
         jit_compile: Whether XLA compiles the loop: "auto" does in training alone. True
             is faster at inference too where shapes are few, each taking some tenths
-            of a second to compile, and faster than to compile the call around it; such
-            a model is not for TensorFlow Serving. For `LSTMCell` with its own
-            activations alone (`uses_kernel`).
+            of a second to compile; such a model is not for TensorFlow Serving. For
+            `LSTMCell` with its own activations alone (`uses_kernel`).
         use_cudnn: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
         implementation: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
         **cell_options: Every other argument of `LSTMCell`, and `name`, `dtype`,
