@@ -118,6 +118,14 @@ def test_with_an_option_it_gives_what_the_cell_gives(
     assert_close(received, expected, 1e-10)
 
 
+@pytest.fixture
+def ran(monkeypatch):
+    """A list with an entry for each loop that the kernel has run or traced."""
+    ran, own = [], kernel._run
+    monkeypatch.setattr(kernel, "_run", lambda *a, **k: ran.append(1) or own(*a, **k))
+    return ran
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3, 8])
 @pytest.mark.parametrize("batch", [0, 1, 3, 7])
 def test_any_batch_may_be_cut_into_any_number_of_parts(
@@ -136,16 +144,10 @@ def test_any_batch_may_be_cut_into_any_number_of_parts(
 @pytest.mark.parametrize("batch", [0, 1, 5, 6, 7])
 @pytest.mark.parametrize("where", ["known", "unknown", "eager"])
 def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
-    make_pair, inputs, monkeypatch, where, batch
+    make_pair, inputs, monkeypatch, ran, where, batch
 ):
     monkeypatch.setattr(kernel, "_cores", lambda: 3)
     monkeypatch.setattr(kernel, "ROWS", 2)
-    ran = []
-    monkeypatch.setattr(
-        kernel,
-        "_run",
-        lambda *args, own=kernel._run, **how: ran.append(1) or own(*args, **how),
-    )
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
     shapes = [tf.TensorSpec((None, 4, FEATURES)), [tf.TensorSpec((None, UNITS))] * 2]
@@ -199,16 +201,10 @@ def test_a_large_recurrent_kernel_takes_the_products_out_of_the_compiled_part(
 @pytest.mark.parametrize("timesteps", [8, 9, 21])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 def test_a_long_sequence_runs_in_chunks(
-    make_pair, inputs, monkeypatch, timesteps, known
+    make_pair, inputs, monkeypatch, ran, timesteps, known
 ):
     monkeypatch.setattr(kernel, "LONG", 9)
     monkeypatch.setattr(kernel, "CHUNKS", 3)
-    ran = []
-    monkeypatch.setattr(
-        kernel,
-        "_run",
-        lambda *args, own=kernel._run, **how: ran.append(1) or own(*args, **how),
-    )
     data = inputs(timesteps=timesteps, dtype="float64")
     mask = np.arange(timesteps) % 3 != np.arange(3)[:, None]
     options = {"recurrent_dropout": 0.5, "weight_drop": 0.5, "seed": 4}
