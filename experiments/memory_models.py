@@ -35,7 +35,10 @@ def _model(kind, task, units, longest):
     else:
         options = {}
         if kind == "chrono":
-            options = {"forget_bias": 0, "bias_initializer": ChronoBias(longest)}
+            options = {
+                "unit_forget_bias": False,
+                "bias_initializer": ChronoBias(longest),
+            }
         layer = LSTM(units, return_sequences=whole, name="recurrent", **options)
     if task.tokens:
         inputs = keras.Input((None,), dtype="int32")

@@ -2,5 +2,6 @@
 
 from lstm_layer.cell import LSTMCell
 from lstm_layer.layer import LSTM
+from lstm_layer.swap import swap
 
-__all__ = ["LSTM", "LSTMCell"]
+__all__ = ["LSTM", "LSTMCell", "swap"]

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from lstm_layer.cell import GATES, LSTMCell
+from lstm_layer.cell import LSTMCell
+from lstm_layer.step import BLOCKS as GATES
 
 NAMES = ("f", "i", "c_tilde", "c", "o", "h")
 _calls = ContextVar("calls of layers that are recorded", default=None)

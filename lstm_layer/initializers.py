@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from lstm_layer.cell import GATES, PACKAGE
+from lstm_layer.options import PACKAGE
+from lstm_layer.step import BLOCKS
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -19,7 +20,8 @@ class ChronoBias(keras.initializers.Initializer):
     recurrent neural networks warp time?".
 
     >>> from lstm_layer import LSTM
-    >>> layer = LSTM(4, forget_bias=0, bias_initializer=ChronoBias(longest=100))
+    >>> bias = ChronoBias(longest=100)
+    >>> layer = LSTM(4, unit_forget_bias=False, bias_initializer=bias)
 
     Args:
         longest: Longest dependency to be expected, in timesteps; at least 3.
@@ -37,7 +39,7 @@ class ChronoBias(keras.initializers.Initializer):
 
     def __call__(self, shape, dtype=None):
         """Returns biases `(4 * units,)`, packed i, f, C, o."""
-        units = shape[-1] // GATES
+        units = shape[-1] // BLOCKS
         b_f = ops.log(self._times((units,), dtype))
         zeros = ops.zeros((2 * units,), b_f.dtype)
         return ops.concatenate([-b_f, b_f, zeros])
@@ -45,3 +47,32 @@ class ChronoBias(keras.initializers.Initializer):
     def get_config(self):
         """Returns the arguments that make this initializer again."""
         return {"longest": self.longest, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ForgetBias(keras.initializers.Initializer):
+    """Biases of which b_f has one value; for the value 1, `unit_forget_bias` does.
+
+    >>> from lstm_layer import LSTM
+    >>> layer = LSTM(4, unit_forget_bias=False, bias_initializer=ForgetBias(2.5))
+
+    Args:
+        value: Value of b_f.
+        initializer: Initial values of the other biases.
+    """
+
+    def __init__(self, value, initializer="zeros"):
+        self.value = float(value)
+        self.initializer = keras.initializers.get(initializer)
+
+    def __call__(self, shape, dtype=None):
+        """Returns biases `(4 * units,)`, packed i, f, C, o."""
+        b_i, b_f, b_c, b_o = ops.split(self.initializer(shape, dtype=dtype), BLOCKS)
+        return ops.concatenate([b_i, ops.full_like(b_f, self.value), b_c, b_o])
+
+    def get_config(self):
+        """Returns the arguments that make this initializer again."""
+        return {
+            "value": self.value,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

@@ -1,12 +1,18 @@
 """The LSTM over a whole sequence: what users of `keras.layers.LSTM` expect."""
 
+import functools
+import warnings
+
 import keras
 import tensorflow as tf
 from keras import ops, tree
 
-from lstm_layer.cell import PACKAGE, LSTMCell
+from lstm_layer import step
+from lstm_layer.cell import LSTMCell
 from lstm_layer.gates import note_call
-from lstm_layer.kernel import lstm_sequence
+from lstm_layer.kernel import gradient_is_of
+from lstm_layer.options import CELL_OPTIONS, PACKAGE, without_forget_bias
+from lstm_layer.schedule import lstm_sequence
 
 # What `keras.layers.Layer` takes; every other keyword is the cell's.
 _LAYER_OPTIONS = (
@@ -17,6 +23,10 @@ _LAYER_OPTIONS = (
     "name",
 )
 _BOTH = ("dtype", "trainable")
+
+
+def _option_of_cell(name):
+    return property(lambda self: getattr(self.cell, name), doc="As in `LSTMCell`.")
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -56,8 +66,7 @@ class LSTM(keras.layers.RNN):
             is faster at inference too where shapes are few, each taking some tenths
             of a second to compile; such a model is not for TensorFlow Serving. For
             `LSTMCell` with its own activations alone (`uses_kernel`).
-        use_cudnn: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
-        implementation: Accepted for `keras.layers.LSTM`'s sake; changes nothing.
+        use_cudnn: "auto", True or False, as in `keras.layers.LSTM`; changes nothing.
         **cell_options: Every other argument of `LSTMCell`, and `name`, `dtype`,
             `trainable`, `activity_regularizer` as in every Keras layer.
 
@@ -81,10 +90,8 @@ class LSTM(keras.layers.RNN):
         zero_output_for_mask=False,
         jit_compile="auto",
         use_cudnn="auto",
-        implementation=2,
         **cell_options,
     ):
-        del use_cudnn, implementation
         layer_options = {
             key: cell_options.pop(key) for key in _LAYER_OPTIONS if key in cell_options
         }
@@ -94,14 +101,20 @@ class LSTM(keras.layers.RNN):
                 "Give `units`, or a `cell` of your own, and not both. "
                 f"Received: units={units!r}, cell={cell!r}."
             )
-        if jit_compile not in ("auto", True, False):
-            raise ValueError(
-                '`jit_compile` must be "auto", True or False. '
-                f"Received: jit_compile={jit_compile!r}."
-            )
+        for name, value in (("jit_compile", jit_compile), ("use_cudnn", use_cudnn)):
+            if value not in ("auto", True, False):
+                raise ValueError(
+                    f'`{name}` must be "auto", True or False. '
+                    f"Received: {name}={value!r}."
+                )
         if cell is None:
             cell = LSTMCell(
-                units, activation, recurrent_activation, **cell_options, **both
+                units,
+                activation,
+                recurrent_activation,
+                name="lstm_cell",
+                **cell_options,
+                **both,
             )
         else:
             if (activation, recurrent_activation) != ("tanh", "sigmoid"):
@@ -124,21 +137,18 @@ class LSTM(keras.layers.RNN):
         )
         self.input_spec = keras.InputSpec(ndim=3)
         self.jit_compile = jit_compile
+        self.use_cudnn = use_cudnn
         # `compile(jit_compile="auto")` then leaves compiling to the kernel, which is
         # faster: XLA runs the parts of a batch one after the other.
         self.supports_jit = False
-
-    @property
-    def units(self):
-        """Size of the state and of the output."""
-        return self.cell.units
 
     @property
     def uses_kernel(self):
         """Whether the fast loop stands in for the cell.
 
         It does for `LSTMCell` itself with tanh and sigmoid; a subclass, another cell
-        and other activations run as they are written.
+        and other activations run as they are written, and so does an edited
+        `lstm_step`, since the gradient of the fast loop is written by hand.
         """
         return (
             type(self.cell) is LSTMCell
@@ -146,6 +156,7 @@ class LSTM(keras.layers.RNN):
             and self.cell.recurrent_activation is keras.activations.sigmoid
             and self.cell.activity_regularizer is None
             and not self.unroll
+            and _gradient_is_current(step.lstm_step)
         )
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
@@ -155,14 +166,21 @@ class LSTM(keras.layers.RNN):
             sequences: x of all timesteps, of which there must be at least one.
             initial_state: `[h, c]` before the first step, `(batch, units)` each; by
                 default zeros, or what a stateful layer has kept.
-            mask: `(batch, timesteps)`, True for a real timestep.
+            mask: `(batch, timesteps)` or `(batch, timesteps, 1)`, True or a number
+                other than zero for a real timestep.
             training: Whether dropout applies.
 
         Raises:
             ValueError: If there is no timestep; where their number is known only when
                 a graph runs, `tf.errors.InvalidArgumentError`.
         """
-        sequences = _at_least_one_timestep(sequences)
+        sequences = _at_least_one_timestep(ops.convert_to_tensor(sequences))
+        if not _is_float(sequences.dtype):
+            sequences = ops.cast(sequences, self.cell.compute_dtype)
+        if mask is not None:
+            mask = ops.cast(tree.flatten(mask)[0], "bool")
+            if len(mask.shape) == 3:  # (batch, timesteps, 1)
+                mask = ops.squeeze(mask, axis=-1)
         return super().call(
             sequences, initial_state=initial_state, mask=mask, training=training
         )
@@ -199,9 +217,6 @@ class LSTM(keras.layers.RNN):
             h_mask = cell.get_recurrent_dropout_mask(h_0)
         if training and cell.weight_drop:
             recurrent_kernel = recurrent_kernel * cell.get_weight_drop_mask()
-        mask = tree.flatten(mask)[0]
-        if mask is not None:
-            mask = ops.cast(mask, "bool")
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
@@ -236,21 +251,45 @@ class LSTM(keras.layers.RNN):
         config = {**super().get_config(), "jit_compile": self.jit_compile}
         if type(self.cell) is not LSTMCell or self.cell.activity_regularizer:
             return config
-        cell_config = self.cell.get_config()
-        if any(cell_config[option] != config[option] for option in _BOTH):
+        # Not the configs: in one that is saved, Keras numbers the dtype policies.
+        both = [(one.dtype_policy, one.trainable) for one in (self, self.cell)]
+        if both[0] != both[1]:
             return config
+        cell_config = self.cell.get_config()
         del config["cell"]
         return {**cell_config, **config}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Makes a layer from `get_config()`, or from that of a `keras.layers.LSTM`."""
-        config = dict(config)
+        config = without_forget_bias(config)
         if "cell" in config:
             config["cell"] = keras.saving.deserialize_keras_object(
                 config["cell"], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+for _name in CELL_OPTIONS:
+    setattr(LSTM, _name, _option_of_cell(_name))
+
+
+@functools.cache
+def _gradient_is_current(step_function):
+    """Whether the fast loop's gradient is that of the equations; if not, warns once."""
+    current = gradient_is_of(step_function)
+    if not current:
+        warnings.warn(
+            "lstm_layer.step.lstm_step was changed: the fast loop's gradient, "
+            "lstm_layer.kernel.step_gradient, is not its gradient. Every LSTM runs the "
+            "slower loop over its cell. Change step_gradient too to have the fast one.",
+            stacklevel=2,
+        )
+    return current
+
+
+def _is_float(dtype):
+    return "float" in keras.backend.standardize_dtype(dtype)
 
 
 def _at_least_one_timestep(sequences):

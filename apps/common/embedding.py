@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from lstm_layer.cell import PACKAGE
+from lstm_layer.options import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

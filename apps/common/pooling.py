@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from lstm_layer.cell import PACKAGE
+from lstm_layer.options import PACKAGE
 
 LOWEST = -1e9
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from apps.common.text import PADDING_ID, UNKNOWN_ID
 from lstm_layer import LSTM, LSTMCell
-from lstm_layer.cell import PACKAGE
+from lstm_layer.options import PACKAGE
 
 NOT_HERE = -1e9  # logit of padding
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from lstm_layer import LSTMCell
+from lstm_layer import LSTM, LSTMCell
 
 BATCH, FEATURES, UNITS = 3, 2, 5
 
@@ -121,9 +121,6 @@ def test_a_new_cell_has_the_weights_of_a_new_keras_cell():
         ({}, 1.0),
         ({"unit_forget_bias": True}, 1.0),
         ({"unit_forget_bias": False}, "as the others"),
-        ({"forget_bias": 0}, "as the others"),
-        ({"forget_bias": 2.5}, 2.5),
-        ({"forget_bias": -1}, -1.0),
     ],
     ids=str,
 )
@@ -139,7 +136,7 @@ def test_the_forget_bias_sets_b_f_and_no_other_bias(
 
 
 def test_a_cell_without_bias_ignores_the_forget_bias():
-    cell = LSTMCell(UNITS, use_bias=False, forget_bias=3.0)
+    cell = LSTMCell(UNITS, use_bias=False, unit_forget_bias=True)
     cell.build((BATCH, FEATURES))
     assert [w.name for w in cell.weights] == ["kernel", "recurrent_kernel"]
 
@@ -152,7 +149,7 @@ NOT_THE_DEFAULTS = {
     "kernel_initializer": "he_normal",
     "recurrent_initializer": "glorot_normal",
     "bias_initializer": "ones",
-    "forget_bias": 2.0,
+    "unit_forget_bias": False,
     "kernel_regularizer": "l1",
     "recurrent_regularizer": "l2",
     "bias_regularizer": keras.regularizers.L1L2(0.1, 0.2),
@@ -168,7 +165,7 @@ NOT_THE_DEFAULTS = {
 
 def test_the_arguments_above_are_all_there_are():
     parameters = inspect.signature(LSTMCell).parameters.keys()
-    assert NOT_THE_DEFAULTS.keys() == parameters - {"unit_forget_bias", "kwargs"}
+    assert NOT_THE_DEFAULTS.keys() == parameters - {"implementation", "kwargs"}
 
 
 def test_the_config_brings_every_argument_back():
@@ -184,8 +181,7 @@ def test_the_config_brings_every_argument_back():
 @pytest.mark.parametrize("unit_forget_bias", [True, False])
 def test_the_config_of_a_keras_cell_makes_this_cell(unit_forget_bias):
     options = {**NOT_THE_DEFAULTS, "unit_forget_bias": unit_forget_bias}
-    for ours_alone in ("forget_bias", "weight_drop"):
-        del options[ours_alone]
+    del options["weight_drop"]  # ours alone
     theirs = keras.layers.LSTMCell(**options)
     ours = LSTMCell.from_config(theirs.get_config())
     expected = LSTMCell(**options, name=theirs.name)
@@ -207,19 +203,30 @@ def test_a_dropout_must_be_a_fraction(name, value):
         LSTMCell(UNITS, **{name: value})
 
 
-@pytest.mark.parametrize("unit_forget_bias", [True, False])
-def test_the_forget_bias_cannot_be_given_twice(unit_forget_bias):
-    message = (
-        "Give `forget_bias` or `unit_forget_bias`, not both.*"
-        rf"forget_bias=1\.0, unit_forget_bias={unit_forget_bias}"
-    )
-    with pytest.raises(ValueError, match=message):
-        LSTMCell(UNITS, forget_bias=1.0, unit_forget_bias=unit_forget_bias)
+@pytest.mark.parametrize("make", [LSTMCell, LSTM])
+@pytest.mark.parametrize(
+    ("forget_bias", "unit_forget_bias", "b_f"),
+    [(1.0, True, 1.0), (0.0, False, 0.5), (2.5, False, 2.5), (-1.0, False, -1.0)],
+)
+def test_a_config_that_was_saved_with_a_forget_bias_still_loads(
+    make, forget_bias, unit_forget_bias, b_f
+):
+    """It is an argument of version 0.1, in place of `unit_forget_bias`."""
+    config = make(UNITS, bias_initializer=keras.initializers.Constant(0.5)).get_config()
+    del config["unit_forget_bias"]
+    again = make.from_config({**config, "forget_bias": forget_bias})
+    again.build((BATCH, 4, FEATURES) if make is LSTM else (BATCH, FEATURES))
+    expected = np.repeat([0.5, b_f, 0.5, 0.5], UNITS)
+    np.testing.assert_array_equal(again.weights[2], expected)
+    assert again.unit_forget_bias == unit_forget_bias
+    assert "forget_bias" not in again.get_config()
+    third = make.from_config(json.loads(json.dumps(again.get_config())))
+    assert third.get_config() == again.get_config()
 
 
 def test_an_unknown_argument_is_named():
-    with pytest.raises(ValueError, match=r"Unrecognized keyword.*'forget_bais'"):
-        LSTMCell(UNITS, forget_bais=1.0)
+    with pytest.raises(ValueError, match=r"Unrecognized keyword.*'unit_forget_bais'"):
+        LSTMCell(UNITS, unit_forget_bais=True)
 
 
 def test_only_units_and_the_activations_are_positional():

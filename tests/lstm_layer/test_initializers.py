@@ -20,7 +20,7 @@ def test_biases_are_logarithms_of_times_up_to_the_longest():
 
 
 def test_a_layer_begins_with_it_and_is_saved_with_it():
-    layer = LSTM(3, forget_bias=0, bias_initializer=ChronoBias(50, seed=2))
+    layer = LSTM(3, unit_forget_bias=False, bias_initializer=ChronoBias(50, seed=2))
     layer.build((None, None, 2))
     np.testing.assert_allclose(layer.cell.bias, ChronoBias(50, seed=2)((12,)))
     again = LSTM.from_config(layer.get_config())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layer import LSTM, LSTMCell, kernel
+from lstm_layer import LSTM, LSTMCell, schedule
 
 FEATURES, UNITS = 2, 5
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
@@ -121,8 +121,8 @@ def test_with_an_option_it_gives_what_the_cell_gives(
 @pytest.fixture
 def ran(monkeypatch):
     """A list with an entry for each loop that the kernel has run or traced."""
-    ran, own = [], kernel._run
-    monkeypatch.setattr(kernel, "_run", lambda *a, **k: ran.append(1) or own(*a, **k))
+    ran, own = [], schedule._run
+    monkeypatch.setattr(schedule, "_run", lambda *a, **k: ran.append(1) or own(*a, **k))
     return ran
 
 
@@ -131,7 +131,7 @@ def ran(monkeypatch):
 def test_any_batch_may_be_cut_into_any_number_of_parts(
     make_pair, inputs, monkeypatch, batch, parts
 ):
-    monkeypatch.setattr(kernel, "_cores", lambda: parts)
+    monkeypatch.setattr(schedule, "_cores", lambda: parts)
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
     received, expected = (
@@ -146,8 +146,8 @@ def test_any_batch_may_be_cut_into_any_number_of_parts(
 def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
     make_pair, inputs, monkeypatch, ran, where, batch
 ):
-    monkeypatch.setattr(kernel, "_cores", lambda: 3)
-    monkeypatch.setattr(kernel, "ROWS", 2)
+    monkeypatch.setattr(schedule, "_cores", lambda: 3)
+    monkeypatch.setattr(schedule, "MIN_ROWS_PER_PART", 2)
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
     shapes = [tf.TensorSpec((None, 4, FEATURES)), [tf.TensorSpec((None, UNITS))] * 2]
@@ -162,16 +162,13 @@ def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
         run(layer, *data, mask, training=False, wrap=wrap) for layer in make_pair()
     )
     assert_close(received, expected, 1e-5)
-    if where == "unknown":  # both ways are in the graph
-        assert len(ran) == 3 + 1
-    else:
-        parts = min(3, batch // 2) if where == "known" else 1
-        assert len(ran) == max(1, parts)
+    parts = min(3, batch // 2) if where == "known" else 1
+    assert len(ran) == max(1, parts)
 
 
 def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
-    monkeypatch.setattr(kernel, "_cores", lambda: 2)
-    monkeypatch.setattr(kernel, "ROWS", 1)
+    monkeypatch.setattr(schedule, "_cores", lambda: 2)
+    monkeypatch.setattr(schedule, "MIN_ROWS_PER_PART", 1)
     layers = [LSTM(UNITS, stateful=True, return_sequences=True) for _ in range(2)]
     x, _ = inputs(batch=4)
 
@@ -191,40 +188,68 @@ def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
 def test_a_large_recurrent_kernel_takes_the_products_out_of_the_compiled_part(
     make_pair, inputs, holes, monkeypatch
 ):
-    monkeypatch.setattr(kernel, "LARGE_BYTES", 0)
+    monkeypatch.setattr(schedule, "LARGE_BYTES", 0)
     data = inputs()
     pair = make_pair(recurrent_dropout=0.5, seed=2)
     received, expected = (run(layer, *data, holes, wrap=tf.function) for layer in pair)
     assert_close(received, expected, 1e-5)
 
 
-@pytest.mark.parametrize("timesteps", [8, 9, 21])
+@pytest.fixture
+def chunks(monkeypatch):
+    """A list with the length and number of chunks of each loop that was traced."""
+    found, own = [], schedule._chunks
+    monkeypatch.setattr(schedule, "MIN_CHUNKED_TIMESTEPS", 9)
+    monkeypatch.setattr(schedule, "NUM_CHUNKS", 3)
+    monkeypatch.setattr(schedule, "CHUNK_LENGTHS", (4, 8))
+
+    def note(*arguments):
+        found.append(own(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(schedule, "_chunks", note)
+    schedule._graph.cache_clear()
+    yield found
+    schedule._graph.cache_clear()
+
+
+@pytest.mark.parametrize("timesteps", [1, 4, 5, 8, 9, 20, 21])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
-def test_a_long_sequence_runs_in_chunks(
-    make_pair, inputs, monkeypatch, ran, timesteps, known
+@pytest.mark.parametrize("masked", [True, False], ids=["mask", "no mask"])
+def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
+    make_pair, inputs, chunks, timesteps, known, masked
 ):
-    monkeypatch.setattr(kernel, "LONG", 9)
-    monkeypatch.setattr(kernel, "CHUNKS", 3)
     data = inputs(timesteps=timesteps, dtype="float64")
-    mask = np.arange(timesteps) % 3 != np.arange(3)[:, None]
+    mask = np.arange(timesteps) % 3 != np.arange(3)[:, None] if masked else None
     options = {"recurrent_dropout": 0.5, "weight_drop": 0.5, "seed": 4}
-    shapes = [tf.TensorSpec((3, None, FEATURES), "float64")]
+    length = timesteps if known else None
+    shapes = [tf.TensorSpec((3, length, FEATURES), "float64")]
     shapes.append([tf.TensorSpec((3, UNITS), "float64")] * 2)
-
-    def wrap(function):
-        return tf.function(function, None if known else shapes)
-
     received, expected = (
-        run(layer, *data, mask if known else None, wrap=wrap)
+        run(layer, *data, mask, wrap=lambda f: tf.function(f, shapes))
         for layer in make_pair(dtype="float64", **options)
     )
     assert_close(received, expected, 1e-10)
-    parts = min(kernel._cores(), 3)
-    whole, chunks = parts, kernel.CHUNKS * parts
+    assert chunks
     if known:
-        assert len(ran) == (chunks if timesteps >= 9 else whole)
-    else:
-        assert len(ran) == whole + chunks
+        length = -(-timesteps // 3)
+        assert set(chunks) == {(None, 1) if timesteps < 9 else (length, 3)}
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "length", "count"),
+    [(1, 32, 1), (32, 32, 1), (33, 64, 1), (64, 64, 1), (65, 64, 2), (300, 64, 5)],
+)
+def test_few_lengths_of_chunks_serve_every_unknown_length(timesteps, length, count):
+    found = schedule._chunks(tf.constant(timesteps), compiled=True, keep=True)
+    assert [int(n) for n in found] == [length, count]
+
+
+def test_xla_may_compile_all_around_a_long_sequence(make_pair, inputs, chunks):
+    data = inputs(timesteps=20)
+    wrap = tf.function(jit_compile=True)
+    received, expected = (run(layer, *data, wrap=wrap) for layer in make_pair())
+    assert_close(received, expected, 1e-5)
 
 
 @pytest.mark.parametrize("timesteps", [1, 2, 2000])
@@ -324,8 +349,8 @@ def test_it_asks_for_xla_in_training_only_or_as_it_is_told(jit_compile, where):
 def test_compiled_or_not_it_gives_what_the_cell_gives(
     make_pair, inputs, holes, monkeypatch, jit_compile, training, batch
 ):
-    monkeypatch.setattr(kernel, "_cores", lambda: 2)
-    monkeypatch.setattr(kernel, "ROWS", 1)
+    monkeypatch.setattr(schedule, "_cores", lambda: 2)
+    monkeypatch.setattr(schedule, "MIN_ROWS_PER_PART", 1)
     fast, slow = make_pair()
     fast.jit_compile = jit_compile
     mask = tf.constant(holes)

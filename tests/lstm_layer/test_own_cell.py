@@ -146,7 +146,7 @@ def test_a_layer_takes_units_or_a_cell(options, received):
     ("options", "received"),
     [
         ({"use_bias": False, "dropout": 0.5}, r"dropout, use_bias\.$"),
-        ({"forget_bias": 1.0}, r"forget_bias\.$"),
+        ({"unit_forget_bias": False}, r"unit_forget_bias\.$"),
         ({"uints": 3}, r"uints\.$"),
     ],
     ids=str,
@@ -170,7 +170,6 @@ def test_the_units_of_a_layer_must_be_a_positive_integer(units):
     [
         ({"dropout": 1.5}, r"`dropout` must be a fraction.*dropout=1\.5"),
         ({"recurrent_dropout": -0.5}, r"`recurrent_dropout` must be a fraction.*-0\.5"),
-        ({"forget_bias": 1, "unit_forget_bias": True}, "not both: they say the same"),
         ({"return_sequence": True}, r"Unrecognized keyword.*'return_sequence'"),
     ],
     ids=str,

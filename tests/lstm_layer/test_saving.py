@@ -42,7 +42,9 @@ class ReversedLSTM(LSTM):
 
 
 def stock():
-    return LSTM(UNITS, activation="relu", forget_bias=2.0, zero_output_for_mask=True)
+    return LSTM(
+        UNITS, activation="relu", unit_forget_bias=False, zero_output_for_mask=True
+    )
 
 
 def own_activation():
@@ -141,7 +143,7 @@ NOT_THE_DEFAULTS = {
     "kernel_initializer": "he_normal",
     "recurrent_initializer": "glorot_normal",
     "bias_initializer": "ones",
-    "forget_bias": 2.0,
+    "unit_forget_bias": False,
     "kernel_regularizer": "l1",
     "recurrent_regularizer": "l2",
     "bias_regularizer": "l2",

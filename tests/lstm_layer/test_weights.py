@@ -92,9 +92,7 @@ def test_a_frozen_layer_has_no_trainable_weight(make_layer, late):
     [
         ({}, 1.0),
         ({"unit_forget_bias": False}, 0.0),
-        ({"forget_bias": 3}, 3.0),
         ({"unit_forget_bias": False, "bias_initializer": "ones"}, 1.0),
-        ({"forget_bias": 3, "bias_initializer": "ones"}, 3.0),
     ],
     ids=str,
 )

@@ -1,0 +1,230 @@
+"""Gradients of gradients, beside those of `keras.layers.LSTM`."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lstm_layer import LSTM, schedule
+
+BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
+WRAP = {"eager": lambda function: function, "graph": tf.function}
+
+
+@pytest.fixture
+def dtype(request):
+    return getattr(request, "param", "float64")
+
+
+@pytest.fixture
+def twins(randomize, dtype):
+    """Makes an `LSTM` and a `keras.layers.LSTM` that have the same random weights."""
+    layers = [
+        lstm(UNITS, return_sequences=True, return_state=True, dtype=dtype)
+        for lstm in (LSTM, keras.layers.LSTM)
+    ]
+    for layer in layers:
+        layer.build((BATCH, TIMESTEPS, FEATURES))
+    layers[1].set_weights(randomize(layers[0]).get_weights())
+    return layers
+
+
+@pytest.fixture
+def arguments(draw, dtype):
+    """Returns x, h_0, C_0 and a direction of the same shapes."""
+    sizes = [(BATCH, TIMESTEPS, FEATURES), (BATCH, UNITS), (BATCH, UNITS)]
+    return [tuple(tf.constant(draw(*s, dtype=dtype)) for s in sizes) for _ in range(2)]
+
+
+def loss_of(results):
+    """Returns a random weighted sum of squares: no two numbers count alike."""
+    total = 0.0
+    for n, result in enumerate(tf.nest.flatten(results)):
+        weights = tf.random.stateless_normal(
+            tf.shape(result), (3, n), dtype=result.dtype
+        )
+        total += tf.reduce_sum(weights * (result + result**2))
+    return total
+
+
+def weights_of(layer):
+    return [weight.value for weight in layer.trainable_weights]
+
+
+def assert_close(received, expected, dtype):
+    """Compares relative to the largest number of a tensor; no tensor may be missing."""
+    for one, other in zip(received, expected, strict=True):
+        one, other = np.array(one, "float64"), np.array(other, "float64")
+        scale = np.abs(other).max()
+        assert scale > 1e-3
+        np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCES[dtype] * scale)
+
+
+def gradient_penalty(layer, arguments, mask, training):
+    """Returns a penalty on all first gradients, and its gradients."""
+    (x, h, c), _ = arguments
+    watched = [x, h, c, *weights_of(layer)]
+    with tf.GradientTape() as outer:
+        outer.watch(watched)
+        with tf.GradientTape() as inner:
+            inner.watch(watched)
+            loss = loss_of(layer(x, initial_state=[h, c], mask=mask, training=training))
+        gradients = inner.gradient(loss, watched)
+        penalty = sum(
+            tf.reduce_sum(tf.cast(n + 1, g.dtype) * g**2)
+            for n, g in enumerate(gradients)
+        )
+    return [penalty, *outer.gradient(penalty, watched)]
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("masked", [False, True], ids=["no mask", "mask"])
+@pytest.mark.parametrize("mode", WRAP)
+def test_a_gradient_penalty_has_the_gradients_it_has_in_keras(
+    twins, arguments, holes, dtype, mode, masked, training
+):
+    mask = tf.constant(holes) if masked else None
+    received, expected = (
+        WRAP[mode](
+            lambda layer=layer: gradient_penalty(layer, arguments, mask, training)
+        )()
+        for layer in twins
+    )
+    assert len(received) == 7
+    assert_close(received, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, indirect=True)
+@pytest.mark.parametrize("mode", WRAP)
+def test_no_gradient_is_missing_where_what_follows_is_linear(
+    twins, arguments, dtype, mode
+):
+    received, expected = (
+        WRAP[mode](lambda layer=layer: linear_penalty(layer, arguments))()
+        for layer in twins
+    )
+    assert_close(received, expected, dtype)
+
+
+def linear_penalty(layer, arguments):
+    """Returns the gradients of a penalty where all that follows the layer is linear."""
+    (x, _, _), _ = arguments
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            outputs, *_ = layer(x, training=True)
+            score = tf.reduce_sum(outputs)
+        penalty = tf.reduce_sum(inner.gradient(score, x) ** 2)
+    return outer.gradient(penalty, weights_of(layer))
+
+
+def forward_over_reverse(layer, arguments):
+    """Returns the product of the Hessian in x, h_0 and C_0 with the direction."""
+    point, direction = arguments
+    with tf.autodiff.ForwardAccumulator(point, direction) as accumulator:
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            x, h, c = point
+            loss = loss_of(layer(x, initial_state=[h, c], training=True))
+        gradients = tape.gradient(loss, point)
+    return [*gradients, *(accumulator.jvp(g) for g in gradients)]
+
+
+def reverse_over_reverse(layer, arguments):
+    """Returns the same by differentiating the gradients along the direction."""
+    point, direction = arguments
+    with tf.GradientTape() as outer:
+        outer.watch(point)
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            x, h, c = point
+            loss = loss_of(layer(x, initial_state=[h, c], training=True))
+        gradients = tape.gradient(loss, point)
+    products = outer.gradient(gradients, point, output_gradients=direction)
+    return [*gradients, *products]
+
+
+@pytest.mark.parametrize(
+    ("product", "mode"),
+    [
+        (forward_over_reverse, "eager"),
+        (reverse_over_reverse, "eager"),
+        (reverse_over_reverse, "graph"),
+    ],
+)
+def test_a_hessian_vector_product_is_that_of_keras(
+    twins, arguments, dtype, mode, product
+):
+    ours, theirs = twins
+    received = WRAP[mode](lambda: product(ours, arguments))()
+    expected = reverse_over_reverse(theirs, arguments)
+    assert_close(received, expected, dtype)
+
+
+def test_in_a_graph_forward_mode_is_refused_by_name(twins, arguments):
+    """Keras's layer has none there either."""
+    ours, theirs = twins
+    with pytest.raises(NotImplementedError, match=r"Inside a.*eagerly"):
+        tf.function(lambda: forward_over_reverse(ours, arguments))()
+    with pytest.raises(TypeError):
+        tf.function(lambda: forward_over_reverse(theirs, arguments))()
+
+
+def test_a_directional_derivative_is_that_of_keras(twins, arguments, dtype):
+    received, expected = [], []
+    for layer, found in zip(twins, (received, expected), strict=True):
+        (x, h, c), direction = arguments
+        with tf.autodiff.ForwardAccumulator((x, h, c), direction) as accumulator:
+            results = layer(x, initial_state=[h, c], training=True)
+        found.extend(map(accumulator.jvp, results))
+    assert_close(received, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, indirect=True)
+@pytest.mark.parametrize("mode", WRAP)
+def test_the_gradient_through_an_inner_step_is_that_of_keras(
+    twins, arguments, dtype, mode
+):
+    received, expected = (
+        WRAP[mode](lambda layer=layer: inner_step(layer, arguments))()
+        for layer in twins
+    )
+    assert_close(received, expected, dtype)
+
+
+def inner_step(layer, arguments):
+    """Returns the gradients of the loss after a step of descent on x, as in MAML."""
+    (x, h, c), _ = arguments
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            loss = loss_of(layer(x, initial_state=[h, c], training=True))
+        adapted = x - 0.1 * inner.gradient(loss, x)
+        loss = loss_of(layer(adapted, initial_state=[h, c], training=True))
+    return outer.gradient(loss, [x, *weights_of(layer)])
+
+
+@pytest.mark.parametrize("timesteps", [7, None], ids=["known", "unknown"])
+def test_parts_and_chunks_have_second_derivatives(
+    twins, draw, dtype, monkeypatch, timesteps
+):
+    """Where the length is unknown, training runs in chunks of few lengths."""
+    monkeypatch.setattr(schedule, "_cores", lambda: 2)
+    monkeypatch.setattr(schedule, "MIN_CHUNKED_TIMESTEPS", 7)
+    monkeypatch.setattr(schedule, "NUM_CHUNKS", 3)
+    x = tf.constant(draw(BATCH, 7, FEATURES, dtype=dtype))
+    state = [tf.constant(draw(BATCH, UNITS, dtype=dtype)) for _ in range(2)]
+    signature = [tf.TensorSpec((BATCH, timesteps, FEATURES), dtype)]
+
+    def penalty(layer):
+        @tf.function(input_signature=signature)
+        def graph(x):
+            return gradient_penalty(layer, ([x, *state], None), None, training=True)
+
+        return graph(x)
+
+    ours, theirs = twins
+    expected = gradient_penalty(theirs, ([x, *state], None), None, training=True)
+    assert_close(penalty(ours), expected, dtype)
