@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from lstm_layer.gates import NAMES, Gates, memory
+from lstm_layer.gates import NAMES, Gates, contributions
 
 TITLES = {
     "f": "forget gate f",
@@ -39,7 +39,7 @@ class Trace:
     def held(self):
         """Returns what each timestep still contributes at each, `(t, s, units)`."""
         arrays = [self.gates[name][np.newaxis] for name in NAMES]
-        return memory(Gates(*arrays, backwards=self.backwards))
+        return contributions(Gates(*arrays, backwards=self.backwards))
 
     def shares(self):
         """Returns the share of each timestep in the cell state at each, `(t, s)`.

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layer import LSTM
-from lstm_layer.gates import NAMES, Gates, gates_of, memory, record_gates
+from keras import ops
+
+from lstm_layer import LSTM, LSTMCell
+from lstm_layer.gates import NAMES, Gates, contributions, gates_of, record_gates
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ def test_what_is_held_of_all_timesteps_is_the_cell_state(x, mask, backwards):
     _, gates = record_gates(lambda: layer(x, mask=mask))
     gates = gates["memory"]
     for row in range(2):
-        held = memory(gates, row)
+        held = contributions(gates, row)
         assert held.shape == (6, 6, 4)
         real = np.ones(6, bool) if mask is None else mask[row]
         found = held.sum(axis=1)[real]
@@ -122,8 +124,75 @@ def test_what_is_held_of_all_timesteps_is_the_cell_state(x, mask, backwards):
 def test_a_forgotten_timestep_is_held_no_more():
     ones = np.ones((1, 3, 1))
     f = np.array([1.0, 0.5, 0.0]).reshape(1, 3, 1)
-    held = memory(Gates(f, ones, 2 * ones, None, None, None))[..., 0]
+    c = np.array([2.0, 3.0, 2.0]).reshape(1, 3, 1)
+    held = contributions(Gates(f, ones, 2 * ones, c, None, None))[..., 0]
     np.testing.assert_array_equal(held, [[2, 0, 0], [1, 2, 0], [0, 0, 2]])
+
+
+class Coupled(LSTMCell):
+    """Writes where it forgets: i = 1 - f."""
+
+    def step(self, z, c_prev):
+        new = super().step(z, c_prev)
+        c = new.f * c_prev + (1 - new.f) * new.c_tilde
+        return new._replace(i=1 - new.f, c=c, h=new.o * ops.tanh(c))
+
+
+class Fading(LSTMCell):
+    """Loses a tenth of its cell state at each step, beside the forget gate."""
+
+    def step(self, z, c_prev):
+        new = super().step(z, 0.9 * c_prev)
+        return new
+
+
+class Forgetful(LSTMCell):
+    """The same, but in a `call` that hides what it did."""
+
+    def call(self, inputs, states, training=False):
+        h, (h, c) = super().call(inputs, states, training)
+        return h, [h, 0.9 * c]
+
+
+def test_the_gates_of_an_own_step_are_those_that_it_computed(x):
+    layer = LSTM(cell=Coupled(4), return_sequences=True, return_state=True, name="own")
+    (outputs, h, c), gates = record_gates(lambda: layer(x, mask=MASK))
+    gates = gates["own"]
+    np.testing.assert_allclose(gates.f + gates.i, np.ones((2, 6, 4)), atol=1e-6)
+    np.testing.assert_allclose(gates.c[:, -1], c, atol=1e-6)
+    np.testing.assert_allclose(gates.h, outputs, atol=1e-6)
+    held = contributions(gates, row=1)
+    np.testing.assert_allclose(held.sum(axis=1), gates.c[1], atol=1e-5)
+
+
+def test_contributions_that_do_not_add_up_are_refused(x):
+    layer = LSTM(cell=Fading(4), name="own")
+    _, gates = record_gates(lambda: layer(x))
+    with pytest.raises(ValueError, match=r"only if C_t = f_t.*differs from it by"):
+        contributions(gates["own"])
+
+
+def test_of_an_own_call_the_states_are_shown_and_no_gates(x):
+    layer = LSTM(
+        cell=Forgetful(4), return_sequences=True, return_state=True, name="own"
+    )
+    with pytest.warns(UserWarning, match="Forgetful overrides `call`: its gates"):
+        (outputs, h, c), gates = record_gates(lambda: layer(x, mask=MASK))
+    gates = gates["own"]
+    np.testing.assert_allclose(gates.c[:, -1], c, atol=1e-6)
+    np.testing.assert_allclose(gates.h, outputs, atol=1e-6)
+    assert gates.f is gates.i is gates.c_tilde is gates.o is None
+    with pytest.raises(ValueError, match="need the gates.*overrides `call`"):
+        contributions(gates)
+
+
+def test_contributions_leave_out_the_initial_state(x):
+    layer = LSTM(4, name="memory")
+    state = [np.full((2, 4), 0.3, "float32"), np.full((2, 4), -0.2, "float32")]
+    _, gates = record_gates(lambda: layer(x, initial_state=state))
+    gates = gates["memory"]
+    rest = np.array(gates.c[0]) - contributions(gates).sum(axis=1)
+    np.testing.assert_allclose(rest, -0.2 * np.cumprod(gates.f[0], axis=0), atol=1e-5)
 
 
 def test_a_cell_without_these_gates_is_refused(x):
