@@ -28,7 +28,7 @@ serve: .venv/run ## serve the exported models on http://127.0.0.1:8501
 results: .venv/run ## rebuild the README's results table
 	$(BIN)/python -m experiments.results
 
-benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's (10 minutes)
+benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, and graphs (20 minutes)
 	$(BIN)/python -m experiments.benchmark
 
 load: .venv/run ## time the embedded server by model and number of clients (6 minutes)

@@ -1,4 +1,7 @@
-"""Times the layer in turns with Keras's, PyTorch's and the machine's limit."""
+"""Times the layer in turns with Keras's, PyTorch's and the machine's limit.
+
+Then measures what graphs cost, as `experiments.graph_cost` says.
+"""
 
 import argparse
 import json
@@ -14,6 +17,7 @@ import numpy as np
 
 from apps.common.files import replacing
 from apps.common.terminal import clear_errors
+from experiments import graph_cost
 from experiments.contenders import (
     CAROUSEL,
     FIT,
@@ -38,6 +42,7 @@ SHAPES = (
 )
 MEMORY_TIMESTEPS = (500, 1000, 2000)
 MATMUL = "matmul"
+SPEED, GRAPHS = "speed", "graphs"
 
 
 def interleaved(functions, rounds, seconds):
@@ -127,7 +132,7 @@ def _peak_megabytes():
 
 
 def run(shapes, rounds, seconds, memory):
-    """Measures everything and returns the result, printing a line for each shape."""
+    """Measures the speed and returns the result, printing a line for each shape."""
     result = {
         "hardware": hardware(),
         "versions": _versions(),
@@ -233,6 +238,12 @@ def main(arguments=None):
     parser.add_argument(
         "--record", action="store_true", help=f"write experiments/results/{RESULT.name}"
     )
+    parser.add_argument(
+        "--only",
+        choices=(SPEED, GRAPHS),
+        help="measure the speed, or what graphs cost (default: both); a file that is "
+        "there keeps its other figures",
+    )
     parser.add_argument("--peak-memory", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -241,13 +252,22 @@ def main(arguments=None):
         if options.peak_memory:
             print(_own_peak_memory(options.peak_memory, shapes[0]))
             return
-        result = run(shapes, options.rounds, options.seconds, memory=options.record)
         target = RESULT if options.record else Path("runs") / RESULT.name
+        result = json.loads(target.read_text()) if target.exists() else {}
+        if options.only != GRAPHS:
+            result |= run(
+                shapes, options.rounds, options.seconds, memory=options.record
+            )
+        if options.only != SPEED:
+            result[graph_cost.NAME] = graph_cost.measured()
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as aside:
-            aside.write_text(json.dumps(result, indent=2) + "\n")
-        plot(result, target.with_suffix(".png"))
-        print(f"\nWritten: {target} and {target.with_suffix('.png').name}")
+        with replacing(target) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n")
+        print(f"\nWritten: {target}")
+        if options.only != GRAPHS:
+            picture = target.with_suffix(".png")
+            plot(result, picture)
+            print(f"Drawn: {picture}")
 
 
 if __name__ == "__main__":

@@ -277,10 +277,12 @@ def hardware():
 
 def main():
     """Rebuilds the tables of the README and of the pages."""
-    from experiments import cluster_cost, label_curve, streaming_memory
+    from experiments import cluster_cost, graph_cost, label_curve, streaming_memory
     from experiments.memory_report import NAME, RECORDED, recorded_table
 
     update_readme()
+    if graphs := graph_cost.recorded_table():
+        update_tables(README, {graph_cost.NAME: graphs})
     if label_curve.RESULT.exists():
         update_tables(README, {label_curve.NAME: label_curve.recorded_table()})
     if RECORDED.exists():

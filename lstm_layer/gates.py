@@ -18,7 +18,7 @@ _calls = ContextVar("calls of layers that are recorded", default=None)
 
 @dataclass(frozen=True)
 class Gates:
-    """The values that a cell computed over a sequence, `(batch, timesteps, units)` each.
+    """The values that a cell computed, each `(batch, timesteps, units)`.
 
     Where the mask is False the cell computed nothing: the values are those of the step
     before.
@@ -124,8 +124,8 @@ def gates_of(cell, sequences, initial_state=None, mask=None, backwards=False):
     if type(cell).call is not LSTMCell.call:
         names = ("c", "h")
         warnings.warn(
-            f"{type(cell).__name__} overrides `call`: its gates are not known, and only "
-            "its states c and h are recorded. Override `step` instead, if you can.",
+            f"{type(cell).__name__} overrides `call`: its gates are not known, so only "
+            "its states c and h are recorded. Override `step` if you can.",
             stacklevel=2,
         )
     if initial_state is None:
@@ -190,8 +190,8 @@ def contributions(gates, row=0):
     """
     if gates.f is None:
         raise ValueError(
-            "The contributions to C need the gates f, i and c_tilde. Received: gates of "
-            "a cell that overrides `call`. Override `step` instead, if you can."
+            "The contributions to C need the gates f, i and c_tilde. Received: gates "
+            "of a cell that overrides `call`. Override `step` if you can."
         )
     f, i, c_tilde, c = (
         np.asarray(values[row]).astype("float64")

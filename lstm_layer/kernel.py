@@ -67,12 +67,20 @@ def forward(x, weights, h, c, mask, h_mask, timesteps, length, compiled, keep):
     z_x = pad(tf.reshape(z_x, [*_sizes(x)[:2], z_x.shape[-1]]), length)
     mask = None if mask is None else pad(mask, length)
     loop = _compiled(_forward_loop) if compiled else _forward_loop
-    return loop(
+    h_sequence, h_last, c_last, *kept = loop(
         z_x, weights.recurrent_kernel, bias, h, c, mask, h_mask, timesteps, keep
     )
+    # A loop that was traced for unknown sizes serves known ones, and forgets them.
+    for state in (h_last, c_last):
+        state.set_shape(h.shape)
+    for sequence in (h_sequence, *kept):
+        sequence.set_shape([z_x.shape[0], *h.shape])
+    return h_sequence, h_last, c_last, *kept
 
 
 def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, timesteps, keep):
+    length = tf.shape(z_x)[0]
+
     def sums(t, h):
         h_in = h if h_mask is None else h * h_mask
         z = z_x[t] + tf.matmul(h_in, recurrent_kernel)
@@ -86,13 +94,13 @@ def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, timesteps, ke
             c_new = tf.where(mask[t], c_new, c)
         values = (h_new, *Kept(new.f, new.i, new.c_tilde, new.o, c_new))
         arrays = [a.write(t, v) for a, v in zip(arrays, values, strict=False)]
-        z_next = sums(tf.minimum(t + 1, timesteps - 1), h_new)
+        # Not timesteps - 1: XLA would compile the loop anew for each value of it.
+        z_next = sums(tf.minimum(t + 1, length - 1), h_new)
         return t + 1, z_next, h_new, c_new, *arrays
 
     count = 1 + (len(Kept._fields) if keep else 0)
     arrays = [
-        tf.TensorArray(z_x.dtype, tf.shape(z_x)[0], element_shape=h.shape)
-        for _ in range(count)
+        tf.TensorArray(z_x.dtype, length, element_shape=h.shape) for _ in range(count)
     ]
     _, _, h, c, *arrays = tf.while_loop(
         lambda t, *_: t < timesteps,
@@ -150,6 +158,9 @@ def backward(
         dc,
         timesteps,
     )
+    for gradient in (dh, dc):
+        gradient.set_shape(h_0.shape)
+    dz.set_shape([*h_sequence.shape[:2], weights.kernel.shape[-1]])
     size = size_of(x, 0)
     dz = _rows(dz if length is None else dz[:size])  # (timesteps * batch, 4 * units)
     dx = tf.reshape(tf.matmul(dz, weights.kernel, transpose_b=True), _sizes(x))

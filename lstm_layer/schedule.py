@@ -48,6 +48,11 @@ MAX_INFERENCE_PARTS = 8
 MIN_ROWS_PER_PART = 8  # outside training; with fewer, a part only costs
 
 
+_options = tf.compat.v1.ConfigProto()
+_options.graph_options.rewrite_options.disable_meta_optimizer = True
+NOT_OPTIMIZED = _options.SerializeToString()
+
+
 class Inputs(NamedTuple):
     """What differs from row to row; a part has some of the rows."""
 
@@ -85,11 +90,11 @@ def lstm_sequence(
     Raises:
         NotImplementedError: If a graph asks for a derivative in forward mode.
     """
+    x, h_0, c_0 = map(tf.convert_to_tensor, (x, h_0, c_0))
     if bias is None:
         bias = tf.zeros(kernel.shape[-1:], x.dtype)
-    weights = Weights(
-        *(tf.cast(weight, x.dtype) for weight in (kernel, recurrent_kernel, bias))
-    )
+    weights = map(tf.convert_to_tensor, (kernel, recurrent_kernel, bias))
+    weights = Weights(*(tf.cast(weight, x.dtype) for weight in weights))
     if h_mask is not None:
         h_mask = tf.stop_gradient(h_mask)  # drawn at random, but in the shape of h_0
     inputs = Inputs(x, h_0, c_0, mask, h_mask)
@@ -175,6 +180,8 @@ def _run(inputs, weights, compiled, keep):
                 states, _, _, *values = run(*inner, mask, h_mask)
             run = _shared(_backward, compiled and keep, True, (x, kernel))
             gradients = run(*inner, mask, h_mask, states, values, end)
+            for gradient, argument in zip(gradients, inner, strict=True):
+                gradient.set_shape(argument.shape)
             return gradients, lambda *upstream: _second_gradient_graph(
                 tensors, mask, h_mask, upstream
             )
@@ -210,7 +217,23 @@ def _shared(function, compiled, keep, inputs):
     """Returns the function, as one graph for all layers that call it with one shape."""
     if tf.executing_eagerly():
         return functools.partial(function, compiled, keep)
-    return _graph(function, compiled, keep, compiled and _is_small(*inputs))
+    if compiled and _is_small(*inputs):
+        return _compiled_graph(function, keep)
+    return functools.partial(_call, _graph(function, compiled, keep))
+
+
+def _call(graph, *arguments):
+    """Calls a graph without TensorFlow's optimizer, which would take each call anew."""
+    concrete = graph.get_concrete_function(*arguments)
+    results = tf.raw_ops.PartitionedCall(
+        args=[t for t in tf.nest.flatten(arguments) if t is not None],
+        Tout=[result.dtype for result in concrete.outputs],
+        f=concrete,
+        config_proto=NOT_OPTIMIZED,
+    )
+    for result, traced in zip(results, concrete.outputs, strict=True):
+        result.set_shape(traced.shape)
+    return tf.nest.pack_sequence_as(concrete.structured_outputs, results)
 
 
 def _is_small(x, kernel):
@@ -221,14 +244,14 @@ def _is_small(x, kernel):
 
 
 @functools.cache
-def _graph(function, compiled, keep, whole):
-    if whole:
-        compiled = False
-        options = {"jit_compile": True}
-    else:  # inlined, it would be optimized anew at each place
-        options = {"experimental_attributes": {"_noinline": True}}
-    function = functools.partial(function, compiled, keep)
-    return tf.function(function, autograph=False, **options)
+def _graph(function, compiled, keep):
+    return tf.function(functools.partial(function, compiled, keep), autograph=False)
+
+
+@functools.cache
+def _compiled_graph(function, keep):
+    function = functools.partial(function, False, keep)
+    return tf.function(function, autograph=False, jit_compile=True)
 
 
 def _forward(compiled, keep, x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask):
@@ -406,7 +429,7 @@ def _joined(array, dtype, shape):
     stacked = tf.raw_ops.TensorListStack(
         input_handle=array, element_shape=shape, element_dtype=dtype
     )
-    return tf.reshape(stacked, [-1, *shape[1:]])
+    return tf.reshape(stacked, [-1, *(size_of(stacked, n) for n in (2, 3))])
 
 
 def _shape(tensor):

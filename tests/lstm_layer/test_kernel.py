@@ -401,3 +401,23 @@ def test_it_trains_under_a_distribution_strategy(make_pair, draw):
     other.compile(keras.optimizers.SGD(0.1), "mse")
     other.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
     assert_close(shared.get_weights(), alone.get_weights(), 1e-4)
+
+
+def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(inputs):
+    """`tf.function` takes what it traced for unknown sizes where sizes are known."""
+    x, _ = inputs(batch=4, timesteps=7)
+    layer = LSTM(UNITS, return_sequences=True)
+    layer.build(x.shape)
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=True)
+        assert outputs.shape[0] == x.shape[0]
+        return tape.gradient(outputs, x)
+
+    found = [
+        tf.function(gradient, [tf.TensorSpec((batch, None, FEATURES))])(x)
+        for batch in (None, 4)
+    ]
+    np.testing.assert_allclose(*found, atol=1e-6)

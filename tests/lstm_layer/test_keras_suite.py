@@ -1,0 +1,30 @@
+"""Keras's own tests of its LSTM and of what wraps it, run on ours."""
+
+import importlib
+import unittest
+
+import keras
+import pytest
+
+from lstm_layer import LSTM
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    ("module", "fewest"),
+    [("lstm_test", 12), ("bidirectional_test", 8), ("time_distributed_test", 3)],
+)
+def test_keras_own_tests_pass_with_our_layer_in_the_place_of_keras(
+    module, fewest, monkeypatch
+):
+    tests = importlib.import_module(f"keras.src.layers.rnn.{module}")
+    monkeypatch.setattr(keras.src.layers, "LSTM", LSTM)
+    assert tests.layers.LSTM is LSTM
+    suite = unittest.defaultTestLoader.loadTestsFromModule(tests)
+    outcome = unittest.TestResult()
+    suite.run(outcome)
+    failed = [f"{case.id()}\n{text}" for case, text in outcome.failures]
+    failed += [f"{case.id()}\n{text}" for case, text in outcome.errors]
+    assert not failed, "\n".join(failed)
+    assert outcome.testsRun >= fewest
