@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layer import LSTM, LSTMCell, schedule
+from lstm_layer import LSTM, LSTMCell, chunks, schedule
 
 FEATURES, UNITS = 2, 5
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
@@ -196,18 +196,18 @@ def test_a_large_recurrent_kernel_takes_the_products_out_of_the_compiled_part(
 
 
 @pytest.fixture
-def chunks(monkeypatch):
+def traced_chunks(monkeypatch):
     """A list with the length and number of chunks of each loop that was traced."""
-    found, own = [], schedule._chunks
-    monkeypatch.setattr(schedule, "MIN_CHUNKED_TIMESTEPS", 9)
-    monkeypatch.setattr(schedule, "NUM_CHUNKS", 3)
-    monkeypatch.setattr(schedule, "CHUNK_LENGTHS", (4, 8))
+    found, own = [], chunks._chunks
+    monkeypatch.setattr(chunks, "MIN_CHUNKED_TIMESTEPS", 9)
+    monkeypatch.setattr(chunks, "NUM_CHUNKS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_LENGTHS", (4, 8))
 
     def note(*arguments):
         found.append(own(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(schedule, "_chunks", note)
+    monkeypatch.setattr(chunks, "_chunks", note)
     schedule._graph.cache_clear()
     yield found
     schedule._graph.cache_clear()
@@ -217,7 +217,7 @@ def chunks(monkeypatch):
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 @pytest.mark.parametrize("masked", [True, False], ids=["mask", "no mask"])
 def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
-    make_pair, inputs, chunks, timesteps, known, masked
+    make_pair, inputs, traced_chunks, timesteps, known, masked
 ):
     data = inputs(timesteps=timesteps, dtype="float64")
     mask = np.arange(timesteps) % 3 != np.arange(3)[:, None] if masked else None
@@ -230,10 +230,10 @@ def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
         for layer in make_pair(dtype="float64", **options)
     )
     assert_close(received, expected, 1e-10)
-    assert chunks
+    assert traced_chunks
     if known:
         length = -(-timesteps // 3)
-        assert set(chunks) == {(None, 1) if timesteps < 9 else (length, 3)}
+        assert set(traced_chunks) == {(None, 1) if timesteps < 9 else (length, 3)}
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
     [(1, 32, 1), (32, 32, 1), (33, 64, 1), (64, 64, 1), (65, 64, 2), (300, 64, 5)],
 )
 def test_few_lengths_of_chunks_serve_every_unknown_length(timesteps, length, count):
-    found = schedule._chunks(tf.constant(timesteps), compiled=True, keep=True)
+    found = chunks._chunks(tf.constant(timesteps), compiled=True, keep=True)
     assert [int(n) for n in found] == [length, count]
 
 
-def test_xla_may_compile_all_around_a_long_sequence(make_pair, inputs, chunks):
+def test_xla_may_compile_all_around_a_long_sequence(make_pair, inputs, traced_chunks):
     data = inputs(timesteps=20)
     wrap = tf.function(jit_compile=True)
     received, expected = (run(layer, *data, wrap=wrap) for layer in make_pair())

@@ -34,6 +34,17 @@ class LeakyCell(LSTMCell):
 
 
 @keras.saving.register_keras_serializable(package="tests")
+class Coupled(LSTMCell):
+    """The README's cell: it writes where it forgets."""
+
+    def step(self, z, c_prev):
+        new = super().step(z, c_prev)
+        i = 1 - new.f
+        c = new.f * c_prev + i * new.c_tilde
+        return new._replace(i=i, c=c, h=new.o * keras.ops.tanh(c))
+
+
+@keras.saving.register_keras_serializable(package="tests")
 class ReversedLSTM(LSTM):
     """A subclass of the layer."""
 
@@ -67,6 +78,10 @@ def own_cell():
     return LSTM(cell=LeakyCell(UNITS, leak=0.25))
 
 
+def own_step():
+    return LSTM(cell=Coupled(UNITS))
+
+
 def bidirectional_of_own_cell():
     return keras.layers.Bidirectional(LSTM(cell=LeakyCell(UNITS, leak=0.25)))
 
@@ -87,6 +102,7 @@ def mixed_precision():
         rnn_of_a_cell,
         rnn_of_a_stack,
         own_cell,
+        own_step,
         bidirectional_of_own_cell,
         own_layer,
         mixed_precision,

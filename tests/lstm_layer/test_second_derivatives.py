@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layer import LSTM, schedule
+from lstm_layer import LSTM, chunks, schedule
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
@@ -212,8 +212,8 @@ def test_parts_and_chunks_have_second_derivatives(
 ):
     """Where the length is unknown, training runs in chunks of few lengths."""
     monkeypatch.setattr(schedule, "_cores", lambda: 2)
-    monkeypatch.setattr(schedule, "MIN_CHUNKED_TIMESTEPS", 7)
-    monkeypatch.setattr(schedule, "NUM_CHUNKS", 3)
+    monkeypatch.setattr(chunks, "MIN_CHUNKED_TIMESTEPS", 7)
+    monkeypatch.setattr(chunks, "NUM_CHUNKS", 3)
     x = tf.constant(draw(BATCH, 7, FEATURES, dtype=dtype))
     state = [tf.constant(draw(BATCH, UNITS, dtype=dtype)) for _ in range(2)]
     signature = [tf.TensorSpec((BATCH, timesteps, FEATURES), dtype)]
