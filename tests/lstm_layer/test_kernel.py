@@ -421,3 +421,20 @@ def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(inputs):
         for batch in (None, 4)
     ]
     np.testing.assert_allclose(*found, atol=1e-6)
+
+
+@pytest.mark.parametrize("cores", [2, 8])
+def test_a_graph_for_any_batch_does_not_depend_on_the_cores(cores, monkeypatch):
+    """A saved model is the same whichever machine wrote it."""
+    layer = LSTM(UNITS)
+    layer.build((None, None, FEATURES))
+
+    def nodes(cores):
+        monkeypatch.setattr(schedule, "_cores", lambda: cores)
+        signature = [tf.TensorSpec((None, None, FEATURES))]
+        graph = tf.function(lambda x: layer(x), signature).get_concrete_function().graph
+        graph = graph.as_graph_def()
+        functions = [len(f.node_def) for f in graph.library.function]
+        return len(graph.node) + sum(functions)
+
+    assert nodes(1) == nodes(cores) < 200

@@ -14,7 +14,7 @@ import tensorflow as tf
 from apps.common import check_export, export
 from apps.common.export import export_model
 from apps.common.versions import newest_version
-from lstm_layer import LSTM, kernel
+from lstm_layer import LSTM
 
 EXAMPLES = {"serving_default": {"x": np.array([[1.0, 2.0], [3.0, 4.0]], "float32")}}
 SIGNATURE = [tf.TensorSpec((None, 2), name="x")]
@@ -116,11 +116,7 @@ def test_a_graph_that_does_not_run_on_every_server_gets_no_version(
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", True])
-def test_an_lstm_whose_batch_is_cut_is_served_unless_it_asks_for_xla(
-    jit_compile, tmp_path, in_process, monkeypatch
-):
-    monkeypatch.setattr(kernel, "_cores", lambda: 2)
-    monkeypatch.setattr(kernel, "ROWS", 1)
+def test_an_lstm_is_served_unless_it_asks_for_xla(jit_compile, tmp_path, in_process):
     lstm = LSTM(3, jit_compile=jit_compile)
     lstm.build((None, None, 2))
     signature = [tf.TensorSpec((None, None, 2), name="x")]
