@@ -208,9 +208,12 @@ def traced_chunks(monkeypatch):
         return found[-1]
 
     monkeypatch.setattr(chunks, "_chunks", note)
-    schedule._graph.cache_clear()
+    caches = (schedule._graph, schedule._compiled_graph)
+    for cache in caches:
+        cache.cache_clear()
     yield found
-    schedule._graph.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 @pytest.mark.parametrize("timesteps", [1, 4, 5, 8, 9, 20, 21])

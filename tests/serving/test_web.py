@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from apps.speech_commands.detector import Listener
-from lstm_layer.gates import NAMES, Gates, memory
+from lstm_layer.gates import NAMES, Gates, contributions
 from tests.serving.web_fixtures import HOP, LABELS, RATE_HZ, SIGNATURES, WEB, running
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -657,6 +657,10 @@ def test_layer_and_gate_can_be_chosen_and_are_told_in_words(visit, serving):
 def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
     rng = np.random.default_rng(5)
     gates = {name: rng.uniform(0, 1, (6, 4)) for name in NAMES}
+    c = np.zeros(4)
+    for t in range(6)[:: -1 if backwards else 1]:
+        c = gates["f"][t] * c + gates["i"][t] * gates["c_tilde"][t]
+        gates["c"][t] = c
     layer = "backward_lstm" if backwards else "forward_lstm"
     outputs = {f"{layer}_{name}": [value.tolist()] for name, value in gates.items()}
     outputs[f"{layer}_tokens"] = [list("abcdef")]
@@ -669,7 +673,8 @@ def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
           [...Array(6).keys()].map((column) => map.value(row, column))); }""",
         outputs,
     )
-    held = memory(Gates(*(gates[name][None] for name in NAMES), backwards=backwards))
+    gates = Gates(*(gates[name][None] for name in NAMES), backwards=backwards)
+    held = contributions(gates)
     sizes = np.abs(held).sum(axis=-1)
     np.testing.assert_allclose(
         found, sizes / sizes.sum(axis=1, keepdims=True), atol=1e-6

@@ -12,11 +12,11 @@ from apps.common.traces import Explanation, Trace, traces_of
 from lstm_layer.gates import NAMES
 
 
-def random_gates(timesteps, units=4):
+def random_gates(timesteps, units=4, backwards=False):
     rng = np.random.default_rng(timesteps)
     gates = {name: rng.uniform(0.1, 0.9, (timesteps, units)) for name in NAMES}
     c = np.zeros(units)
-    for t in range(timesteps):
+    for t in range(timesteps)[:: -1 if backwards else 1]:
         c = gates["f"][t] * c + gates["i"][t] * gates["c_tilde"][t]
         gates["c"][t] = c
     return gates
@@ -45,7 +45,8 @@ def test_the_shares_of_a_cell_state_sum_to_one(trace):
 
 
 def test_a_reader_from_the_end_holds_what_comes_after():
-    reader = Trace("backward_lstm_1", ["a", "warm", "film"], random_gates(3), True)
+    gates = random_gates(3, backwards=True)
+    reader = Trace("backward_lstm_1", ["a", "warm", "film"], gates, True)
     assert (np.tril(reader.shares(), -1) == 0).all()
 
 
