@@ -169,7 +169,7 @@ class CellOptions(DropoutRNNCell, keras.layers.Layer):
     def from_config(cls, config):
         """Makes a cell from `get_config()`, or from that of a `keras.layers.LSTMCell`.
 
-        A config of before version 0.2 has `forget_bias` instead of `unit_forget_bias`.
+        Configs that were saved earlier have `forget_bias` for `unit_forget_bias`.
         """
         return cls(**without_forget_bias(config))
 

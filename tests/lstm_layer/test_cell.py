@@ -211,7 +211,7 @@ def test_a_dropout_must_be_a_fraction(name, value):
 def test_a_config_that_was_saved_with_a_forget_bias_still_loads(
     make, forget_bias, unit_forget_bias, b_f
 ):
-    """It is an argument of version 0.1, in place of `unit_forget_bias`."""
+    """It was an argument in place of `unit_forget_bias`."""
     config = make(UNITS, bias_initializer=keras.initializers.Constant(0.5)).get_config()
     del config["unit_forget_bias"]
     again = make.from_config({**config, "forget_bias": forget_bias})
