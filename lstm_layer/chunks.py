@@ -19,9 +19,10 @@ CHUNK_LENGTHS = (32, 64)
 def forward_in_chunks(
     compiled, keep, x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask
 ):
-    """Returns h of all timesteps, the last h and C, and what is kept.
+    """Returns h of all timesteps, the last h and C, and the values kept.
 
-    That are the fields of `Kept`, or arrays of them, which have an element a chunk.
+    The values kept are the fields of `Kept`; of a sequence in chunks, an array for each
+    field, with one element a chunk.
     """
     x, mask, weights = (
         time_first(x),
@@ -172,8 +173,8 @@ def _chunk(k, length, sequences):
     ]
 
 
-# An array of chunks is a variant tensor, which `tf.TensorArray` hides: one function
-# returns it, another one takes it.
+# Arrays of chunks are variant tensors, since a `tf.function` can return and take them;
+# a `tf.TensorArray` it cannot.
 
 
 def _array(dtype, count, shape):

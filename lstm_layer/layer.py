@@ -1,8 +1,5 @@
 """The LSTM over a whole sequence: what users of `keras.layers.LSTM` expect."""
 
-import functools
-import warnings
-
 import keras
 import tensorflow as tf
 from keras import ops, tree
@@ -10,7 +7,7 @@ from keras import ops, tree
 from lstm_layer import step
 from lstm_layer.cell import LSTMCell
 from lstm_layer.gates import note_call
-from lstm_layer.kernel import gradient_is_of
+from lstm_layer.gradient import gradient_is_current
 from lstm_layer.options import CELL_OPTIONS, PACKAGE, without_forget_bias
 from lstm_layer.schedule import lstm_sequence
 
@@ -156,7 +153,7 @@ class LSTM(keras.layers.RNN):
             and self.cell.recurrent_activation is keras.activations.sigmoid
             and self.cell.activity_regularizer is None
             and not self.unroll
-            and _gradient_is_current(step.lstm_step)
+            and gradient_is_current(step.lstm_step)
         )
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
@@ -272,20 +269,6 @@ class LSTM(keras.layers.RNN):
 
 for _name in CELL_OPTIONS:
     setattr(LSTM, _name, _option_of_cell(_name))
-
-
-@functools.cache
-def _gradient_is_current(step_function):
-    """Whether the fast loop's gradient is that of the equations; if not, warns once."""
-    current = gradient_is_of(step_function)
-    if not current:
-        warnings.warn(
-            "lstm_layer.step.lstm_step was changed: the fast loop's gradient, "
-            "lstm_layer.kernel.step_gradient, is not its gradient. Every LSTM runs the "
-            "slower loop over its cell. Change step_gradient too to have the fast one.",
-            stacklevel=2,
-        )
-    return current
 
 
 def _is_float(dtype):

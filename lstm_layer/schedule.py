@@ -1,11 +1,11 @@
-"""Runs the LSTM over a batch: which rows together, in which graph, with gradients.
+"""Runs the LSTM over a batch: cuts it into parts, shares graphs, defines gradients.
 
 - In a graph the batch is cut into as many parts as there are cores, where it has enough
   rows; their loops run side by side. Outside training this needs a batch whose size is
   known, so that a saved model is the same whichever machine wrote it.
 - Layers of one shape share one graph.
-- The first gradient is written by hand (`kernel.py`). The second one comes from a loop
-  that TensorFlow can differentiate.
+- The first gradient is written by hand (`gradient.py`). The second one comes from a
+  loop that TensorFlow can differentiate.
 """
 
 import functools
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 # Private to TensorFlow: whether a `tf.autodiff.ForwardAccumulator` follows a tensor. In
-# a graph it passes by a `tf.custom_gradient` without a word.
+# a graph it silently ignores the gradient of a `tf.custom_gradient`.
 from tensorflow.python.eager.forwardprop_util import pack_tangents
 
 from lstm_layer.chunks import (
@@ -216,7 +216,7 @@ def _shared(function, compiled, keep, inputs):
 
 
 def _call(graph, *arguments):
-    """Calls a graph without TensorFlow's optimizer, which would take each call anew."""
+    """Calls a graph without TensorFlow's optimizer, which runs once for each call."""
     concrete = graph.get_concrete_function(*arguments)
     results = tf.raw_ops.PartitionedCall(
         args=[t for t in tf.nest.flatten(arguments) if t is not None],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_layer import LSTM, cell, kernel, layer, step
+from lstm_layer import LSTM, cell, gradient, kernel, step
 from lstm_layer.gates import record_gates
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
@@ -57,9 +57,9 @@ def edit(monkeypatch):
         for module in (step, cell, kernel):
             monkeypatch.setattr(module, "lstm_step", edited_step)
 
-    layer._gradient_is_current.cache_clear()
+    gradient.gradient_is_current.cache_clear()
     yield edit_step
-    layer._gradient_is_current.cache_clear()
+    gradient.gradient_is_current.cache_clear()
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_an_edited_gate_is_trained_with_its_own_gradient(oracle, edited, draw):
     weights = lstm.get_weights()
 
     @tf.function
-    def gradient(x):
+    def gradient_of_x(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
             total = tf.reduce_sum(lstm(x, training=True))
@@ -112,7 +112,7 @@ def test_an_edited_gate_is_trained_with_its_own_gradient(oracle, edited, draw):
         edited_oracle(oracle, weights).sequence(x + e * direction)[0][:, -1].sum()
         for e in (epsilon, -epsilon)
     )
-    derivative = np.sum(direction * gradient(tf.constant(x)))
+    derivative = np.sum(direction * gradient_of_x(tf.constant(x)))
     assert derivative == pytest.approx((up - down) / (2 * epsilon), rel=1e-6)
 
 
@@ -151,5 +151,5 @@ def _random_input(tensor, draw):
 
 
 def test_the_gradient_by_hand_is_held_to_the_equations():
-    assert kernel.gradient_is_of(step_as_written)
-    assert not kernel.gradient_is_of(edited_step)
+    assert gradient.gradient_is_of(step_as_written)
+    assert not gradient.gradient_is_of(edited_step)
