@@ -32,36 +32,35 @@ the SavedModel. They are counted on all cores, on one core, and where Python rep
 
 The server. A fresh process with the server's modules loads the exports of the five
 default recipes. The time is that of `Models.refresh`, warm-up requests included and the
-import of TensorFlow not. The memory is resident, after one request to each model.
+import of TensorFlow not. The memory is resident, after it.
 """
 
 import argparse
 import contextlib
-import importlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from unittest.mock import patch
-
-import numpy as np
 
 from apps.common.files import rename_into_place
 from apps.common.terminal import clear_errors
-from experiments.contenders import CAROUSEL, FIT, KERAS, _as_keras
+from experiments import graph_cost_process
+from experiments.contenders import CAROUSEL, FIT, KERAS
+from experiments.graph_cost_process import (
+    export_run,
+    first_steps,
+    new_length,
+    serve,
+    untrained_run,
+)
 from experiments.results import BENCHMARK, hardware
 
 NAME = "graphs"  # key in the benchmark's file, and of the table in the README
-CALLS = 4  # of each shape, the first one included
-KNOWN_LENGTHS = (40, 41)
-NEW_LENGTHS = (42, 44, 46, 50, 54, 58, 62, 64, 70, 80, 100, 120)
 MANY_CORES = 8
 TASKS = (
     "language_modeling",
@@ -134,31 +133,10 @@ def _cells(row):
     return shown(row["ours"]), keras, "; ".join(parts)
 
 
-def count_nodes(path):
-    """Returns the nodes of a SavedModel: of its graph and of all its functions.
-
-    Args:
-        path: Directory with a `saved_model.pb`.
-    """
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    content = saved_model_pb2.SavedModel()
-    content.ParseFromString(Path(path, "saved_model.pb").read_bytes())
-    graphs = [meta_graph.graph_def for meta_graph in content.meta_graphs]
-    return sum(
-        len(graph.node)
-        + sum(len(function.node_def) for function in graph.library.function)
-        for graph in graphs
-    )
-
-
-# What the parent process does: it starts the measurements and makes rows of them.
-
-
 def _in_fresh_process(function, **arguments):
     """Returns what `function(**arguments)` returns in a process of its own."""
     request = json.dumps([function.__name__, arguments])
-    command = [sys.executable, "-m", __spec__.name, "--child", request]
+    command = [sys.executable, "-m", graph_cost_process.__name__, request]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
@@ -289,237 +267,6 @@ def _seconds(value):
     return round(value, 3)
 
 
-# What a fresh process does; each function returns what JSON can hold.
-
-
-def first_steps(task, library, directory):
-    """Measures the first steps of an app, and writes a run directory on the way.
-
-    Args:
-        task: Name of the app.
-        library: `CAROUSEL`, or `KERAS` for `keras.layers.LSTM` in the app's model.
-        directory: The run directory, which must not be there.
-
-    Returns:
-        For "training" and "validation": `seconds`, what the first calls cost;
-        `by_shape`, the same for each shape; and `later_ms`, the milliseconds of a later
-        call, a mean over the shapes.
-    """
-    import keras
-
-    model = importlib.import_module(f"apps.{task}.model")
-    layer = {CAROUSEL: model.LSTM, KERAS: _as_keras(keras.layers.LSTM)}[library]
-    costs = {"seconds": {}, "by_shape": {}, "later_ms": {}}
-
-    def fit(trainer, run, batches, steps, validation, validation_steps, **options):
-        from apps.common.batches import WHOLE
-
-        trainer.make_train_function()
-        trainer.make_test_function()
-        for name, function, dataset, count in (
-            ("training", trainer.train_function, batches(0, WHOLE), steps),
-            ("validation", trainer.test_function, validation(WHOLE), validation_steps),
-        ):
-            of_each_shape = _one_of_each_shape(dataset.take(count))
-            first, later = _timed(function, of_each_shape, dataset.element_spec)
-            costs["seconds"][name] = sum(first) - sum(later)
-            by_shape = np.subtract(first, later).tolist()
-            costs["by_shape"][name] = [_seconds(cost) for cost in by_shape]
-            costs["later_ms"][name] = round(1000 * sum(later) / len(later), 1)
-
-    with patch.object(model, "LSTM", layer):
-        _train(task, directory, fit)
-    return costs
-
-
-def untrained_run(task, directory):
-    """Writes a run directory as training does, but trains no step."""
-    _train(task, directory, lambda *arguments, **options: None)
-
-
-def _train(task, directory, fit):
-    """Runs the `train` of an app with the default recipe and another `fit`."""
-    recipe = importlib.import_module(f"experiments.{task}").TASK
-    train = importlib.import_module(f"apps.{task}.train")
-    with patch.object(train, "fit", fit):
-        train.train(recipe.config(recipe.default_recipe, []), directory)
-
-
-def _one_of_each_shape(dataset):
-    """Returns the first batch of each shape, in the order in which they come."""
-    import tensorflow as tf
-
-    batches = {}
-    for batch in dataset:
-        shapes = tuple(tuple(part.shape) for part in tf.nest.flatten(batch))
-        batches.setdefault(shapes, batch)
-    return list(batches.values())
-
-
-def _timed(function, batches, spec, calls=CALLS):
-    """Returns for each batch the seconds of its first call and of a later one.
-
-    Args:
-        function: Takes an iterator of which it reads one batch, and returns logs.
-        batches: Batches; all have a turn before the first has its second one.
-        spec: `element_spec` of the dataset that the iterator reads.
-        calls: Times that each batch has its turn.
-    """
-    import tensorflow as tf
-
-    dataset = tf.data.Dataset.from_generator(
-        lambda: (batch for _ in range(calls) for batch in batches),
-        output_signature=spec,
-    )
-    iterator, times = iter(dataset), []
-    for _ in range(calls * len(batches)):
-        began = time.perf_counter()
-        logs = function(iterator)
-        float(logs["loss"])  # waits
-        times.append(time.perf_counter() - began)
-    first, *later = np.reshape(times, (calls, len(batches))).tolist()
-    return first, np.median(later, axis=0).tolist()
-
-
-def new_length(library):
-    """Returns the seconds that a new length costs in training."""
-    import keras
-    import tensorflow as tf
-
-    from lstm_layer import LSTM
-
-    layer = {CAROUSEL: LSTM, KERAS: keras.layers.LSTM}[library]
-    model = keras.Sequential(
-        [
-            keras.Input((None, 32)),
-            keras.layers.Bidirectional(layer(64, return_sequences=True)),
-            keras.layers.Bidirectional(layer(64)),
-            keras.layers.Dense(1),
-        ]
-    )
-    model.compile("adam", "mse", jit_compile=False)
-    model.make_train_function()
-    lengths = (*KNOWN_LENGTHS, *NEW_LENGTHS)
-
-    def sequences():
-        rng = np.random.default_rng(0)
-        for length in np.repeat(lengths, 2):
-            yield rng.normal(size=(16, length, 32)), rng.normal(size=(16, 1))
-
-    spec = (tf.TensorSpec((16, None, 32)), tf.TensorSpec((16, 1)))
-    iterator = iter(tf.data.Dataset.from_generator(sequences, output_signature=spec))
-    costs = []
-    for _ in lengths:
-        seconds = []
-        for _ in range(2):
-            began = time.perf_counter()
-            float(model.train_function(iterator)["loss"])
-            seconds.append(time.perf_counter() - began)
-        costs.append(seconds[0] - seconds[1])
-    return float(np.mean(costs[len(KNOWN_LENGTHS) :]))
-
-
-def export_run(task, directory, cores, check):
-    """Exports a run.
-
-    Args:
-        task: Name of the app.
-        directory: A run directory without an export.
-        cores: None to export as usual; 1 to export on one core; another number to
-            export where Python reports as many cores.
-        check: Whether to check the export in a fresh process, as usual.
-
-    Returns:
-        `seconds` of loading the model, of writing the export and of its check; `nodes`;
-        and `cores`.
-    """
-    with contextlib.ExitStack() as stack:
-        if cores == 1:
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        elif cores:
-            reported = set(range(cores))
-            stack.enter_context(
-                patch.object(os, "sched_getaffinity", lambda process: reported)
-            )
-            stack.enter_context(patch.object(os, "cpu_count", lambda: cores))
-        common = importlib.import_module("apps.common.export")
-        app = importlib.import_module(f"apps.{task}.export")
-        seconds = {"loading": 0.0, "writing": 0.0, "check": 0.0}
-
-        def timed(name, function):
-            def call(*arguments, **options):
-                began = time.perf_counter()
-                result = function(*arguments, **options)
-                seconds[name] += time.perf_counter() - began
-                return result
-
-            return call
-
-        check_export = common._check if check else lambda *arguments: None
-        for module, name, function in (
-            (app, "load_run", timed("loading", app.load_run)),
-            (common, "_check", timed("check", check_export)),
-        ):
-            stack.enter_context(patch.object(module, name, function))
-        began = time.perf_counter()
-        path = app.export(directory)
-        total = time.perf_counter() - began
-        seconds["writing"] = total - seconds["loading"] - seconds["check"]
-        available = len(os.sched_getaffinity(0))
-    return {"seconds": seconds, "nodes": count_nodes(path), "cores": available}
-
-
-def serve(directories):
-    """Loads exports as the server does, and sends one request to each model.
-
-    Args:
-        directories: Export directories.
-
-    Returns:
-        `seconds` of loading, `by_model` the same for each model, and resident
-        `megabytes` after the requests, with `peak_megabytes`.
-    """
-    from experiments.load import requests_of
-    from serving import models as serving_models
-    from serving import server
-    from serving.formats import DEFAULT_SIGNATURE, arrays_of
-
-    serving_models._tensorflow()
-    by_model = {}
-
-    class TimedModel(serving_models.Model):
-        def __init__(self, name, path):
-            began = time.perf_counter()
-            super().__init__(name, path)
-            by_model[name] = time.perf_counter() - began
-
-    models = serving_models.Models(lambda: server.find_models(directories))
-    with patch.object(serving_models, "Model", TimedModel):
-        began = time.perf_counter()
-        models.refresh()
-        seconds = time.perf_counter() - began
-    if set(by_model) != set(TASKS):
-        raise ValueError(f"The server loaded these models alone: {sorted(by_model)}.")
-    for model in models:
-        signature = model.signature(DEFAULT_SIGNATURE)
-        signature(arrays_of(requests_of(model.name)[0], signature.inputs))
-    status = Path("/proc/self/status").read_text()
-
-    def megabytes(name):
-        return round(int(status.split(f"{name}:")[1].split()[0]) / 1024)
-
-    return {
-        "seconds": seconds,
-        "by_model": by_model,
-        "megabytes": megabytes("VmRSS"),
-        "peak_megabytes": megabytes("VmHWM"),
-    }
-
-
-CHILDREN = {f.__name__: f for f in (first_steps, untrained_run, new_length)}
-CHILDREN |= {f.__name__: f for f in (export_run, serve)}
-
-
 def main(arguments=None):
     """Runs the command line."""
     parser = argparse.ArgumentParser(
@@ -540,13 +287,7 @@ def main(arguments=None):
         help="keep run directories here and use those that are there "
         "(default: a temporary directory)",
     )
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if options.child:
-        name, settings = json.loads(options.child)
-        print(json.dumps(CHILDREN[name](**settings)))
-        return
     with clear_errors():
         if unknown := [name for name in options.names if name not in MEASUREMENTS]:
             raise ValueError(

@@ -16,6 +16,7 @@ REFUSED = ("PyFunc", "EagerPyFunc", "Cudnn")
 
 def main():
     """Runs every signature on its example."""
+    sys.modules["keras"] = None  # TensorFlow passes over it; a server has none either
     import tensorflow as tf
 
     examples = json.load(sys.stdin)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.files import replacing
+from apps.common.ragged import joined
 
 PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 PADDING_ID, UNKNOWN_ID = 0, 1
@@ -81,7 +82,7 @@ def join_words(tokens):
     Returns:
         Strings, `(batch,)`.
     """
-    texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
+    texts = joined(tokens, " ")
     for pattern, replacement in _JOINTS:
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     return texts

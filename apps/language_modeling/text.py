@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from apps.common.ragged import joined, kept, row_ids
 from apps.common.text import END, join_words, tokenize
 
 NEW_LINE = "<eol>"  # stands for "\n" among characters
@@ -17,9 +18,7 @@ def tokens_of(texts, kind):
     if kind == "words":
         tokens = tokenize(texts)
         empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
-        return tf.ragged.boolean_mask(
-            tokens, tokens.with_flat_values(tf.repeat(~empty, tokens.row_lengths()))
-        )
+        return kept(tokens, ~tf.gather(empty, row_ids(tokens)))
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
     if kind == "spaces":
         return tf.strings.split(texts)
@@ -57,10 +56,7 @@ def join(tokens, kind):
     values = tokens.flat_values
     if kind == "characters":
         tokens = tokens.with_flat_values(tf.where(values == NEW_LINE, "\n", values))
-        return tf.strings.reduce_join(tokens, axis=-1)
+        return joined(tokens)
     tokens = tokens.with_flat_values(tf.where(values == END, "\n", values))
-    if kind == "words":
-        texts = join_words(tokens)
-    else:
-        texts = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
+    texts = join_words(tokens) if kind == "words" else joined(tokens, " ")
     return tf.strings.regex_replace(texts, " ?\n ?", "\n")

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.common.batches import PaddedBatches, rows_of
 from apps.common.text import (
+    UNKNOWN,
     UNKNOWN_ID,
     TokenCounts,
     Vocabulary,
@@ -97,43 +98,44 @@ def _vocabulary(examples, config):
     for batch in batches_of_texts(texts, 1024):
         tokens, *_ = tokens_with_offsets(encoded(batch))
         counts.update(tokens.flat_values.numpy().tolist())
-    return Vocabulary(counts.most_frequent(config.vocabulary_size, config.min_count))
+    size, min_count = config.vocabulary_size, config.min_count
+    return Vocabulary(counts.most_frequent(size, min_count, without=(UNKNOWN,)))
 
 
 def text_ids(texts, vocabulary):
-    """Returns ids of texts `(batch,)`, int32 and ragged, and where their tokens stand.
+    """Turns texts `(batch,)` into ids.
 
     Tokens that the vocabulary has not get ids above it, by a hash, so that the same
-    token can be told again. A text without a token has one unknown token, at its
-    beginning.
+    token can be told again.
+
+    Returns:
+        The ids, int32 and ragged `(batch, tokens)`, and what `tokens_with_offsets`
+        returns.
     """
     tokens, starts, ends = tokens_with_offsets(texts)
-    ids = tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
-    hashed = tf.strings.to_hash_bucket_fast(tokens.flat_values, HASHES)
-    ids = tf.where(ids == UNKNOWN_ID, len(vocabulary) + tf.cast(hashed, "int32"), ids)
-    ids = tokens.with_flat_values(ids)
-    lacking = tf.cast(tokens.row_lengths() == 0, "int64")
-
-    def filled(values, value):
-        filling = tf.RaggedTensor.from_row_lengths(
-            tf.fill([tf.reduce_sum(lacking)], value), lacking
-        )
-        return tf.concat([values, filling], axis=1)
-
-    return filled(ids, UNKNOWN_ID), filled(starts, 0), filled(ends, 0)
+    values = tokens.flat_values
+    ids = tf.cast(vocabulary.lookup(values), "int32")
+    hashed = tf.cast(tf.strings.to_hash_bucket_fast(values, HASHES), "int32")
+    lacking = (ids == UNKNOWN_ID) & (values != UNKNOWN)
+    ids = tf.where(lacking, len(vocabulary) + hashed, ids)
+    return tokens.with_flat_values(ids), tokens, starts, ends
 
 
 def story_ids(contexts, vocabulary, sentences):
-    """Returns ids of the last sentences of stories, ragged `(batch, sentences, words)`.
+    """Turns the last sentences of stories into ids.
 
     Args:
         contexts: Strings, `(batch,)`.
         vocabulary: `Vocabulary`.
         sentences: So many of each are kept.
+
+    Returns:
+        The ids, int32 and ragged `(batch, sentences, words)`; and the sentences,
+        strings, ragged `(batch, sentences)`.
     """
     split_up = story_sentences(contexts, sentences)
     ids, *_ = text_ids(split_up.flat_values, vocabulary)
-    return split_up.with_flat_values(ids)
+    return split_up.with_flat_values(ids), split_up
 
 
 def story_sentences(contexts, sentences):
@@ -142,16 +144,13 @@ def story_sentences(contexts, sentences):
     A sentence ends with a mark or a line; a story without any has an empty one.
     """
     texts = tf.strings.unicode_transcode(contexts, "UTF-8", "UTF-8", errors="replace")
-    texts = tf.strings.regex_replace(texts, r"[.!?\r\n]+", "\n")
-    split_up = tf.strings.split(texts, "\n")
-    blank = tf.strings.regex_full_match(split_up.flat_values, r"[\s\pZ\pC]*")
-    split_up = tf.ragged.boolean_mask(split_up, split_up.with_flat_values(~blank))
-    split_up = split_up[:, -sentences:]
-    lacking = tf.cast(split_up.row_lengths() == 0, "int64")
-    filling = tf.RaggedTensor.from_row_lengths(
-        tf.fill([tf.reduce_sum(lacking)], ""), lacking
-    )
-    return tf.concat([split_up, filling], axis=1)
+    blank = r"[\s\pZ\pC]"
+    for pattern, replacement in (
+        (rf"{blank}*[.!?\r\n](?:[.!?]|{blank})*", "\n"),
+        (rf"^{blank}+|{blank}+$", ""),
+    ):
+        texts = tf.strings.regex_replace(texts, pattern, replacement)
+    return tf.strings.split(texts, "\n")[:, -sentences:]
 
 
 def encode(examples, vocabulary, labels, config):
@@ -212,7 +211,8 @@ def _by_text(texts, vocabulary):
     distinct, found = list(dict.fromkeys(texts)), {}
     for start in range(0, len(distinct), 1024):
         part = distinct[start : start + 1024]
-        columns = map(rows_of, text_ids(encoded(part), vocabulary))
+        ids, _, starts, ends = text_ids(encoded(part), vocabulary)
+        columns = map(rows_of, (ids, starts, ends))
         found |= dict(zip(part, zip(*columns, strict=True), strict=True))
     return found
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import matplotlib.pyplot as plt
@@ -115,19 +116,29 @@ SPECS = [
 ]
 
 
+class Read(NamedTuple):
+    """What the model says of texts, and how it sees them."""
+
+    logits: tf.Tensor  # float32
+    attention: tf.Tensor
+    places: list  # of a passage's tokens: where they start and end, `(batch, tokens)`
+    asked: tf.RaggedTensor  # the question's tokens
+    shown: tf.RaggedTensor  # a story's sentences, or a passage's tokens
+
+
 def reading(model, vocabulary, labels, config):
-    """Returns a function from texts to logits, attention, and where tokens stand."""
+    """Returns a function from texts to `Read`."""
 
     def read(context, question):
-        asked, *_ = text_ids(question, vocabulary)
+        question_ids, asked, *_ = text_ids(question, vocabulary)
+        places = []
         if labels:
-            ids = story_ids(context, vocabulary, config.data.sentences)
-            places = ()
+            ids, shown = story_ids(context, vocabulary, config.data.sentences)
         else:
-            ids, *places = text_ids(context, vocabulary)
-        inputs = {"context": ids.to_tensor(), "question": asked.to_tensor()}
+            ids, shown, *places = text_ids(context, vocabulary)
+        inputs = {"context": ids.to_tensor(), "question": question_ids.to_tensor()}
         logits, attention = model(inputs, training=False)
-        return tf.cast(logits, "float32"), attention, places
+        return Read(tf.cast(logits, "float32"), attention, places, asked, shown)
 
     return read
 
@@ -147,16 +158,16 @@ def answering(model, vocabulary, labels, config):
         context = tf.strings.unicode_transcode(
             context, "UTF-8", "UTF-8", errors="replace"
         )  # as its tokens are counted
-        logits, _, places = read(context, question)
+        found = read(context, question)
         if labels:
-            p = tf.nn.softmax(logits)
+            p = tf.nn.softmax(found.logits)
             best = tf.argmax(p, axis=-1)
             return {
                 "answer": tf.gather(names, best),
                 "score": tf.reduce_max(p, axis=-1),
             }
-        first, last, score = best_span(tf.nn.log_softmax(logits))
-        starts, ends = (place.to_tensor() for place in places)
+        first, last, score = best_span(tf.nn.log_softmax(found.logits))
+        starts, ends = (place.to_tensor() for place in found.places)
         start = tf.gather(starts, first, batch_dims=1)
         end = tf.gather(ends, last, batch_dims=1)
         return {
@@ -180,7 +191,7 @@ def attending(model, vocabulary, labels, config):
 
     @tf.function(input_signature=SPECS)
     def attend(context, question):
-        return {"attention": read(context, question)[1]}
+        return {"attention": read(context, question).attention}
 
     return attend
 

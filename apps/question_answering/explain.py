@@ -5,9 +5,7 @@ import tensorflow as tf
 from apps.common.explanation import write_explanations
 from apps.common.text import UNKNOWN, encoded
 from apps.common.traces import gate_outputs
-from apps.question_answering.data import story_sentences
 from apps.question_answering.evaluate import SPECS, load_run, predict, reading
-from apps.question_answering.tokens import tokens_with_offsets
 from lstm_layer.gates import record_gates
 
 
@@ -41,32 +39,16 @@ def gating(model, vocabulary, labels, config):
     """
     read = reading(model, vocabulary, labels, config)
 
-    def words(texts):
-        tokens, *_ = tokens_with_offsets(texts)
-        tokens = tokens.to_tensor()
-        tokens = tf.pad(tokens, [[0, 0], [0, 1]])  # of none, the reader has an unknown
-        lacking = tf.reduce_all(tokens == "", axis=1, keepdims=True)
-        first = tf.where(lacking, UNKNOWN, tokens[:, :1])
-        tokens = tf.concat([first, tokens[:, 1:]], axis=1)
-        longest = tf.reduce_max(tf.math.count_nonzero(tokens != "", axis=1))
-        return tokens[:, : tf.maximum(longest, 1)]
-
     @tf.function(input_signature=SPECS)
     def gates(context, question):
-        _, found = record_gates(lambda: read(context, question))
-        asked, sentences = words(question), None
-        if labels:
-            sentences = story_sentences(context, config.data.sentences).to_tensor()
-            sentences = tf.strings.strip(sentences)
-            blank = sentences[:, :1] == ""
-            first = tf.where(blank, UNKNOWN, sentences[:, :1])
-            sentences = tf.concat([first, sentences[:, 1:]], axis=1)
-        else:
-            sentences = words(context)
+        said, found = record_gates(lambda: read(context, question))
+        asked, shown = said.asked.to_tensor(), said.shown.to_tensor()
+        if labels:  # a story without a sentence has an empty one
+            blank = (shown == "") & (tf.range(tf.shape(shown)[1]) == 0)
+            shown = tf.where(blank, UNKNOWN, shown)
         found.pop("sentence_reader", None)
         return gate_outputs(
-            found,
-            {name: asked if "question" in name else sentences for name in found},
+            found, {name: asked if "question" in name else shown for name in found}
         )
 
     return gates

@@ -2,9 +2,14 @@
 
 import tensorflow as tf
 
+from apps.common.ragged import row_ids
+from apps.common.text import UNKNOWN
+
 
 def tokens_with_offsets(texts):
     """Splits texts into words, numbers and marks, in lower case.
+
+    A text without any token gives the one token `<unk>`, at its beginning.
 
     Args:
         texts: Strings, `(batch,)`.
@@ -14,33 +19,32 @@ def tokens_with_offsets(texts):
         each begins in its text and where it ends, in Unicode characters.
     """
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    characters = tf.strings.unicode_split(texts, "UTF-8")
-    values = characters.flat_values
+    lacking = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
+    characters = tf.strings.unicode_split(tf.where(lacking, "?", texts), "UTF-8")
+    values, row = characters.flat_values, row_ids(characters)
     inside = tf.strings.regex_full_match(values, r"[\pL\pM\pN]")
     blank = tf.strings.regex_full_match(values, r"[\s\pZ\pC]")
     place = tf.range(tf.size(values)) - tf.cast(
-        tf.gather(characters.row_starts(), characters.value_rowids()), "int32"
+        tf.gather(characters.row_starts(), row), "int32"
     )
     follows = tf.concat([[False], inside[:-1]], axis=0)[: tf.size(values)]
     begins = ~blank & ~(inside & follows & (place > 0))
-    number = tf.cumsum(tf.cast(begins, "int32")) - 1  # of each character's token
-    kept = ~blank
-    row = tf.boolean_mask(characters.value_rowids(), begins)
-    pieces = tf.RaggedTensor.from_value_rowids(
-        tf.boolean_mask(values, kept),
-        tf.cast(tf.boolean_mask(number, kept), "int64"),
-        nrows=tf.cast(tf.size(row), "int64"),
+    first = tf.where(begins)[:, 0]
+    count, row = tf.size(first), tf.gather(row, first)
+    # The token of each character; one more holds the blanks, and is left out.
+    token = tf.where(blank, count, tf.cumsum(tf.cast(begins, "int32")) - 1)
+    words = tf.strings.unsorted_segment_join(values, token, count + 1)[:-1]
+    words = tf.strings.lower(words, encoding="utf-8")
+    starts = tf.gather(place, first)
+    ends = tf.math.unsorted_segment_max(place + 1, token, count + 1)[:-1]
+    lacking = tf.gather(lacking, row)
+    words, ends = tf.where(lacking, UNKNOWN, words), tf.where(lacking, 0, ends)
+    rows = tf.range(tf.size(texts, tf.int64) + 1)
+    splits = tf.searchsorted(row, rows, out_type=tf.int64)
+    return tuple(
+        tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+        for values in (words, starts, ends)
     )
-    words = tf.strings.lower(tf.strings.reduce_join(pieces, axis=-1), encoding="utf-8")
-    starts = tf.boolean_mask(place, begins)
-    ends = starts + tf.cast(pieces.row_lengths(), "int32")
-
-    def by_text(values):
-        return tf.RaggedTensor.from_value_rowids(
-            values, row, nrows=tf.cast(tf.shape(texts)[0], "int64")
-        )
-
-    return by_text(words), by_text(starts), by_text(ends)
 
 
 def cut(texts, starts, ends):

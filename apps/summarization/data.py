@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from apps.common.batches import rows_of
 from apps.common.datasets import load_dataset
+from apps.common.ragged import row_ids
 from apps.common.splits import split_by_hash
 from apps.common.spool import Spool
 from apps.common.tables import labelled_rows
@@ -138,7 +139,7 @@ def first_places(documents, others):
     """
 
     def keyed(tokens):
-        row = tf.strings.as_string(tokens.value_rowids())
+        row = tf.strings.as_string(row_ids(tokens))
         return tf.strings.join([row, tokens.flat_values], " ")
 
     keys = tf.concat([keyed(documents), keyed(others)], axis=0)
@@ -149,7 +150,7 @@ def first_places(documents, others):
     starts = tf.cast(documents.row_starts(), "int32")
 
     def placed(tokens, first):
-        place = first - tf.gather(starts, tokens.value_rowids())
+        place = first - tf.gather(starts, row_ids(tokens))
         return tokens.with_flat_values(tf.where(first < known, place, -1))
 
     return placed(documents, first[:known]), placed(others, first[known:])

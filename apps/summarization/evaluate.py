@@ -140,7 +140,9 @@ def attending(model, vocabulary, config):
         step = stepping(model, *repeated)
         count = tf.shape(document)[0]
         ids, score = search(step, state, count, start, start, **asdict(config.decode))
-        blank = tokens[:, 0] == UNKNOWN  # what stands for a text without a token
+        blank = tf.reduce_any(
+            tokens[:, :1] == UNKNOWN, axis=1
+        )  # a text without a token
         ids = tf.where(blank[:, tf.newaxis], PADDING_ID, ids)
         longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype="int32"))
         longest = tf.maximum(longest, 1)  # the decoder takes one step at least
