@@ -1,7 +1,8 @@
 """Runs a SavedModel as a server does: version-1 loader, none of our code.
 
-Started as a script in a fresh process, with the SavedModel's directory as its argument
-and {signature: {input name: value}} as JSON on standard input. Prints JSON, too.
+Started as a script in a fresh process. It reads JSON from standard input: `version`,
+the directory of the SavedModel, and `examples`, {signature: {input name: value}}. It
+prints JSON, too.
 """
 
 import base64
@@ -16,14 +17,13 @@ REFUSED = ("PyFunc", "EagerPyFunc", "Cudnn")
 
 def main():
     """Runs every signature on its example."""
-    sys.modules["keras"] = None  # TensorFlow passes over it; a server has none either
     import tensorflow as tf
 
-    examples = json.load(sys.stdin)
+    request = json.load(sys.stdin)
     answers = {}
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         loader = tf.compat.v1.saved_model.loader
-        graph = loader.load(session, ["serve"], sys.argv[1])
+        graph = loader.load(session, ["serve"], request["version"])
         definition = session.graph.as_graph_def()
         nodes = [*definition.node]
         for function in definition.library.function:
@@ -36,7 +36,7 @@ def main():
         for node in nodes:
             if node.op.startswith(REFUSED) or node.attr["_XlaMustCompile"].b:
                 raise SystemExit(f"operation {node.op} does not run on every server")
-        for name, inputs in examples.items():
+        for name, inputs in request["examples"].items():
             signature = graph.signature_def[name]
             feed = {
                 signature.inputs[key].name: _bytes(value)
@@ -62,4 +62,5 @@ def _plain(value):
 
 
 if __name__ == "__main__":
+    sys.modules["keras"] = None  # TensorFlow passes over it; a server has none either
     main()

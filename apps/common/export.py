@@ -54,7 +54,10 @@ def export_model(directory, tracked, signatures, examples):
             return target
         for left in directory.glob(f"{ASIDE}*") if locked else ():
             shutil.rmtree(left)
-        with tempfile.TemporaryDirectory(prefix=ASIDE, dir=directory) as scratch:
+        with (
+            tempfile.TemporaryDirectory(prefix=ASIDE, dir=directory) as scratch,
+            _fresh_process() as process,  # loads TensorFlow while we write
+        ):
             aside = Path(scratch, "version")
             archive = keras.export.ExportArchive()
             for layer in tracked:
@@ -65,7 +68,7 @@ def export_model(directory, tracked, signatures, examples):
                 archive.write_out(aside, options=OPTIONS, verbose=False)
                 _write_warmup(aside, directory.name, examples)
                 _write_batching(aside, signatures)
-            _check(aside, signatures, examples)
+            _check(process, aside, signatures, examples)
             rename_into_place(aside, target)
     return target
 
@@ -117,23 +120,32 @@ def _write_batching(version, signatures):
         )
 
 
-def _check(version, signatures, examples):
-    """Compares the answers of a fresh process that has none of our code with ours."""
-    request = json.dumps(examples, default=_plain)
-    result = subprocess.run(
-        [sys.executable, "-I", str(CHECK), str(version.resolve())],
-        input=request,
-        capture_output=True,
+@contextmanager
+def _fresh_process():
+    """Yields a process that has none of our code, and waits for what to check."""
+    with subprocess.Popen(
+        [sys.executable, "-I", str(CHECK)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        cwd=version,
-    )
-    if result.returncode:
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # if it still waits
+
+
+def _check(process, version, signatures, examples):
+    """Compares the answers of a fresh process that has none of our code with ours."""
+    request = {"version": str(version.resolve()), "examples": examples}
+    output, errors = process.communicate(json.dumps(request, default=_plain))
+    if process.returncode:
         raise ValueError(
             "The exported model does not run without our code, as a server would run "
-            f"it: {(result.stderr.strip().splitlines() or ['no message'])[-1]}"
+            f"it: {(errors.strip().splitlines() or ['no message'])[-1]}"
         )
-    theirs = json.loads(result.stdout.splitlines()[-1])
+    theirs = json.loads(output.splitlines()[-1])
     for signature, inputs in examples.items():
         function = signatures[signature]
         ours = function(

@@ -41,25 +41,39 @@ def answer_of(layer):
     return make
 
 
+class Process(contextlib.nullcontext):
+    """Stands in for the process that checks: `answer` takes a request and says it."""
+
+    def __init__(self, answer):
+        super().__init__(self)
+        self.answer, self.returncode = answer, None
+
+    def communicate(self, request):
+        self.returncode, *said = self.answer(request)
+        return said
+
+    def kill(self):
+        """Does nothing."""
+
+
 @pytest.fixture
 def in_process(monkeypatch):
     """Runs the check in this process: all but its freshness, and faster."""
 
-    def run(command, input, **options):
+    def answer(request):
         said = io.StringIO()
-        monkeypatch.setattr(sys, "argv", command[2:])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(input))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(request))
         ours = {name: sys.modules.pop(name) for name in ("apps", "lstm_layer")}
         try:
             with contextlib.redirect_stdout(said):
                 check_export.main()
         except SystemExit as error:
-            return subprocess.CompletedProcess(command, 1, "", str(error))
+            return 1, "", str(error)
         finally:
             sys.modules.update(ours)
-        return subprocess.CompletedProcess(command, 0, said.getvalue(), "")
+        return 0, said.getvalue(), ""
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: Process(answer))
 
 
 @pytest.fixture
@@ -67,8 +81,8 @@ def says(monkeypatch):
     """Replaces the check by a process that says something."""
 
     def stand_in(code, out="", err=""):
-        result = subprocess.CompletedProcess([], code, out, err)
-        monkeypatch.setattr(subprocess, "run", lambda *a, **k: result)
+        process = Process(lambda request: (code, out, err))
+        monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: process)
 
     return stand_in
 
@@ -168,16 +182,33 @@ def test_a_check_that_crashes_is_one_line_with_its_cause(
 def test_the_check_is_a_fresh_process_that_cannot_see_our_code(
     tmp_path, layer, answer_of, monkeypatch
 ):
-    def run(command, cwd, **options):
-        assert command[:2] == [sys.executable, "-I"]
-        assert command[2] == str(export.CHECK)
-        assert str(cwd) == command[3]
+    def start(command, **options):
+        assert command == [sys.executable, "-I", str(export.CHECK)]
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", start)
     with pytest.raises(OSError, match="No space left"):
         export_model(tmp_path / "tiny", [layer], answer_of(), EXAMPLES)
     assert content(tmp_path / "tiny") == []
+
+
+def test_a_failure_ends_the_process_that_would_check(
+    tmp_path, layer, answer_of, monkeypatch
+):
+    started, start = [], subprocess.Popen
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    def noted(*arguments, **options):
+        started.append(start(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    monkeypatch.setattr(export, "_write_warmup", fail)
+    with pytest.raises(OSError, match="No space left"):
+        export_model(tmp_path / "tiny", [layer], answer_of(), EXAMPLES)
+    assert started[0].returncode is not None
 
 
 @pytest.mark.parametrize(
