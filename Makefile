@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist loadscope
 
-.PHONY: help run test test-slow lint serve results benchmark load audit
+.PHONY: help run test test-slow test-long mutants lint serve results benchmark load audit
 .DEFAULT_GOAL := help
 
 help: ## list the targets
