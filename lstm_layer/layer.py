@@ -10,6 +10,7 @@ from lstm_layer.gates import note_call
 from lstm_layer.gradient import gradient_is_current
 from lstm_layer.options import CELL_OPTIONS, PACKAGE, without_forget_bias
 from lstm_layer.schedule import lstm_sequence
+from lstm_layer.xla import uses_xla
 
 # What `keras.layers.Layer` takes; every other keyword is the cell's.
 _LAYER_OPTIONS = (
@@ -59,7 +60,8 @@ class LSTM(keras.layers.RNN):
         unroll: Whether to write the loop out; needs a known number of timesteps.
         zero_output_for_mask: Whether a masked timestep gives zeros instead of the
             output before it.
-        jit_compile: Whether XLA compiles the loop: "auto" does in training alone. True
+        jit_compile: Whether XLA compiles the loop: "auto" does in training alone, and
+            not where the environment variable `CAROUSEL_XLA` is 0. True
             is faster at inference too where shapes are few, each taking some tenths
             of a second to compile; such a model is not for TensorFlow Serving. For
             `LSTMCell` with its own activations alone (`uses_kernel`).
@@ -226,7 +228,7 @@ class LSTM(keras.layers.RNN):
             c_0,
             mask,
             h_mask,
-            compiled=bool(training if self.jit_compile == "auto" else self.jit_compile),
+            compiled=self._compiles(training),
             keep=bool(training),
         )
         if mask is not None:
@@ -238,6 +240,11 @@ class LSTM(keras.layers.RNN):
             shown = ops.expand_dims(shown, -1)
             outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
         return outputs[:, -1], outputs, [h, c]
+
+    def _compiles(self, training):
+        if self.jit_compile == "auto":
+            return bool(training) and uses_xla()
+        return self.jit_compile
 
     def get_config(self):
         """Returns the arguments that make this layer again, the cell's beside its own.

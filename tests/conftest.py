@@ -8,20 +8,26 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "agg"
+os.environ["CAROUSEL_XLA"] = "0"  # tests about XLA set it themselves
 
 import csv
-import importlib
-import shutil
 
 import keras
 import pytest
+import tensorflow as tf
+
+from tests.trained_runs import run_fixtures
 
 pytest_plugins = [
+    "tests.trained_runs",
     "tests.package_fixtures",
     "tests.speech_fixtures",
     "tests.summarization_fixtures",
     "tests.question_fixtures",
 ]
+
+# TensorFlow's optimizer of graphs costs small graphs more than it saves.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 collect_ignore = ["pinned"]  # for other processes
 
@@ -73,28 +79,18 @@ def _own_caches(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finish_run():
-    """Copies a trained run of an app, evaluates and exports it."""
-
-    def finish_run(app, trained):
-        directory = trained.with_name("finished")
-        shutil.copytree(trained, directory)
-        for verb in ("evaluate", "export"):
-            getattr(importlib.import_module(f"apps.{app}.{verb}"), verb)(directory)
-        return directory
-
-    return finish_run
-
-
-@pytest.fixture(scope="session")
-def reviews_csv(make_reviews, tmp_path_factory):
+def reviews_csv(make_reviews, once):
     """A file of the user's own: 200 reviews with the columns text and label."""
-    path = tmp_path_factory.mktemp("reviews") / "reviews.csv"
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows(make_reviews(200))
-    return path
+
+    def make(directory):
+        directory.mkdir()
+        path = directory / "reviews.csv"
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "label"])
+            writer.writerows(make_reviews(200))
+
+    return once("reviews", make) / "reviews.csv"
 
 
 @pytest.fixture(scope="session")
@@ -109,29 +105,19 @@ def sentiment_config(reviews_csv):
     )
 
 
-@pytest.fixture(scope="session")
-def trained_run(sentiment_config, packages, tmp_path_factory):
-    """A run directory after `train`. Read it; change only copies."""
-    from apps.sentiment.train import train
-
-    directory = tmp_path_factory.mktemp("runs") / "trained"
-    train(sentiment_config, directory)
-    return directory
+trained_run, finished_run = run_fixtures("sentiment", "sentiment_config")
 
 
 @pytest.fixture(scope="session")
-def finished_run(trained_run, finish_run):
-    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
-    return finish_run("sentiment", trained_run)
-
-
-@pytest.fixture(scope="session")
-def book(make_reviews, tmp_path_factory):
+def book(make_reviews, once):
     """A text file of the user's own: 400 lines."""
-    path = tmp_path_factory.mktemp("books") / "book.txt"
-    lines = [f"{text} . \n" for text, _ in make_reviews(400)]
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
+
+    def make(directory):
+        directory.mkdir()
+        lines = [f"{text} . \n" for text, _ in make_reviews(400)]
+        (directory / "book.txt").write_text("".join(lines), encoding="utf-8")
+
+    return once("books", make) / "book.txt"
 
 
 @pytest.fixture(scope="session")
@@ -164,17 +150,6 @@ def language_config(book):
     )
 
 
-@pytest.fixture(scope="session")
-def language_run(language_config, tmp_path_factory):
-    """A run directory after `train`. Read it; change only copies."""
-    from apps.language_modeling.train import train
-
-    directory = tmp_path_factory.mktemp("language_runs") / "trained"
-    train(language_config, directory)
-    return directory
-
-
-@pytest.fixture(scope="session")
-def finished_language_run(language_run, finish_run):
-    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
-    return finish_run("language_modeling", language_run)
+language_run, finished_language_run = run_fixtures(
+    "language_modeling", "language_config"
+)

@@ -5,14 +5,15 @@ import random
 
 import pytest
 
+from tests.trained_runs import run_fixtures
+
 PLACES = ("kitchen", "garden", "office")
 NAMES = ("Mary", "John", "Sandra")
 
 
 @pytest.fixture(scope="session")
-def babi_folder(tmp_path_factory):
+def babi_folder(once):
     """A folder laid out like bAbI's: task 1 whole, task 3 without its training file."""
-    folder = tmp_path_factory.mktemp("babi")
     generator = random.Random(20)
 
     def stories(count):
@@ -27,16 +28,18 @@ def babi_folder(tmp_path_factory):
                 lines.append(f"{2 * turn + 2} Where is {asked}? \t{place}\t{fact}")
         return "\n".join(lines) + "\n"
 
-    (folder / "qa1_single-supporting-fact_train.txt").write_text(stories(150))
-    (folder / "qa1_single-supporting-fact_test.txt").write_text(stories(30))
-    (folder / "qa3_three-supporting-facts_test.txt").write_text(stories(3))
-    return folder
+    def make(folder):
+        folder.mkdir()
+        (folder / "qa1_single-supporting-fact_train.txt").write_text(stories(150))
+        (folder / "qa1_single-supporting-fact_test.txt").write_text(stories(30))
+        (folder / "qa3_three-supporting-facts_test.txt").write_text(stories(3))
+
+    return once("babi", make)
 
 
 @pytest.fixture(scope="session")
-def articles_folder(tmp_path_factory):
+def articles_folder(once):
     """A folder with train.json and validation.json in SQuAD's format."""
-    folder = tmp_path_factory.mktemp("articles")
     generator = random.Random(11)
 
     def article(title):
@@ -62,11 +65,14 @@ def articles_folder(tmp_path_factory):
             )
         return {"title": title, "paragraphs": paragraphs}
 
-    for name, count in (("train", 24), ("validation", 3)):
-        data = [article(f"{name} {number}") for number in range(count)]
-        text = json.dumps({"version": "1.1", "data": data})
-        (folder / f"{name}.json").write_text(text)
-    return folder
+    def make(folder):
+        folder.mkdir()
+        for name, count in (("train", 24), ("validation", 3)):
+            data = [article(f"{name} {number}") for number in range(count)]
+            text = json.dumps({"version": "1.1", "data": data})
+            (folder / f"{name}.json").write_text(text)
+
+    return once("articles", make)
 
 
 @pytest.fixture(scope="session")
@@ -85,20 +91,9 @@ def question_config(babi_folder):
     )
 
 
-@pytest.fixture(scope="session")
-def question_run(question_config, tmp_path_factory):
-    """A run directory after `train`. Read it; change only copies."""
-    from apps.question_answering.train import train
-
-    directory = tmp_path_factory.mktemp("question_runs") / "trained"
-    train(question_config, directory)
-    return directory
-
-
-@pytest.fixture(scope="session")
-def finished_question_run(question_run, finish_run):
-    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
-    return finish_run("question_answering", question_run)
+question_run, finished_question_run = run_fixtures(
+    "question_answering", "question_config"
+)
 
 
 @pytest.fixture(scope="session")
@@ -119,11 +114,4 @@ def passage_config(articles_folder):
     )
 
 
-@pytest.fixture(scope="session")
-def finished_passage_run(passage_config, tmp_path_factory, finish_run):
-    """A run of the reader of passages after all verbs. Change only copies."""
-    from apps.question_answering.train import train
-
-    directory = tmp_path_factory.mktemp("passage_runs") / "trained"
-    train(passage_config, directory)
-    return finish_run("question_answering", directory)
+passage_run, finished_passage_run = run_fixtures("question_answering", "passage_config")

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.trained_runs import run_fixtures
+
 
 @pytest.fixture(scope="session")
 def write_tones():
@@ -26,11 +28,11 @@ def write_tones():
 
 
 @pytest.fixture(scope="session")
-def tones(write_tones, tmp_path_factory):
+def tones(write_tones, once):
     """A folder of the user's own: three words by 40 speakers."""
-    root = tmp_path_factory.mktemp("tones")
     speakers = [f"{number:04x}" for number in range(40)]
-    return write_tones(root, ("low", "middle", "high"), speakers)
+    words = ("low", "middle", "high")
+    return once("tones", lambda folder: write_tones(folder, words, speakers))
 
 
 @pytest.fixture(scope="session")
@@ -56,20 +58,7 @@ def speech_config(tones):
     )
 
 
-@pytest.fixture(scope="session")
-def speech_run(speech_config, tmp_path_factory):
-    """A run directory after `train`. Read it; change only copies."""
-    from apps.speech_commands.train import train
-
-    directory = tmp_path_factory.mktemp("speech_runs") / "trained"
-    train(speech_config, directory)
-    return directory
-
-
-@pytest.fixture(scope="session")
-def finished_speech_run(speech_run, finish_run):
-    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
-    return finish_run("speech_commands", speech_run)
+speech_run, finished_speech_run = run_fixtures("speech_commands", "speech_config")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+from tests.trained_runs import run_fixtures
+
 NAMES = ("anna", "bo", "carl", "dora", "emil", "fay", "gus", "hal")
 JOBS = ("painter", "poet", "king")
 
@@ -27,12 +29,16 @@ def make_documents():
 
 
 @pytest.fixture(scope="session")
-def documents_file(make_documents, tmp_path_factory):
+def documents_file(make_documents, once):
     """A JSON Lines file of the user's own: 300 documents."""
-    path = tmp_path_factory.mktemp("documents") / "documents.jsonl"
-    rows = [{"document": d, "summary": s} for d, s in make_documents(300)]
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path
+
+    def make(directory):
+        directory.mkdir()
+        rows = [{"document": d, "summary": s} for d, s in make_documents(300)]
+        text = "".join(f"{json.dumps(row)}\n" for row in rows)
+        (directory / "documents.jsonl").write_text(text, encoding="utf-8")
+
+    return once("documents", make) / "documents.jsonl"
 
 
 @pytest.fixture(scope="session")
@@ -60,17 +66,6 @@ def summarization_config(documents_file):
     )
 
 
-@pytest.fixture(scope="session")
-def summarization_run(summarization_config, tmp_path_factory):
-    """A run directory after `train`. Read it; change only copies."""
-    from apps.summarization.train import train
-
-    directory = tmp_path_factory.mktemp("summarization_runs") / "trained"
-    train(summarization_config, directory)
-    return directory
-
-
-@pytest.fixture(scope="session")
-def finished_summarization_run(summarization_run, finish_run):
-    """A run directory after `train`, `evaluate` and `export`. Change only copies."""
-    return finish_run("summarization", summarization_run)
+summarization_run, finished_summarization_run = run_fixtures(
+    "summarization", "summarization_config"
+)

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from lstm_layer.options import PACKAGE
+from lstm_layer.xla import compiled
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -179,7 +180,7 @@ class TiedEmbedding(keras.layers.Layer):
         }
 
 
-@tf.function(jit_compile=True)
+@compiled
 def cross_entropy(logits, targets):
     """Returns the loss of each row of logits, `(rows,)`, for training.
 

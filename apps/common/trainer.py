@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from lstm_layer.xla import compiled
+
 
 class Trainer(keras.Model):
     """Trains a model on one replica or on many.
@@ -121,7 +123,7 @@ class Trainer(keras.Model):
         else:  # XLA cannot update the copies of a variable
             self.optimizer.apply(gradients, self.model.trainable_weights)
 
-    @tf.function(jit_compile=True)
+    @compiled
     def _compiled_update(self, gradients):
         self.optimizer.apply(gradients, self.model.trainable_weights)
 

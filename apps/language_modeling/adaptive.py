@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from apps.language_modeling.data import Windows
 from apps.language_modeling.model import zero_state
+from lstm_layer.xla import compiled
 
 WINDOW = 256  # timesteps; one shape, whatever the text
 TUNING_TOKENS = 10000
@@ -37,7 +38,7 @@ def log_probabilities(model, ids, start, with_states=False):
         model.inputs, [model.get_layer("states").output, *model.outputs]
     )
 
-    @tf.function(jit_compile=True)
+    @compiled
     def score(token_ids, targets, state):
         states, logits, *state = inner([token_ids, *state], training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from lstm_layer.xla import compiled
+
 
 def draw_tokens(seed, count, vocabulary_size):
     """Draws token ids, frequent ones more often, and tells how often each is expected.
@@ -30,7 +32,7 @@ def draw_tokens(seed, count, vocabulary_size):
     return ids, log_expected
 
 
-@tf.function(jit_compile=True)
+@compiled
 def sampled_cross_entropy(states, targets, vectors, bias, seed, count):
     """Returns the loss of each state, `(rows,)`, with a sample for the vocabulary.
 

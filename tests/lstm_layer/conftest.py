@@ -1,4 +1,4 @@
-"""What the tests of the LSTM share: the oracle, random numbers, masks and twins.
+"""What the tests of the LSTM share: the oracle, random numbers, masks, twins, pairs.
 
 The sizes all differ, so that a swapped axis cannot pass: a batch of 3, 4 timesteps,
 2 features, 5 units.
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from lstm_layer import LSTM
+from tests.lstm_layer.pairs import FEATURES, UNITS, AsWritten
 
-BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
+BATCH, TIMESTEPS = 3, 4
 
 
 def _right_padded(*lengths):
@@ -149,5 +150,33 @@ def make_twins(make_layer):
         theirs.build((BATCH, TIMESTEPS, FEATURES))
         theirs.set_weights(ours.get_weights())
         return ours, theirs
+
+    return make
+
+
+@pytest.fixture
+def make_pair(randomize):
+    """Makes a layer that uses the kernel and one that does not, of the same weights."""
+
+    def make(features=FEATURES, dtype="float32", of_layer=None, **of_cell):
+        of_layer = {"return_sequences": True, "return_state": True, **(of_layer or {})}
+        fast = LSTM(UNITS, **of_cell, **of_layer, dtype=dtype)
+        slow = LSTM(cell=AsWritten(UNITS, **of_cell, dtype=dtype), **of_layer)
+        slow.dtype_policy = fast.dtype_policy
+        for layer in (fast, slow):
+            layer.build((None, None, features))
+        slow.set_weights(randomize(fast).get_weights())
+        assert fast.uses_kernel
+        assert not slow.uses_kernel
+        return fast, slow
+
+    return make
+
+
+@pytest.fixture
+def inputs(draw):
+    def make(batch=3, timesteps=4, features=FEATURES, dtype="float32"):
+        x = draw(batch, timesteps, features, dtype=dtype)
+        return x, [draw(batch, UNITS, dtype=dtype) for _ in range(2)]
 
     return make

@@ -8,7 +8,13 @@ from fastapi.testclient import TestClient
 
 from serving.models import Models, find_models
 from serving.server import create_app
+from tests.serving import web_browser
 from tests.serving.signatures import function
+
+chromium = web_browser.chromium
+browser = web_browser.browser
+serving = web_browser.serving
+visit = web_browser.visit
 
 
 class Types(tf.Module):

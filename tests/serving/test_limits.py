@@ -248,12 +248,13 @@ def test_requests_under_way_are_answered_before_the_server_ends(types):
 def test_the_description_names_every_route(types):
     with TestClient(create_app(found_models(types))) as client:
         paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) >= {
-        "/v1/models",
-        "/v1/models/{name}",
-        "/v1/models/{name}/metadata",
-        "/v1/models/{name}:predict",
-        "/v1/models/{name}/versions/{version}:predict",
+    model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
+    got = ["/v1/models", model, version, f"{model}/metadata", f"{version}/metadata"]
+    got += ["/monitoring/prometheus/metrics", "/healthz"]
+    posted = [f"{model}:predict", f"{version}:predict"]
+    assert {(path, *methods) for path, methods in paths.items()} == {
+        *((path, "get") for path in got),
+        *((path, "post") for path in posted),
     }
 
 
@@ -261,7 +262,12 @@ def test_the_description_names_every_route(types):
 def test_what_a_thousand_random_requests_meet_is_described(types):
     schemathesis = pytest.importorskip("schemathesis")
     import hypothesis
+    from schemathesis.specs.openapi import checks
 
+    described = [
+        *(checks.status_code_conformance, checks.content_type_conformance),
+        checks.response_schema_conformance,
+    ]
     app = create_app(found_models(types))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     tried = []
@@ -283,6 +289,7 @@ def test_what_a_thousand_random_requests_meet_is_described(types):
             answer = case.call()
             tried.append(answer.status_code)
             assert answer.status_code < 500
+            case.validate_response(answer, checks=described)
 
         tries()
     assert len(tried) >= 1000

@@ -124,6 +124,8 @@ def test_bodies_that_come_at_once_are_limited_in_number():
     asyncio.run(asked())
 
 
-def test_the_application_has_the_limits_of_the_server_by_default():
-    assert Limits() == Limits(body_mb=16.0, timeout_s=30.0, waiting=512)
-    assert create_app([]) is not None
+def test_the_application_has_the_limits_of_the_server_by_default(monkeypatch):
+    given = []
+    monkeypatch.setattr("serving.server.Reader", given.append)
+    create_app([])
+    assert given == [Limits(body_mb=16.0, timeout_s=30.0, waiting=512)]

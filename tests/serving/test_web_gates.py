@@ -1,0 +1,118 @@
+"""The gates below each tab: the map of a layer, its values in words and as a table."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from lstm_layer.gates import NAMES, Gates, contributions
+from tests.serving.web_browser import ANSWERS, needs_browser, press, problem, run
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_field_of_the_gates_tells_its_value(visit, serving):
+    page = visit("sentiment")
+    page.get_by_label("A text, such as").fill("one two three")
+    found = press(page, "sentiment")
+    answer = serving.gates("sentiment", {"text": ["one two three"]})
+    f = np.array(answer["lstm_1_f"][0])
+    order = np.argsort(-f.mean(axis=0), kind="stable")
+    value = found.locator(".gates .value")
+    canvas = found.locator(".gates canvas")
+    expect(value).to_have_text(
+        f"“one” (1 of 3), unit {order[0]}: forget gate f {f[0, order[0]]:.2f}; "
+        f"mean of all units {f[0].mean():.2f}"
+    )
+    canvas.hover(position={"x": 64 + 48 + 20, "y": 64 + 18 + 9})
+    expect(value).to_contain_text(
+        f"“two” (2 of 3), unit {order[1]}: forget gate f {f[1, order[1]]:.2f}"
+    )
+    canvas.focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowUp", "PageDown", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(value).to_contain_text(f"“two” (2 of 3), unit {order[4]}")
+    page.keyboard.press("Home")
+    page.keyboard.press("PageUp")
+    expect(value).to_contain_text(f"“one” (1 of 3), unit {order[0]}")
+
+
+@needs_browser
+@pytest.mark.slow
+def test_layer_and_gate_can_be_chosen_and_are_told_in_words(visit, serving):
+    page = visit("sentiment")
+    page.get_by_label("A text, such as").fill("one two three")
+    found = press(page, "sentiment")
+    canvas = found.locator(".gates canvas")
+    before = canvas.evaluate("c => c.toDataURL()")
+    found.get_by_role("combobox", name="Layer").select_option("lstm_2")
+    found.get_by_role("combobox", name="Shown").select_option("cell state C")
+    expect(canvas).to_have_attribute(
+        "aria-label",
+        re.compile(
+            "cell state C of layer lstm_2 over 3 timesteps and 5 units. Mean over the "
+            "units by timestep: highest at “"
+        ),
+    )
+    assert canvas.evaluate("c => c.toDataURL()") != before
+    found.get_by_text("The means of the gates as a table").click()
+    f = np.array(serving.gates("sentiment", {"text": ["one two three"]})["lstm_2_f"][0])
+    row = found.locator(".gates tbody tr").nth(1).inner_text().split("\t")
+    assert row[:2] == ["two", f"{f[1].mean():.2f}"]
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
+    rng = np.random.default_rng(5)
+    gates = {name: rng.uniform(0, 1, (6, 4)) for name in NAMES}
+    c = np.zeros(4)
+    for t in range(6)[:: -1 if backwards else 1]:
+        c = gates["f"][t] * c + gates["i"][t] * gates["c_tilde"][t]
+        gates["c"][t] = c
+    layer = "backward_lstm" if backwards else "forward_lstm"
+    outputs = {f"{layer}_{name}": [value.tolist()] for name, value in gates.items()}
+    outputs[f"{layer}_tokens"] = [list("abcdef")]
+    found = run(
+        visit(),
+        """async (load, outputs) => {
+        const { tracesOf } = await load("traces.js");
+        const map = tracesOf(outputs)[0].map("held");
+        return [...Array(6).keys()].map((row) =>
+          [...Array(6).keys()].map((column) => map.value(row, column))); }""",
+        outputs,
+    )
+    gates = Gates(*(gates[name][None] for name in NAMES), backwards=backwards)
+    held = contributions(gates)
+    sizes = np.abs(held).sum(axis=-1)
+    np.testing.assert_allclose(
+        found, sizes / sizes.sum(axis=1, keepdims=True), atol=1e-6
+    )
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_value_that_is_no_number_is_shown_as_none(visit, serving):
+    """TensorFlow Serving writes NaN, which is not JSON."""
+    serving.nan = True
+    page = visit("sentiment")
+    found = press(page, "sentiment")
+    expect(found.locator(".problem")).to_have_count(0)
+    found.locator(".gates canvas").focus()
+    values = []
+    for _ in range(5):
+        values.append(found.locator(".gates .value").inner_text())
+        page.keyboard.press("ArrowDown")
+    assert sum("is not a number" in value for value in values) == 1
+
+
+@needs_browser
+@pytest.mark.slow
+def test_gates_that_cannot_be_had_leave_the_answer(visit, serving):
+    del serving.signatures["sentiment"]["gates"]
+    page = visit("sentiment", fails=True)
+    found = press(page, "sentiment")
+    expect(found.locator(".answer")).to_have_text(ANSWERS["sentiment"])
+    assert "exported by an earlier version" in problem(page, "sentiment")

@@ -1,0 +1,137 @@
+"""The page as a whole: its files, tabs, sizes, colours and names of fields."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.serving.web_browser import (
+    ANSWERS,
+    TABS,
+    needs_browser,
+    panel,
+    press,
+)
+from tests.serving.web_fixtures import WEB
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 3}
+
+
+def test_each_file_is_short_and_loads_nothing_from_elsewhere():
+    for path in WEB.iterdir():
+        if path.suffix == ".wav":
+            continue
+        content = path.read_text(encoding="utf-8")
+        assert len(content.splitlines()) <= 300, path.name
+        addresses = re.findall(
+            r"""(?:src|href|url|import|fetch)\W+https?://""", content
+        )
+        assert addresses == [], path.name
+
+
+def test_no_style_or_script_is_inline():
+    """A Content-Security-Policy of `default-src 'self'` allows the page."""
+    content = (WEB / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*src=)", content)
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("model", TABS, ids=TABS.values())
+def test_each_tab_answers_its_example(model, visit):
+    page = visit(model)
+    found = press(page, model)
+    expect(found.locator(".result")).to_contain_text(ANSWERS[model])
+    expect(found.locator(".problem")).to_have_count(0)
+    expect(page.get_by_role("tab", name=TABS[model])).to_have_attribute(
+        "aria-selected", "true"
+    )
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_newer_request_supersedes_an_older_one(visit, serving):
+    serving.delay_s = 0.5
+    page = visit("sentiment")
+    found = panel(page, "sentiment")
+    page.get_by_label("A text, such as").fill("dull")
+    found.get_by_role("button", name="Judge it").click()
+    page.get_by_label("A text, such as").fill("a joy")
+    serving.delay_s = 0.0
+    press(page, "sentiment")
+    page.wait_for_timeout(700)
+    expect(found.locator(".answer")).to_have_text("positive (88 %)")
+    assert found.locator(".answer").count() == 1
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_tabs_are_worked_with_the_keyboard(visit):
+    page = visit()
+    page.get_by_role("tab", name="Write").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Sentiment")).to_be_focused()
+    expect(panel(page, "sentiment")).to_be_visible()
+    expect(panel(page, "language_modeling")).to_be_hidden()
+    page.keyboard.press("End")
+    expect(panel(page, "question_answering")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Write")).to_be_focused()
+    assert page.url.endswith("#language_modeling")
+    assert page.locator("[role=tab][tabindex='0']").count() == 1
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_history_of_the_browser_goes_through_the_tabs(visit):
+    page = visit("summarization")
+    page.get_by_role("tab", name="Speech").click()
+    expect(panel(page, "speech_commands")).to_be_visible()
+    page.go_back()
+    expect(panel(page, "summarization")).to_be_visible()
+
+
+@needs_browser
+@pytest.mark.slow
+def test_at_the_width_of_a_phone_only_boxes_scroll_sideways(visit):
+    page = visit("language_modeling", **PHONE)
+    for model in TABS:
+        page.get_by_role("tab", name=TABS[model]).click()
+        press(page, model)
+        wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide[0] <= wide[1] == 360, model
+    ratio = (
+        panel(page, model)
+        .locator(".gates canvas")
+        .evaluate("c => c.width / c.clientWidth")
+    )
+    assert ratio == pytest.approx(3, abs=0.02)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_in_dark_mode_page_and_map_have_other_colours(visit):
+    colours = []
+    for scheme in ("light", "dark"):
+        page = visit("sentiment", color_scheme=scheme)
+        found = press(page, "sentiment")
+        found.get_by_role("combobox", name="Shown").select_option("cell state C")
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        colours.append(
+            (paper, found.locator(".gates canvas").evaluate("c => c.toDataURL()"))
+        )
+    (light, light_map), (dark, dark_map) = colours
+    assert light != dark
+    assert light_map != dark_map
+
+
+@needs_browser
+@pytest.mark.slow
+def test_every_field_and_button_has_a_name(visit):
+    page = visit()
+    for model in TABS:
+        page.get_by_role("tab", name=TABS[model]).click()
+        for role in ("button", "textbox", "slider", "spinbutton", "combobox"):
+            for field in panel(page, model).get_by_role(role).all():
+                snapshot = field.aria_snapshot()
+                assert re.match(rf"""- '?{role} ".""", snapshot), snapshot

@@ -1,0 +1,162 @@
+"""The server that the page asks: its address, its answers, and what it refuses."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.serving.web_browser import ANSWERS, needs_browser, panel, press, problem, run
+from tests.serving.web_fixtures import SIGNATURES, running
+
+
+@needs_browser
+@pytest.mark.slow
+def test_json_with_bare_tokens_is_read_and_its_strings_are_kept(visit):
+    content = (
+        '{"a": [NaN, -Infinity, Infinity, 1], "b": "NaN, \\" Infinity", "c": null}'
+    )
+    found = run(
+        visit(),
+        """async (load, text) => {
+        const { parse } = await load("api.js");
+        const { a, b, c } = parse(text);
+        return [a.map(String), b, c]; }""",
+        content,
+    )
+    assert found == [["NaN", "-Infinity", "Infinity", "1"], 'NaN, " Infinity', None]
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_model_that_is_not_served_names_the_commands(visit, serving):
+    del serving.signatures["sentiment"]
+    page = visit("sentiment", fails=True)
+    said = problem(page, "sentiment")
+    assert "The model sentiment is not served." in said
+    assert "make run APP=sentiment" in said
+    assert "make serve" in said
+    expect(page.locator("#server-name")).to_have_text("this one, 4 of 5 models")
+    serving.signatures["sentiment"] = dict(SIGNATURES["sentiment"])
+    panel(page, "sentiment").get_by_role("button", name="Look again").click()
+    expect(panel(page, "sentiment").locator(".problem")).to_have_count(0)
+    press(page, "sentiment")
+
+
+@needs_browser
+@pytest.mark.slow
+def test_on_a_server_without_a_list_each_model_is_asked_for(visit, serving):
+    """TensorFlow Serving has no `GET /v1/models`."""
+    serving.lists = False
+    del serving.signatures["summarization"]
+    page = visit("sentiment", fails=True)
+    expect(page.locator("#server-name")).to_have_text("this one, 4 of 5 models")
+    press(page, "sentiment")
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        (
+            400,
+            "input text is odd",
+            "The server refused the request (400). It says: input",
+        ),
+        (404, "Servable not found", "The model sentiment is not served (404)."),
+        (
+            503,
+            "still loading",
+            "The server is busy, or not ready yet (503). It says: st",
+        ),
+        (500, "broken", "The server failed (500). It says: broken"),
+        (400, 'Serving signature name: "x" not found.', "The served model lacks what"),
+    ],
+)
+def test_a_refusal_is_told_with_what_to_do(status, said, expected, visit, serving):
+    page = visit("sentiment", fails=True)
+    expect(page.locator("#server-name")).to_contain_text("5 models")
+    serving.failures["sentiment"] = (status, said)
+    panel(page, "sentiment").get_by_role("button", name="Judge it").click()
+    told = problem(page, "sentiment")
+    assert told.startswith(expected)
+    assert len(told.split("\n\n")[1]) > 20
+    del serving.failures["sentiment"]
+    found = press(page, "sentiment")
+    expect(found.locator(".problem")).to_have_count(0)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_an_answer_that_is_no_json_is_told(visit):
+    page = visit("sentiment")
+    page.route("**/v1/models/sentiment:predict", lambda r: r.fulfill(body="<p>Hello"))
+    panel(page, "sentiment").get_by_role("button", name="Judge it").click()
+    assert "answered with something that is not JSON" in problem(page, "sentiment")
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_server_that_vanishes_is_told(visit):
+    page = visit("sentiment", fails=True)
+    expect(page.locator("#server-name")).to_contain_text("5 models")
+    page.route("**/v1/**", lambda route: route.abort())
+    panel(page, "sentiment").get_by_role("button", name="Judge it").click()
+    told = problem(page, "sentiment")
+    assert told.startswith("No answer from http://127.0.0.1:")
+    assert "make serve" in told
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_address_of_another_server_is_used_and_kept(visit, serving):
+    serving.policy = "default-src 'self'; connect-src *"
+    with running() as other:
+        other.cors, other.lists = True, False
+        page = visit("sentiment", fails=True, server=other.address)
+        expect(page.locator("#server-name")).to_have_text(
+            f"{other.address}, 5 of 5 models"
+        )
+        found = press(page, "sentiment")
+        expect(found.locator(".answer")).to_have_text(ANSWERS["sentiment"])
+        assert serving.asked == []
+        assert [name for _, name, _ in other.asked] == ["serving_default", "gates"]
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_field_for_the_address_changes_the_server(visit, serving):
+    serving.policy = "default-src 'self'; connect-src *"
+    with running() as other:
+        other.cors = True
+        page = visit("sentiment", fails=True, may_ask=other.address)
+        page.locator("#settings summary").click()
+        field = page.get_by_label("Address of another server")
+        field.fill("localhost")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#settings .state")).to_contain_text("begins with http://")
+        field.fill(other.address)
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#server-name")).to_contain_text(other.address)
+        assert "?server=http" in page.url
+        assert page.url.endswith("#sentiment")
+        press(page, "sentiment")
+        assert serving.asked == []
+        field.fill("")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#server-name")).to_contain_text("this one")
+        press(page, "sentiment")
+        assert serving.asked != []
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_server_that_lets_no_other_page_in_is_told(visit, serving):
+    serving.policy = "default-src 'self'; connect-src *"
+    with running() as other:
+        page = visit("sentiment", fails=True, server=other.address)
+        told = page.locator("#notice")
+        expect(told).to_contain_text(f"No answer from {other.address}.")
+        expect(told).to_contain_text("--rest_api_enable_cors_support=true")
+        expect(told).to_contain_text("--cors")
+        other.cors = True
+        told.get_by_role("button", name="Look again").click()
+        expect(told).to_be_empty()

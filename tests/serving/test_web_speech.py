@@ -1,0 +1,253 @@
+"""The tab Speech: words in files and at the microphone, and how they are detected."""
+
+import re
+import wave
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from apps.speech_commands.detector import Listener
+from tests.serving.web_browser import needs_browser, panel, problem, run
+from tests.serving.web_fixtures import HOP, LABELS, RATE_HZ, WEB
+
+
+def write_wav(path, samples, rate, channels=1):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        pcm = np.round(np.repeat(samples, channels) * 32767).astype("<i2")
+        file.writeframes(pcm.tobytes())
+    return path
+
+
+def tones(rate, *seconds):
+    """Returns pauses and tones in turn."""
+    parts = []
+    for number, length in enumerate(seconds):
+        time = np.arange(int(length * rate)) / rate
+        parts.append(0.3 * (number % 2) * np.sin(2 * np.pi * 440 * time))
+    return np.concatenate(parts)
+
+
+def test_the_example_is_sound_of_the_default_model_s_rate():
+    with wave.open(str(WEB / "example.wav")) as file:
+        assert (file.getframerate(), file.getnchannels()) == (16000, 1)
+        assert file.getnframes() < 5 * 16000
+
+
+@needs_browser
+@pytest.mark.slow
+def test_words_of_a_recording_are_heard_at_their_times(visit, serving, tmp_path):
+    """A file of two channels and another rate."""
+    sound = tones(44100, 1.0, 0.6, 1.0, 0.6, 1.0)
+    path = write_wav(tmp_path / "two.wav", sound, 44100, channels=2)
+    page = visit("speech_commands")
+    found = panel(page, "speech_commands")
+    expect(found.locator(".words-known")).to_have_text("It listens for: no, yes.")
+    found.locator("input[type=file]").set_input_files(path)
+    expect(found.locator(".result .state")).to_have_text(
+        "2 words heard in 4.2 seconds."
+    )
+    times = [
+        float(re.search(r"yes at ([\d.]+) s", item).group(1))
+        for item in found.locator(".detections li").all_inner_texts()
+    ]
+    assert times == pytest.approx([1.18, 2.78], abs=0.04)
+    expect(found.locator(".plot canvas")).to_have_attribute(
+        "aria-label", re.compile("Heard: yes, yes")
+    )
+    expect(found.locator(".gates .of")).to_have_text(
+        "The second before “yes” was heard."
+    )
+    assert serving.asked[0][1:] == (
+        "stream",
+        {
+            "samples": [[]],
+            "audio": [[0] * 160],
+            "scores": [[[0] * len(LABELS)] * 3],
+            "h_1": [[0] * 4],
+        },
+    )
+    states = [
+        inputs["h_1"][0][0] for _, name, inputs in serving.asked if name == "stream"
+    ]
+    assert states[2:] == list(range(len(states) - 2))  # each goes on from the last
+    waveforms = [i["waveform"] for _, name, i in serving.asked if name == "gates"]
+    assert {len(one[0]) for one in waveforms} == {RATE_HZ}
+    # It ends when the word is heard: 0.18 seconds of it, after silence.
+    loud = np.flatnonzero(np.abs(waveforms[-1][0]) > 0.01)
+    assert RATE_HZ - loud[0] == pytest.approx(0.18 * RATE_HZ, abs=0.04 * RATE_HZ)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_what_is_no_sound_is_told(visit, tmp_path):
+    path = tmp_path / "notes.wav"
+    path.write_text("no sound")
+    page = visit("speech_commands")
+    panel(page, "speech_commands").locator("input[type=file]").set_input_files(path)
+    assert problem(page, "speech_commands").startswith(
+        "notes.wav cannot be read as sound."
+    )
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_dropped_file_is_heard(visit, tmp_path):
+    content = write_wav(tmp_path / "one.wav", tones(16000, 1, 0.6, 0.4), 16000)
+    page = visit("speech_commands")
+    transfer = page.evaluate_handle(
+        """bytes => { const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "one.wav")); return data; }""",
+        list(content.read_bytes()),
+    )
+    page.dispatch_event(".drop", "drop", {"dataTransfer": transfer})
+    expect(panel(page, "speech_commands").locator(".result .state")).to_have_text(
+        "1 word heard in 2.0 seconds."
+    )
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_microphone_is_heard_until_stop(visit, serving):
+    """The browser's fake microphone beeps once a second."""
+    page = visit("speech_commands", permissions=["microphone"])
+    found = panel(page, "speech_commands")
+    found.get_by_role("button", name="Listen").click()
+    expect(found.locator(".result .state")).to_have_text("Listening. Say a word.")
+    page.wait_for_timeout(2500)
+    found.get_by_role("button", name="Stop").click()
+    expect(found.locator(".result .state")).to_contain_text("heard in")
+    expect(found.get_by_role("button", name="Stop")).to_be_disabled()
+    expect(found.locator(".gates")).to_be_visible()
+    chunks = [
+        len(inputs["samples"][0])
+        for _, name, inputs in serving.asked
+        if name == "stream"
+    ]
+    assert sum(chunks) > RATE_HZ
+    assert {length % HOP for length in chunks} == {0}
+    count = len(serving.asked)
+    page.wait_for_timeout(400)
+    assert len(serving.asked) == count
+
+
+@needs_browser
+@pytest.mark.slow
+def test_whoever_leaves_the_tab_is_listened_to_no_longer(visit, serving):
+    page = visit("speech_commands", permissions=["microphone"])
+    found = panel(page, "speech_commands")
+    found.get_by_role("button", name="Listen").click()
+    expect(found.locator(".result .state")).to_have_text("Listening. Say a word.")
+    page.get_by_role("tab", name="Write").click()
+    page.get_by_role("tab", name="Speech").click()
+    expect(found.locator(".result .state")).to_contain_text("heard in")
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            """() => { navigator.mediaDevices.getUserMedia = () =>
+            Promise.reject(new DOMException("no", "NotAllowedError")); }""",
+            "The browser was not allowed to use the microphone.",
+        ),
+        (
+            """() => { navigator.mediaDevices.getUserMedia = () =>
+            Promise.reject(new DOMException("no", "NotFoundError")); }""",
+            "No microphone was found.",
+        ),
+        (
+            "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })",
+            "Here the browser gives no page the microphone.",
+        ),
+    ],
+    ids=["denied", "none", "not on localhost"],
+)
+def test_a_microphone_that_cannot_be_had_is_told(change, expected, visit):
+    page = visit("speech_commands")
+    page.evaluate(change)
+    panel(page, "speech_commands").get_by_role("button", name="Listen").click()
+    assert problem(page, "speech_commands").startswith(expected)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_without_an_audio_worklet_the_microphone_is_heard_as_well(visit, serving):
+    page = visit("speech_commands", fails=True, permissions=["microphone"])
+    page.evaluate(
+        "Object.defineProperty(AudioContext.prototype, 'audioWorklet', { get() {} })"
+    )
+    found = panel(page, "speech_commands")
+    found.get_by_role("button", name="Listen").click()
+    page.wait_for_timeout(1500)
+    found.get_by_role("button", name="Stop").click()
+    expect(found.locator(".result .state")).to_contain_text("heard in")
+    assert sum(len(i["samples"][0]) for _, n, i in serving.asked if n == "stream") > HOP
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_model_that_needs_whole_clips_gets_one(visit, serving, tmp_path):
+    del serving.signatures["speech_commands"]["stream"]
+    path = write_wav(tmp_path / "one.wav", tones(16000, 0.5, 0.5), 16000)
+    page = visit("speech_commands")
+    found = panel(page, "speech_commands")
+    expect(found.locator(".words-known")).to_contain_text(
+        "This model reads whole clips"
+    )
+    found.locator("input[type=file]").set_input_files(path)
+    expect(found.locator(".result .state")).to_have_text("yes (90 %)")
+    expect(found.locator(".gates")).to_be_visible()
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_page_hears_what_the_package_hears(visit):
+    """The rule of detection is written twice; on random posteriors both agree."""
+    rng = np.random.default_rng(3)
+    labels = ["_silence_", "_unknown_", "no", "on", "yes"]
+    lengths = rng.integers(8, 24, size=200)  # about the pause after a word
+    logits = np.repeat(rng.normal(size=(200, len(labels))) * 9, lengths, axis=0)
+    posteriors = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    listener = Listener(labels, 0.02)
+    expected = [listener.feed(part) for part in np.split(posteriors, [1, 7, 300])]
+    found = run(
+        visit(),
+        """async (load, [labels, parts]) => {
+        const { Listener } = await load("detector.js");
+        const listener = new Listener(labels, 0.02);
+        return parts.map((part) => listener.feed(part)); }""",
+        [labels, [part.tolist() for part in np.split(posteriors, [1, 7, 300])]],
+    )
+    heard = 0
+    for one, (smoothed, detections) in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one["smoothed"], smoothed, atol=1e-9)
+        assert [d["word"] for d in one["detections"]] == [d.word for d in detections]
+        times = [d["timeS"] for d in one["detections"]]
+        assert times == pytest.approx([d.time_s for d in detections])
+        heard += len(detections)
+    assert heard > 50
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [48000, 44100, 8000, 16000])
+def test_a_resampled_tone_is_the_tone_whatever_the_blocks(rate, visit):
+    blocks = np.split(tones(rate, 0, 0.5), [128, 129, 1500])
+    found = run(
+        visit(),
+        """async (load, [rate, blocks]) => {
+        const { Resampler } = await load("audio.js");
+        const resampler = new Resampler(rate, 16000);
+        return blocks.flatMap((block) =>
+          [...resampler.feed(Float32Array.from(block))]); }""",
+        [rate, [block.tolist() for block in blocks]],
+    )
+    expected = tones(16000, 0, 0.5)[: len(found)]
+    assert len(found) > 0.48 * 16000
+    np.testing.assert_allclose(found[200:-200], expected[200:-200], atol=2e-3)

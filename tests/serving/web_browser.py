@@ -1,0 +1,129 @@
+"""The browser in which the tests of the page run, and what they do with a tab.
+
+conftest.py registers the fixtures once. A test module must not take them over itself:
+it would start a second browser.
+"""
+
+import asyncio
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.serving.web_fixtures import running
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+FAKE_MICROPHONE = [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+TABS = {
+    "language_modeling": "Write",
+    "sentiment": "Sentiment",
+    "speech_commands": "Speech",
+    "summarization": "Summarize",
+    "question_answering": "Answer",
+}
+BUTTONS = {**TABS, "sentiment": "Judge it", "speech_commands": "Try an example"}
+ANSWERS = {
+    "language_modeling": "The city lies on the river and the hills are near the old",
+    "sentiment": "positive (88 %)",
+    "speech_commands": "3 words heard in 4.0 seconds.",
+    "summarization": "the thing since.",
+    "question_answering": "hallway (97 %)",
+}
+
+expect.set_options(timeout=20_000)
+needs_browser = pytest.mark.skipif(
+    BROWSER is None, reason=f"no browser in PATH: none of {', '.join(BROWSERS)}"
+)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Starts the browser once a process; gives it and the event loop of Playwright.
+
+    Playwright suspends its loop inside `run_until_complete` and leaves it marked as
+    running, in which case `asyncio.run` raises an error. The mark is set while a test
+    has the browser and removed afterwards, so that other tests can use asyncio.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=BROWSER, args=["--no-sandbox", *FAKE_MICROPHONE]
+        )
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+        browser.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    browser, loop = chromium
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
+
+
+@pytest.fixture
+def serving():
+    with running() as serving:
+        yield serving
+
+
+@pytest.fixture
+def visit(browser, serving):
+    """Opens a tab of the page; afterwards nothing may have been said in the console.
+
+    A test that has the server refuse or vanish gives `fails=True`: the browser notes
+    each refusal itself.
+    """
+    contexts, said, asked, allowed = [], [], [], {serving.address}
+
+    def open_tab(tab="", fails=False, server=None, may_ask=None, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        if not fails:
+            page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: asked.append(request.url))
+        allowed.update(filter(None, (server, may_ask)))
+        query = f"?server={server}" if server else ""
+        page.goto(f"{serving.address}/{query}#{tab}")
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert said == [], said
+    elsewhere = [url for url in asked if not url.startswith(tuple(allowed))]
+    assert elsewhere == [], elsewhere
+
+
+def panel(page, model):
+    return page.locator(f"#panel-{model}")
+
+
+def press(page, model):
+    """Presses the tab's button and waits for its gates; returns the panel."""
+    found = panel(page, model)
+    found.get_by_role("button", name=BUTTONS[model], exact=True).click()
+    expect(found.locator(".gates")).to_be_visible()
+    return found
+
+
+def problem(page, model):
+    found = panel(page, model).locator(".problem")
+    expect(found).to_be_visible()
+    return found.inner_text()
+
+
+def run(page, script, argument=None):
+    """Runs a function of JavaScript whose first argument imports a file of the page."""
+    return page.evaluate(
+        f"argument => ({script})(name => import(`/${{name}}`), argument)", argument
+    )
