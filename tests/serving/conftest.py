@@ -11,7 +11,6 @@ from serving.server import create_app
 from tests.serving import web_browser
 from tests.serving.signatures import function
 
-chromium = web_browser.chromium
 browser = web_browser.browser
 serving = web_browser.serving
 visit = web_browser.visit

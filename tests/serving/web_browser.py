@@ -4,7 +4,6 @@ conftest.py registers the fixtures once. A test module must not take them over i
 it would start a second browser.
 """
 
-import asyncio
 import shutil
 
 import pytest
@@ -40,31 +39,15 @@ needs_browser = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    """Starts the browser once a process; gives it and the event loop of Playwright.
-
-    Playwright suspends its loop inside `run_until_complete` and leaves it marked as
-    running, in which case `asyncio.run` raises an error. The mark is set while a test
-    has the browser and removed afterwards, so that other tests can use asyncio.
-    """
+@pytest.fixture(scope="module")
+def browser():
+    """Starts the browser for a file: while it lives `asyncio.run` raises an error."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=["--no-sandbox", *FAKE_MICROPHONE]
         )
-        loop = asyncio.get_running_loop()
-        asyncio._set_running_loop(None)
-        yield browser, loop
-        asyncio._set_running_loop(loop)
+        yield browser
         browser.close()
-
-
-@pytest.fixture
-def browser(chromium):
-    browser, loop = chromium
-    asyncio._set_running_loop(loop)
-    yield browser
-    asyncio._set_running_loop(None)
 
 
 @pytest.fixture
