@@ -1,7 +1,7 @@
 # Every target sets up .venv when it is missing or older than the requirements.
 PYTHON ?= python3.11
 BIN := .venv/bin
-WORKERS := -n auto --maxprocesses 4 --dist loadscope
+WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help run test test-slow test-long mutants lint serve results benchmark load audit
 .DEFAULT_GOAL := help
@@ -13,13 +13,20 @@ run: .venv/run ## train, measure and export the default recipe of every app, and
 	$(BIN)/python -m experiments $(APP)
 
 test: .venv/dev ## unit and contract tests
-	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not long"
 
 test-slow: .venv/dev ## the tests that take longer
 	$(BIN)/python -m pytest $(WORKERS) -m slow
 
-lint: .venv/dev ## style and mistakes
+test-long: .venv/dev ## what takes minutes, before a release: real figures
+	$(BIN)/python -m pytest $(WORKERS) -m long
+
+mutants: .venv/dev ## break the product on purpose; ONLY=part-of-a-name (an hour)
+	$(BIN)/python -m tests.mutants $(ONLY)
+
+lint: .venv/dev ## style, mistakes, and who imports whom
 	$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/ruff format --check .
 
 serve: .venv/run ## serve the exported models on http://127.0.0.1:8501

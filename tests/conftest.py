@@ -19,7 +19,7 @@ import tensorflow as tf
 from tests.trained_runs import run_fixtures
 
 pytest_plugins = [
-    "tests.trained_runs",
+    "tests.once",
     "tests.package_fixtures",
     "tests.speech_fixtures",
     "tests.summarization_fixtures",
@@ -30,38 +30,6 @@ pytest_plugins = [
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 collect_ignore = ["pinned"]  # for other processes
-
-# Parts of the names of the tests that share what is trained once for an app.
-SHARING = {
-    "language_modeling": ["language_modeling"],
-    "speech_commands": ["speech_commands"],
-    "summarization": ["summarization"],
-    "question_answering": ["question_answering"],
-    "sentiment": [
-        "sentiment",
-        "serving",
-        "faults",
-        "test_main",
-        "test_runs",
-        "test_saved",
-        "test_terminal",
-    ],
-}
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """Keeps the tests of an app with one process, and else those of a file."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByApp(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            for app, names in SHARING.items():
-                if any(name in nodeid for name in names):
-                    return app
-            return nodeid.split("::")[0]
-
-    return ByApp(config, log)
 
 
 @pytest.fixture(autouse=True)

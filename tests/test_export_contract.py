@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -167,7 +168,7 @@ def test_weights_are_written_once(exported):
         for key, shape in shapes.items()
         if key != "_CHECKPOINTABLE_OBJECT_GRAPH"
     ]
-    model = tf.keras.models.load_model(exported.run_directory / "model.keras")
+    model = keras.models.load_model(exported.run_directory / "model.keras")
     assert sum(sizes) <= 4 * model.count_params() + 100
     assert variables.stat().st_size <= 4 * model.count_params() + 100_000
 

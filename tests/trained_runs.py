@@ -1,37 +1,9 @@
-"""Trained runs, made once for all tests, in whichever process asks first."""
+"""Trained runs of the apps, as fixtures that are all made alike."""
 
 import importlib
-import os
 import shutil
 
 import pytest
-
-from apps.common.files import alone_in
-
-
-@pytest.fixture(scope="session")
-def once(tmp_path_factory):
-    """Makes a directory once for all processes of a test run.
-
-    `once(name, make)` returns its path; `make(path)` is to create it. Read what it
-    holds; change only copies.
-    """
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    root = root / "once"
-
-    def once(name, make):
-        directory, made = root / name, root / f"{name}.made"
-        (lock := root / f"{name}.lock").mkdir(parents=True, exist_ok=True)
-        with alone_in(lock):
-            if not made.exists():
-                shutil.rmtree(directory, ignore_errors=True)  # of one that failed
-                make(directory)
-                made.touch()
-        return directory
-
-    return once
 
 
 def run_fixtures(app, config):
