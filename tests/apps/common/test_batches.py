@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from apps.common.batches import PaddedBatches, Shard, filled, padded
 from apps.common.spool import Spool
@@ -89,6 +90,17 @@ def test_cuts_cover_every_row_once_and_are_filled_up(size, of):
         assert len(own) == -(-size // of)
         found += own[own > 0].tolist()
     assert found == array.tolist()
+
+
+@pytest.mark.parametrize(("workers", "gpus"), [(1, 1), (1, 4), (3, 1), (2, 2)])
+def test_workers_with_gpus_read_every_row_once(workers, gpus):
+    found = []
+    for worker in range(workers):
+        context = tf.distribute.InputContext(workers, worker, workers * gpus)
+        shard = Shard.of_context(context)
+        assert (shard.count, shard.of) == (gpus, workers * gpus)
+        found += [row for cut in shard.cuts(12) for row in range(12)[cut]]
+    assert found == list(range(12))
 
 
 def test_lengths_are_few():

@@ -4,14 +4,37 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from apps.common.classification import load_labels, measure, save_labels
+from apps.common.classification import (
+    load_labels,
+    loss_and_accuracy,
+    measure,
+    save_labels,
+)
 
 
 def test_saved_labels_load_as_they_were(tmp_path):
     labels = ["4 stars", "négatif", "👍"]
     save_labels(labels, tmp_path / "labels.txt")
     assert load_labels(tmp_path / "labels.txt") == labels
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 2)])
+def test_loss_and_accuracy_are_sums_over_what_is_not_padding(shape):
+    rng = np.random.default_rng(6)
+    logits = rng.normal(size=(*shape, 3)).astype("float32")
+    labels = logits.argmax(axis=-1).astype("int32")
+    labels[2] = (labels[2] + 1) % 3  # a wrong one
+    weights = np.ones(shape, "float32")
+    weights[3:] = labels[3:] = 0
+    found = loss_and_accuracy(logits, tf.constant(labels), weights)
+    p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    losses = -np.log(np.take_along_axis(p, labels[..., np.newaxis], axis=-1))[..., 0]
+    rows = weights.size // 5
+    assert [float(x) for x in found["accuracy"]] == [2 * rows, 3 * rows]
+    assert float(found["loss"][1]) == 3 * rows
+    assert float(found["loss"][0]) == pytest.approx(losses[:3].sum(), rel=1e-5)
 
 
 def test_two_classes_are_measured_as_by_hand():

@@ -4,12 +4,19 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic.dataclasses import dataclass
 
 from apps.common.config import STRICT, load_config
-from apps.common.runs import finished_run, is_finished, open_run, read_metrics
+from apps.common.runs import (
+    finished_run,
+    is_finished,
+    open_run,
+    read_metrics,
+    save_metrics,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -178,3 +185,13 @@ def test_damaged_metrics_are_named(run):
     (run / "metrics.json").write_text('{"accuracy": 0.')
     with pytest.raises(ValueError, match=r"metrics.json cannot .*evaluate anew"):
         read_metrics(run)
+
+
+def test_metrics_tell_how_many_minutes_training_took(run):
+    run.mkdir(parents=True)
+    (run / "history.csv").write_text("epoch,seconds\n1,60.0\n2,30.0\n")
+    config = SimpleNamespace(data=SimpleNamespace(dataset="files"))
+    model = SimpleNamespace(count_params=lambda: 7)
+    metrics = save_metrics(run, config, model, {"accuracy": 0.5}, 20, "texts")
+    assert metrics["train_minutes"] == 1.5
+    assert read_metrics(run) == metrics
