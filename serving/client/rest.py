@@ -7,6 +7,7 @@ import weakref
 from urllib.parse import quote
 
 import requests
+import urllib3
 
 from serving.client.arrays import plain
 from serving.client.transport import (
@@ -81,7 +82,7 @@ class Rest:
                 allow_redirects=False,  # would make a GET of a POST
                 stream=True,
             ) as response:
-                for piece in response.iter_content(1 << 16):
+                for piece in _pieces(response):
                     pieces.append(piece)
                     if time.monotonic() > end:
                         raise requests.Timeout
@@ -99,6 +100,21 @@ class Rest:
         except ValueError:
             said = f"expected JSON. Received: {one_line(text, 80) or 'nothing'}"
             raise AttemptError(said, 200, advice=PORTS) from None
+
+
+def _pieces(response):
+    """Yields what has come of a body; `iter_content` would wait for 64 KiB or its end.
+
+    Raises:
+        requests.RequestException: If the rest does not come.
+    """
+    try:
+        while piece := response.raw.read1(1 << 16, decode_content=True):
+            yield piece
+    except urllib3.exceptions.SSLError as error:
+        raise requests.exceptions.SSLError(error) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
 
 
 def _path(model, version, rest=""):

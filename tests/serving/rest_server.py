@@ -1,11 +1,13 @@
 """TensorFlow Serving's REST paths over SavedModels, in the process of the test."""
 
 import base64
+import contextlib
 import json
 import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
@@ -67,11 +69,11 @@ class CutError(Exception):
     """A fault that closes the connection before or within an answer.
 
     Attributes:
-        sent: What is sent before.
-        pause_s: How long the rest takes, which does not come.
+        sent: What is sent before, piece by piece.
+        pause_s: Seconds that pass after each piece, and after nothing.
     """
 
-    def __init__(self, sent=b"", pause_s=0):
+    def __init__(self, *sent, pause_s=0):
         super().__init__("cut")
         self.sent, self.pause_s = sent, pause_s
 
@@ -95,9 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content = self.answer(body)
         except CutError as error:
-            self.wfile.write(error.sent)
-            self.wfile.flush()
-            time.sleep(error.pause_s)
+            with contextlib.suppress(ConnectionError):  # who asked may be gone
+                for piece in error.sent or (b"",):
+                    self.connection.sendall(piece)
+                    time.sleep(error.pause_s)
             self.close_connection = True
             return
         except AnswerError as error:
@@ -120,7 +123,7 @@ def _answer(models, path, body):
     match = PATH.fullmatch(path)
     verb = (match["verb"] or "status").strip(":/")
     models.begin(verb)
-    model, version = match["model"], match["version"] and int(match["version"])
+    model, version = unquote(match["model"]), match["version"] and int(match["version"])
     if verb == "status":
         ok = {"error_code": "OK", "error_message": ""}
         states = [

@@ -118,6 +118,13 @@ def test_a_version_may_be_named(version, client):
     same(found, {"total": floats(3)})
 
 
+@pytest.mark.parametrize("name", ["types#2", "types?", "types/versions/3", "a b"])
+def test_any_character_may_be_in_the_name_of_a_model(name, client):
+    expected = re.escape(f"Could not find any versions of model {name}. Is")
+    with pytest.raises(ServingError, match=expected):
+        client.status(name)
+
+
 def test_the_status_lists_all_versions(client):
     ok = {"state": "AVAILABLE", "error_code": "OK", "error_message": ""}
     expected = [{"version": 2, **ok}, {"version": 1, **ok}]

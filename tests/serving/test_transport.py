@@ -22,6 +22,9 @@ closed = client_fixtures.closed
 
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"
 
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 
 @pytest.fixture
 def pauses(monkeypatch):
@@ -208,6 +211,20 @@ def test_half_an_answer_is_none(rest, served):
         pytest.raises(ServingError, match="no answer in time"),
     ):
         client.status("types")
+    assert served.count("status") == 1
+
+
+@pytest.mark.parametrize("head", [LONG, CHUNKED], ids=["of known length", "in chunks"])
+def test_an_answer_that_drips_is_given_up_in_time(head, rest, served):
+    drops = [b"2\r\n  \r\n"] * 40
+    served.faults = [CutError(head, *drops, pause_s=0.05)]
+    began = time.monotonic()
+    with (
+        Client(rest.address, timeout_s=0.2) as client,
+        pytest.raises(ServingError, match="no answer in time"),
+    ):
+        client.status("types")
+    assert time.monotonic() - began < 1
     assert served.count("status") == 1
 
 
