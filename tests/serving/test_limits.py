@@ -64,7 +64,7 @@ def _still_answers(port):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_fifty_megabytes_are_refused_and_not_kept(port, announced):
+def test_fifty_megabytes_are_refused(port, announced):
     block = b" " * 1_000_000
     if announced:
         answer = talk(port, request(50_000_000), *[block] * 50)

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from apps.common.versions import WARMUP
 from serving import models, server
 from serving.formats import RequestError
-from serving.models import Models, find_models
+from serving.limits import Limits
+from serving.models import Models, Signature, find_models
+from tests.serving.signatures import function
 
 
 @pytest.fixture
@@ -98,6 +103,25 @@ def test_directories_host_and_port_may_be_named(export, served, tmp_path, monkey
     model, options = served_by(served)
     assert model.version == 4
     assert (options["host"], options["port"]) == ("0.0.0.0", 9000)
+
+
+def test_what_the_command_line_says_reaches_the_application(
+    export, served, tmp_path, monkeypatch
+):
+    export("mine", "sentiment", 4)
+    made = []
+
+    def create_app(_, *limits, **options):
+        made.append((*limits, options))
+
+    monkeypatch.setattr(server, "create_app", create_app)
+    start(monkeypatch, str(tmp_path / "mine"))
+    words = ("--body-mb", "2", "--timeout-s", "3", "--waiting", "4", "--poll-s", "0.5")
+    start(monkeypatch, str(tmp_path / "mine"), *words, "--one-by-one", "--cors")
+    assert made == [
+        (Limits(16.0, 30.0, 512), {"join": True, "cors": False, "poll_s": 5.0}),
+        (Limits(2.0, 3.0, 4), {"join": False, "cors": True, "poll_s": 0.5}),
+    ]
 
 
 @pytest.mark.parametrize("words", [(), ("absent",)])
@@ -275,6 +299,43 @@ def test_no_part_of_a_version_is_served_while_its_files_are_copied(
                     np.testing.assert_array_equal(again[name], value)
         assert found.get("sentiment").version == 2
         assert states(found, "sentiment") == {"2": "AVAILABLE"}
+
+
+class Checking(tf.Module):
+    @function(x=("float32", (None,)))
+    def finite(self, x):
+        return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
+
+
+@pytest.mark.parametrize(("x", "state"), [(1.0, "AVAILABLE"), (np.nan, "END")])
+def test_a_version_serves_only_if_its_own_warm_up_requests_succeed(x, state, tmp_path):
+    path, module = tmp_path / "checking" / "1", Checking()
+    signatures = {"serving_default": module.finite}
+    tf.saved_model.save(module, str(path), signatures)
+    request = predict_pb2.PredictRequest(inputs={"x": tf.make_tensor_proto([x])})
+    log = prediction_log_pb2.PredictionLog()
+    log.predict_log.request.CopyFrom(request)
+    (path / WARMUP).parent.mkdir()
+    with tf.io.TFRecordWriter(str(path / WARMUP)) as writer:
+        writer.write(log.SerializeToString())
+    found = Models(lambda: find_models([tmp_path]))
+    found.refresh()
+    assert states(found, "checking") == {"1": state}
+
+
+@pytest.mark.parametrize(
+    ("shape", "joins"),
+    [((None,), True), ((None, 3), True), ((None, None), False), ((), False)],
+)
+def test_requests_are_joined_only_if_each_output_has_rows_of_one_size(shape, joins):
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        info = v1.saved_model.build_tensor_info(v1.placeholder("float32", shape))
+        rows = v1.saved_model.build_tensor_info(v1.placeholder("float32", [None]))
+        definition = v1.saved_model.build_signature_def(
+            {"x": info}, {"one": rows, "other": info}
+        )
+        assert Signature(session, definition).joins == joins
 
 
 def test_a_model_that_is_gone_is_404(watched, export, tmp_path):

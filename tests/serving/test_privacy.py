@@ -1,6 +1,5 @@
 """What a user sends does not get into the server's log."""
 
-import asyncio
 import http.client
 import json
 import logging
@@ -8,9 +7,7 @@ import shutil
 
 import pytest
 
-from serving.formats import RequestError
-from serving.limits import Limits, Reader
-from serving.server import FAILED, create_app
+from serving.server import FAILED
 from tests.faults.server_process import end, free_port, start
 
 MARK = "Rosebud17"
@@ -95,37 +92,3 @@ def test_a_request_that_fails_is_counted_as_500(types, client, monkeypatch, capl
     assert not [r for r in ours if MARK in r.getMessage()]
     text = client.get("/monitoring/prometheus/metrics").text
     assert 'carousel_requests_total{code="500",model="types"}' in text
-
-
-class Body:
-    """A request whose body waits until it is let go."""
-
-    def __init__(self, go):
-        self.go = go
-
-    async def stream(self):
-        await self.go.wait()
-        yield b"{}"
-
-
-def test_bodies_that_come_at_once_are_limited_in_number():
-    async def asked():
-        go = asyncio.Event()
-        reader = Reader(Limits(waiting=2))
-        first = [asyncio.create_task(reader.read(Body(go))) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(RequestError, match="Try again in a moment") as caught:
-            await reader.read(Body(go))
-        assert caught.value.status == 503
-        go.set()
-        assert await asyncio.gather(*first) == [b"{}", b"{}"]
-        assert await reader.read(Body(go)) == b"{}"
-
-    asyncio.run(asked())
-
-
-def test_the_application_has_the_limits_of_the_server_by_default(monkeypatch):
-    given = []
-    monkeypatch.setattr("serving.server.Reader", given.append)
-    create_app([])
-    assert given == [Limits(body_mb=16.0, timeout_s=30.0, waiting=512)]

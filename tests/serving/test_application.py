@@ -1,0 +1,109 @@
+"""The application without a model: what it reads, counts and refuses."""
+
+import asyncio
+
+import pytest
+from fastapi.testclient import TestClient
+
+from serving.formats import RequestError
+from serving.limits import Limits, Reader
+from serving.server import create_app
+
+
+class Body:
+    """A request whose body waits until it is let go."""
+
+    def __init__(self, go):
+        self.go = go
+
+    async def stream(self):
+        await self.go.wait()
+        yield b"{}"
+
+
+def test_bodies_that_come_at_once_are_limited_in_number():
+    async def asked():
+        go = asyncio.Event()
+        reader = Reader(Limits(waiting=2))
+        first = [asyncio.create_task(reader.read(Body(go))) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(RequestError, match="Try again in a moment") as caught:
+            await reader.read(Body(go))
+        assert caught.value.status == 503
+        go.set()
+        assert await asyncio.gather(*first) == [b"{}", b"{}"]
+        assert await reader.read(Body(go)) == b"{}"
+
+    asyncio.run(asked())
+
+
+def test_a_body_that_is_too_long_is_not_kept():
+    held = []
+
+    class Part(bytes):
+        def __init__(self, _):
+            held.append(len(self))
+
+        def __del__(self):
+            held.pop()
+
+    class Long:
+        async def stream(self):
+            for _ in range(50):
+                assert len(held) <= 3
+                yield Part(b" " * 1000)
+
+    with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:
+        asyncio.run(Reader(Limits(body_mb=0.002)).read(Long()))
+    assert caught.value.status == 413
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """Replaces what an application is made of; notes what it is given."""
+    noted = {}
+
+    def note(name):
+        return lambda *values: noted.update({name: values})
+
+    for name in ("Reader", "Scheduler"):
+        monkeypatch.setattr(f"serving.server.{name}", note(name))
+    return noted
+
+
+def test_the_application_has_the_limits_of_the_server_by_default(given):
+    create_app([])
+    assert given["Reader"] == (Limits(body_mb=16.0, timeout_s=30.0, waiting=512),)
+    assert given["Scheduler"][:2] == (512, True)
+
+
+def test_the_scheduler_lets_as_many_wait_as_the_limits_say_and_joins_if_told(given):
+    create_app([], Limits(waiting=3), join=False)
+    assert given["Scheduler"][:2] == (3, False)
+
+
+def test_who_is_told_to_come_again_is_told_when():
+    answer = TestClient(create_app([])).get("/healthz")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+
+
+class OneModel:
+    """A name without a model behind it, which refuses all requests."""
+
+    name, version = "types", 3
+
+    def __iter__(self):
+        return iter([self])
+
+    def get(self, name, version):
+        raise RequestError(404, "Servable not found")
+
+
+def test_the_metrics_hold_the_time_that_a_request_takes():
+    client = TestClient(create_app(OneModel()))
+    client.post("/v1/models/types:predict", content=b"{}")
+    lines = client.get("/monitoring/prometheus/metrics").text.splitlines()
+    assert 'carousel_request_seconds_count{model="types"} 1.0' in lines
+    (total,) = [line for line in lines if "carousel_request_seconds_sum" in line]
+    assert 0 < float(total.split()[-1]) < 10
