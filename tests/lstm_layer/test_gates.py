@@ -1,5 +1,8 @@
 """The gates are those of the run; what is still held sums up to the cell state."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -68,9 +71,20 @@ def last_of(model, x):
 
 def test_nothing_is_recorded_afterwards(x):
     layer = LSTM(4)
-    _, gates = record_gates(lambda: None)
-    layer(x)
-    assert gates == {}
+    record_gates(lambda: layer(x))
+    later = tf.constant(x)
+    gone = weakref.ref(later)
+    layer(later)
+    del later
+    gc.collect()
+    assert gone() is None
+
+
+def test_the_gates_of_a_layer_with_dropout_are_those_of_inference(x):
+    dropped = {"dropout": 0.5, "recurrent_dropout": 0.5, "weight_drop": 0.5}
+    layer = LSTM(4, return_sequences=True, name="memory", **dropped)
+    outputs, gates = record_gates(lambda: layer(x))
+    np.testing.assert_allclose(gates["memory"].h, outputs, atol=1e-6)
 
 
 def test_a_layer_that_is_called_twice_is_told_apart(x):

@@ -210,3 +210,13 @@ def test_the_config_of_a_layer_with_a_cell_of_its_own_holds_the_cell():
     assert type(again.cell) is LeakyCell
     assert again.cell.get_config() == layer.cell.get_config()
     assert again.name == "leaky"
+
+
+@pytest.mark.parametrize("options", [{"dtype": "float64"}, {"trainable": False}])
+def test_the_config_of_a_layer_holds_the_cell_where_the_two_differ(options):
+    layer = LSTM(cell=LSTMCell(UNITS, **options))
+    again = LSTM.from_config(json.loads(json.dumps(layer.get_config())))
+    for one, other in ((again, layer), (again.cell, layer.cell)):
+        assert one.dtype_policy == other.dtype_policy
+        assert one.trainable == other.trainable
+    assert (again.cell.dtype, again.cell.trainable) != (again.dtype, again.trainable)

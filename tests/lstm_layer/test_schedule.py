@@ -1,5 +1,7 @@
 """How the kernel runs: in parts, in chunks, compiled or not, and by which graphs."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -58,6 +60,19 @@ def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
     assert_close(received, expected, 1e-5)
     parts = min(3, batch // 2) if where == "known" else 1
     assert len(ran) == max(1, parts)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "threads", "cores"), [([], 0, 3), ([], 2, 2), (["GPU:0"], 0, 1)]
+)
+def test_loops_run_side_by_side_on_the_cores_that_the_process_may_use(
+    monkeypatch, gpus, threads, cores
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 4, 5}, raising=False)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: threads)
+    assert schedule._cores() == cores
 
 
 def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
@@ -167,7 +182,10 @@ def compiled_operations(layer, training):
     ("jit_compile", "where"),
     [("auto", {True}), (True, {True, False}), (False, set())],
 )
-def test_it_asks_for_xla_in_training_only_or_as_it_is_told(jit_compile, where):
+def test_it_asks_for_xla_in_training_only_or_as_it_is_told(
+    jit_compile, where, monkeypatch
+):
+    monkeypatch.setenv("CAROUSEL_XLA", "1")
     layer = LSTM(UNITS, jit_compile=jit_compile)
     found = {
         training for training in (True, False) if compiled_operations(layer, training)

@@ -95,6 +95,19 @@ def test_a_gradient_penalty_has_the_gradients_it_has_in_keras(
     assert_close(received, expected, dtype)
 
 
+def test_a_gradient_penalty_with_recurrent_dropout_has_the_gradients_of_the_cell(
+    make_pair, arguments, dtype
+):
+    """Both layers draw the same mask from their seed."""
+    (x, h, c), _ = arguments
+    short = ([x[:, :2], h, c], None)
+    received, expected = (
+        gradient_penalty(layer, short, None, training=True)
+        for layer in make_pair(dtype=dtype, recurrent_dropout=0.5, seed=2)
+    )
+    assert_close(received, expected, dtype)
+
+
 @pytest.mark.parametrize("dtype", TOLERANCES, indirect=True)
 @pytest.mark.parametrize("mode", WRAP)
 def test_no_gradient_is_missing_where_what_follows_is_linear(

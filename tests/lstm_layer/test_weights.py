@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lstm_layer import LSTM
+from lstm_layer import LSTM, LSTMCell
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 WEIGHTS = ["kernel", "recurrent", "bias"]
@@ -32,6 +32,21 @@ def test_an_activity_regularizer_penalizes_the_outputs_as_in_keras(
     assert len(ours.losses) == len(theirs.losses) == 1
     assert float(ours.losses[0]) == pytest.approx(float(theirs.losses[0]), rel=1e-5)
     assert float(ours.losses[0]) > 0
+
+
+def test_an_activity_regularizer_of_the_cell_penalizes_its_outputs_as_in_keras(
+    randomize, x
+):
+    options = {"activity_regularizer": keras.regularizers.L2(0.3)}
+    ours = LSTM(cell=LSTMCell(UNITS, **options))
+    theirs = keras.layers.RNN(keras.layers.LSTMCell(UNITS, **options))
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    ours.set_weights(randomize(theirs).get_weights())
+    for layer in (ours, theirs):
+        layer(x)
+    assert sum(theirs.losses) > 0
+    assert float(sum(ours.losses)) == pytest.approx(float(sum(theirs.losses)), rel=1e-5)
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
