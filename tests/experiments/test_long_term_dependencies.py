@@ -1,6 +1,7 @@
 """The grid of networks and gaps: fair sizes, true gradients, resumed cell by cell."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -89,6 +90,28 @@ def test_a_cell_is_trained_once_and_other_settings_are_refused(tmp_path):
     assert path.read_bytes() == written
     with pytest.raises(ValueError, match="other settings"):
         run_cell(cell, Settings(batches=4, batch_size=4), tmp_path)
+
+
+def test_each_batch_is_another_and_every_network_sees_the_same(tmp_path, monkeypatch):
+    task, seen = TASKS["adding"], {"rnn": [], "lstm": []}
+    layers = keras.layers.Flatten(), keras.layers.Dense(1, name="recurrent")
+
+    def make(rng, count, gap):
+        x, y = task.make(rng, count, gap)
+        if count == SHORT.batch_size:
+            seen[kind].append(x[..., 0].ravel().tolist())
+        return x, y
+
+    monkeypatch.setitem(TASKS, "adding", replace(task, make=make))
+    monkeypatch.setattr(
+        "experiments.memory_models.build_model",
+        lambda *_: keras.Sequential([keras.Input((6, 2)), *layers]),
+    )
+    for kind in seen:
+        run_cell(Cell("adding", 6, kind, 1), SHORT, tmp_path)
+    first, second, third = seen["rnn"]
+    assert first != second != third != first
+    assert seen["lstm"] == seen["rnn"]
 
 
 def test_what_is_solved_stops_early(tmp_path, monkeypatch):

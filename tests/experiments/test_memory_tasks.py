@@ -45,6 +45,16 @@ def test_copying_shows_the_symbols_first_and_asks_after_the_gap():
     assert (between == SYMBOLS).all()
 
 
+@pytest.mark.parametrize(
+    ("task", "good", "bad"),
+    [("adding", 0.01, 0.02), ("copying", 0.99, 0.98), ("agreement", 1.0, 0.125)],
+)
+def test_a_task_is_solved_by_a_small_error_or_a_high_accuracy(task, good, bad):
+    assert TASKS[task].is_solved(good)
+    assert not TASKS[task].is_solved(bad)
+    assert not TASKS[task].is_solved(TASKS[task].chance)
+
+
 @pytest.mark.parametrize("gap", [5, 20, 200])
 def test_temporal_order_follows_from_the_two_symbols(gap):
     x, y = temporal_order(rng(), 200, gap)

@@ -73,6 +73,13 @@ def test_the_repetition_penalty_makes_what_occurred_less_probable():
     assert set(punished) == {3}
 
 
+def test_the_repetition_penalty_makes_an_improbable_token_less_probable_too():
+    settings = {"temperature": 0.0, "seen": np.array([0, 0, 3, 0], "float32")}
+    logits = [0.0, 0.0, -1.0, -1.5]
+    assert draw(logits, 1, **settings) == [2]
+    assert draw(logits, 1, **settings, repetition_penalty=2.0) == [3]
+
+
 def test_the_same_seed_draws_the_same():
     np.testing.assert_array_equal(draw(LOGITS), draw(LOGITS))
 

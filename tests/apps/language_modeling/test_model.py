@@ -141,6 +141,48 @@ def test_training_carries_the_state_and_forgets_it_at_the_beginning(make, token_
     assert begun != pytest.approx(carried, abs=1e-6)
 
 
+def by_hand(model, token_ids, targets):
+    """Returns the losses of windows without dropout, `(batch, timesteps)`, by NumPy."""
+    logits = np.array(model([token_ids, *zero_state(model, len(token_ids))])[0])
+    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    return -np.take_along_axis(logits, targets[..., np.newaxis], axis=-1)[..., 0]
+
+
+def test_the_objective_is_the_loss_and_the_penalties(make, token_ids):
+    model = make(activation_penalty=2.0, change_penalty=3.0)
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    strategy, streams = tf.distribute.get_strategy(), {"train": 4, "test": 3}
+    trainer = trainer_of(strategy, model, keras.optimizers.SGD(), streams, window=6)
+    targets = np.roll(token_ids, -1, axis=1)
+    batch = ({"token_ids": token_ids, "first": tf.constant(True)}, targets)
+    objective, reported, *_ = trainer.sums(batch, True, *zero_state(model, 3))
+    loss = by_hand(model, token_ids, targets).sum()
+    assert float(reported["loss"][0]) == pytest.approx(loss, rel=1e-5)
+    outputs = keras.Model(model.inputs, model.get_layer("states").output)
+    outputs = np.array(outputs([token_ids, *zero_state(model, 3)]))
+    penalties = 2 * np.mean(outputs**2) + 3 * np.mean(np.diff(outputs, axis=1) ** 2)
+    assert penalties > 0.1
+    expected = loss / (4 * 6) + 7 / 6 * penalties
+    assert float(objective) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_validation_loss_is_of_the_whole_vocabulary(make, token_ids):
+    model = make()
+    trainer = trainer_of(
+        *(tf.distribute.get_strategy(), model, keras.optimizers.SGD()),
+        *({"train": 3, "test": 3}, 6),
+        sampled_tokens=2,
+    )
+    targets = np.roll(token_ids, -1, axis=1)
+    batch = ({"token_ids": token_ids, "first": tf.constant(True)}, targets)
+    expected = by_hand(model, token_ids, targets).sum()
+    for training in (False, True):
+        _, reported, *_ = trainer.sums(batch, training, *zero_state(model, 3))
+        is_exact = float(reported["loss"][0]) == pytest.approx(expected, rel=1e-5)
+        assert is_exact != training
+
+
 def test_the_model_learns_a_text_by_heart(make):
     keras.utils.set_random_seed(1)
     model = make(embedding_dim=16, units=16)

@@ -121,6 +121,16 @@ def test_the_answer_of_a_passage_is_its_tokens():
     assert {len(c) for c in columns["context"]} == {7}
 
 
+@pytest.mark.parametrize(("context_tokens", "count"), [(2, 0), (3, 1), (4, 2), (5, 2)])
+def test_an_answer_is_asked_for_if_its_last_token_is_read(context_tokens, count):
+    found = [passage("Mary is not here.", *a) for a in (("not", 8), ("is not here", 5))]
+    config = DataConfig(dataset="files", context_tokens=context_tokens)
+    found.append(passage("Mary", "Mary", 0))
+    targets = encode(found, VOCABULARY, [], config)["targets"]
+    assert len(targets) == count + 1
+    assert max(target[1] for target in targets) < context_tokens
+
+
 def test_an_unknown_answer_weighs_nothing():
     stories = [Story(("mary is here",), "is mary", a, "t", ()) for a in "ab?b"]
     columns = encode(stories, VOCABULARY, ["a", "b"], DataConfig())

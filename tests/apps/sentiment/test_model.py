@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from apps.common.pooling import MaskedPooling
 from apps.sentiment import model as model_module
 from apps.sentiment.model import build_model
 from lstm_layer import LSTM, LSTMCell
+from tests.apps.common.test_pooling import by_numpy
 
 POOLINGS = ("last", "mean", "max", "attention")
 VOCABULARY_SIZE, NUM_CLASSES = 30, 3
@@ -94,6 +96,20 @@ def test_the_arguments_set_the_sizes():
     assert model.input_shape == (None, None)
     assert model.name == "sentiment"
     assert not model.compiled
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+def test_the_logits_are_of_what_the_pooling_asked_for_gives(pooling, token_ids):
+    model = small_model(pooling)
+    layer = next(x for x in model.layers if isinstance(x, MaskedPooling))
+    states = np.array(keras.Model(model.input, layer.input[0])(token_ids))
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(size=(8, 8)), rng.normal(size=(8, 1))]
+    if pooling == "attention":
+        layer.set_weights(weights)
+    pooled = by_numpy(pooling, states, token_ids > 0, weights)
+    kernel, bias = model.get_layer("logits").get_weights()
+    np.testing.assert_allclose(model(token_ids), pooled @ kernel + bias, atol=1e-6)
 
 
 def test_dropout_applies_in_training_only(token_ids):

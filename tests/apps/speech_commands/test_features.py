@@ -45,6 +45,16 @@ def test_a_frame_is_the_log_mel_spectrum_of_the_window_that_ends_with_it(
             )
 
 
+@pytest.mark.parametrize("hertz", [200, 1000, 3900, 4100, 5500, 7000, 7500])
+def test_at_16_khz_a_tone_is_heard_in_its_band_up_to_7600_hz(hertz):
+    front_end = LogMel(16000, window_ms=30.0, hop_ms=20.0, mel_bands=20)
+    time = np.arange(1600) / 16000
+    found = front_end(np.sin(2 * np.pi * hertz * time)[np.newaxis].astype("float32"))
+    low, tone, high = 1127 * np.log(1 + np.array([20, hertz, 7600]) / 700)
+    nearest = round((tone - low) / (high - low) * 21) - 1
+    assert int(np.argmax(found[0, -1])) == min(nearest, 19)
+
+
 @pytest.mark.parametrize("hops", [[10], [1] * 10, [3, 1, 6]])
 def test_chunk_by_chunk_gives_what_the_whole_gives(front_end, waves, hops):
     whole, before, parts = front_end(waves), np.zeros((2, 120), "float32"), []

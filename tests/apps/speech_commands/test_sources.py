@@ -1,10 +1,13 @@
 """Where clips come from: splits, speakers, lists, and what a folder may have wrong."""
 
+import itertools
+
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 
+from apps.speech_commands import data as data_module
 from apps.speech_commands import sources
 from apps.speech_commands.config import DataConfig
 from apps.speech_commands.data import load_data
@@ -90,6 +93,36 @@ def test_background_noise_becomes_noise_and_silence(own):
     assert np.bincount(data.test.labels).tolist() == [1, 1, 1]
     assert data.train.noise.shape == (1, 80000)
     assert not np.array_equal(data.train.noise[0, :100], data.test.noise[0, :100])
+
+
+def test_each_split_has_its_own_stretch_of_a_noise_file(own):
+    (own / "_background_noise_").mkdir()
+    rising = np.linspace(0, 0.99, 20000)
+    soundfile.write(own / "_background_noise_" / "rising.wav", rising, 8000)
+    for number, name in enumerate(("validation_list.txt", "testing_list.txt")):
+        lines = [f"{word}/s{number}_nohash_0.wav" for word in ("low", "high")]
+        (own / name).write_text("\n".join(lines))
+    data = load_data(folder(own))
+    stretches = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}
+    for split, (begin, end) in stretches.items():
+        clips = getattr(data, split)
+        found = clips.noise / 0.99
+        assert found.min() == pytest.approx(begin, abs=1e-3)
+        assert found.max() == pytest.approx(end, abs=1e-3)
+        silence = clips.waves[clips.labels == 0] / 32768 / 0.99
+        assert begin - 1e-3 <= silence.min() <= silence.max() <= end + 1e-3
+
+
+def test_each_split_has_noises_of_its_own(own, monkeypatch):
+    monkeypatch.setattr(data_module, "NOISES", 2)
+    for number, name in enumerate(("validation_list.txt", "testing_list.txt")):
+        lines = [f"{word}/s{number}_nohash_0.wav" for word in ("low", "high")]
+        (own / name).write_text("\n".join(lines))
+    data = load_data(folder(own))
+    noises = [clips.noise for clips in (data.train, data.validation, data.test)]
+    for one, other in itertools.combinations(noises, 2):
+        assert one.shape == other.shape == (2, 80000)
+        assert np.mean(one == other) < 0.01
 
 
 @pytest.mark.parametrize(

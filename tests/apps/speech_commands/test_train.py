@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.batches import Shard
 from apps.common.training import read_history
+from apps.speech_commands import train as module
 from apps.speech_commands.data import Batches
 from apps.speech_commands.evaluate import evaluate, load_run
 from apps.speech_commands.export import export
@@ -61,6 +63,27 @@ def test_an_impossible_setting_is_refused_before_anything_is_lost(
     with pytest.raises(ValueError, match=message):
         train(replace(speech_config, **{section: changed}), tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml"}
+
+
+def test_training_begins_with_frames_of_mean_0_and_variance_1(
+    speech_config, tmp_path, monkeypatch
+):
+    class BegunError(Exception):
+        pass
+
+    def fit(trainer, directory, batches, *_, **__):
+        features = [x for x, _ in batches(0, Shard()).take(ADAPTED_BATCHES)]
+        layer = trainer.model.get_layer("normalization")
+        found.append(np.array(layer(tf.concat(features, 0))))
+        raise BegunError
+
+    found = []
+    monkeypatch.setattr(module, "fit", fit)
+    with pytest.raises(BegunError):
+        train(speech_config, tmp_path / "run")
+    (frames,) = found
+    np.testing.assert_allclose(frames.mean(axis=(0, 1)), 0, atol=1e-3)
+    np.testing.assert_allclose(frames.var(axis=(0, 1)), 1, atol=1e-2)
 
 
 @pytest.mark.slow

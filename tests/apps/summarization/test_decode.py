@@ -102,6 +102,23 @@ def test_a_wide_beam_finds_the_best_of_all(log_p, options):
         assert scores[row] == pytest.approx(score, abs=1e-4)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_best_of_all_without_a_repeat_is_found_where_repeats_would_win(n):
+    logits = np.random.default_rng(5).normal(0, 0.5, (3, TOKENS, 6, TOKENS))
+    logits[..., START] = -30
+    logits[:, :, : n + 1, END] -= 4  # so that sequences are long enough to repeat
+    logits[:, 3, :, 3] += 3
+    log_p = tf.nn.log_softmax(logits.astype("float32")).numpy()
+    for block_ngrams in (0, n):
+        settings = settings_of(beam=WIDE, max_length=5, block_ngrams=block_ngrams)
+        found, scores = found_by(log_p, settings)
+        for row in range(3):
+            words, score = best_of_all(log_p, row, settings)
+            assert found[row] == words
+            assert scores[row] == pytest.approx(score, abs=1e-4)
+            assert repeats(words, n) == (block_ngrams == 0)
+
+
 def test_a_beam_of_one_takes_the_most_probable_token_each_time(log_p):
     found, scores = found_by(log_p, settings_of(beam=1, max_length=6))
     for row in range(3):

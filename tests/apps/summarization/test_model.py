@@ -79,6 +79,22 @@ def test_the_decoder_does_what_its_equations_say(model):
         np.testing.assert_array_equal(attention[row, :, length:], 0)
 
 
+def test_the_decoder_begins_with_the_last_states_of_the_encoder(model):
+    layers = [model.get_layer(name) for name in ("embedding", "encoder", "decoder")]
+    embedding, encoder, decoder = layers
+    token_ids = tf.constant(TOKEN_IDS[:1])
+    h, c = [], []
+    for direction in (encoder.forward_layer, encoder.backward_layer):
+        outputs, _, last_c = direction(embedding(token_ids))
+        h.append(np.array(outputs)[:, -1])
+        c.append(np.array(last_c))
+    w_0, b_0 = decoder.initial_h.get_weights()
+    w_1, b_1 = decoder.initial_c.get_weights()
+    _, state = encoding(model, token_ids)
+    np.testing.assert_allclose(state["h"], np.tanh(np.hstack(h) @ w_0 + b_0), atol=1e-5)
+    np.testing.assert_allclose(state["c"], np.hstack(c) @ w_1 + b_1, atol=1e-5)
+
+
 def test_a_token_is_written_or_copied(model):
     outputs = model([TOKEN_IDS, BEFORE])
     found = log_probabilities(outputs, COPY_IDS, TARGETS)
