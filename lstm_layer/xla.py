@@ -12,4 +12,4 @@ def uses_xla():
 
 def compiled(function):
     """Makes a `tf.function` that XLA compiles, if `uses_xla()` when it is made."""
-    return tf.function(function, jit_compile=uses_xla() or None)
+    return tf.function(function, autograph=False, jit_compile=uses_xla() or None)

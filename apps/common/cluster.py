@@ -216,7 +216,7 @@ def of_every_worker(strategy, number):
     if is_alone(strategy):
         return np.array([number])
 
-    @tf.function
+    @tf.function(autograph=False)
     def gathered(value):
         return strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0)
 

@@ -69,7 +69,7 @@ class Trainer(keras.Model):
     def _on_each_replica(self, split, update):
         run = self._training if split == "train" else self._testing
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(autograph=False, reduce_retracing=True)
         def step(iterator, carried):
             sums, carried = self.strategy.run(run, args=(next(iterator), carried))
             gradients, reported = self._over_replicas(sums, split == "train")

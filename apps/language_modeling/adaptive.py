@@ -132,7 +132,7 @@ class DynamicEvaluation:
         self.scales = [tf.constant(root + mean) for root in roots]
         self.relative = [tf.constant(root / mean) for root in roots]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def _gradients(self, token_ids, targets, state):
         with tf.GradientTape() as tape:
             logits, *state = self.model([token_ids, *state], training=False)
@@ -142,7 +142,7 @@ class DynamicEvaluation:
         gradients = tape.gradient(loss, weights)
         return losses, [tf.convert_to_tensor(g) for g in gradients], state
 
-    @tf.function
+    @tf.function(autograph=False)
     def _step(self, token_ids, targets, state, learning_rate, decay):
         losses, gradients, state = self._gradients(token_ids, targets, state)
         of_weights = (self.weights, self.first, gradients, self.scales, self.relative)

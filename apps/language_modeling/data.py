@@ -155,6 +155,7 @@ def _batches_of_tokens(config, split):
     texts = DATASETS[config.dataset](config, split)
     split_up = tf.function(
         lambda texts: tokens_of(texts, config.tokens),
+        autograph=False,
         input_signature=[tf.TensorSpec([None], "string")],
     )
     bar = keras.utils.Progbar(None, unit_name="line", verbose=int(sys.stdout.isatty()))

@@ -147,7 +147,9 @@ def scoring(model, vocabulary, kind):
     """
     start = start_id(vocabulary, kind)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], "string", name="text")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], "string", name="text")]
+    )
     def score(text):
         ids = tf.cast(token_ids(text, vocabulary, kind), "int32")
         starts = tf.fill([ids.nrows(), 1], start)

@@ -43,7 +43,9 @@ def gating(model, vocabulary, kind):
     """
     start, names = start_id(vocabulary, kind), tf.constant(vocabulary.tokens)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], "string", name="text")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], "string", name="text")]
+    )
     def gates(text):
         tokens, ids = tokens_of(text, kind), token_ids(text, vocabulary, kind)
         starts = tf.fill([tokens.nrows(), 1], start)

@@ -95,7 +95,7 @@ def _step_signature(model):
         for state, name in zip(model.inputs[1:], names, strict=True)
     ]
 
-    @tf.function(input_signature=specs)
+    @tf.function(autograph=False, input_signature=specs)
     def one_step(token_ids, *state):
         logits, state = step(token_ids, list(state))
         return {"logits": logits, **dict(zip(names, state, strict=True))}

@@ -130,7 +130,8 @@ def generating(model, vocabulary, kind):
     names = tf.constant(vocabulary.tokens)
 
     @tf.function(
-        input_signature=_specs(prompt="string", max_tokens="int32", **SETTINGS)
+        autograph=False,
+        input_signature=_specs(prompt="string", max_tokens="int32", **SETTINGS),
     )
     def generate(
         prompt, max_tokens, temperature, top_k, top_p, repetition_penalty, seed
@@ -195,7 +196,7 @@ def streaming(model, vocabulary, kind):
         *states,
     ]
 
-    @tf.function(input_signature=specs)
+    @tf.function(autograph=False, input_signature=specs)
     def stream(
         prompt, temperature, top_k, top_p, repetition_penalty, seed, carried, *state
     ):

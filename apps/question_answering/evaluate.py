@@ -153,7 +153,7 @@ def answering(model, vocabulary, labels, config):
     read = reading(model, vocabulary, labels, config)
     names = tf.constant(labels)
 
-    @tf.function(input_signature=SPECS)
+    @tf.function(autograph=False, input_signature=SPECS)
     def answer(context, question):
         context = tf.strings.unicode_transcode(
             context, "UTF-8", "UTF-8", errors="replace"
@@ -189,7 +189,7 @@ def attending(model, vocabulary, labels, config):
     """
     read = reading(model, vocabulary, labels, config)
 
-    @tf.function(input_signature=SPECS)
+    @tf.function(autograph=False, input_signature=SPECS)
     def attend(context, question):
         return {"attention": read(context, question).attention}
 

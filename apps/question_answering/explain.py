@@ -39,7 +39,7 @@ def gating(model, vocabulary, labels, config):
     """
     read = reading(model, vocabulary, labels, config)
 
-    @tf.function(input_signature=SPECS)
+    @tf.function(autograph=False, input_signature=SPECS)
     def gates(context, question):
         said, found = record_gates(lambda: read(context, question))
         asked, shown = said.asked.to_tensor(), said.shown.to_tensor()

@@ -90,7 +90,9 @@ def answering(model, vocabulary, labels, max_length):
     """
     names = tf.constant(labels)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], "string", name="text")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], "string", name="text")]
+    )
     def answer(text):
         token_ids = vocabulary.token_ids(text, max_length).to_tensor()
         logits = tf.cast(model(token_ids, training=False), "float32")

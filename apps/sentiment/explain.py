@@ -35,7 +35,9 @@ def gating(model, vocabulary, max_length):
     It takes `text`, strings `(batch,)`, and returns what `gate_outputs` says.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None], "string", name="text")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], "string", name="text")]
+    )
     def gates(text):
         tokens = tokenize(text)[:, :max_length].to_tensor()
         token_ids = vocabulary.token_ids(text, max_length).to_tensor()

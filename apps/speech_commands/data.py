@@ -103,6 +103,7 @@ def _clips(rows, split, config):
     samples = config.sample_rate_hz * config.clip_ms // 1000
     fit = tf.function(
         lambda wave: fit_clip(wave[tf.newaxis], samples)[0],
+        autograph=False,
         input_signature=[tf.TensorSpec([None], "float32")],
     )
     bar = keras.utils.Progbar(
@@ -271,6 +272,7 @@ class Batches:
             tf.TensorSpec([None], "int32"),
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        features = tf.autograph.experimental.do_not_convert(features)
         return dataset.map(features).prefetch(4)
 
 

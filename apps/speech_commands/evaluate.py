@@ -110,7 +110,7 @@ def answering(model, labels, front_end, config):
     names = tf.constant(labels)
     spec = tf.TensorSpec([None, None], "float32", name="waveform")
 
-    @tf.function(input_signature=[spec])
+    @tf.function(autograph=False, input_signature=[spec])
     def answer(waveform):
         waveform = tf.debugging.check_numerics(waveform, "waveform")
         features = front_end(fit_clip(waveform, samples))

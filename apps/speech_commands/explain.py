@@ -47,7 +47,7 @@ def gating(model, front_end, config):
     labels = tf.constant([f"{end:.0f} ms" for end in ends])
     spec = tf.TensorSpec([None, None], "float32", name="waveform")
 
-    @tf.function(input_signature=[spec])
+    @tf.function(autograph=False, input_signature=[spec])
     def gates(waveform):
         features = front_end(fit_clip(waveform, samples))
         _, found = record_gates(

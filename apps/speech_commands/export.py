@@ -77,7 +77,7 @@ def answering_files(answer, sample_rate_hz, samples):
         tf.debugging.assert_positive(tf.shape(audio)[0], "The file has no sample.")
         return fit_clip(tf.reduce_mean(audio, axis=1)[tf.newaxis], samples)[0]
 
-    @tf.function(input_signature=[spec])
+    @tf.function(autograph=False, input_signature=[spec])
     def answer_files(wav_bytes):
         waveform = tf.map_fn(decode, wav_bytes, fn_output_signature="float32")
         return answer(tf.ensure_shape(waveform, [None, samples]))

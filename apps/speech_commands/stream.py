@@ -74,7 +74,7 @@ def streaming(model, front_end, config, labels):
         posteriors = scores / tf.reduce_sum(scores, axis=-1, keepdims=True)
         return posteriors, *carried, *state
 
-    @tf.function(input_signature=specs)
+    @tf.function(autograph=False, input_signature=specs)
     def listen(samples, audio, *carried):
         batch = tf.shape(samples)[0]
         tf.debugging.assert_equal(

@@ -125,7 +125,7 @@ def attending(model, vocabulary, config):
     start = tf.cast(vocabulary.lookup(END), "int32")
     spec = tf.TensorSpec([None], "string", name="document")
 
-    @tf.function(input_signature=[spec])
+    @tf.function(autograph=False, input_signature=[spec])
     def attend(document):
         tokens, token_ids, copy_ids = encode_documents(
             document, vocabulary, config.data.document_tokens

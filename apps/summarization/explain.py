@@ -42,7 +42,7 @@ def gating(model, vocabulary, config):
     def ids_of(tokens):
         return tf.cast(vocabulary.lookup(tokens), "int32")
 
-    @tf.function(input_signature=attend.input_signature)
+    @tf.function(autograph=False, input_signature=attend.input_signature)
     def gates(document):
         answer = attend(document)
         read, written = answer["document_tokens"], answer["summary_tokens"]

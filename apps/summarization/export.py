@@ -37,7 +37,7 @@ def export(directory):
     config, model, vocabulary = load_run(directory)
     attend = attending(model, vocabulary, config)
 
-    @tf.function(input_signature=attend.input_signature)
+    @tf.function(autograph=False, input_signature=attend.input_signature)
     def summarize(document):
         found = attend(document)
         return {name: found[name] for name in ("summary", "score")}
