@@ -7,7 +7,14 @@ import pytest
 from playwright.sync_api import expect
 
 from lstm_layer.gates import NAMES, Gates, contributions
-from tests.serving.web_browser import ANSWERS, needs_browser, press, problem, run
+from tests.serving.web_browser import (
+    ANSWERS,
+    field_colours,
+    needs_browser,
+    press,
+    problem,
+    run,
+)
 
 
 @needs_browser
@@ -60,6 +67,24 @@ def test_layer_and_gate_can_be_chosen_and_are_told_in_words(visit, serving):
     f = np.array(serving.gates("sentiment", {"text": ["one two three"]})["lstm_2_f"][0])
     row = found.locator(".gates tbody tr").nth(1).inner_text().split("\t")
     assert row[:2] == ["two", f"{f[1].mean():.2f}"]
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fields_above_0_are_red_and_those_below_blue(scheme, visit, serving):
+    page = visit("sentiment", color_scheme=scheme)
+    page.get_by_label("A text, such as").fill("one two three")
+    found = press(page, "sentiment")
+    found.get_by_role("combobox", name="Shown").select_option("cell state C")
+    expect(found.locator(".gates .caption")).to_contain_text("red above 0, blue below")
+    answer = serving.gates("sentiment", {"text": ["one two three"]})
+    f, c = (np.array(answer[f"lstm_1_{name}"][0]).T for name in ("f", "c"))
+    c = c[np.argsort(-f.mean(axis=1), kind="stable")]
+    red, _, blue = np.moveaxis(field_colours(found, *c.shape), -1, 0)
+    far = np.abs(c) > 0.1
+    assert far.sum() > 10
+    np.testing.assert_array_equal((red > blue)[far], (c > 0)[far])
 
 
 @needs_browser

@@ -83,6 +83,34 @@ def test_words_of_a_recording_are_heard_at_their_times(visit, serving, tmp_path)
 
 @needs_browser
 @pytest.mark.slow
+def test_the_line_of_each_word_has_the_colour_beside_its_name(visit):
+    lines, names = run(
+        visit(),
+        """async (load, labels) => {
+        const { Plot } = await load("plot.js");
+        const box = document.createElement("div");
+        document.body.append(box);
+        const plot = new Plot(box);
+        plot.clear(labels, 0.5);
+        const down = labels.map((_, n) => 30 * (n + 1)); // of 146 pixels
+        plot.add(Array(8).fill(down.map((y) => 1 - y / 146)), []);
+        plot.draw();
+        const canvas = box.querySelector("canvas");
+        const { data } = canvas.getContext("2d").getImageData(
+          canvas.width / 2, 22, 1, 146);
+        const beside = (name) => getComputedStyle(name, "::before").backgroundColor;
+        return [down.map((y) => [...data.slice(4 * y, 4 * y + 3)]),
+          [...box.querySelectorAll("li")].map(beside)]; }""",
+        ["no", "on", "yes", "_silence_"],
+    )
+    names = [tuple(map(int, re.findall(r"\d+", name)[:3])) for name in names]
+    assert len(set(names)) == 4
+    for line, name in zip(lines[:3], names[:3], strict=True):
+        assert line == pytest.approx(name, abs=2)
+
+
+@needs_browser
+@pytest.mark.slow
 def test_what_is_no_sound_is_told(visit, tmp_path):
     path = tmp_path / "notes.wav"
     path.write_text("no sound")

@@ -6,6 +6,7 @@ it would start a second browser.
 
 import shutil
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -103,6 +104,23 @@ def problem(page, model):
     found = panel(page, model).locator(".problem")
     expect(found).to_be_visible()
     return found.inner_text()
+
+
+def field_colours(found, rows, columns):
+    """Returns red, green and blue at the middle of each field of the map of the gates.
+
+    The map is that of a short text: its fields have their greatest size.
+    """
+    pixels = found.locator(".gates canvas").evaluate(
+        """(canvas, [rows, columns]) => {
+        const width = 48 * columns, height = 18 * rows;
+        const { data } = canvas.getContext("2d").getImageData(64, 64, width, height);
+        const at = (y, x) => [0, 1, 2].map((n) => data[4 * (y * width + x) + n]);
+        return [...Array(rows).keys()].map((row) => [...Array(columns).keys()].map(
+          (column) => at(18 * row + 9, 48 * column + 24))); }""",
+        [rows, columns],
+    )
+    return np.array(pixels)
 
 
 def run(page, script, argument=None):
