@@ -11,11 +11,13 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ["CAROUSEL_XLA"] = "0"  # tests about XLA set it themselves
 
 import csv
+import gc
 
 import keras
 import pytest
 import tensorflow as tf
 
+from lstm_layer import kernel, schedule
 from tests.trained_runs import run_fixtures
 
 pytest_plugins = [
@@ -30,6 +32,22 @@ pytest_plugins = [
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 collect_ignore = ["pinned"]  # for other processes
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _little_garbage():
+    """Spares the collector of garbage what is there from the start."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _graphs_are_let_go():
+    """Lets go of the graphs that layers share, or a process grows by gigabytes."""
+    yield
+    for shared in (schedule._graph, schedule._compiled_graph, kernel._compiled):
+        shared.cache_clear()
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
