@@ -133,21 +133,6 @@ class TestApp:
             *headline,
         }
 
-    def test_a_fresh_process_answers_for_a_run(self, app, request):
-        run = request.getfixturevalue(SERVED[app][0])
-        command = [sys.executable, "-m", f"experiments.{app}", "predict"]
-        command.insert(3, f"run_directory={run}")
-        _, inputs = inputs_of(app, request)
-        result = subprocess.run(
-            [*command, *inputs],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        assert len(result.stdout.splitlines()) == len(inputs)
-
     @pytest.mark.slow
     def test_it_exports_a_run_named_by_a_relative_path(
         self, app, request, tmp_path, monkeypatch
@@ -210,3 +195,21 @@ class TestApp:
                 if not isinstance(value, str):
                     value = pytest.approx(value, abs=1e-4, rel=1e-4)
                 assert row[name] == value
+
+
+def test_a_fresh_process_answers_for_a_run_of_each_app(request):
+    """One process for all: each app's command gets a line of its own."""
+    program, expected = ["from importlib import import_module"], 0
+    for app in APPS:
+        run = request.getfixturevalue(SERVED[app][0])
+        _, inputs = inputs_of(app, request)
+        words = [f"run_directory={run}", "predict", *map(str, inputs)]
+        program.append(f"app = import_module('experiments.{app}')")
+        program.append(f"app.main(app.TASK, {words!r})")
+        expected += len(inputs)
+    command = [sys.executable, "-c", "\n".join(program)]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == expected

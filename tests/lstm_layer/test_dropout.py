@@ -129,7 +129,7 @@ def test_the_fraction_given_is_the_fraction_dropped(fraction):
 def test_a_compiled_function_draws_anew_at_each_call():
     layer = LSTM(UNITS, return_sequences=True, dropout=0.5, recurrent_dropout=0.5)
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient(x):
         with tf.GradientTape() as tape:
             tape.watch(x)

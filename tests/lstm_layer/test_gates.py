@@ -98,7 +98,7 @@ def test_it_works_inside_a_graph(x):
     layer = LSTM(4, name="memory")
     layer.build((None, None, 3))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, 3])])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None, 3])])
     def graph(sequences):
         return record_gates(lambda: layer(sequences))[1]["memory"].f
 

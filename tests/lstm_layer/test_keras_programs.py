@@ -78,8 +78,8 @@ PROGRAMS = (
 @pytest.mark.parametrize(
     ("program", "batch"),
     [
-        *((program, batch) for program in PROGRAMS for batch in (None, 4, 16)),
-        (stateful, 4),
+        *((program, None) for program in PROGRAMS),
+        *((program, 4) for program in (time_distributed, autoencoder, stateful)),
     ],
 )
 def test_a_program_predicts_and_trains_as_with_keras(program, batch, draw, randomize):
@@ -87,10 +87,10 @@ def test_a_program_predicts_and_trains_as_with_keras(program, batch, draw, rando
     theirs = randomize(keras.Sequential(program(layers.LSTM, inputs)))
     ours = swap(theirs, verbose=False)
     x = draw(16, TIMESTEPS, FEATURES)
-    size = batch or 4
+    size = batch or 16
     results = []
     for model in (ours, theirs):
-        model.compile(keras.optimizers.SGD(0.01), "mse")
+        model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
         predicted = model.predict(x, batch_size=size, verbose=0)
         for layer in model.layers:
             if getattr(layer, "stateful", False):
@@ -152,7 +152,7 @@ def test_integers_and_booleans_are_inputs_as_in_keras(dtype, how, draw, randomiz
     ours = swap(theirs, verbose=False)
     if how == "fit":
         for model in (ours, theirs):
-            model.compile(keras.optimizers.SGD(0.1), "mse")
+            model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
             model.fit(x, np.ones((4, 4)), verbose=0)
     if how == "eager":
         received, expected = (m.layers[0](tf.constant(x)) for m in (ours, theirs))

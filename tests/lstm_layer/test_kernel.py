@@ -10,15 +10,14 @@ from tests.lstm_layer.pairs import (
     UNITS,
     AsWritten,
     assert_close,
+    eager,
+    graph,
     run,
+    run_pair,
 )
 
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
-MODES = {
-    "eager": lambda function: function,
-    "graph": tf.function,
-    "XLA": tf.function(jit_compile=True),
-}
+MODES = {"eager": eager, "graph": graph, "XLA": graph(jit_compile=True)}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -29,10 +28,8 @@ def test_it_gives_what_the_cell_gives(
     make_pair, inputs, holes, mode, go_backwards, training, dtype
 ):
     pair = make_pair(dtype=dtype, of_layer={"go_backwards": go_backwards})
-    received, expected = (
-        run(layer, *inputs_, holes, training, MODES[mode])
-        for layer, inputs_ in zip(pair, [inputs(dtype=dtype)] * 2, strict=True)
-    )
+    data = inputs(dtype=dtype)
+    received, expected = run_pair(pair, *data, holes, training, wrap=MODES[mode])
     assert {r.dtype for r in received} == {tf.as_dtype(dtype)}
     assert len(received) == 9
     assert_close(received, expected, TOLERANCES[dtype])
@@ -54,10 +51,8 @@ def test_with_an_option_it_gives_what_the_cell_gives(
     make_pair, inputs, holes, options, mode
 ):
     data = inputs(dtype="float64")
-    received, expected = (
-        run(layer, *data, holes, wrap=MODES[mode])
-        for layer in make_pair(dtype="float64", seed=5, **options)
-    )
+    pair = make_pair(dtype="float64", seed=5, **options)
+    received, expected = run_pair(pair, *data, holes, wrap=MODES[mode])
     assert_close(received, expected, 1e-10)
 
 
@@ -65,10 +60,8 @@ def test_with_an_option_it_gives_what_the_cell_gives(
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 def test_a_sequence_may_be_short_or_long(make_pair, inputs, timesteps, training):
     data = inputs(timesteps=timesteps, dtype="float64")
-    received, expected = (
-        run(layer, *data, training=training, wrap=tf.function)
-        for layer in make_pair(dtype="float64")
-    )
+    pair = make_pair(dtype="float64")
+    received, expected = run_pair(pair, *data, training=training, wrap=graph)
     assert_close(received, expected, 1e-9)
 
 
@@ -77,10 +70,9 @@ def test_in_mixed_bfloat16_it_gives_what_the_cell_gives(
     make_pair, inputs, holes, training
 ):
     x, state = inputs()
-    received, expected = (
-        run(layer, x, [s.astype("float32") for s in state], holes, training)
-        for layer in make_pair(dtype="mixed_bfloat16")
-    )
+    state = [s.astype("float32") for s in state]
+    pair = make_pair(dtype="mixed_bfloat16")
+    received, expected = run_pair(pair, x, state, holes, training)
     assert {r.dtype for r in received[:3]} == {tf.bfloat16}
     assert {r.dtype for r in received[-3:]} == {tf.float32}
     assert_close(received, expected, 0.05)
@@ -92,7 +84,7 @@ def test_no_timestep_is_an_error_that_says_so(make):
     with pytest.raises(ValueError, match=r"at least one timestep.*timesteps=0"):
         layer(np.zeros((3, 0, FEATURES), "float32"))
     signature = [tf.TensorSpec((None, None, FEATURES))]
-    unknown = tf.function(layer.__call__, input_signature=signature)
+    unknown = tf.function(layer.__call__, autograph=False, input_signature=signature)
     assert unknown(tf.zeros((3, 1, FEATURES))).shape == (3, UNITS)
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least one timestep"):
         unknown(tf.zeros((3, 0, FEATURES)))
@@ -141,8 +133,7 @@ def test_compiled_or_not_it_gives_what_the_cell_gives(
     fast.jit_compile = jit_compile
     mask = tf.constant(holes)
     shapes = [tf.TensorSpec((batch, 4, FEATURES)), [tf.TensorSpec((batch, UNITS))] * 2]
-    received, expected = (
-        run(layer, *inputs_, mask, training, lambda f: tf.function(f, shapes))
-        for layer, inputs_ in zip((fast, slow), [inputs()] * 2, strict=True)
+    received, expected = run_pair(
+        (fast, slow), *inputs(), mask, training, wrap=lambda f: graph(f, shapes)
     )
     assert_close(received, expected, 1e-5)

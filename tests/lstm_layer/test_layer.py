@@ -76,7 +76,7 @@ def test_frame_by_frame_with_the_state_carried_is_the_whole_sequence(
 ):
     layer = make_layer(return_sequences=True, return_state=True)
     outputs, *end = layer(x)
-    step = tf.function(layer) if graph else layer
+    step = tf.function(layer, autograph=False) if graph else layer
     state = layer.get_initial_state(batch_size=BATCH)
     frames = []
     for t in range(TIMESTEPS):
@@ -102,7 +102,7 @@ def test_a_stateful_layer_continues_until_its_state_is_reset(make_layer, x, grap
     layer = make_layer(return_sequences=True)
     layer.set_weights(stateful.get_weights())
     expected = np.array(layer(x))
-    call = tf.function(stateful) if graph else stateful
+    call = tf.function(stateful, autograph=False) if graph else stateful
     for _ in range(2):
         np.testing.assert_allclose(call(x[:, :2]), expected[:, :2], atol=1e-6)
         np.testing.assert_allclose(call(x[:, 2:]), expected[:, 2:], atol=1e-6)
@@ -158,7 +158,7 @@ def test_a_compiled_function_equals_the_eager_layer(
 ):
     layer = make_layer(return_sequences=True, return_state=True)
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(autograph=False, jit_compile=jit_compile)
     def compiled(x, state):
         return layer(x, initial_state=state, mask=holes)
 
@@ -169,7 +169,7 @@ def test_a_compiled_function_equals_the_eager_layer(
 def test_one_trace_serves_every_batch_and_length(make_layer, draw):
     layer = make_layer(return_sequences=True)
     signature = [tf.TensorSpec((None, None, FEATURES), tf.float32)]
-    compiled = tf.function(layer.__call__, input_signature=signature)
+    compiled = tf.function(layer.__call__, autograph=False, input_signature=signature)
     for batch, timesteps in [(4, 6), (2, 9)]:
         sequences = draw(batch, timesteps, FEATURES)
         np.testing.assert_allclose(

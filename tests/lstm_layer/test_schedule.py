@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from lstm_layer import LSTM, chunks, schedule
-from tests.lstm_layer.pairs import FEATURES, UNITS, assert_close, run
+from tests.lstm_layer.pairs import FEATURES, UNITS, assert_close, graph, run_pair
 
 SIZE = 4 * UNITS * 4 * UNITS  # bytes of a float32 recurrent kernel
 # `LARGE_BYTES`, `jit_compile`, and the loops that run for a batch on two cores.
@@ -30,9 +30,7 @@ def test_any_batch_may_be_cut_into_any_number_of_parts(
     monkeypatch.setattr(schedule, "_cores", lambda: parts)
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
-    received, expected = (
-        run(layer, *data, mask, wrap=tf.function) for layer in make_pair()
-    )
+    received, expected = run_pair(make_pair(), *data, mask, wrap=graph)
     assert received[0].shape == (batch, 4, UNITS)
     assert_close(received, expected, 1e-5)
 
@@ -48,15 +46,13 @@ def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
     shapes = [tf.TensorSpec((None, 4, FEATURES)), [tf.TensorSpec((None, UNITS))] * 2]
     wrap = {
-        "known": tf.function,
-        "unknown": lambda function: tf.function(function, shapes),
+        "known": graph,
+        "unknown": lambda function: graph(function, shapes),
         "eager": lambda function: function,
     }[where]
     if where == "unknown":
         mask = None
-    received, expected = (
-        run(layer, *data, mask, training=False, wrap=wrap) for layer in make_pair()
-    )
+    received, expected = run_pair(make_pair(), *data, mask, training=False, wrap=wrap)
     assert_close(received, expected, 1e-5)
     parts = min(3, batch // 2) if where == "known" else 1
     assert len(ran) == max(1, parts)
@@ -81,7 +77,7 @@ def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
     layers = [LSTM(UNITS, stateful=True, return_sequences=True) for _ in range(2)]
     x, _ = inputs(batch=4)
 
-    @tf.function
+    @graph
     def stack(x):
         first = layers[0](x)
         second = layers[1](first)  # stateful: refuses a batch of unknown size
@@ -102,7 +98,7 @@ def test_a_large_recurrent_kernel_is_read_by_one_compiled_loop(
     monkeypatch.setattr(schedule, "LARGE_BYTES", limit)
     data = inputs()
     pair = make_pair(recurrent_dropout=0.5, seed=2, of_layer={"jit_compile": compiled})
-    received, expected = (run(layer, *data, holes, wrap=tf.function) for layer in pair)
+    received, expected = run_pair(pair, *data, holes, wrap=graph)
     assert_close(received, expected, 1e-5)
     assert len(ran) == parts
 
@@ -140,9 +136,11 @@ def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
     length = timesteps if known else None
     shapes = [tf.TensorSpec((3, length, FEATURES), "float64")]
     shapes.append([tf.TensorSpec((3, UNITS), "float64")] * 2)
-    received, expected = (
-        run(layer, *data, mask, wrap=lambda f: tf.function(f, shapes))
-        for layer in make_pair(dtype="float64", **options)
+    received, expected = run_pair(
+        make_pair(dtype="float64", **options),
+        *data,
+        mask,
+        wrap=lambda f: graph(f, shapes),
     )
     assert_close(received, expected, 1e-10)
     assert traced_chunks
@@ -162,18 +160,18 @@ def test_few_lengths_of_chunks_serve_every_unknown_length(timesteps, length, cou
 
 def test_xla_may_compile_all_around_a_long_sequence(make_pair, inputs, traced_chunks):
     data = inputs(timesteps=20)
-    wrap = tf.function(jit_compile=True)
-    received, expected = (run(layer, *data, wrap=wrap) for layer in make_pair())
+    wrap = graph(jit_compile=True)
+    received, expected = run_pair(make_pair(), *data, wrap=wrap)
     assert_close(received, expected, 1e-5)
 
 
 def compiled_operations(layer, training):
     """Returns how many functions of the layer's graph must be compiled by XLA."""
     signature = [tf.TensorSpec((None, None, FEATURES))]
-    function = tf.function(lambda x: layer(x, training=training), signature)
-    graph = function.get_concrete_function().graph.as_graph_def()
-    nodes = [n for f in graph.library.function for n in f.node_def] + [*graph.node]
-    return sum("_XlaMustCompile" in f.attr for f in graph.library.function) + sum(
+    function = graph(lambda x: layer(x, training=training), signature)
+    traced = function.get_concrete_function().graph.as_graph_def()
+    nodes = [n for f in traced.library.function for n in f.node_def] + [*traced.node]
+    return sum("_XlaMustCompile" in f.attr for f in traced.library.function) + sum(
         "_XlaMustCompile" in node.attr for node in nodes
     )
 
@@ -207,7 +205,7 @@ def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(inputs):
         return tape.gradient(outputs, x)
 
     found = [
-        tf.function(gradient, [tf.TensorSpec((batch, None, FEATURES))])(x)
+        graph(gradient, [tf.TensorSpec((batch, None, FEATURES))])(x)
         for batch in (None, 4)
     ]
     np.testing.assert_allclose(*found, atol=1e-6)
@@ -222,9 +220,9 @@ def test_a_graph_for_any_batch_does_not_depend_on_the_cores(cores, monkeypatch):
     def nodes(cores):
         monkeypatch.setattr(schedule, "_cores", lambda: cores)
         signature = [tf.TensorSpec((None, None, FEATURES))]
-        graph = tf.function(lambda x: layer(x), signature).get_concrete_function().graph
-        graph = graph.as_graph_def()
-        functions = [len(f.node_def) for f in graph.library.function]
-        return len(graph.node) + sum(functions)
+        function = graph(lambda x: layer(x), signature).get_concrete_function()
+        traced = function.graph.as_graph_def()
+        functions = [len(f.node_def) for f in traced.library.function]
+        return len(traced.node) + sum(functions)
 
     assert nodes(1) == nodes(cores) < 200

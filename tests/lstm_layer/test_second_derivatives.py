@@ -9,7 +9,7 @@ from lstm_layer import LSTM, chunks, schedule
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
-WRAP = {"eager": lambda function: function, "graph": tf.function}
+WRAP = {"eager": lambda function: function, "graph": tf.function(autograph=False)}
 
 
 @pytest.fixture
@@ -179,9 +179,9 @@ def test_in_a_graph_forward_mode_is_refused_by_name(twins, arguments):
     """Keras's layer has none there either."""
     ours, theirs = twins
     with pytest.raises(NotImplementedError, match=r"Inside a.*eagerly"):
-        tf.function(lambda: forward_over_reverse(ours, arguments))()
+        tf.function(lambda: forward_over_reverse(ours, arguments), autograph=False)()
     with pytest.raises(TypeError):
-        tf.function(lambda: forward_over_reverse(theirs, arguments))()
+        tf.function(lambda: forward_over_reverse(theirs, arguments), autograph=False)()
 
 
 def test_a_directional_derivative_is_that_of_keras(twins, arguments, dtype):
@@ -232,7 +232,7 @@ def test_parts_and_chunks_have_second_derivatives(
     signature = [tf.TensorSpec((BATCH, timesteps, FEATURES), dtype)]
 
     def penalty(layer):
-        @tf.function(input_signature=signature)
+        @tf.function(autograph=False, input_signature=signature)
         def graph(x):
             return gradient_penalty(layer, ([x, *state], None), None, training=True)
 

@@ -100,7 +100,7 @@ def test_an_edited_gate_is_trained_with_its_own_gradient(oracle, edited, draw):
     lstm.build(x.shape)
     weights = lstm.get_weights()
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient_of_x(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
