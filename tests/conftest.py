@@ -47,7 +47,6 @@ def _graphs_are_let_go():
     yield
     for shared in (schedule._graph, schedule._compiled_graph, kernel._compiled):
         shared.cache_clear()
-    gc.collect()
 
 
 @pytest.fixture(autouse=True)

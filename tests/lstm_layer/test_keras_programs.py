@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
+from keras import layers, tree
 
 from lstm_layer import LSTM, swap
 
@@ -204,13 +204,26 @@ def test_options_that_are_read_of_the_layer_are_those_of_its_cell():
             layer.dropout = 0.5
 
 
-def test_what_is_set_on_the_layer_has_its_effect(make_layer, make_twins, draw):
+def test_what_is_set_on_the_layer_has_its_effect(make_twins, draw):
     ours, theirs = make_twins()
-    x = draw(3, 4, 2)
-    for option, value in (("return_sequences", True), ("go_backwards", True)):
+    x, mask = draw(3, 4, 2), np.array([[1, 0, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0]], bool)
+
+    def assert_alike():
+        received, expected = (
+            tree.flatten(layer(x, mask=mask)) for layer in (ours, theirs)
+        )
+        assert len(received) == len(expected)
+        for one, other in zip(received, expected, strict=True):
+            np.testing.assert_allclose(one, np.array(other), atol=1e-6)
+
+    for option in (
+        *("return_sequences", "go_backwards", "zero_output_for_mask"),
+        *("return_state", "unroll"),
+    ):
         for layer in (ours, theirs):
-            setattr(layer, option, value)
-        np.testing.assert_allclose(ours(x), np.array(theirs(x)), atol=1e-6)
-    ours.unroll = True
+            setattr(layer, option, True)
+        assert_alike()
     assert not ours.uses_kernel
-    np.testing.assert_allclose(ours(x), np.array(theirs(x)), atol=1e-6)
+    for layer in (ours, theirs):
+        layer.trainable = False
+    assert len(ours.trainable_weights) == len(theirs.trainable_weights) == 0
