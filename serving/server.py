@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -140,7 +140,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
             predict
         )
 
-    @app.get(PATH, summary="Metrics for Prometheus")
+    @app.get(PATH, summary="Metrics for Prometheus", response_class=PlainTextResponse)
     def measured():
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 

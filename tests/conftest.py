@@ -28,6 +28,8 @@ pytest_plugins = [
     "tests.question_fixtures",
 ]
 
+# Keras then takes `jit_compile="auto"` for no.
+keras.src.trainers.trainer.model_supports_jit = lambda model: False
 # TensorFlow's optimizer of graphs costs small graphs more than it saves.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 

@@ -1,9 +1,12 @@
 """Trained runs of the apps, as fixtures that are all made alike."""
 
+import contextlib
 import importlib
 import shutil
 
 import pytest
+
+EXPORT = "apps.common.export"
 
 
 def run_fixtures(app, config):
@@ -36,7 +39,10 @@ def run_fixtures(app, config):
         def finish(path):
             shutil.copytree(run, path)
             verb("evaluate", path)
-            verb("export", path)
+            with pytest.MonkeyPatch.context() as patch:  # its tests see the check
+                patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
+                patch.setattr(f"{EXPORT}._check", lambda *arguments: None)
+                verb("export", path)
 
         return once(f"{name}-finished/run", finish)
 

@@ -22,8 +22,8 @@ def ran(monkeypatch):
     return ran
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 8])
-@pytest.mark.parametrize("batch", [0, 1, 3, 7])
+@pytest.mark.parametrize("parts", [1, 3, 8])
+@pytest.mark.parametrize("batch", [0, 1, 7])
 def test_any_batch_may_be_cut_into_any_number_of_parts(
     make_pair, inputs, monkeypatch, batch, parts
 ):
@@ -124,12 +124,15 @@ def traced_chunks(monkeypatch):
         cache.cache_clear()
 
 
-@pytest.mark.parametrize("timesteps", [1, 4, 5, 8, 9, 20, 21])
+@pytest.mark.parametrize(
+    ("timesteps", "masked"), [*((n, True) for n in (1, 5, 8, 9, 21)), (21, False)]
+)
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
-@pytest.mark.parametrize("masked", [True, False], ids=["mask", "no mask"])
 def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
-    make_pair, inputs, traced_chunks, timesteps, known, masked
+    make_pair, inputs, traced_chunks, monkeypatch, timesteps, known, masked
 ):
+    if not known:  # few lengths are for XLA alone
+        monkeypatch.setenv("CAROUSEL_XLA", "1")
     data = inputs(timesteps=timesteps, dtype="float64")
     mask = np.arange(timesteps) % 3 != np.arange(3)[:, None] if masked else None
     options = {"recurrent_dropout": 0.5, "weight_drop": 0.5, "seed": 4}
@@ -143,10 +146,12 @@ def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
         wrap=lambda f: graph(f, shapes),
     )
     assert_close(received, expected, 1e-10)
-    assert traced_chunks
     if known:
         length = -(-timesteps // 3)
         assert set(traced_chunks) == {(None, 1) if timesteps < 9 else (length, 3)}
+    else:
+        assert traced_chunks
+        assert all(tf.is_tensor(length) for length, _ in traced_chunks)
 
 
 @pytest.mark.parametrize(

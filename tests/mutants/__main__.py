@@ -98,7 +98,7 @@ def copy_of(root, directory):
 def run_tests(tests, directory, most_seconds=None):
     """Returns pytest's exit code and what it says; None if it takes too long."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line"]
-    command += ["-rfE", "-p", "no:cacheprovider", *tests]
+    command += ["-rfE", "-p", "no:cacheprovider", "-p", "no:schemathesis", *tests]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         ended = subprocess.run(

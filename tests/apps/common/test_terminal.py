@@ -111,6 +111,7 @@ def test_a_damaged_file_of_tensorflow_is_one_line(capsys):
     assert capsys.readouterr().err == "Error: corrupted record at 7.\n"
 
 
+@pytest.mark.slow
 def test_memory_that_the_system_refuses_to_tensorflow_is_one_line():
     """In a process of its own, which gets no more than it has and half a gigabyte."""
     program = """

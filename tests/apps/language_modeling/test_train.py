@@ -33,9 +33,8 @@ def die_after(monkeypatch):
     return patch
 
 
-@pytest.mark.parametrize(
-    "share", [0.6, pytest.param(0.9, marks=pytest.mark.slow)], ids=str
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.6, 0.9], ids=str)
 def test_a_run_killed_in_mid_epoch_ends_at_the_same_weights(
     language_config, language_run, tmp_path, die_after, monkeypatch, share
 ):

@@ -30,6 +30,7 @@ def die_in_the_second_epoch(monkeypatch):
     monkeypatch.setattr(Batches, "_augmented", augmented)
 
 
+@pytest.mark.slow
 def test_a_training_killed_in_mid_epoch_ends_at_the_same_weights(
     speech_config, speech_run, tmp_path, die_in_the_second_epoch, monkeypatch
 ):
