@@ -143,13 +143,15 @@ def test_the_table_shows_what_fails_as_failing():
 
 
 def test_the_report_draws_the_cells_of_a_grid(tmp_path):
-    cells = [Cell("agreement", 4, kind, 1) for kind in ("rnn", "lstm")]
+    cells = [
+        Cell("agreement", gap, kind, 1) for gap in (4, 5) for kind in ("rnn", "lstm")
+    ]
     for cell in cells:
         run_cell(cell, SHORT, tmp_path)
     assert report(cells, tmp_path).startswith("| task | gap |")
     for name in ("success.png", "gradients.png", "curves.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    assert len(json.loads((tmp_path / "results.json").read_text())) == 2
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 4
 
 
 def test_a_recorded_grid_says_how_it_was_measured(tmp_path, monkeypatch):
