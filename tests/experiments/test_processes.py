@@ -26,6 +26,7 @@ def command(tmp_path, packages, wikipedia, synthetic_speech):
     """Starts `python -m MODULE WORDS` in an empty directory."""
     path = os.pathsep.join(map(str, (ROOT / "tests" / "pinned", ROOT)))
     env = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    env["CAROUSEL_XLA"] = "1"  # as users run it
 
     def start(module, *words, **options):
         return subprocess.Popen(
