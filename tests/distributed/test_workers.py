@@ -100,7 +100,7 @@ def affordable(config):
     Adam makes much of a small difference where a gradient is almost nothing: the
     learning rate is low.
     """
-    settings = replace(config.train, epochs=2, learning_rate=0.005)
+    settings = replace(config.train, epochs=2, learning_rate=0.001)
     return replace(without_dropout(config), train=settings)
 
 
