@@ -21,7 +21,7 @@ test-slow: .venv/dev ## the tests that take longer
 test-long: .venv/dev ## what takes minutes, before a release: real figures
 	$(BIN)/python -m pytest $(WORKERS) -m long
 
-mutants: .venv/dev ## break the product on purpose; ONLY=part-of-a-name (an hour)
+mutants: .venv/dev ## break the product on purpose; ONLY=part-of-a-name
 	$(BIN)/python -m tests.mutants $(ONLY)
 
 lint: .venv/dev ## style, mistakes, and who imports whom

@@ -1,6 +1,6 @@
 """Breaks the product on purpose, one small change at a time, and shows what notices.
 
-    python -m tests.mutants             # every change (20 minutes on two cores)
+    python -m tests.mutants             # every change
     python -m tests.mutants page-       # those whose names contain a text
 
 The changes stand in the YAML files beside this one. Each is made in a copy of the
