@@ -207,6 +207,8 @@ class Models:
         the status; the one before it serves. It is tried again when a file changes.
         """
         found = self._find()
+        if found:
+            _tensorflow()  # before several threads load it at once
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(self._refresh, found, found.values()))
         for name in set(self._models) - set(found):
