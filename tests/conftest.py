@@ -11,11 +11,13 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ["CAROUSEL_XLA"] = "0"  # tests about XLA set it themselves
 
 import csv
+import functools
 import gc
 
 import keras
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from lstm_layer import kernel, schedule
 from tests.trained_runs import run_fixtures
@@ -32,21 +34,32 @@ pytest_plugins = [
 keras.src.trainers.trainer.model_supports_jit = lambda model: False
 # TensorFlow's optimizer of graphs costs small graphs more than it saves.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+# An operation keeps the stack that made it, which is deep under pytest: a sixth of the
+# time of tracing.
+ops._create_c_op = functools.partial(ops._create_c_op, extract_traceback=False)
 
 collect_ignore = ["pinned"]  # for other processes
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _little_garbage():
-    """Spares the collector of garbage what is there from the start."""
+    """Spares the collector of garbage what is there from the start, and most visits."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _graphs_are_let_go():
-    """Lets go of the graphs that layers share, or a process grows by gigabytes."""
+    """Lets go of the graphs that layers share, or a process grows by gigabytes.
+
+    So do those that TensorFlow keeps: each call of a function with a gradient of its
+    own registers that gradient for good, and the whole graph with it.
+    """
     yield
+    gradients = ops.gradient_registry._registry
+    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
+        del gradients[name]
     for shared in (schedule._graph, schedule._compiled_graph, kernel._compiled):
         shared.cache_clear()
 
