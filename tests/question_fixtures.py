@@ -86,7 +86,7 @@ def question_config(babi_folder):
             embedding_dim=12, units=16, embedding_dropout=0.1, dropout=0.1, hops=2
         ),
         train=config.TrainConfig(
-            epochs=12, batch_size=16, learning_rate=0.02, average_momentum=0.9
+            epochs=6, batch_size=16, learning_rate=0.03, average_momentum=0.9
         ),
     )
 
@@ -109,7 +109,7 @@ def passage_config(articles_folder):
             embedding_dim=12, units=10, embedding_dropout=0.0, dropout=0.0
         ),
         train=config.TrainConfig(
-            epochs=5, batch_size=16, learning_rate=0.03, average_momentum=0.9
+            epochs=3, batch_size=16, learning_rate=0.03, average_momentum=0.9
         ),
     )
 

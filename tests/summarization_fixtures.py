@@ -56,7 +56,7 @@ def summarization_config(documents_file):
             coverage=True,
         ),
         train=config.TrainConfig(
-            epochs=8,
+            epochs=4,
             batch_size=16,
             learning_rate=0.03,
             average_momentum=0.9,

@@ -14,6 +14,14 @@ from apps.language_modeling.adaptive import (
 from apps.language_modeling.text import start_id
 
 
+@pytest.fixture(scope="module")
+def adapt(run):
+    config, model, _, data = run
+    return DynamicEvaluation(
+        model, data.train, config.train.batch_size, config.train.window
+    )
+
+
 def test_the_state_is_carried_through_the_whole_split(run, by_hand):
     _, model, vocabulary, data = run
     start = start_id(vocabulary, "words")
@@ -28,12 +36,9 @@ def test_the_state_is_carried_through_the_whole_split(run, by_hand):
     np.testing.assert_allclose(log_p, found, atol=1e-4)
 
 
-def test_adapting_with_no_step_changes_nothing(run, by_hand):
-    config, model, vocabulary, data = run
+def test_adapting_with_no_step_changes_nothing(run, adapt, by_hand):
+    _, model, vocabulary, data = run
     start = start_id(vocabulary, "words")
-    adapt = DynamicEvaluation(
-        model, data.train, config.train.batch_size, config.train.window
-    )
     before = [w.numpy() for w in model.trainable_variables]
     expected = -by_hand(model, data.test, start).mean()
     assert adapt.loss(data.test, start, 0.0, 0.0) == pytest.approx(expected, rel=1e-4)
@@ -44,12 +49,9 @@ def test_adapting_with_no_step_changes_nothing(run, by_hand):
         np.testing.assert_array_equal(weight.numpy(), value)
 
 
-def test_adapting_learns_what_a_text_repeats(run):
-    config, model, vocabulary, data = run
+def test_adapting_learns_what_a_text_repeats(run, adapt):
+    _, _, vocabulary, _ = run
     start = start_id(vocabulary, "words")
-    adapt = DynamicEvaluation(
-        model, data.train, config.train.batch_size, config.train.window
-    )
     rng = np.random.default_rng(2)
     repeated = np.tile(rng.integers(3, len(vocabulary), 5), 60).astype("int32")
     static = adapt.loss(repeated, start, 0.0, 0.0)

@@ -44,23 +44,17 @@ def test_an_answer_is_cut_from_the_text(finished_passage_run):
     assert found["answer"] == "1777"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "|||",
-        "a ||| ",
-        "||| where?",
-        "zz \U0001f600 ||| zz",
-        "so it was " * 1700 + "|||a",
-    ],
-    ids=["nothing", "no question", "no context", "unknown", "5,000 words"],
-)
 @pytest.mark.parametrize("run", ["finished_question_run", "finished_passage_run"])
-def test_odd_questions_have_an_answer(run, line, request):
-    (found,) = predict(request.getfixturevalue(run), [line])
-    assert np.isfinite(found["score"])
-    if "start" in found:
-        assert found["answer"] == found["context"][found["start"] : found["end"]]
+def test_odd_questions_have_an_answer(run, request):
+    """Nothing, no question, no context, unknown words, 5,000 words."""
+    lines = ["|||", "a ||| ", "||| where?", "zz \U0001f600 ||| zz"]
+    lines.append("so it was " * 1700 + "|||a")
+    for line, found in zip(
+        lines, predict(request.getfixturevalue(run), lines), strict=True
+    ):
+        assert np.isfinite(found["score"]), line[:20]
+        if "start" in found:
+            assert found["answer"] == found["context"][found["start"] : found["end"]]
 
 
 def test_bytes_that_are_no_text_do_no_harm(finished_passage_run):

@@ -102,9 +102,9 @@ def test_every_task_comes_equally_often(stories):
 
 def test_the_stories_are_the_same_each_time_and_in_one_split_only():
     splits = {
-        name: make_stories(name, 400, gap=1) for name in ("train", "validation", "test")
+        name: make_stories(name, 100, gap=1) for name in ("train", "validation", "test")
     }
-    assert splits["test"] == make_stories("test", 400, gap=1)
+    assert splits["test"] == make_stories("test", 100, gap=1)
     texts = {
         name: {(s.sentences, s.question) for s in found}
         for name, found in splits.items()
@@ -117,9 +117,9 @@ def test_the_stories_are_the_same_each_time_and_in_one_split_only():
 
 def test_a_gap_puts_noise_before_the_question():
     def distance(gap):
-        found = make_stories("validation", 300, gap)
-        return sum(len(s.sentences) - max(s.facts) for s in found) / 300
+        found = make_stories("train", 150, gap)
+        return sum(len(s.sentences) - max(s.facts) for s in found) / 150
 
     assert 8 < distance(10) - distance(0) < 12
-    last = make_stories("validation", 50, gap=10)
+    last = make_stories("train", 50, gap=10)
     assert all(s.sentences[-1] in NOISE for s in last if len(s.sentences) > 26)

@@ -142,19 +142,14 @@ def test_dropout_applies_in_training_only(features):
     assert np.abs(dropped - first).max() > 1e-4
 
 
-@pytest.mark.parametrize(("direction", "pooling"), [KINDS[1], KINDS[4]])
-def test_a_small_model_learns_a_dozen_clips_by_heart(direction, pooling):
+def test_a_small_model_learns_a_dozen_clips_by_heart():
     rng = np.random.default_rng(2)
     features = rng.normal(size=(12, 6, 4)).astype("float32")
     targets = np.arange(12) % 3
-    model = small_model(direction, pooling, units=12, num_layers=1, dropout=0.0)
+    model = small_model("forward", "max", units=12, num_layers=1, dropout=0.0)
     inputs = keras.Input((6, 4))
-    if streams(model):
-        state = [keras.ops.zeros_like(inputs[:, 0, :1]) * keras.ops.ones((1, 12))] * 2
-        outputs = model([inputs, *state])[0]
-        outputs = outputs[:, -1] if pooling == "last" else keras.ops.max(outputs, 1)
-    else:
-        outputs = model(inputs)
+    state = [keras.ops.zeros_like(inputs[:, 0, :1]) * keras.ops.ones((1, 12))] * 2
+    outputs = keras.ops.max(model([inputs, *state])[0], 1)
     learner = keras.Model(inputs, outputs)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     learner.compile(keras.optimizers.Adam(0.03), loss, jit_compile=False)

@@ -41,21 +41,17 @@ def test_perplexity_is_the_history(summarization_run):
         assert row["val_perplexity"] == pytest.approx(np.exp(row["val_loss"]), rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
+def test_odd_documents_have_a_summary(finished_summarization_run):
+    documents = [
         "word",
         "zork",
         "\u00e9\u00e8 \U0001f600 \x00",
         "It rained. " * 30,
         "one two three " * 33_000,
-    ],
-    ids=["one word", "unknown", "odd", "repeated", "100,000 words"],
-)
-def test_odd_documents_have_a_summary(finished_summarization_run, document):
-    (answer,) = predict(finished_summarization_run, [document])
-    assert np.isfinite(answer["score"])
-    assert 1 <= len(answer["summary"].split()) <= 5
+    ]
+    for answer in predict(finished_summarization_run, documents):
+        assert np.isfinite(answer["score"]), answer["document"][:20]
+        assert 1 <= len(answer["summary"].split()) <= 5, answer["document"][:20]
 
 
 def test_an_empty_document_has_an_empty_summary(finished_summarization_run):
@@ -65,7 +61,7 @@ def test_an_empty_document_has_an_empty_summary(finished_summarization_run):
 
 @pytest.mark.parametrize(
     "options",
-    [{"beam": 1}, {"beam": 50}, {"max_length": 0, "min_length": 0}],
+    [{"beam": 50}, {"max_length": 0, "min_length": 0}],
     ids=str,
 )
 def test_a_search_may_be_narrow_wide_or_short(finished_summarization_run, options):
