@@ -1,15 +1,20 @@
 """What the tests of the LSTM share: the oracle, random numbers, masks, twins, pairs.
 
+The NumPy oracle checks the cell and one sequence; the cell as written checks the
+kernel; Keras's layer checks names, configs, defaults and a few numbers.
+
 The sizes all differ, so that a swapped axis cannot pass: a batch of 3, 4 timesteps,
 2 features, 5 units.
 """
+
+import functools
 
 import keras
 import numpy as np
 import pytest
 
-from lstm_layer import LSTM
-from tests.lstm_layer.pairs import FEATURES, UNITS, AsWritten
+from lstm_layer import LSTM, kernel, schedule
+from tests.lstm_layer.pairs import FEATURES, UNITS, AsWritten, graph
 
 BATCH, TIMESTEPS = 3, 4
 
@@ -32,6 +37,12 @@ MASKS = {
     ),
     "a row masked whole": _right_padded(4, 0, 2),
 }
+
+
+@pytest.fixture(autouse=True)
+def _one_core(monkeypatch):
+    """Cuts no batch into parts, on any machine; tests of parts set more cores."""
+    monkeypatch.setattr(schedule, "_cores", lambda: 1)
 
 
 class Oracle:
@@ -180,3 +191,13 @@ def inputs(draw):
         return x, [draw(batch, UNITS, dtype=dtype) for _ in range(2)]
 
     return make
+
+
+@pytest.fixture
+def xla_left_out(monkeypatch):
+    """Runs the loops that XLA would compile as TensorFlow's, which is much quicker."""
+    monkeypatch.setenv("CAROUSEL_XLA", "1")
+    monkeypatch.setattr(kernel, "_compiled", functools.cache(graph))
+    schedule._graph.cache_clear()
+    yield
+    schedule._graph.cache_clear()

@@ -40,6 +40,12 @@ def run_pair(pair, x, *arguments, wrap=eager, **options):
 
 def run(layer, x, state, mask=None, training=True, wrap=eager):
     """Returns all results, and the gradients of a weighted sum of them."""
+    function = wrap(differentiated(layer, mask, training))
+    return function(tf.constant(x), [tf.constant(s) for s in state])
+
+
+def differentiated(layer, mask=None, training=True):
+    """Returns the function of x and the state that `run` calls."""
 
     def results_and_gradients(x, state):
         with tf.GradientTape() as tape:
@@ -53,7 +59,7 @@ def run(layer, x, state, mask=None, training=True, wrap=eager):
         variables = [weight.value for weight in layer.trainable_weights]
         return [*results, *tape.gradient(loss, [x, *state, *variables])]
 
-    return wrap(results_and_gradients)(tf.constant(x), [tf.constant(s) for s in state])
+    return results_and_gradients
 
 
 def assert_close(received, expected, relative):

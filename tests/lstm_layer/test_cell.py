@@ -229,11 +229,11 @@ def test_an_unknown_argument_is_named():
         LSTMCell(UNITS, unit_forget_bais=True)
 
 
-def test_only_units_and_the_activations_are_positional():
-    cell = LSTMCell(UNITS, "relu", "hard_sigmoid")
-    config = cell.get_config()
+@pytest.mark.parametrize("make", [LSTMCell, LSTM])
+def test_only_units_and_the_activations_are_positional(make):
+    config = make(UNITS, "relu", "hard_sigmoid").get_config()
     assert config["units"] == UNITS
     assert config["activation"] == "relu"
     assert config["recurrent_activation"] == "hard_sigmoid"
     with pytest.raises(TypeError, match="positional argument"):
-        LSTMCell(UNITS, "relu", "hard_sigmoid", True)
+        make(UNITS, "relu", "hard_sigmoid", True)

@@ -118,16 +118,6 @@ def test_use_cudnn_and_implementation_change_nothing(make_layer, x, holes, optio
     np.testing.assert_array_equal(layer(x, mask=holes), np.array(plain(x, mask=holes)))
 
 
-def test_only_units_and_the_activations_are_positional():
-    layer = LSTM(UNITS, "relu", "hard_sigmoid")
-    config = layer.get_config()
-    assert config["units"] == UNITS
-    assert config["activation"] == "relu"
-    assert config["recurrent_activation"] == "hard_sigmoid"
-    with pytest.raises(TypeError, match="positional argument"):
-        LSTM(UNITS, "relu", "hard_sigmoid", True)
-
-
 def test_the_call_has_the_arguments_of_keras_in_their_order():
     ours = inspect.signature(LSTM.call).parameters.values()
     theirs = inspect.signature(keras.layers.LSTM.call).parameters.values()

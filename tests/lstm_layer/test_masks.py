@@ -32,11 +32,11 @@ def test_the_amount_of_padding_changes_no_row(layer, x, draw, side, amount):
     np.testing.assert_allclose(padded_state, state, atol=1e-6)
 
 
-def test_a_row_alone_is_the_row_in_a_batch(layer, x, mask):
-    outputs, h, c = layer(x, mask=mask)
+def test_a_row_alone_is_the_row_in_a_batch(layer, x, holes):
+    outputs, h, c = layer(x, mask=holes)
     for row in range(BATCH):
         here = slice(row, row + 1)
-        alone = layer(x[here], mask=None if mask is None else mask[here])
+        alone = layer(x[here], mask=holes[here])
         for one, other in zip(alone, [outputs, h, c], strict=True):
             np.testing.assert_allclose(one, other[here], atol=1e-6)
 

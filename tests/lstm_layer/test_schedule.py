@@ -7,11 +7,19 @@ import pytest
 import tensorflow as tf
 
 from lstm_layer import LSTM, chunks, schedule
-from tests.lstm_layer.pairs import FEATURES, UNITS, assert_close, graph, run_pair
+from tests.lstm_layer.pairs import (
+    FEATURES,
+    UNITS,
+    assert_close,
+    differentiated,
+    eager,
+    graph,
+    run,
+    run_pair,
+)
 
 SIZE = 4 * UNITS * 4 * UNITS  # bytes of a float32 recurrent kernel
-# `LARGE_BYTES`, `jit_compile`, and the loops that run for a batch on two cores.
-LARGE = [(SIZE - 1, True, 1), (SIZE, True, 2), (SIZE - 1, False, 2)]
+cores_of_the_machine = schedule._cores  # conftest.py puts another in its place
 
 
 @pytest.fixture
@@ -22,40 +30,61 @@ def ran(monkeypatch):
     return ran
 
 
-@pytest.mark.parametrize("parts", [1, 3, 8])
-@pytest.mark.parametrize("batch", [0, 1, 7])
+def of_unknown_size(function):
+    shapes = [tf.TensorSpec((None, 4, FEATURES)), [tf.TensorSpec((None, UNITS))] * 2]
+    return graph(function, shapes)
+
+
+@pytest.mark.parametrize(
+    ("batch", "cores", "parts"),
+    [(0, 3, 1), (7, 3, 3), (2, 8, 2)],
+    ids=["no row", "7-3", "a row each"],
+)
 def test_any_batch_may_be_cut_into_any_number_of_parts(
-    make_pair, inputs, monkeypatch, batch, parts
+    make_pair, inputs, monkeypatch, ran, batch, cores, parts
 ):
-    monkeypatch.setattr(schedule, "_cores", lambda: parts)
+    monkeypatch.setattr(schedule, "_cores", lambda: cores)
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
-    received, expected = run_pair(make_pair(), *data, mask, wrap=graph)
+    pair = make_pair(recurrent_dropout=0.5, seed=2)
+    received, expected = run_pair(pair, *data, mask, wrap=graph)
     assert received[0].shape == (batch, 4, UNITS)
     assert_close(received, expected, 1e-5)
+    assert len(ran) == parts
 
 
-@pytest.mark.parametrize("batch", [0, 1, 5, 6, 7])
-@pytest.mark.parametrize("where", ["known", "unknown", "eager"])
+def test_a_part_of_a_batch_of_unknown_size_may_have_no_row(
+    make_pair, inputs, monkeypatch, ran
+):
+    monkeypatch.setattr(schedule, "_cores", lambda: 3)
+    data = inputs(batch=2)
+    received, expected = run_pair(make_pair(), *data, wrap=of_unknown_size)
+    assert_close(received, expected, 1e-5)
+    assert len(ran) == 3
+
+
+@pytest.mark.parametrize(
+    ("where", "batch", "parts"),
+    [
+        ("known", 5, 2),
+        ("known", 9, 3),
+        ("unknown", 9, 1),
+        ("eager", 9, 1),
+    ],
+)
 def test_outside_training_parts_have_rows_enough_or_the_batch_stays_whole(
-    make_pair, inputs, monkeypatch, ran, where, batch
+    make_pair, inputs, monkeypatch, ran, where, batch, parts
 ):
     monkeypatch.setattr(schedule, "_cores", lambda: 3)
     monkeypatch.setattr(schedule, "MIN_ROWS_PER_PART", 2)
     data = inputs(batch=batch)
     mask = np.arange(4) < np.arange(1, batch + 1)[:, None]
-    shapes = [tf.TensorSpec((None, 4, FEATURES)), [tf.TensorSpec((None, UNITS))] * 2]
-    wrap = {
-        "known": graph,
-        "unknown": lambda function: graph(function, shapes),
-        "eager": lambda function: function,
-    }[where]
+    wrap = {"known": graph, "unknown": of_unknown_size, "eager": eager}[where]
     if where == "unknown":
         mask = None
     received, expected = run_pair(make_pair(), *data, mask, training=False, wrap=wrap)
     assert_close(received, expected, 1e-5)
-    parts = min(3, batch // 2) if where == "known" else 1
-    assert len(ran) == max(1, parts)
+    assert len(ran) == parts
 
 
 @pytest.mark.parametrize(
@@ -68,7 +97,7 @@ def test_loops_run_side_by_side_on_the_cores_that_the_process_may_use(
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
     threading = tf.config.threading
     monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: threads)
-    assert schedule._cores() == cores
+    assert cores_of_the_machine() == cores
 
 
 def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
@@ -90,17 +119,22 @@ def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
     np.testing.assert_allclose(received, layers[1](layers[0](x)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("limit", "compiled", "parts"), LARGE)
+@pytest.mark.parametrize(
+    ("limit", "compiled", "loops"),
+    [(SIZE - 1, True, 1), (SIZE, True, 2), (SIZE - 1, False, 2)],
+    ids=["large", "small", "not compiled"],
+)
 def test_a_large_recurrent_kernel_is_read_by_one_compiled_loop(
-    make_pair, inputs, holes, monkeypatch, ran, limit, compiled, parts
+    make_pair, inputs, monkeypatch, ran, limit, compiled, loops
 ):
+    """The graph is traced and not run, so that XLA compiles nothing."""
     monkeypatch.setattr(schedule, "_cores", lambda: 2)
     monkeypatch.setattr(schedule, "LARGE_BYTES", limit)
-    data = inputs()
-    pair = make_pair(recurrent_dropout=0.5, seed=2, of_layer={"jit_compile": compiled})
-    received, expected = run_pair(pair, *data, holes, wrap=graph)
-    assert_close(received, expected, 1e-5)
-    assert len(ran) == parts
+    fast, _ = make_pair(of_layer={"jit_compile": compiled})
+    x, state = inputs()
+    function = graph(differentiated(fast))
+    function.get_concrete_function(tf.constant(x), [tf.constant(s) for s in state])
+    assert len(ran) == loops
 
 
 @pytest.fixture
@@ -124,34 +158,78 @@ def traced_chunks(monkeypatch):
         cache.cache_clear()
 
 
+DROPPED = {"recurrent_dropout": 0.5, "weight_drop": 0.5, "seed": 4}
+
+
+def with_holes(timesteps):
+    return np.arange(timesteps) % 3 != np.arange(3)[:, None]
+
+
 @pytest.mark.parametrize(
-    ("timesteps", "masked"), [*((n, True) for n in (1, 5, 8, 9, 20)), (20, False)]
+    ("timesteps", "masked", "chunk"),
+    [
+        pytest.param(8, True, (None, 1), id="8, mask"),
+        pytest.param(9, True, (3, 3), id="9, mask"),
+        pytest.param(20, True, (7, 3), id="20, mask"),
+        pytest.param(20, False, (7, 3), id="20, no mask"),
+    ],
 )
-@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 def test_a_sequence_runs_in_chunks_and_gives_what_the_cell_gives(
-    make_pair, inputs, traced_chunks, monkeypatch, timesteps, known, masked
+    make_pair, inputs, traced_chunks, timesteps, masked, chunk
 ):
-    if not known:  # few lengths are for XLA alone
-        monkeypatch.setenv("CAROUSEL_XLA", "1")
     data = inputs(timesteps=timesteps, dtype="float64")
-    mask = np.arange(timesteps) % 3 != np.arange(3)[:, None] if masked else None
-    options = {"recurrent_dropout": 0.5, "weight_drop": 0.5, "seed": 4}
-    length = timesteps if known else None
-    shapes = [tf.TensorSpec((3, length, FEATURES), "float64")]
-    shapes.append([tf.TensorSpec((3, UNITS), "float64")] * 2)
+    mask = with_holes(timesteps) if masked else None
+    pair = make_pair(dtype="float64", **DROPPED)
+    received, expected = run_pair(pair, *data, mask, wrap=graph)
+    assert_close(received, expected, 1e-10)
+    assert set(traced_chunks) == {chunk}
+
+
+def test_chunks_made_for_xla_give_what_the_cell_gives(
+    make_pair, inputs, traced_chunks, xla_left_out
+):
+    data = inputs(timesteps=20, dtype="float64")
+    pair = make_pair(dtype="float64", **DROPPED)
+    received, expected = run_pair(pair, *data, with_holes(20), wrap=graph)
+    assert_close(received, expected, 1e-10)
+    assert set(traced_chunks) == {(7, 3)}
+
+
+SPECS = [
+    tf.TensorSpec((3, None, FEATURES), "float64"),
+    [tf.TensorSpec((3, UNITS), "float64")] * 2,
+]
+
+
+def test_one_graph_runs_every_unknown_length_in_chunks_of_few_lengths(
+    make_pair, inputs, traced_chunks, monkeypatch
+):
+    monkeypatch.setenv("CAROUSEL_XLA", "1")  # few lengths are for XLA alone
+    fast, slow = make_pair(dtype="float64", **DROPPED)
+
+    @graph(input_signature=[*SPECS, tf.TensorSpec((3, None), "bool")])
+    def of_any_length(x, state, mask):
+        return differentiated(fast, mask)(x, state)
+
+    for timesteps in (1, 5, 8, 9, 20):
+        x, state = inputs(timesteps=timesteps, dtype="float64")
+        mask = with_holes(timesteps)
+        received = of_any_length(x, state, mask)
+        assert_close(received, run(slow, x, state, mask), 1e-10)
+    assert traced_chunks
+    assert all(tf.is_tensor(length) for length, _ in traced_chunks)
+
+
+def test_an_unknown_length_without_a_mask_runs_in_chunks_too(
+    make_pair, inputs, traced_chunks, xla_left_out
+):
+    data = inputs(timesteps=20, dtype="float64")
     received, expected = run_pair(
-        make_pair(dtype="float64", **options),
-        *data,
-        mask,
-        wrap=lambda f: graph(f, shapes),
+        make_pair(dtype="float64"), *data, wrap=lambda f: graph(f, SPECS)
     )
     assert_close(received, expected, 1e-10)
-    if known:
-        length = -(-timesteps // 3)
-        assert set(traced_chunks) == {(None, 1) if timesteps < 9 else (length, 3)}
-    else:
-        assert traced_chunks
-        assert all(tf.is_tensor(length) for length, _ in traced_chunks)
+    assert traced_chunks
+    assert all(tf.is_tensor(length) for length, _ in traced_chunks)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +274,11 @@ def test_it_asks_for_xla_in_training_only_or_as_it_is_told(
     assert found == where
 
 
-def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(inputs):
+def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(
+    inputs, monkeypatch
+):
     """`tf.function` takes what it traced for unknown sizes where sizes are known."""
+    monkeypatch.setattr(schedule, "_cores", lambda: 2)
     x, _ = inputs(batch=4, timesteps=7)
     layer = LSTM(UNITS, return_sequences=True)
     layer.build(x.shape)
@@ -216,8 +297,7 @@ def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(inputs):
     np.testing.assert_allclose(*found, atol=1e-6)
 
 
-@pytest.mark.parametrize("cores", [2, 8])
-def test_a_graph_for_any_batch_does_not_depend_on_the_cores(cores, monkeypatch):
+def test_a_graph_for_any_batch_does_not_depend_on_the_cores(monkeypatch):
     """A saved model is the same whichever machine wrote it."""
     layer = LSTM(UNITS)
     layer.build((None, None, FEATURES))
@@ -230,4 +310,4 @@ def test_a_graph_for_any_batch_does_not_depend_on_the_cores(cores, monkeypatch):
         functions = [len(f.node_def) for f in traced.library.function]
         return len(traced.node) + sum(functions)
 
-    assert nodes(1) == nodes(cores) < 200
+    assert nodes(1) == nodes(2) == nodes(8) < 200
