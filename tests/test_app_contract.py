@@ -134,17 +134,6 @@ class TestApp:
         }
 
     @pytest.mark.slow
-    def test_it_exports_a_run_named_by_a_relative_path(
-        self, app, request, tmp_path, monkeypatch
-    ):
-        run = request.getfixturevalue(SERVED[app][0])
-        names = shutil.ignore_patterns("export", "logs", "*.npz")
-        shutil.copytree(run, tmp_path / "run", ignore=names)
-        monkeypatch.chdir(tmp_path)
-        export = importlib.import_module(f"apps.{app}.export").export
-        assert (export("run") / "saved_model.pb").exists()
-
-    @pytest.mark.slow
     def test_its_gates_are_drawn_and_served(self, app, request):
         fixture, *_ = SERVED[app]
         inputs, own_inputs = inputs_of(app, request)
@@ -194,6 +183,18 @@ class TestApp:
                 if not isinstance(value, str):
                     value = pytest.approx(value, abs=1e-4, rel=1e-4)
                 assert row[name] == value
+
+
+@pytest.mark.slow
+def test_a_run_named_by_a_relative_path_is_exported(
+    finished_run, tmp_path, monkeypatch
+):
+    """`python -m experiments` names the runs of all apps so: test_processes.py."""
+    names = shutil.ignore_patterns("export", "logs", "*.npz")
+    shutil.copytree(finished_run, tmp_path / "run", ignore=names)
+    monkeypatch.chdir(tmp_path)
+    export = importlib.import_module("apps.sentiment.export").export
+    assert (export("run") / "saved_model.pb").exists()
 
 
 def test_a_fresh_process_answers_for_a_run_of_each_app(request):

@@ -1,5 +1,6 @@
 """Two workers on this machine: where one worker ends, and what if one is lost."""
 
+import functools
 import importlib
 import json
 import os
@@ -29,11 +30,13 @@ CONFIGS = {
     "summarization": "summarization_config",
     "question_answering": "question_config",
 }
+ON_DEVICES = ["language_modeling", "sentiment"]
+TO_LOSE = ["sentiment", "language_modeling"]
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start_two():
     """Starts a module and its arguments as two workers; returns their processes."""
     started = []
@@ -61,14 +64,29 @@ def start_two():
         process.communicate()
 
 
-@pytest.fixture
-def workers(start_two, tmp_path):
-    """Starts two workers that train into a directory; returns their processes."""
+def words_of(trainings):
+    """Writes configurations; returns the words that `tests.distributed.worker` takes.
 
-    def start(app, config, directory):
-        path = tmp_path / "config.yaml"
+    Args:
+        trainings: An app, its configuration and a directory, each.
+    """
+    words = []
+    for app, config, directory in trainings:
+        path = directory.with_suffix(".yaml")
         save_config(config, path)
-        return start_two("tests.distributed.worker", app, path, directory)
+        words += [app, path, directory]
+    return words
+
+
+@pytest.fixture(scope="module")
+def workers(start_two):
+    """Starts two workers that train one app after the other; returns their processes.
+
+    Each training is an app, its configuration and a directory.
+    """
+
+    def start(*trainings):
+        return start_two("tests.distributed.worker", *words_of(trainings))
 
     return start
 
@@ -114,59 +132,102 @@ def assert_alike(two, one):
         assert here == pytest.approx(there, abs=1e-4)
 
 
+@pytest.fixture(scope="module")
+def recipes(request, book, tmp_path_factory):
+    """A configuration of each app; the book is a quarter: steps together are dear."""
+    found = {app: request.getfixturevalue(name) for app, name in CONFIGS.items()}
+    quarter = tmp_path_factory.mktemp("book") / "book.txt"
+    lines = book.read_text(encoding="utf-8").splitlines(keepends=True)
+    quarter.write_text("".join(lines[: len(lines) // 4]), encoding="utf-8")
+    language = found["language_modeling"]
+    data = replace(language.data, file=str(quarter))
+    return {**found, "language_modeling": replace(language, data=data)}
+
+
+@pytest.fixture(scope="module")
+def configs(recipes):
+    """What a test can afford of each app."""
+    return {app: affordable(config) for app, config in recipes.items()}
+
+
+@pytest.fixture(scope="module")
+def alone(configs, tmp_path_factory):
+    """Returns the directory of a run that one worker has trained, by app."""
+    root = tmp_path_factory.mktemp("alone")
+
+    @functools.cache
+    def run_of(app):
+        importlib.import_module(f"apps.{app}.train").train(configs[app], root / app)
+        return root / app
+
+    return run_of
+
+
+@pytest.fixture(scope="module")
+def of_two_workers(configs, workers, tmp_path_factory):
+    """A directory with a run of each app, all trained by the same two workers."""
+    root = tmp_path_factory.mktemp("workers")
+    said = finish(workers(*((app, configs[app], root / app) for app in CONFIGS)))
+    assert said[0].count("Training ") == len(CONFIGS)
+    return root
+
+
+@pytest.fixture(scope="module")
+def of_two_devices(configs, tmp_path_factory):
+    """A directory with runs that one process has trained on two devices."""
+    root = tmp_path_factory.mktemp("devices")
+    words = words_of((app, configs[app], root / app) for app in ON_DEVICES)
+    command = [sys.executable, "-m", "tests.distributed.worker", "--devices=2", *words]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE_S)
+    return root
+
+
 @pytest.mark.parametrize("app", CONFIGS)
-def test_two_workers_reach_the_weights_of_one(app, workers, request, tmp_path):
-    config = affordable(request.getfixturevalue(CONFIGS[app]))
-    one, two = tmp_path / "one", tmp_path / "two"
-    processes = workers(app, config, two)
-    importlib.import_module(f"apps.{app}.train").train(config, one)
-    said = finish(processes)
-    assert "Training " in said[0]
+def test_two_workers_reach_the_weights_of_one(app, of_two_workers, alone):
+    one, two = alone(app), of_two_workers / app
     assert_alike(two, one)
     left = {path.name for path in two.iterdir() if path.name != "logs"}
     assert left == {path.name for path in one.iterdir() if path.name != "logs"}
 
 
-@pytest.mark.parametrize("app", ["language_modeling", "sentiment"])
-def test_two_devices_reach_the_weights_of_one(app, workers, request, tmp_path):
+@pytest.mark.parametrize("app", ON_DEVICES)
+def test_two_devices_reach_the_weights_of_one(app, of_two_devices, alone):
     """One process, MirroredStrategy: what several GPUs have."""
-    config = affordable(request.getfixturevalue(CONFIGS[app]))
-    one, two = tmp_path / "one", tmp_path / "two"
-    save_config(config, tmp_path / "config.yaml")
-    command = [sys.executable, "-m", "tests.distributed.worker", app]
-    command += [str(tmp_path / "config.yaml"), str(two), "2"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE_S)
-    importlib.import_module(f"apps.{app}.train").train(config, one)
-    assert_alike(two, one)
+    assert_alike(of_two_devices / app, alone(app))
 
 
-@pytest.mark.parametrize("app", ["sentiment", "language_modeling"])
 def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
-    app, workers, request, tmp_path
+    workers, recipes, tmp_path
 ):
-    """With dropout, and in language modelling with the state of each worker's rows."""
-    config = request.getfixturevalue(CONFIGS[app])
-    config = replace(config, train=replace(config.train, epochs=8, patience=99))
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    finish(workers(app, config, undisturbed))
+    """With dropout, and in language modelling with the state of each worker's rows.
 
-    chief, other = workers(app, config, killed)
-    end = time.monotonic() + PATIENCE_S
-    while not (killed / "history.csv").exists():
-        assert chief.poll() is None, chief.communicate()[0]
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    other.send_signal(signal.SIGKILL)
-    said, _ = chief.communicate(timeout=PATIENCE_S)
-    assert chief.returncode == 1
-    assert "Error: Lost worker 1 (localhost:" in said
-    assert "Traceback" not in said
-    assert not (killed / "model.keras").exists()
+    Two workers resume both apps, and train them undisturbed as well.
+    """
+    to_finish = []
+    for app in TO_LOSE:
+        settings = replace(recipes[app].train, patience=99)
+        config = replace(recipes[app], train=settings)
+        killed, undisturbed = (tmp_path / f"{name}-{app}" for name in ("killed", "not"))
+        chief, other = workers((app, config, killed))
+        end = time.monotonic() + PATIENCE_S
+        while not (killed / "history.csv").exists():
+            assert chief.poll() is None, chief.communicate()[0]
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        other.send_signal(signal.SIGKILL)
+        said, _ = chief.communicate(timeout=PATIENCE_S)
+        assert chief.returncode == 1
+        assert "Error: Lost worker 1 (localhost:" in said
+        assert "Traceback" not in said
+        assert not (killed / "model.keras").exists()
+        to_finish += [(app, config, killed), (app, config, undisturbed)]
 
-    said = finish(workers(app, config, killed))
-    assert "Resuming" in said[0]
-    for ours, theirs in zip(weights_of(killed), weights_of(undisturbed), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    said = finish(workers(*to_finish))
+    assert said[0].count("Resuming") == len(TO_LOSE)
+    for (_, _, killed), (_, _, undisturbed) in zip(*[iter(to_finish)] * 2, strict=True):
+        ours, theirs = weights_of(killed), weights_of(undisturbed)
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_the_chief_goes_on_with_the_other_verbs_when_the_others_have_ended(
@@ -190,7 +251,7 @@ def test_a_chief_that_refuses_says_why_and_the_others_end_too(
 ):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("years of work")
-    chief, other = workers("sentiment", sentiment_config, tmp_path / "run")
+    chief, other = workers(("sentiment", sentiment_config, tmp_path / "run"))
     said, _ = chief.communicate(timeout=PATIENCE_S)
     assert chief.returncode == 2
     assert "it is no run" in said

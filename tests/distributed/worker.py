@@ -1,6 +1,7 @@
-"""One worker of a test: `python -m tests.distributed.worker APP CONFIG DIRECTORY`.
+"""One worker of a test: `python -m tests.distributed.worker (APP CONFIG DIRECTORY)...`.
 
-TF_CONFIG tells with whom. With a number N behind, it trains on N devices of its own.
+It trains each app that is named, one after the other. TF_CONFIG tells with whom. With
+`--devices=N` in front it trains on N devices of its own.
 """
 
 import importlib
@@ -15,20 +16,24 @@ from apps.common import cluster
 from apps.common.config import load_config
 from apps.common.terminal import clear_errors
 
+DEVICES = "--devices="
 
-def main(app, config, directory, devices=0):
-    """Trains an app."""
-    if int(devices):
+
+def main(words):
+    """Trains apps."""
+    if words[0].startswith(DEVICES):
+        count = int(words.pop(0).removeprefix(DEVICES))
         (cpu,) = tf.config.list_physical_devices("CPU")
-        logical = [tf.config.LogicalDeviceConfiguration()] * int(devices)
+        logical = [tf.config.LogicalDeviceConfiguration()] * count
         tf.config.set_logical_device_configuration(cpu, logical)
-        names = [f"CPU:{number}" for number in range(int(devices))]
+        names = [f"CPU:{number}" for number in range(count)]
         cluster.local_devices = lambda: names
-    config_class = importlib.import_module(f"apps.{app}.config").Config
-    train = importlib.import_module(f"apps.{app}.train").train
-    with clear_errors():
-        train(load_config(config_class, config), directory)
+    for app, config, directory in zip(*[iter(words)] * 3, strict=True):
+        config_class = importlib.import_module(f"apps.{app}.config").Config
+        train = importlib.import_module(f"apps.{app}.train").train
+        with clear_errors():
+            train(load_config(config_class, config), directory)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

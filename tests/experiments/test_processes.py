@@ -1,6 +1,7 @@
 """The commands as a user types them: killed and typed again, and all in a row."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,32 +12,50 @@ import keras
 import numpy as np
 import pytest
 
+import apps.question_answering.model  # the test loads what other processes trained
 import apps.sentiment.model
 import apps.speech_commands.model  # noqa: F401
 from apps.common.training import read_history
+from experiments.run import RECIPES
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 900
+IN_A_ROW = """
+import runpy, sys
+for sys.argv in {}:
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def command(tmp_path, packages, wikipedia, synthetic_speech):
-    """Starts `python -m MODULE WORDS` in an empty directory."""
+def recipes(tmp_path):
+    """A copy of the recipes, in which 20,000 stories are 480."""
+    folder = shutil.copytree(RECIPES, tmp_path / "recipes")
+    stories = folder / "question_answering" / "stories.yaml"
+    text = stories.read_text()
+    assert "stories: 20000" in text
+    stories.write_text(text.replace("stories: 20000", "stories: 480"))
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path, packages, wikipedia, synthetic_speech, recipes):
+    """Starts Python with these words in an empty directory; XLA compiles, or not."""
     path = os.pathsep.join(map(str, (ROOT / "tests" / "pinned", ROOT)))
     env = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
-    env["CAROUSEL_XLA"] = "1"  # as users run it
+    env["TEST_RECIPES"] = str(recipes)
+    (tmp_path / "here").mkdir()
 
-    def start(module, *words, **options):
+    def start(*words, xla=False):
         return subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, words)],
-            cwd=tmp_path,
-            env=env,
+            [sys.executable, *words],
+            cwd=tmp_path / "here",
+            env={**env, "CAROUSEL_XLA": str(int(xla))},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            **options,
         )
 
     return start
@@ -44,10 +63,13 @@ def command(tmp_path, packages, wikipedia, synthetic_speech):
 
 @pytest.fixture
 def finish(command):
-    """Runs a command to its end and returns what it said."""
+    """Runs each `[MODULE, *WORDS]` as `python -m` does, all in one process.
 
-    def run(module, *words):
-        process = command(module, *words)
+    Returns what they said.
+    """
+
+    def run(*commands, **options):
+        process = command("-c", IN_A_ROW.format(commands), **options)
         said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, said
         assert "Traceback" not in said
@@ -75,9 +97,8 @@ def without_seconds(directory):
     return [{**row, "seconds": 0} for row in read_history(directory)]
 
 
-@pytest.fixture(params=["sentiment", "speech_commands", "question_answering"])
-def words(request, reviews_csv, tones):
-    """The words of a command line that trains a small model."""
+def words_of(app, reviews_csv, tones):
+    """Returns the words of a command line that trains a small model."""
     common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=12"]
     own = {
         "sentiment": ["files", f"data.file={reviews_csv}"],
@@ -86,18 +107,29 @@ def words(request, reviews_csv, tones):
             *("data.clip_ms=200", "model.num_layers=1"),
         ],
         "question_answering": ["stories", "data.stories=96"],
-    }[request.param]
+    }[app]
     most = ["train.patience=1000", "train.evaluations_per_epoch=2"]
-    return request.param, [*own, *common, *most, "run_directory=killed"]
+    return [f"experiments.{app}", *own, *common, *most]
 
 
+@pytest.mark.parametrize(
+    ("app", "kills", "xla"),
+    [
+        ("sentiment", (1,), True),
+        ("speech_commands", (1,), False),
+        ("question_answering", (1, 5), False),
+    ],
+)
 def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
-    command, finish, words, tmp_path
+    app, kills, xla, command, finish, reviews_csv, tones, tmp_path
 ):
-    app, words = words
+    """Killed when the history has so many rows, each in a process of its own."""
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    for rows in (1, 5):
-        process = command(f"experiments.{app}", *words)
+    words, twice = words_of(app, reviews_csv, tones), []
+    for run in (killed, undisturbed):
+        twice.append([*words, f"run_directory={run}"])
+    for rows in kills:
+        process = command("-m", *twice[0], xla=xla)
 
         def trained_for(rows=rows):
             done = (killed / "history.csv").exists() and read_history(killed)
@@ -108,9 +140,9 @@ def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (killed / "model.keras").exists()
-    said = finish(f"experiments.{app}", *words)
-    assert f"Resuming {killed.name} after " in said
-    finish(f"experiments.{app}", *words[:-1], f"run_directory={undisturbed}")
+    said = finish(*twice, xla=xla)
+    assert said.count("Resuming ") == 1
+    assert f"Resuming {killed} after " in said
 
     for name in ("best.npz", "checkpoint.npz"):
         ours, theirs = arrays(killed / name), arrays(undisturbed / name)
@@ -130,17 +162,20 @@ def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
 def test_every_app_goes_from_raw_data_to_answers_and_a_second_time_says_it_is_done(
     finish, tmp_path
 ):
-    said = finish("experiments")
+    said = finish(["experiments"])
     run = Path("runs", "sentiment", "movie_snippets", "seed-1")
-    assert "The exported model answers:" in said
+    assert said.count("The exported model answers:") == 5
     for name in ("model.keras", "explain/1.html", "export/sentiment/1/saved_model.pb"):
-        assert (tmp_path / run / name).exists()
-    assert (tmp_path / "runs" / "report.html").read_text().count("<h2") == 5
-    again = finish("experiments")
+        assert (tmp_path / "here" / run / name).exists()
+    report = (tmp_path / "here" / "runs" / "report.html").read_text()
+    assert report.count("<h2") == 5
+    again = finish(
+        ["experiments", "sentiment"],
+        ["apps.sentiment.evaluate", str(run)],
+        ["experiments.sentiment", "predict", "A lovely film.", "😀"],
+    )
     for word in ("trained", "evaluated", "drawn", "exported"):
         assert f"is {word} already." in again
     assert "The exported model answers:" in again
-
-    assert '"accuracy": ' in finish("apps.sentiment.evaluate", run)
-    answers = finish("experiments.sentiment", "predict", "A lovely film.", "😀")
-    assert answers.count('"label": ') == 2
+    assert '"accuracy": ' in again
+    assert again.count('"label": ') == 2

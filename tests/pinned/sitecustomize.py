@@ -1,11 +1,32 @@
-"""Pins the small archives of the tests in a process that has this in PYTHONPATH."""
+"""Pins the small archives of the tests in a process that has this in PYTHONPATH.
+
+Recipes are read in the folder that the environment variable TEST_RECIPES names. Of the
+examples of `explain` the first is drawn. Without XLA the process does without what
+`tests/conftest.py` does without, too.
+"""
 
 import dataclasses
+import functools
+import gc
 import hashlib
+import os
+from pathlib import Path
 
 from apps.common.packages import PACKAGES, cache_directory
+from experiments import run
 
 for name, package in PACKAGES.items():
     for path in (cache_directory() / name).glob("*/*.*"):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         PACKAGES[name] = dataclasses.replace(package, sha256=sha256)
+
+run.RECIPES = Path(os.environ.get("TEST_RECIPES", run.RECIPES))
+examples = run.Task.examples
+run.Task.examples = lambda task, directory: examples(task, directory)[:1]
+if os.environ.get("CAROUSEL_XLA") == "0":
+    import tensorflow as tf
+    from tensorflow.python.framework import ops
+
+    gc.set_threshold(20_000)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    ops._create_c_op = functools.partial(ops._create_c_op, extract_traceback=False)
