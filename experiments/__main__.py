@@ -63,7 +63,7 @@ def _ask(version, task):
 
     names = inputs = task.questions
     if task.asked:
-        names, inputs = task.asked(version.parents[2])
+        names, inputs = task.asked(task.predictor(version.parents[2]))
 
     print("\nThe exported model answers:")
     loaded = tf.saved_model.load(version)

@@ -44,12 +44,12 @@ def main():
     options = parser.parse_args()
     with clear_errors():
         from apps.question_answering.data import load_data
-        from apps.question_answering.evaluate import load_run
+        from apps.question_answering.predict import Predictor
 
-        config, _, _, labels = load_run(options.run)
-        if not labels:
+        predictor = Predictor.load(options.run)
+        if not predictor.labels:
             raise ValueError(f"{options.run} reads passages: it has no stories.")
-        data = load_data(config.data, ("train", "test"), labels)
+        data = load_data(predictor.config.data, ("train", "test"), predictor.labels)
         print(f"test accuracy: {accuracy(data.train, data.test):.3f}")
 
 

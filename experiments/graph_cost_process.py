@@ -194,7 +194,9 @@ def export_run(task, directory, cores, check):
             )
             stack.enter_context(patch.object(os, "cpu_count", lambda: cores))
         common = importlib.import_module("apps.common.export")
+        predictors = importlib.import_module("apps.common.predictor")
         app = importlib.import_module(f"apps.{task}.export")
+        predictor_class = importlib.import_module(f"apps.{task}.predict").Predictor
         seconds = {"loading": 0.0, "writing": 0.0, "check": 0.0}
 
         def timed(name, function):
@@ -208,12 +210,12 @@ def export_run(task, directory, cores, check):
 
         check_export = common._check if check else lambda *arguments: None
         for module, name, function in (
-            (app, "load_run", timed("loading", app.load_run)),
+            (predictors, "load_model", timed("loading", predictors.load_model)),
             (common, "_check", timed("check", check_export)),
         ):
             stack.enter_context(patch.object(module, name, function))
         began = time.perf_counter()
-        path = app.export(directory)
+        path = app.export(predictor_class.load(directory))
         total = time.perf_counter() - began
         seconds["writing"] = total - seconds["loading"] - seconds["check"]
         available = len(os.sched_getaffinity(0))

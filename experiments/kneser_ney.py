@@ -67,12 +67,11 @@ def main():
     options = parser.parse_args()
     with clear_errors():
         from apps.language_modeling.data import load_data
-        from apps.language_modeling.evaluate import load_run
-        from apps.language_modeling.text import start_id
+        from apps.language_modeling.predict import Predictor
 
-        config, _, vocabulary = load_run(options.run)
-        data = load_data(config.data, ("train", "test"), vocabulary)
-        start = start_id(vocabulary, config.data.tokens)
+        predictor = Predictor.load(options.run)
+        vocabulary, start = predictor.vocabulary, predictor.start
+        data = load_data(predictor.config.data, ("train", "test"), vocabulary)
         model = KneserNey(data.train, ORDER, len(vocabulary) - 1)  # no padding
         print(f"test perplexity: {model.perplexity(data.test, start):.2f}")
 

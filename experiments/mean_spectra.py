@@ -47,11 +47,12 @@ def main():
     options = parser.parse_args()
     with clear_errors():
         from apps.speech_commands.data import load_data
-        from apps.speech_commands.evaluate import load_run
+        from apps.speech_commands.predict import Predictor
 
-        config, _, labels, front_end = load_run(options.run)
-        data = load_data(config.data, ("train", "test"), labels)
-        print(f"test accuracy: {accuracy(data.train, data.test, front_end):.3f}")
+        predictor = Predictor.load(options.run)
+        data = load_data(predictor.config.data, ("train", "test"), predictor.labels)
+        found = accuracy(data.train, data.test, predictor.front_end)
+        print(f"test accuracy: {found:.3f}")
 
 
 if __name__ == "__main__":

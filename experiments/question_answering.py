@@ -10,7 +10,7 @@ QUESTIONS = (
 )
 
 
-def columns(directory):
+def columns(predictor):
     """Returns the questions, and as a served model takes them."""
     parts = [[part.strip() for part in text.split("|||")] for text in QUESTIONS]
     contexts, questions = map(list, zip(*parts, strict=True))

@@ -1,6 +1,7 @@
 """The one command line that reads recipes, for every task."""
 
 import argparse
+import functools
 import importlib
 import json
 import os
@@ -37,9 +38,9 @@ class Task:
         headline: Metrics for the closing table.
         questions: Two inputs to ask a newly exported model.
         asked: Where the model takes something else than one text: a function from the
-            run directory to names of inputs and the inputs, by name if there are more.
-        explained: A function from the run directory to examples for `explain`, as
-            `predict` takes them; by default the questions.
+            `Predictor` to names of inputs and the inputs, by name if there are more.
+        explained: A function from it to examples for `explain`, as `predict` takes
+            them; by default the questions.
         fold: Setting of the section data in which the runs of a cross-validation
             differ.
     """
@@ -55,12 +56,16 @@ class Task:
 
     def function(self, verb):
         """Returns the function of the app that does a verb."""
-        module = "evaluate" if verb == "predict" else verb
-        return getattr(importlib.import_module(f"apps.{self.name}.{module}"), verb)
+        return getattr(importlib.import_module(f"apps.{self.name}.{verb}"), verb)
 
-    def examples(self, directory):
+    def predictor(self, directory):
+        """Returns the app's `Predictor` of a run whose training has ended."""
+        module = importlib.import_module(f"apps.{self.name}.predict")
+        return module.Predictor.load(directory)
+
+    def examples(self, predictor):
         """Returns what `explain` draws when it is given nothing."""
-        return self.explained(directory) if self.explained else self.questions
+        return self.explained(predictor) if self.explained else self.questions
 
     def config_class(self):
         """Returns the app's `Config`."""
@@ -141,6 +146,7 @@ def run(task, request, file=None):
     config = task.config(request.recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
     done, verbs = {}, request.verbs
+    predictor = functools.cache(lambda: task.predictor(directory))  # one for all verbs
     if not _is_chief():
         verbs = [verb for verb in verbs if verb == "train"]
         if verbs != request.verbs:
@@ -150,20 +156,19 @@ def run(task, request, file=None):
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
             task.function("train")(config, directory)
         elif verb == "predict":
-            for answer in task.function("predict")(
-                directory, _inputs(request.words, file)
-            ):
+            inputs = _inputs(request.words, file)  # refused before anything is read
+            for answer in predictor().predict(inputs):
                 line = json.dumps(answer, ensure_ascii=False)
                 print(line.encode("utf-8", "replace").decode())
         elif verb == "explain":
-            _explain(task, directory, request.words, file)
+            _explain(task, directory, predictor, request.words, file)
         elif verb == "record":
             from experiments.results import record
 
             print(f"Recorded: {record(task, request.recipe, request.words)}")
         else:
             print(f"{verb.capitalize().removesuffix('e')}ing {directory}")
-            done[verb] = task.function(verb)(directory)
+            done[verb] = task.function(verb)(predictor())
     _closing_table(task, directory, done)
     return done
 
@@ -183,14 +188,15 @@ def run_directory(task, recipe, config):
     return RUNS / task.name / recipe / name
 
 
-def _explain(task, directory, words, file):
+def _explain(task, directory, predictor, words, file):
     """Draws the user's inputs, or once and for all the examples."""
     if not words and not file:
         if drawn := sorted((directory / "explain").glob("*.html")):
             print(f"{drawn[0]} is drawn already.")
             return
-        words = task.examples(directory)
-    for path in task.function("explain")(directory, _inputs(words, file)):
+        words = task.examples(predictor())
+    inputs = _inputs(words, file)
+    for path in task.function("explain")(predictor(), inputs):
         print(f"Drawn: {path}, and as a picture {path.with_suffix('.png').name}")
 
 

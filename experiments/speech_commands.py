@@ -1,33 +1,27 @@
 """Speech command recognition: which word is in a clip, and when in a stream?"""
 
-from pathlib import Path
-
 from experiments.run import Task, main
 
 
-def first_clips(directory):
+def first_clips(predictor):
     """Returns the names and the waveforms of two clips of the validation split."""
     from apps.speech_commands.data import load_data, measured
-    from apps.speech_commands.evaluate import load_run
 
-    config, _, labels, _ = load_run(directory)
-    clips = load_data(config.data, ("validation",), labels).validation
+    data = load_data(predictor.config.data, ("validation",), predictor.labels)
+    clips = data.validation
     cut = slice(0, 2)
     return clips.names[cut], measured(clips, cut, clips.snr_db[cut])
 
 
-def first_files(directory):
+def first_files(predictor):
     """Returns the paths of the same clips, written into the run directory."""
     import soundfile
 
-    from apps.speech_commands.evaluate import load_run
-
-    config, *_ = load_run(directory)
     files = []
-    for number, wave in enumerate(first_clips(directory)[1], 1):
-        files.append(Path(directory, "explain", f"clip_{number}.wav"))
+    for number, wave in enumerate(first_clips(predictor)[1], 1):
+        files.append(predictor.directory / "explain" / f"clip_{number}.wav")
         files[-1].parent.mkdir(exist_ok=True)
-        soundfile.write(files[-1], wave, config.data.sample_rate_hz)
+        soundfile.write(files[-1], wave, predictor.config.data.sample_rate_hz)
     return files
 
 

@@ -23,15 +23,17 @@ def main():
     with clear_errors():
         from apps.common.config import load_config
         from apps.common.runs import CONFIG
-        from apps.summarization.config import Config
         from apps.summarization.data import load_data
-        from apps.summarization.evaluate import attending, load_run, summarize
+        from apps.summarization.predict import Predictor
         from apps.summarization.scores import rouge
 
-        _, model, vocabulary = load_run(options.run)
-        config = load_config(Config, options.run / CONFIG, options.settings)
-        pairs = load_data(config.data, ("validation",), vocabulary).validation
-        rows = summarize(attending(model, vocabulary, config), pairs.documents)
+        predictor = Predictor.load(options.run)
+        predictor.config = load_config(
+            Predictor.config_class, options.run / CONFIG, options.settings
+        )
+        data = load_data(predictor.config.data, ("validation",), predictor.vocabulary)
+        pairs = data.validation
+        rows = predictor.attend_all(pairs.documents)
         found = rouge(pairs.summaries, [row["summary"].decode() for row in rows])
         print(", ".join(f"{name} {value:.4f}" for name, value in found.items()))
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 import yaml
 from fastapi.testclient import TestClient
 
+from apps.common.predictor import Predictor
 from apps.common.versions import newest_version
 from experiments.__main__ import TASKS
 from experiments.run import RECIPES, VERBS
@@ -28,7 +29,7 @@ APPS = sorted(
     for path in (ROOT / "apps").iterdir()
     if (path / "__init__.py").exists() and path.name != "common"
 )
-FILES = ("config", "data", "model", "train", "evaluate", "explain", "export")
+FILES = ["config", "data", "model", "train", "predict", "evaluate", "explain", "export"]
 # What data decides, not a recipe.
 WIRED = {"vocabulary_size", "num_classes", "trained_tokens", "mel_bands"}
 
@@ -82,15 +83,38 @@ def test_there_is_a_task_for_every_app():
 
 @pytest.mark.parametrize("app", APPS)
 class TestApp:
-    def test_it_has_the_seven_files(self, app):
+    def test_it_has_the_eight_files(self, app):
         assert {path.stem for path in (ROOT / "apps" / app).glob("*.py")} >= set(FILES)
 
     def test_it_has_the_verbs(self, app):
-        for verb in ("train", "evaluate", "explain", "export", "predict", "load_data"):
-            module = {"predict": "evaluate", "load_data": "data"}.get(verb, verb)
+        for verb in ("train", "evaluate", "explain", "export", "load_data"):
+            module = {"load_data": "data"}.get(verb, verb)
             assert callable(
                 getattr(importlib.import_module(f"apps.{app}.{module}"), verb)
             )
+
+    def test_its_predictor_has_what_every_predictor_has(self, app, request):
+        run = request.getfixturevalue(SERVED[app][0])
+        found = importlib.import_module(f"apps.{app}.predict").Predictor
+        assert issubclass(found, Predictor)
+        predictor = found.load(run)
+        assert (predictor.name, predictor.directory) == (app, run)
+        assert isinstance(predictor.config, TASKS[app].config_class())
+        signatures = predictor.signatures()
+        assert signatures["serving_default"] is predictor.answer
+        assert signatures["gates"] is predictor.gates
+        assert list(inspect.signature(predictor.predict).parameters)[1:] == []
+
+    def test_its_functions_belong_to_no_graph_in_which_they_are_asked_for(
+        self, app, request
+    ):
+        """A function may need another while it is traced; each is traced here."""
+        predictor = TASKS[app].predictor(request.getfixturevalue(SERVED[app][0]))
+        functions = {}
+        asking = tf.function(lambda: functions.update(predictor.signatures()))
+        asking.get_concrete_function()
+        for function in functions.values():
+            function.get_concrete_function()
 
     def test_its_model_settings_are_the_arguments_of_build_model(self, app):
         config = importlib.import_module(f"apps.{app}.config")
@@ -139,7 +163,7 @@ class TestApp:
         inputs, own_inputs = inputs_of(app, request)
         run = request.getfixturevalue(fixture)
         explain = importlib.import_module(f"apps.{app}.explain").explain
-        pages = explain(run, own_inputs)
+        pages = explain(TASKS[app].predictor(run), own_inputs)
         assert len(set(pages)) == len(own_inputs)
         for page in pages:
             assert page.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
@@ -172,8 +196,8 @@ class TestApp:
         assert answer.status_code == 200
         served = answer.json()["predictions"]
         assert all(set(row) == names for row in served)
-        predict = importlib.import_module(f"apps.{app}.evaluate").predict
-        for row, own in zip(served, predict(run, own_inputs), strict=True):
+        answers = TASKS[app].predictor(run).predict(own_inputs)
+        for row, own in zip(served, answers, strict=True):
             for name in names:
                 value = own[name]
                 if isinstance(value, dict):
@@ -194,7 +218,7 @@ def test_a_run_named_by_a_relative_path_is_exported(
     shutil.copytree(finished_run, tmp_path / "run", ignore=names)
     monkeypatch.chdir(tmp_path)
     export = importlib.import_module("apps.sentiment.export").export
-    assert (export("run") / "saved_model.pb").exists()
+    assert (export(TASKS["sentiment"].predictor("run")) / "saved_model.pb").exists()
 
 
 def test_a_fresh_process_answers_for_a_run_of_each_app(request):

@@ -5,7 +5,6 @@ That a fresh process without our code answers as the model does is a part of exp
 every signature on batches of other sizes.
 """
 
-import importlib
 import re
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from apps.common import check_export
 from apps.common.export import BATCHING
 from apps.common.versions import WARMUP, newest_version
+from experiments.__main__ import TASKS
 from tests.test_app_contract import APPS, SERVED
 
 README = Path(__file__).parents[1] / "README.md"
@@ -144,11 +144,11 @@ def test_a_row_is_answered_as_it_is_alone(exported):
 def test_texts_answer_as_the_keras_model_does(exported):
     if exported.app == "speech_commands":
         pytest.skip("takes sound; tests/apps/speech_commands/test_export.py has it")
-    predict = importlib.import_module(f"apps.{exported.app}.evaluate").predict
     inputs = rows(exported, "serving_default")
     texts = [" ||| ".join(row) for row in zip(*inputs.values(), strict=True)]
     served = exported.run("serving_default", inputs)
-    for n, own in enumerate(predict(exported.run_directory, texts)):
+    predictor = TASKS[exported.app].predictor(exported.run_directory)
+    for n, own in enumerate(predictor.predict(texts)):
         for key, value in served.items():
             expected = own[key]
             if isinstance(expected, dict):

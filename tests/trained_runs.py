@@ -24,6 +24,9 @@ def run_fixtures(app, config):
     def verb(name, *arguments):
         getattr(importlib.import_module(f"apps.{app}.{name}"), name)(*arguments)
 
+    def load(path):
+        return importlib.import_module(f"apps.{app}.predict").Predictor.load(path)
+
     @pytest.fixture(scope="session")
     def trained(request, once, packages):
         """A run directory after `train`. Read it; change only copies."""
@@ -38,11 +41,12 @@ def run_fixtures(app, config):
 
         def finish(path):
             shutil.copytree(run, path)
-            verb("evaluate", path)
+            predictor = load(path)
+            verb("evaluate", predictor)
             with pytest.MonkeyPatch.context() as patch:  # its tests see the check
                 patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
                 patch.setattr(f"{EXPORT}._check", lambda *arguments: None)
-                verb("export", path)
+                verb("export", predictor)
 
         return once(f"{name}-finished/run", finish)
 

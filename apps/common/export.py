@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.files import alone_in, rename_into_place
-from apps.common.versions import WARMUP, versions
+from apps.common.versions import WARMUP, newest_version, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
 ASIDE = ".export-"  # where a version is written; what a killed process left has it, too
@@ -22,6 +22,25 @@ CHECK = Path(__file__).with_name("check_export.py")
 TOLERANCE = 1e-5
 # Nobody trains an export: without the gradients it has half as many functions.
 OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+
+
+def export_run(predictor, examples):
+    """Writes `export/<app>/1/` into a run directory, unless there is a version.
+
+    Args:
+        predictor: The run's `Predictor`.
+        examples: A function from it to examples, as `export_model` takes them.
+
+    Returns:
+        The path of the version.
+    """
+    target = predictor.directory / "export" / predictor.name
+    if version := newest_version(target):
+        print(f"{version} is exported already.")
+        return version
+    return export_model(
+        target, predictor.tracked(), predictor.signatures(), examples(predictor)
+    )
 
 
 def export_model(directory, tracked, signatures, examples):

@@ -166,13 +166,11 @@ def read_metrics(directory):
     return metrics
 
 
-def save_metrics(directory, config, model, found, examples, unit):
+def save_metrics(predictor, found, examples, unit):
     """Writes the metrics of a run, and what a reader of them asks for.
 
     Args:
-        directory: The run directory, training ended.
-        config: Its configuration.
-        model: Its model.
+        predictor: The run's `Predictor`.
         found: What was measured on the test split.
         examples: Size of the test split,
         unit: in these.
@@ -180,16 +178,17 @@ def save_metrics(directory, config, model, found, examples, unit):
     Returns:
         The metrics, as in `metrics.json`.
     """
+    directory = predictor.directory
     metrics = {
-        "dataset": config.data.dataset,
+        "dataset": predictor.config.data.dataset,
         "split": "test",
         "examples": examples,
         "unit": unit,
         **found,
-        "parameters": model.count_params(),
+        "parameters": predictor.model.count_params(),
         "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
     }
-    with replacing(Path(directory, METRICS)) as aside:
+    with replacing(directory / METRICS) as aside:
         aside.write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
 

@@ -73,14 +73,16 @@ def _without_graph(line):
     return line if not line or line[-1] in ".!?" else f"{line}."
 
 
-def evaluate_command(evaluate):
+def evaluate_command(evaluate, predictor_class):
     """Runs `python -m apps.X.evaluate RUN`: prints the metrics as JSON.
 
     Args:
         evaluate: The app's function of that name.
+        predictor_class: The app's `Predictor`.
     """
     parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
     parser.add_argument("run", help="run directory of a finished training")
     arguments = parser.parse_args()
     with clear_errors():
-        print(json.dumps(evaluate(arguments.run), indent=2))
+        predictor = predictor_class.load(arguments.run)
+        print(json.dumps(evaluate(predictor), indent=2))

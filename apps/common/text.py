@@ -45,8 +45,14 @@ _JOINTS = (
 
 
 def encoded(texts):
-    """Returns strings as a tensor of UTF-8; half characters become question marks."""
-    return tf.constant([text.encode("utf-8", "replace") for text in texts], "string")
+    """Returns strings as a tensor of UTF-8; half characters become question marks.
+
+    Bytes stay as they are.
+    """
+    return tf.constant(
+        [t if isinstance(t, bytes) else t.encode("utf-8", "replace") for t in texts],
+        "string",
+    )
 
 
 def tokenize(texts):

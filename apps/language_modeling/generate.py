@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from apps.common.terminal import clear_errors
 from apps.common.text import UNKNOWN, encoded
-from apps.language_modeling.evaluate import load_run
 from apps.language_modeling.model import zero_state
-from apps.language_modeling.sampling import SETTINGS, streaming
+from apps.language_modeling.predict import Predictor
+from apps.language_modeling.sampling import SETTINGS
 from apps.language_modeling.text import token_ids
 
 
@@ -25,15 +25,14 @@ def write_text(directory, prompt, settings, max_tokens, write):
         max_tokens: Tokens to make at most.
         write: Takes each piece.
     """
-    config, model, vocabulary = load_run(directory)
-    kind = config.data.tokens
-    stream = streaming(model, vocabulary, kind)
-    known = token_ids(encoded([prompt]), vocabulary, kind)
+    predictor = Predictor.load(directory)
+    stream, vocabulary = predictor.stream, predictor.vocabulary
+    known = token_ids(encoded([prompt]), vocabulary, predictor.kind)
     tokens = [vocabulary.tokens[i] for i in known.flat_values.numpy()]
     if UNKNOWN in tokens:
         print(f"Read as: {' '.join(tokens)}", file=sys.stderr)
     settings = [tf.constant([settings[name]], SETTINGS[name]) for name in SETTINGS]
-    carry = [tf.zeros([1, 0], "int32"), *zero_state(model, 1)]
+    carry = [tf.zeros([1, 0], "int32"), *zero_state(predictor.model, 1)]
     carried = [spec.name for spec in stream.input_signature[-len(carry) :]]
     write(prompt)
     given = encoded([prompt])

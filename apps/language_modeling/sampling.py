@@ -55,7 +55,7 @@ def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
     return tf.where(temperature > 0, drawn, best)
 
 
-def stepping(model):
+def build_step(model):
     """Returns the function that takes one token of each row.
 
     It takes `token_ids` `(batch,)` and the state, a list, and returns logits `(batch,
@@ -69,14 +69,14 @@ def stepping(model):
     return step
 
 
-def reading(model):
+def build_read(model):
     """Returns the function that reads tokens, as many of each row as it has.
 
     It takes a first token of each row `(batch,)`, those after it, ragged `(batch,
     tokens)`, and the state, a list. It returns logits `(batch, vocabulary_size)` and
     the state after the last token.
     """
-    step = stepping(model)
+    step = build_step(model)
 
     def read(first, ids, state):
         lengths = tf.cast(ids.row_lengths(), "int32")
@@ -117,14 +117,14 @@ def _specs(**dtypes):
     return [tf.TensorSpec([None], dtype, name) for name, dtype in dtypes.items()]
 
 
-def generating(model, vocabulary, kind):
+def build_generate(model, vocabulary, kind):
     """Returns the function that a served model runs: prompts in, texts out.
 
     Its settings are those of `choose`, each `(batch,)`, and `max_tokens`; it returns
     `text`, strings `(batch,)`, without the prompts. A text begins as one does, after
     the end of another, and one of words ends where the model ends it.
     """
-    read, step, size = reading(model), stepping(model), len(vocabulary)
+    read, step, size = build_read(model), build_step(model), len(vocabulary)
     start = start_id(vocabulary, kind)
     end = tf.cast(vocabulary.lookup(END), "int32") if ended(kind) else -1
     names = tf.constant(vocabulary.tokens)
@@ -172,7 +172,7 @@ def generating(model, vocabulary, kind):
     return generate
 
 
-def streaming(model, vocabulary, kind):
+def build_stream(model, vocabulary, kind):
     """Returns the function that a served model runs for one token more.
 
     It takes `prompt`, strings `(batch,)`, which it reads; a carry, which is all it
@@ -183,7 +183,7 @@ def streaming(model, vocabulary, kind):
     `(batch,)`, whether the text ends here; and the next carry, which has the new token.
     With one and the same seed the pieces make up what `generate` writes.
     """
-    read, size, start = reading(model), len(vocabulary), start_id(vocabulary, kind)
+    read, size, start = build_read(model), len(vocabulary), start_id(vocabulary, kind)
     end = tf.cast(vocabulary.lookup(END), "int32") if ended(kind) else -1
     names = tf.constant(vocabulary.tokens)
     states = [

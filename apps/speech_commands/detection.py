@@ -8,7 +8,7 @@ import numpy as np
 from apps.common.plots import save_figure
 from apps.speech_commands.audio import as_float
 from apps.speech_commands.detector import Detector
-from apps.speech_commands.stream import Stream, streaming
+from apps.speech_commands.stream import Stream
 
 MOST_CLIPS = 600
 GAP_S = (0.5, 2.5)
@@ -69,26 +69,24 @@ def long_recording(clips, labels, sample_rate_hz):
     return Recording(waveform / max(1.0, np.abs(waveform).max()), events)
 
 
-def det_curve(model, front_end, labels, clips, config):
+def det_curve(predictor, clips):
     """Measures detections in a long recording for each threshold.
 
     A detection of a word from its clip's first sample to a second after the last is a
     hit, once; every other one is a false alarm.
 
     Args:
-        model: A model that answers at each frame.
-        front_end: Its `LogMel`.
-        labels: Names of the labels.
+        predictor: A `Predictor` whose model answers at each frame.
         clips: `Clips` of the split to be measured.
-        config: The model's `Config`.
 
     Returns:
         `hours` of sound, number of `words`, and `curve`, for each threshold a
         dictionary with `threshold`, `miss_rate` and `false_alarms_per_hour`.
     """
+    front_end, labels = predictor.front_end, predictor.labels
     rate = front_end.sample_rate_hz
     recording = long_recording(clips, labels, rate)
-    stream = Stream(streaming(model, front_end, config, labels), front_end, labels)
+    stream = Stream(predictor.stream, front_end, labels)
     posteriors, _ = stream.feed(recording.waveform)
     hours = len(recording.waveform) / rate / 3600
     curve = []

@@ -8,8 +8,8 @@ import numpy as np
 from apps.common.terminal import clear_errors
 from apps.speech_commands.audio import audio_blocks
 from apps.speech_commands.detector import THRESHOLD
-from apps.speech_commands.evaluate import load_run
-from apps.speech_commands.stream import Stream, streaming
+from apps.speech_commands.predict import Predictor
+from apps.speech_commands.stream import Stream
 
 DEFAULT_RUN = "runs/speech_commands/synthetic/seed-1"
 CHUNK_MS = 100.0
@@ -36,10 +36,11 @@ def listen(directory, path, chunk_ms=CHUNK_MS, threshold=THRESHOLD):
                 f"--{name}: expected a number above 0, at most {most:g}. "
                 f"Received: {value:g}."
             )
-    config, model, labels, front_end = load_run(directory)
+    predictor = Predictor.load(directory)
+    labels, front_end = predictor.labels, predictor.front_end
     rate = front_end.sample_rate_hz
     chunk = max(1, round(chunk_ms / 1000 * rate))
-    function = streaming(model, front_end, config, labels)
+    function = predictor.stream
     Stream(function, front_end, labels).feed(np.zeros(chunk + front_end.hop, "float32"))
     stream = Stream(function, front_end, labels, threshold)
     detections, seconds, samples = [], [], 0

@@ -20,7 +20,7 @@ LARGEST_LOGIT = 40.0  # so that its exponential is finite
 MOST_FRAMES = 500  # at once: a minute of sound is worked off piece by piece
 
 
-def streaming(model, front_end, config, labels):
+def build_stream(model, front_end, config, labels):
     """Returns the function that a served model runs on a chunk of sound.
 
     It takes `samples` `(batch, k * hop)` and a carry of fixed size: `audio` `(batch,
@@ -103,7 +103,7 @@ class Stream:
     """A stream of sound, and what is heard in it.
 
     Args:
-        listen: What `streaming` returns; many streams may share it.
+        listen: What `build_stream` returns; many streams may share it.
         front_end: The model's `LogMel`.
         labels: Names of the labels; those that begin with "_" are no words.
         threshold: As in `Listener`.

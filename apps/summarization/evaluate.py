@@ -1,67 +1,38 @@
-"""Measures a finished run on the reported split; summarizes the user's documents."""
+"""Measures a finished run on the reported split."""
 
-import sys
-from dataclasses import asdict
-from pathlib import Path
-
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
-import tensorflow as tf
 
 from apps.common.files import replacing
 from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import finished_run, read_metrics, save_metrics
-from apps.common.saved import load_model
+from apps.common.runs import read_metrics, save_metrics
 from apps.common.terminal import evaluate_command
-from apps.common.text import (
-    END,
-    PADDING_ID,
-    UNKNOWN,
-    UNKNOWN_ID,
-    Vocabulary,
-    encoded,
-    join_words,
-    tokenize,
-)
+from apps.common.text import encoded, tokenize
 from apps.common.training import read_history
-from apps.summarization.config import Config
-from apps.summarization.data import encode_documents, load_data
-from apps.summarization.decode import search
-from apps.summarization.model import encoding, stepping
+from apps.summarization.data import load_data
+from apps.summarization.predict import Predictor
 from apps.summarization.scores import BASELINES, novel_fraction, rouge
 
-BATCH_SIZE = 64
 SAMPLES, DRAWN = 20, 4
 
 
-def load_run(directory):
-    """Returns `(config, model, vocabulary)` of a finished run."""
-    directory = Path(directory)
-    config = finished_run(directory, Config)
-    vocabulary = Vocabulary.load(directory / "vocabulary.txt")
-    return config, load_model(directory), vocabulary
-
-
-def evaluate(directory):
+def evaluate(predictor):
     """Measures a run on the split that its data set reports, once.
 
     Writes `metrics.json`, plots and sample summaries into the run directory. A run that
     has its metrics keeps them.
 
     Args:
-        directory: Run directory whose training has ended.
+        predictor: A `Predictor`.
 
     Returns:
         The metrics, as in `metrics.json`.
     """
-    directory = Path(directory)
+    directory, config = predictor.directory, predictor.config
     if known := read_metrics(directory):
         return known
-    config, model, vocabulary = load_run(directory)
-    test = load_data(config.data, ("test",), vocabulary).test
-    attend = attending(model, vocabulary, config)
-    rows = summarize(attend, test.documents)
+    test = load_data(config.data, ("test",), predictor.vocabulary).test
+    rows = predictor.attend_all(test.documents)
     summaries = [row["summary"].decode() for row in rows]
     copied = np.concatenate(
         [row["copied"][row["summary_tokens"] != b""] for row in rows]
@@ -87,104 +58,7 @@ def evaluate(directory):
     _plot_lengths(words[1], words[2], directory / "lengths.png")
     _plot_attention(rows[:DRAWN], directory / "attention.png")
     _write_samples(test, summaries, directory / "samples.txt")
-    return save_metrics(directory, config, model, found, len(summaries), "documents")
-
-
-def summarize(attend, documents):
-    """Returns what `attend` finds for each document, those of like length together.
-
-    Args:
-        attend: What `attending` returns.
-        documents: Strings.
-    """
-    order = np.argsort([len(document) for document in documents], kind="stable")
-    rows = [None] * len(documents)
-    bar = keras.utils.Progbar(
-        len(documents), unit_name="document", verbose=int(sys.stdout.isatty())
-    )
-    for start in range(0, len(order), BATCH_SIZE):
-        chosen = order[start : start + BATCH_SIZE]
-        found = attend(encoded([documents[n] for n in chosen]))
-        found = {name: value.numpy() for name, value in found.items()}
-        for place, n in enumerate(chosen):
-            rows[n] = {name: value[place] for name, value in found.items()}
-        bar.add(len(chosen))
-    return rows
-
-
-def attending(model, vocabulary, config):
-    """Returns the function that summarizes and shows what it looked at.
-
-    It takes `document`, strings `(batch,)`. It returns `summary`, strings, and `score`,
-    float32, both `(batch,)`; `document_tokens` `(batch, timesteps)` and
-    `summary_tokens` `(batch, steps)`, strings padded with ""; `attention`, float32
-    `(batch, steps, timesteps)`; and `copied`, float32 `(batch, steps)`: the model's
-    probability of copying a token, not writing it.
-    """
-    names, size = tf.constant(vocabulary.tokens), len(vocabulary)
-    start = tf.cast(vocabulary.lookup(END), "int32")
-    spec = tf.TensorSpec([None], "string", name="document")
-
-    @tf.function(autograph=False, input_signature=[spec])
-    def attend(document):
-        tokens, token_ids, copy_ids = encode_documents(
-            document, vocabulary, config.data.document_tokens
-        )
-        tokens, token_ids, copy_ids = (
-            x.to_tensor() for x in (tokens, token_ids, copy_ids)
-        )
-        fixed, state = encoding(model, token_ids)
-        repeated = tf.nest.map_structure(
-            lambda x: tf.repeat(x, config.decode.beam, axis=0), (fixed, copy_ids)
-        )
-        step = stepping(model, *repeated)
-        count = tf.shape(document)[0]
-        ids, score = search(step, state, count, start, start, **asdict(config.decode))
-        blank = tf.reduce_any(
-            tokens[:, :1] == UNKNOWN, axis=1
-        )  # a text without a token
-        ids = tf.where(blank[:, tf.newaxis], PADDING_ID, ids)
-        longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype="int32"))
-        longest = tf.maximum(longest, 1)  # the decoder takes one step at least
-        ids = tf.pad(ids, [[0, 0], [0, 1]])[:, :longest]
-        own = tf.gather(tokens, tf.maximum(ids - size, 0), batch_dims=1)
-        words = tf.where(ids < size, tf.gather(names, tf.minimum(ids, size - 1)), own)
-        written = ids != PADDING_ID
-        before = tf.where(ids < size, ids, UNKNOWN_ID)
-        before = tf.concat([tf.fill([count, 1], start), before], axis=1)[:, :longest]
-        _, writes, attention = model([token_ids, before], training=False)
-        return {
-            "summary": join_words(tf.ragged.boolean_mask(words, written)),
-            "score": tf.where(blank, 0.0, score),
-            "document_tokens": tokens,
-            "summary_tokens": tf.where(written, words, ""),
-            "attention": attention,
-            "copied": tf.where(written, tf.sigmoid(-writes[..., 0]), 0.0),
-        }
-
-    return attend
-
-
-def predict(directory, documents):
-    """Returns a dictionary with `document`, `summary` and `score` for each document.
-
-    Args:
-        directory: Run directory whose training has ended.
-        documents: Strings.
-    """
-    config, model, vocabulary = load_run(directory)
-    attend = attending(model, vocabulary, config)
-    answers = []
-    for document in documents:
-        found = attend(encoded([document]))
-        answers.append(
-            {
-                "document": document,
-                "summary": found["summary"][0].numpy().decode(),
-                "score": float(found["score"][0]),
-            }
-        )
-    return answers
+    return save_metrics(predictor, found, len(summaries), "documents")
 
 
 def _words(texts):
@@ -234,4 +108,4 @@ def _write_samples(test, summaries, path):
 
 
 if __name__ == "__main__":
-    evaluate_command(evaluate)
+    evaluate_command(evaluate, Predictor)

@@ -245,18 +245,18 @@ def _read(token_ids, embedding, encoder):
     return memory, ops.concatenate(ends, axis=-1), mask
 
 
-def encoding(model, token_ids):
+def encode(model, token_ids):
     """Reads documents, `(batch, timesteps)`; returns what the decoder begins with."""
     layers = [model.get_layer(name) for name in ("embedding", "encoder")]
     return model.get_layer("decoder").begin(*_read(token_ids, *layers))
 
 
-def stepping(model, fixed, copy_ids):
+def build_step(model, fixed, copy_ids):
     """Returns a step function for `decode.search`.
 
     Args:
         model: What `build_model` returns.
-        fixed: What `encoding` returned, its rows repeated for each hypothesis.
+        fixed: What `encode` returned, its rows repeated for each hypothesis.
         copy_ids: The documents' ids in their extended vocabularies, repeated as well.
 
     Returns:

@@ -1,5 +1,7 @@
 """A command line with recipes of its own, and verbs that only note what they do."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from experiments import run as command_line
@@ -35,7 +37,7 @@ def recipes(tmp_path, monkeypatch):
 
 @pytest.fixture
 def verbs(monkeypatch):
-    """Replaces the app's functions; notes each call."""
+    """Replaces the app's functions and its predictor; notes each call."""
     calls = []
     metrics = {
         "dataset": "imdb",
@@ -46,21 +48,29 @@ def verbs(monkeypatch):
         "train_minutes": 1.25,
     }
 
-    def predict(directory, inputs):
-        calls.append(("predict", directory, inputs))
-        return [{"text": text, "label": "good"} for text in inputs]
-
     def train(config, directory):
         calls.append(("train", config, directory))
 
-    def evaluate(directory):
-        calls.append(("evaluate", directory))
+    def evaluate(predictor):
+        calls.append(("evaluate", predictor.directory))
         return metrics
 
-    def export(directory):
-        calls.append(("export", directory))
-        return directory / "export" / "sentiment" / "1"
+    def explain(predictor, inputs):
+        calls.append(("explain", predictor.directory, inputs))
+        return [predictor.directory / "explain" / "1.html"]
 
-    functions = {f.__name__: f for f in (train, evaluate, export, predict)}
+    def export(predictor):
+        calls.append(("export", predictor.directory))
+        return predictor.directory / "export" / "sentiment" / "1"
+
+    def predictor_of(self, directory):
+        def predict(inputs):
+            calls.append(("predict", directory, inputs))
+            return [{"text": text, "label": "good"} for text in inputs]
+
+        return SimpleNamespace(directory=directory, predict=predict)
+
+    functions = {f.__name__: f for f in (train, evaluate, explain, export)}
     monkeypatch.setattr(Task, "function", lambda self, verb: functions[verb])
+    monkeypatch.setattr(Task, "predictor", predictor_of)
     return calls

@@ -102,6 +102,33 @@ def test_verbs_run_in_the_order_in_which_they_need_each_other(task, verbs):
     assert [call[0] for call in verbs] == ["predict", "train", "export"]
 
 
+@pytest.mark.parametrize("last", ["predict", "explain"])
+def test_the_verbs_of_one_command_share_a_predictor_made_after_training(
+    last, task, verbs, monkeypatch
+):
+    own = type(task).predictor
+
+    def loaded(self, directory):
+        verbs.append(("load", directory))
+        return own(self, directory)
+
+    monkeypatch.setattr(type(task), "predictor", loaded)
+    main(task, ["train", "evaluate", "export", last, "A joy."])
+    names = [call[0] for call in verbs]
+    assert names[:3] == ["train", "load", "evaluate"]
+    assert sorted(names[3:]) == sorted(["export", last])
+
+
+@pytest.mark.parametrize("words", [["train"], ["train", "record", "runs/a"]])
+def test_a_command_that_asks_no_model_makes_no_predictor(
+    words, task, verbs, monkeypatch
+):
+    monkeypatch.setattr(type(task), "predictor", None)
+    monkeypatch.setattr("experiments.results.record", lambda *_: "recorded.json")
+    main(task, words)
+    assert [call[0] for call in verbs] == ["train"]
+
+
 def test_a_run_directory_is_named_after_task_recipe_and_seed(task):
     expected = Path("runs", "sentiment", "tiny", f"seed-{Config().train.seed}")
     assert run_directory(task, "tiny", Config()) == expected
@@ -138,7 +165,7 @@ def test_the_closing_table_shows_a_metric_of_zero(task, verbs, monkeypatch, caps
     function = type(task).function
 
     def replaced(self, verb):
-        return lambda directory: {**zero, "accuracy": 0.0, "roc_auc": None}
+        return lambda predictor: {**zero, "accuracy": 0.0, "roc_auc": None}
 
     monkeypatch.setattr(type(task), "function", replaced)
     main(task, ["evaluate"])
@@ -195,6 +222,10 @@ MISTAKES = {
     "a number as YAML does not read it": (["train.learning_rate=1e-3"], "write 0.001"),
     "inputs twice": (
         ["predict", "A joy.", "--file", "x"],
+        "inputs or --file, not both",
+    ),
+    "inputs twice to explain": (
+        ["explain", "A joy.", "--file", "x"],
         "inputs or --file, not both",
     ),
     "a file without predict": (["train", "--file", "x"], "--file goes with the verb"),

@@ -13,11 +13,13 @@ from apps.common.export import export_model
 from apps.common.versions import newest_version, versions
 from apps.sentiment.evaluate import evaluate
 from apps.sentiment.export import export
+from apps.sentiment.predict import Predictor
 from serving.models import Model
 from tests.faults.killing import content, killed
 
-EVALUATE = "from apps.sentiment.evaluate import evaluate\nevaluate({!r})"
-EXPORT = "from apps.sentiment.export import export\nexport({!r})"
+LOAD = "from apps.sentiment.predict import Predictor\nrun = Predictor.load({!r})\n"
+EVALUATE = f"{LOAD}from apps.sentiment.evaluate import evaluate\nevaluate(run)"
+EXPORT = f"{LOAD}from apps.sentiment.export import export\nexport(run)"
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_an_evaluation_killed_before_or_after_any_of_its_files_gives_the_same_ag
         assert {name: found[name] for name in trained} == trained
         if after:  # finished: whole, and never written again
             assert found["metrics.json"] == undisturbed["metrics.json"]
-        evaluate(run)
+        evaluate(Predictor.load(run))
         found = content(run)
         for name in ("metrics.json", "mistakes.csv"):
             assert found[name] == undisturbed[name]
@@ -93,7 +95,7 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
         assert versions(directory) == ([1] if renamed else [])
         assert [path.name for path in directory.glob(".export-*")]
         before = content(directory / "1") if renamed else None
-        assert export(run) == directory / "1"
+        assert export(Predictor.load(run)) == directory / "1"
         if renamed:
             assert content(directory / "1") == before
         else:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from apps.speech_commands.detector import Detection
-from apps.speech_commands.evaluate import load_run
-from apps.speech_commands.stream import Stream, streaming
+from apps.speech_commands.predict import Predictor
+from apps.speech_commands.stream import Stream
 from serving.client import Client, Sound
 from tests.serving import client_fixtures
 from tests.serving.client_fixtures import HOP, LABELS, RATE, recording
@@ -140,14 +140,15 @@ def test_language_modeling_streams_what_it_generates(kind, finished_language_run
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [RestServer, GrpcServer])
 def test_speech_commands_are_heard_as_without_a_server(kind, finished_speech_run):
-    config, model, labels, front_end = load_run(finished_speech_run)
+    predictor = Predictor.load(finished_speech_run)
+    labels, front_end = predictor.labels, predictor.front_end
     time_s = np.arange(1600) / 8000
     tones = [np.sin(2 * np.pi * hz * time_s) for hz in (300, 2000, 900)]
     noise = np.random.default_rng(3).normal(0, 0.01, 4800)
     sound = (0.3 * np.concatenate(tones) + noise).astype("float32")
     settings = {"threshold": 0.3, "smoothing_ms": 20, "pause_ms": 10}
-    function = streaming(model, front_end, config, labels)
-    _, expected = Stream(function, front_end, labels, **settings).feed(sound)
+    stream = Stream(predictor.stream, front_end, labels, **settings)
+    _, expected = stream.feed(sound)
     models = Models(finished_speech_run / "export")
     with kind(models) as server, Client(server.address) as client:
         assert client.sound("speech_commands") == Sound(labels, 8000, front_end.hop)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from apps.sentiment.evaluate import predict
+from apps.sentiment.predict import Predictor
 
 ROWS = [[1, 2], [3.5, 4]]
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -73,9 +73,8 @@ def test_sentiment_answers_as_predict_does(ask, finished_run):
     texts = ["a good film", "", "Not dull, not bad.", "😀", "word " * 100_000]
     status, answer = ask(model="sentiment", instances=texts)
     assert status == 200
-    for row, expected in zip(
-        answer["predictions"], predict(finished_run, texts), strict=True
-    ):
+    own = Predictor.load(finished_run).predict(texts)
+    for row, expected in zip(answer["predictions"], own, strict=True):
         assert row["label"] == expected["label"]
         probabilities = list(expected["probabilities"].values())
         assert row["probabilities"] == pytest.approx(probabilities, abs=1e-5)

@@ -192,6 +192,7 @@ def test_metrics_tell_how_many_minutes_training_took(run):
     (run / "history.csv").write_text("epoch,seconds\n1,60.0\n2,30.0\n")
     config = SimpleNamespace(data=SimpleNamespace(dataset="files"))
     model = SimpleNamespace(count_params=lambda: 7)
-    metrics = save_metrics(run, config, model, {"accuracy": 0.5}, 20, "texts")
+    predictor = SimpleNamespace(directory=run, config=config, model=model)
+    metrics = save_metrics(predictor, {"accuracy": 0.5}, 20, "texts")
     assert metrics["train_minutes"] == 1.5
     assert read_metrics(run) == metrics

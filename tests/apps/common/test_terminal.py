@@ -8,6 +8,7 @@ import pytest
 
 from apps.common.terminal import clear_errors, evaluate_command
 from apps.sentiment.evaluate import evaluate
+from apps.sentiment.predict import Predictor
 from tests.faults.killing import run
 
 
@@ -140,7 +141,7 @@ def test_without_an_error_nothing_is_said(capsys):
 
 def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["evaluate", str(finished_run)])
-    evaluate_command(evaluate)
+    evaluate_command(evaluate, Predictor)
     printed = capsys.readouterr().out
     metrics = json.loads(printed[printed.index("{") :])
     assert metrics == json.loads((finished_run / "metrics.json").read_text())
@@ -149,7 +150,7 @@ def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
 def test_the_script_refuses_a_directory_that_is_no_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
-        evaluate_command(evaluate)
+        evaluate_command(evaluate, Predictor)
     told = capsys.readouterr().err
     assert ended.value.code == 2
     assert told.startswith(f"Error: {tmp_path} is not a run")

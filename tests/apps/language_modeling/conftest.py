@@ -5,14 +5,15 @@ import pytest
 import tensorflow as tf
 
 from apps.language_modeling.data import load_data
-from apps.language_modeling.evaluate import load_run
+from apps.language_modeling.predict import Predictor
 
 
 @pytest.fixture(scope="session")
 def run(finished_language_run):
-    config, model, vocabulary = load_run(finished_language_run)
+    predictor = Predictor.load(finished_language_run)
+    config, vocabulary = predictor.config, predictor.vocabulary
     data = load_data(config.data, vocabulary=vocabulary)
-    return config, model, vocabulary, data
+    return config, predictor.model, vocabulary, data
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.language_modeling.evaluate import (
-    measure,
-    predict,
-    scoring,
-)
+from apps.language_modeling.evaluate import measure
+from apps.language_modeling.predict import Predictor
 from apps.language_modeling.text import start_id
 
 
@@ -47,11 +44,14 @@ def test_characters_are_measured_in_nats_and_bits():
     assert found["bits_per_character"] == pytest.approx(2.0)
 
 
-def test_a_text_is_scored_with_its_end_and_alone_as_in_a_batch(run, by_hand):
-    _, model, vocabulary, _ = run
-    score = scoring(model, vocabulary, "words")
+def test_a_text_is_scored_with_its_end_and_alone_as_in_a_batch(
+    run, by_hand, finished_language_run
+):
+    config, model, vocabulary, _ = run
+    predictor = Predictor(finished_language_run, config)
+    predictor.model, predictor.vocabulary = model, vocabulary
     texts = ["the film", "", "zzz was very warm ."]
-    found = score(tf.constant(texts))
+    found = predictor.answer(tf.constant(texts))
     assert found["tokens"].numpy().tolist() == [3, 1, 6]
     start = start_id(vocabulary, "words")
     for n, text in enumerate(texts):
@@ -71,6 +71,6 @@ def test_a_text_is_scored_with_its_end_and_alone_as_in_a_batch(run, by_hand):
 
 
 def test_predict_gives_the_texts_back(finished_language_run):
-    answers = predict(finished_language_run, ["the film", ""])
+    answers = Predictor.load(finished_language_run).predict(["the film", ""])
     assert [answer["text"] for answer in answers] == ["the film", ""]
     assert len(answers[0]["token_log_probabilities"]) == 3

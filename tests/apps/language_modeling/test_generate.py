@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.language_modeling.evaluate import load_run
 from apps.language_modeling.generate import main
-from apps.language_modeling.sampling import SETTINGS, choose, generating
+from apps.language_modeling.predict import Predictor
+from apps.language_modeling.sampling import SETTINGS, choose
 
 
 def draw(logits, count=400, **settings):
@@ -85,10 +85,12 @@ def test_the_same_seed_draws_the_same():
 
 
 @pytest.fixture(scope="module")
-def generate(finished_language_run):
-    config, model, vocabulary = load_run(finished_language_run)
-    function = generating(model, vocabulary, config.data.tokens)
+def predictor(finished_language_run):
+    return Predictor.load(finished_language_run)
 
+
+@pytest.fixture(scope="module")
+def generate(predictor):
     def call(prompts, **settings):
         settings = {
             "max_tokens": 6,
@@ -106,7 +108,7 @@ def generate(finished_language_run):
             )
             for n, v in settings.items()
         ]
-        texts = function(tf.constant(prompts), *values)["text"]
+        texts = predictor.generate(tf.constant(prompts), *values)["text"]
         return [text.decode() for text in texts.numpy()]
 
     return call
@@ -210,9 +212,9 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path, capsys):
 
 
 def test_the_signature_step_is_the_whole_sequence_token_by_token(
-    finished_language_run,
+    predictor, finished_language_run
 ):
-    _, model, vocabulary = load_run(finished_language_run)
+    model, vocabulary = predictor.model, predictor.vocabulary
     loaded = tf.saved_model.load(
         str(finished_language_run / "export/language_modeling/1")
     )

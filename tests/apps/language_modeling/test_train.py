@@ -5,12 +5,12 @@ import pytest
 
 from apps.common.training import read_history
 from apps.language_modeling.data import Windows
-from apps.language_modeling.evaluate import load_run
+from apps.language_modeling.predict import Predictor
 from apps.language_modeling.train import train
 
 
 def weights_of(directory):
-    return load_run(directory)[1].get_weights()
+    return Predictor.load(directory).model.get_weights()
 
 
 @pytest.fixture

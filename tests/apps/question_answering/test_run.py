@@ -8,8 +8,20 @@ import tensorflow as tf
 
 from apps.common.batches import PaddedBatches
 from apps.common.training import read_history
-from apps.question_answering.evaluate import load_run, predict
+from apps.question_answering.predict import Predictor
 from apps.question_answering.train import train
+
+
+@pytest.fixture(scope="module")
+def stories(finished_question_run):
+    """The reader of stories."""
+    return Predictor.load(finished_question_run)
+
+
+@pytest.fixture(scope="module")
+def passages(finished_passage_run):
+    """The reader of passages."""
+    return Predictor.load(finished_passage_run)
 
 
 def metrics_of(run):
@@ -36,22 +48,21 @@ def test_the_reader_of_passages_learnt_where_a_year_is(finished_passage_run):
         assert (finished_passage_run / f"{name}.png").stat().st_size > 2000
 
 
-def test_an_answer_is_cut_from_the_text(finished_passage_run):
+def test_an_answer_is_cut_from_the_text(passages):
     context = "  In the year\u00a01777, \U0001f600 Zoë was built of stone. It is tall."
-    (found,) = predict(finished_passage_run, [f"{context}|||When was it built?"])
+    (found,) = passages.predict([f"{context}|||When was it built?"])
     context = context.strip()
     assert found["answer"] == context[found["start"] : found["end"]]
     assert found["answer"] == "1777"
 
 
-@pytest.mark.parametrize("run", ["finished_question_run", "finished_passage_run"])
-def test_odd_questions_have_an_answer(run, request):
+@pytest.mark.parametrize("reader", ["stories", "passages"])
+def test_odd_questions_have_an_answer(reader, request):
     """Nothing, no question, no context, unknown words, 5,000 words."""
     lines = ["|||", "a ||| ", "||| where?", "zz \U0001f600 ||| zz"]
     lines.append("so it was " * 1700 + "|||a")
-    for line, found in zip(
-        lines, predict(request.getfixturevalue(run), lines), strict=True
-    ):
+    answers = request.getfixturevalue(reader).predict(lines)
+    for line, found in zip(lines, answers, strict=True):
         assert np.isfinite(found["score"]), line[:20]
         if "start" in found:
             assert found["answer"] == found["context"][found["start"] : found["end"]]
@@ -65,9 +76,9 @@ def test_bytes_that_are_no_text_do_no_harm(finished_passage_run):
     assert found["answer"][0].numpy().decode() in "\ufffd\ufffd\ufffd a"
 
 
-def test_a_line_needs_both_parts(finished_question_run):
+def test_a_line_needs_both_parts(stories):
     with pytest.raises(ValueError, match=r'Expected "context \|\|\| question"'):
-        predict(finished_question_run, ["where is mary?"])
+        stories.predict(["where is mary?"])
 
 
 def test_the_export_shows_what_an_answer_rests_on(
@@ -104,6 +115,6 @@ def test_a_killed_run_ends_at_the_same_weights(
     assert 0 < len(read_history(tmp_path / "run")) < 3
     train(question_config, tmp_path / "run")
     runs = (tmp_path / "run", question_run)
-    ours, theirs = (load_run(path)[1].get_weights() for path in runs)
+    ours, theirs = (Predictor.load(path).model.get_weights() for path in runs)
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.question_answering.evaluate import best_span
+from apps.question_answering.predict import best_span
 from apps.question_answering.scores import (
     exact_match,
     f1,

@@ -11,7 +11,8 @@ import yaml
 
 from apps.sentiment import evaluate as module
 from apps.sentiment.data import split_of
-from apps.sentiment.evaluate import evaluate, load_run, predict
+from apps.sentiment.evaluate import evaluate
+from apps.sentiment.predict import Predictor
 
 TEXTS = [
     "good film",
@@ -32,26 +33,32 @@ def run(finished_run, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def answers(finished_run):
-    return predict(finished_run, TEXTS)
+def predictor(finished_run):
+    return Predictor.load(finished_run)
 
 
-def test_evaluate_writes_what_a_run_reached(finished_run, reviews_csv):
+@pytest.fixture(scope="module")
+def answers(predictor):
+    return predictor.predict(TEXTS)
+
+
+def test_evaluate_writes_what_a_run_reached(predictor, finished_run, reviews_csv):
     metrics = json.loads((finished_run / "metrics.json").read_text())
     assert (metrics["dataset"], metrics["split"]) == ("files", "test")
-    config, model, _, labels = load_run(finished_run)
-    assert config.data.file == str(reviews_csv)
-    assert metrics["parameters"] == model.count_params()
+    assert predictor.config.data.file == str(reviews_csv)
+    assert metrics["parameters"] == predictor.model.count_params()
     assert 0 < metrics["train_minutes"] < 10
-    assert labels == list(metrics["by_label"])
+    assert predictor.labels == list(metrics["by_label"])
     assert metrics["examples"] == np.sum(metrics["confusion_matrix"])
 
 
-def test_the_accuracy_is_that_of_predict_on_the_test_rows(finished_run, reviews_csv):
+def test_the_accuracy_is_that_of_predict_on_the_test_rows(
+    predictor, finished_run, reviews_csv
+):
     with open(reviews_csv, newline="") as file:
         rows = list(csv.DictReader(file))
     rows = [row for row in rows if split_of(row["text"]) == "test"]
-    found = predict(finished_run, [row["text"] for row in rows])
+    found = predictor.predict([row["text"] for row in rows])
     right = [a["label"] == row["label"] for a, row in zip(found, rows, strict=True)]
     metrics = json.loads((finished_run / "metrics.json").read_text())
     assert metrics["examples"] == len(rows)
@@ -66,16 +73,16 @@ def test_evaluate_draws(name, finished_run):
 def test_a_run_that_has_its_metrics_keeps_them(run, monkeypatch, capsys):
     monkeypatch.setattr(module, "load_data", None)  # the test split is read once
     (run / "metrics.json").write_text('{"accuracy": 0.25}')
-    assert evaluate(run) == {"accuracy": 0.25}
+    assert evaluate(Predictor.load(run)) == {"accuracy": 0.25}
     assert "evaluated already" in capsys.readouterr().out
     assert (run / "metrics.json").read_text() == '{"accuracy": 0.25}'
 
 
-def test_the_most_confident_mistake_comes_first(run, answers, tmp_path):
+def test_the_most_confident_mistake_comes_first(run, predictor, tmp_path):
     """Measured on a test file on which every answer counts as wrong."""
     other = {"negative": "positive", "positive": "negative"}
     texts = ["a good film", "bad, bad plot", "it was, and it was", "  "]
-    found = predict(run, texts)
+    found = predictor.predict(texts)
     with open(tmp_path / "test.csv", "w", newline="") as file:
         rows = [[a["text"], other[a["label"]]] for a in found]
         csv.writer(file).writerows([["text", "label"], *rows])
@@ -83,7 +90,7 @@ def test_the_most_confident_mistake_comes_first(run, answers, tmp_path):
     config["data"]["test_file"] = str(tmp_path / "test.csv")
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     (run / "metrics.json").unlink()
-    assert evaluate(run)["accuracy"] == 0
+    assert evaluate(Predictor.load(run))["accuracy"] == 0
     with open(run / "mistakes.csv", newline="", encoding="utf-8") as file:
         mistakes = list(csv.DictReader(file))
     found.sort(key=lambda answer: -max(answer["probabilities"].values()))
@@ -102,9 +109,8 @@ def test_the_most_confident_mistake_comes_first(run, answers, tmp_path):
 def test_what_is_no_finished_run_is_refused(missing, expected, run):
     (run / missing).unlink()
     (run / "metrics.json").unlink()
-    for verb in (evaluate, lambda directory: predict(directory, ["a"])):
-        with pytest.raises(ValueError, match=expected):
-            verb(run)
+    with pytest.raises(ValueError, match=expected):
+        Predictor.load(run)
 
 
 def test_answers_come_in_the_order_of_the_texts(answers):
@@ -122,9 +128,9 @@ def test_an_answer_is_the_label_of_the_highest_of_probabilities_that_sum_to_1(an
 
 @pytest.mark.filterwarnings("ignore:.*The structure of `inputs`")
 def test_an_answer_is_the_softmax_of_the_logits_of_the_text_alone(
-    answers, finished_run, sentiment_config
+    answers, predictor, sentiment_config
 ):
-    _, model, vocabulary, _ = load_run(finished_run)
+    model, vocabulary = predictor.model, predictor.vocabulary
     most = sentiment_config.data.max_length
     for answer in answers:
         text = answer["text"].encode("utf-8", "replace")

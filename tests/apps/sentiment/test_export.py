@@ -5,9 +5,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from apps.sentiment import export as module
-from apps.sentiment.evaluate import predict
 from apps.sentiment.export import export
+from apps.sentiment.predict import Predictor
 
 TEXTS = ["a good film", "", "Not dull. It's lovely!", "😀", "word " * 5000]
 
@@ -27,18 +26,15 @@ def test_the_first_export_is_version_1(version):
     assert (version / "saved_model.pb").exists()
 
 
-def test_a_second_export_says_so_and_gives_the_same_path(
-    finished_run, version, monkeypatch, capsys
-):
-    monkeypatch.setattr(module, "load_run", None)
-    assert export(finished_run) == version
+def test_a_second_export_says_so_and_gives_the_same_path(finished_run, version, capsys):
+    assert export(Predictor.load(finished_run)) == version
     assert capsys.readouterr().out == f"{version} is exported already.\n"
     assert [path.name for path in version.parent.iterdir()] == ["1"]
 
 
 def test_exported_answers_are_those_of_predict(finished_run, loaded):
     answers = loaded.signatures["serving_default"](text=tf.constant(TEXTS))
-    expected = predict(finished_run, TEXTS)
+    expected = Predictor.load(finished_run).predict(TEXTS)
     labels = [label.decode() for label in answers["label"].numpy()]
     assert labels == [answer["label"] for answer in expected]
     np.testing.assert_allclose(
@@ -83,5 +79,5 @@ def test_the_warm_up_requests_are_prediction_logs_of_the_signature(version, load
 
 def test_an_unfinished_run_is_not_exported(tmp_path):
     with pytest.raises(ValueError, match="is not a run"):
-        export(tmp_path)
+        export(Predictor.load(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from apps.speech_commands.detection import (
     long_recording,
     score_detections,
 )
-from apps.speech_commands.evaluate import load_run
+from apps.speech_commands.predict import Predictor
 
 LABELS = ["_silence_", "_unknown_", "yes"]
 EVENTS = [(100, 200, 1), (400, 500, 2), (600, 700, 1)]
@@ -74,7 +74,6 @@ def test_a_higher_threshold_gives_fewer_alarms(finished_speech_run):
 
 
 def test_the_curve_counts_every_word(finished_speech_run, clips):
-    config, model, labels, front_end = load_run(finished_speech_run)
-    found = det_curve(model, front_end, labels, clips, config)
+    found = det_curve(Predictor.load(finished_speech_run), clips)
     assert found["words"] == 30
     assert found["hours"] * 3600 == pytest.approx(30 * (0.05 + 1.5), rel=0.3)

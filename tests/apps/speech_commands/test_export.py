@@ -9,8 +9,8 @@ import soundfile
 import tensorflow as tf
 
 from apps.speech_commands.audio import read_audio
-from apps.speech_commands.evaluate import load_run, predict
-from apps.speech_commands.stream import Stream, streaming
+from apps.speech_commands.predict import Predictor
+from apps.speech_commands.stream import Stream
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_bytes_of_files_are_answered_as_the_files_are(
 ):
     contents = [Path(file).read_bytes() for file in sound_files]
     found = served.signatures["wav"](wav_bytes=tf.constant(contents))
-    own = predict(finished_speech_run, sound_files)
+    own = Predictor.load(finished_speech_run).predict(sound_files)
     rows = zip(found["label"], found["probabilities"], own, strict=True)
     for label, row, answer in rows:
         assert label.numpy().decode() == answer["label"]
@@ -69,11 +69,10 @@ def test_a_sample_that_is_no_number_is_refused(served):
 def test_the_stream_carries_on_and_gives_what_a_stream_gives(
     served, finished_speech_run, sound_files
 ):
-    config, model, labels, front_end = load_run(finished_speech_run)
+    predictor = Predictor.load(finished_speech_run)
     wave = read_audio(sound_files[0], 8000)
-    expected, _ = Stream(
-        streaming(model, front_end, config, labels), front_end, labels, smoothing_ms=0
-    ).feed(wave)
+    parts = predictor.stream, predictor.front_end, predictor.labels
+    expected, _ = Stream(*parts, smoothing_ms=0).feed(wave)
     stream = served.signatures["stream"]
     specs = stream.structured_input_signature[1]
     carry = {

@@ -7,23 +7,26 @@ import pytest
 import tensorflow as tf
 
 from apps.speech_commands.detector import Detector
-from apps.speech_commands.evaluate import answering, load_run
 from apps.speech_commands.model import build_model, zero_state
-from apps.speech_commands.stream import Stream, streaming
+from apps.speech_commands.predict import Predictor
+from apps.speech_commands.stream import Stream
 
 LABELS = ["_silence_", "no", "yes"]
 
 
 @pytest.fixture(scope="module")
-def run(finished_speech_run):
-    return load_run(finished_speech_run)
+def predictor(finished_speech_run):
+    return Predictor.load(finished_speech_run)
+
+
+def stream_of(predictor, **options):
+    parts = predictor.stream, predictor.front_end, predictor.labels
+    return Stream(*parts, **options)
 
 
 @pytest.fixture
-def make_stream(run):
-    config, model, labels, front_end = run
-    function = streaming(model, front_end, config, labels)
-    return lambda **options: Stream(function, front_end, labels, **options)
+def make_stream(predictor):
+    return lambda **options: stream_of(predictor, **options)
 
 
 @pytest.fixture
@@ -60,19 +63,24 @@ def test_a_minute_at_once_is_worked_off_piece_by_piece(make_stream, sound):
 
 
 @pytest.mark.parametrize("pooling", ["last", "max"])
-def test_without_smoothing_the_last_posterior_is_that_of_the_clip(run, sound, pooling):
-    config, model, labels, front_end = run
+def test_without_smoothing_the_last_posterior_is_that_of_the_clip(
+    predictor, sound, pooling
+):
+    config = predictor.config
     config = replace(config, model=replace(config.model, pooling=pooling))
-    function = streaming(model, front_end, config, labels)
+    other = Predictor(predictor.directory, config)
+    other.model = predictor.model
     clip = sound[:1600]
-    posteriors, _ = Stream(function, front_end, labels, smoothing_ms=0).feed(clip)
-    answer = answering(model, labels, front_end, config)(clip[np.newaxis])
+    posteriors, _ = stream_of(other, smoothing_ms=0).feed(clip)
+    answer = other.answer(clip[np.newaxis])
     np.testing.assert_allclose(posteriors[-1], answer["probabilities"][0], atol=1e-4)
 
 
-def test_the_highest_logits_are_those_of_the_last_clip_length(make_stream, run, sound):
-    _, model, _, front_end = run
-    features = front_end(sound[np.newaxis])
+def test_the_highest_logits_are_those_of_the_last_clip_length(
+    make_stream, predictor, sound
+):
+    model = predictor.model
+    features = predictor.front_end(sound[np.newaxis])
     logits = np.array(model([features, *zero_state(model, 1)])[0][0])
     posteriors, _ = make_stream(smoothing_ms=0).feed(sound)
     for frame in (0, 7, 19, 20, 45, 59):
@@ -94,9 +102,8 @@ def test_no_sound_gives_no_frame(make_stream):
     assert found == []
 
 
-def test_a_chunk_of_no_samples_tells_what_a_client_must_know(run):
-    config, model, labels, front_end = run
-    listen = streaming(model, front_end, config, labels)
+def test_a_chunk_of_no_samples_tells_what_a_client_must_know(predictor):
+    listen, labels = predictor.stream, predictor.labels
     shapes = [spec.shape[1:] for spec in listen.input_signature[1:]]
     found = listen(tf.zeros((2, 0)), *(tf.zeros([2, *shape]) for shape in shapes))
     assert [name.decode() for name in found["labels"][1].numpy()] == labels
@@ -110,10 +117,12 @@ def test_a_sample_that_is_no_number_is_refused(make_stream):
         make_stream().feed(np.array([0, 0, np.nan], "float32"))
 
 
-def test_a_model_of_whole_clips_is_refused(run):
-    model = build_model(3, 8, False, 4, 1, "both", "last", 0.0)
+def test_a_model_of_whole_clips_is_refused(predictor):
+    whole = Predictor(predictor.directory, predictor.config)
+    whole.model = build_model(3, 8, False, 4, 1, "both", "last", 0.0)
+    assert not whole.streams
     with pytest.raises(ValueError, match=r"model.direction=forward"):
-        streaming(model, run[3], run[0], run[2])
+        whole.stream  # noqa: B018  made when asked for
 
 
 def posteriors(*rows):

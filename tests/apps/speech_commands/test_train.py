@@ -10,8 +10,9 @@ from apps.common.batches import Shard
 from apps.common.training import read_history
 from apps.speech_commands import train as module
 from apps.speech_commands.data import Batches
-from apps.speech_commands.evaluate import evaluate, load_run
+from apps.speech_commands.evaluate import evaluate
 from apps.speech_commands.export import export
+from apps.speech_commands.predict import Predictor
 from apps.speech_commands.train import ADAPTED_BATCHES, train
 
 
@@ -41,7 +42,8 @@ def test_a_training_killed_in_mid_epoch_ends_at_the_same_weights(
     assert len(read_history(tmp_path / "run")) == 1
     train(speech_config, tmp_path / "run")
     ours, theirs = (
-        load_run(run)[1].get_weights() for run in (tmp_path / "run", speech_run)
+        Predictor.load(run).model.get_weights()
+        for run in (tmp_path / "run", speech_run)
     )
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -97,8 +99,9 @@ def test_a_model_of_whole_clips_trains_and_is_served_without_a_stream(
         train=replace(speech_config.train, epochs=1, clips_in_a_row=1),
     )
     train(config, tmp_path / "run")
-    metrics = evaluate(tmp_path / "run")
+    predictor = Predictor.load(tmp_path / "run")
+    metrics = evaluate(predictor)
     assert metrics["stream"] is None
-    version = export(tmp_path / "run")
+    version = export(predictor)
     loaded = tf.saved_model.load(str(version))
     assert set(loaded.signatures) == {"serving_default", "gates", "wav"}

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from apps.summarization.model import (
     build_model,
-    encoding,
+    build_step,
+    encode,
     log_probabilities,
-    stepping,
 )
 
 SIZE = 7
@@ -45,7 +45,7 @@ def by_hand(model, row):
     vectors = model.get_layer("embedding").vectors.numpy()
     bias = model.get_layer("embedding").bias.numpy()
     used = TOKEN_IDS[row : row + 1, : np.sum(TOKEN_IDS[row] > 0)]
-    fixed, state = encoding(model, tf.constant(used))
+    fixed, state = encode(model, tf.constant(used))
     m, h, c = (x[0].numpy() for x in (fixed["memory"], state["h"], state["c"]))
     context, coverage, rows = np.zeros(m.shape[1]), np.zeros(len(m)), []
     w_m, b_m = (w.numpy() for w in decoder.keys.weights)
@@ -90,7 +90,7 @@ def test_the_decoder_begins_with_the_last_states_of_the_encoder(model):
         c.append(np.array(last_c))
     w_0, b_0 = decoder.initial_h.get_weights()
     w_1, b_1 = decoder.initial_c.get_weights()
-    _, state = encoding(model, token_ids)
+    _, state = encode(model, token_ids)
     np.testing.assert_allclose(state["h"], np.tanh(np.hstack(h) @ w_0 + b_0), atol=1e-5)
     np.testing.assert_allclose(state["c"], np.hstack(c) @ w_1 + b_1, atol=1e-5)
 
@@ -111,8 +111,8 @@ def test_a_token_is_written_or_copied(model):
 def test_step_by_step_is_the_whole_summary(model):
     outputs = model([TOKEN_IDS, BEFORE])
     expected = log_probabilities(outputs, COPY_IDS, TARGETS).numpy()
-    fixed, state = encoding(model, tf.constant(TOKEN_IDS))
-    step = stepping(model, fixed, tf.constant(COPY_IDS))
+    fixed, state = encode(model, tf.constant(TOKEN_IDS))
+    step = build_step(model, fixed, tf.constant(COPY_IDS))
     ids = tf.constant([2, 2])
     for t in range(4):
         log_p, state = step(ids, state)
@@ -125,8 +125,8 @@ def test_step_by_step_is_the_whole_summary(model):
 
 
 def test_the_probabilities_of_a_step_sum_to_one_but_for_the_unknown(model):
-    fixed, state = encoding(model, tf.constant(TOKEN_IDS))
-    step = stepping(model, fixed, tf.constant(COPY_IDS))
+    fixed, state = encode(model, tf.constant(TOKEN_IDS))
+    step = build_step(model, fixed, tf.constant(COPY_IDS))
     log_p, state = step(tf.constant([2, 2]), state)
     assert log_p.shape == (2, SIZE + 5)
     x = model.get_layer("embedding")(tf.constant([2, 2]))

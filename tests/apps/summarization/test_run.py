@@ -9,13 +9,18 @@ import tensorflow as tf
 
 from apps.common.batches import PaddedBatches
 from apps.common.training import read_history
-from apps.summarization.evaluate import attending, load_run, predict
+from apps.summarization.predict import Predictor
 from apps.summarization.train import train
 
 
-def test_it_copies_a_name_that_it_never_met(finished_summarization_run):
+@pytest.fixture(scope="module")
+def predictor(finished_summarization_run):
+    return Predictor.load(finished_summarization_run)
+
+
+def test_it_copies_a_name_that_it_never_met(predictor):
     document = "In the old town lived zebra77, who was a king."
-    (answer,) = predict(finished_summarization_run, [document])
+    (answer,) = predictor.predict([document])
     assert answer["summary"] == "king zebra77"
     assert -5 < answer["score"] < 0
 
@@ -41,7 +46,7 @@ def test_perplexity_is_the_history(summarization_run):
         assert row["val_perplexity"] == pytest.approx(np.exp(row["val_loss"]), rel=1e-3)
 
 
-def test_odd_documents_have_a_summary(finished_summarization_run):
+def test_odd_documents_have_a_summary(predictor):
     documents = [
         "word",
         "zork",
@@ -49,13 +54,13 @@ def test_odd_documents_have_a_summary(finished_summarization_run):
         "It rained. " * 30,
         "one two three " * 33_000,
     ]
-    for answer in predict(finished_summarization_run, documents):
+    for answer in predictor.predict(documents):
         assert np.isfinite(answer["score"]), answer["document"][:20]
         assert 1 <= len(answer["summary"].split()) <= 5, answer["document"][:20]
 
 
-def test_an_empty_document_has_an_empty_summary(finished_summarization_run):
-    for answer in predict(finished_summarization_run, ["", " \n\t"]):
+def test_an_empty_document_has_an_empty_summary(predictor):
+    for answer in predictor.predict(["", " \n\t"]):
         assert (answer["summary"], answer["score"]) == ("", 0.0)
 
 
@@ -64,23 +69,22 @@ def test_an_empty_document_has_an_empty_summary(finished_summarization_run):
     [{"beam": 50}, {"max_length": 0, "min_length": 0}],
     ids=str,
 )
-def test_a_search_may_be_narrow_wide_or_short(finished_summarization_run, options):
-    config, model, vocabulary = load_run(finished_summarization_run)
+def test_a_search_may_be_narrow_wide_or_short(predictor, options):
+    config = predictor.config
     config = replace(config, decode=replace(config.decode, **options))
-    attend = attending(model, vocabulary, config)
-    found = attend(tf.constant(["In the old town lived bo1, who was a poet."]))
+    other = Predictor(predictor.directory, config)
+    other.model = predictor.model
+    found = other.attention(tf.constant(["In the old town lived bo1, who was a poet."]))
     expected = b"" if "max_length" in options else b"poet bo1"
     assert found["summary"][0] == expected
 
 
-def test_the_export_shows_what_it_looked_at(finished_summarization_run):
+def test_the_export_shows_what_it_looked_at(predictor, finished_summarization_run):
     version = finished_summarization_run / "export" / "summarization" / "1"
     loaded = tf.saved_model.load(str(version))
     documents = ["In the old town lived zed8, who was a king.", "king"]
     found = loaded.signatures["attention"](document=tf.constant(documents))
-    own = attending(*_order(load_run(finished_summarization_run)))(
-        tf.constant(documents)
-    )
+    own = predictor.attention(tf.constant(documents))
     for name, value in own.items():
         if value.dtype == tf.string:
             np.testing.assert_array_equal(found[name], value)
@@ -91,11 +95,6 @@ def test_the_export_shows_what_it_looked_at(finished_summarization_run):
     weights = found["attention"][0].numpy()
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-4)
     assert tokens[weights[words.index("zed8")].argmax()] == "zed8"
-
-
-def _order(run):
-    config, model, vocabulary = run
-    return model, vocabulary, config
 
 
 @pytest.mark.slow
@@ -119,7 +118,7 @@ def test_a_killed_run_ends_at_the_same_weights(
     assert len(read_history(tmp_path / "run")) == 2
     train(summarization_config, tmp_path / "run")
     ours, theirs = (
-        load_run(path)[1].get_weights()
+        Predictor.load(path).model.get_weights()
         for path in (tmp_path / "run", summarization_run)
     )
     for one, other in zip(ours, theirs, strict=True):

@@ -1,0 +1,151 @@
+"""Answers for raw texts: a finished run, and what a served model offers."""
+
+import tensorflow as tf
+
+import apps.language_modeling.model  # noqa: F401  registers what load_model needs
+from apps.common.predictor import Predictor as Base
+from apps.common.predictor import part
+from apps.common.text import encoded
+from apps.common.traces import gate_outputs
+from apps.language_modeling.config import Config
+from apps.language_modeling.model import zero_state
+from apps.language_modeling.sampling import build_generate, build_step, build_stream
+from apps.language_modeling.text import ended, start_id, token_ids, tokens_of
+from lstm_layer.gates import record_gates
+
+NEXT = 3  # tokens that are named as most probable
+TEXT = [tf.TensorSpec([None], "string", name="text")]
+
+
+class Predictor(Base):
+    """A finished run that scores texts and goes on with them."""
+
+    name, config_class = "language_modeling", Config
+
+    @property
+    def kind(self):
+        """What a token is: "words", "spaces" or "characters"."""
+        return self.config.data.tokens
+
+    @part
+    def start(self):
+        """Id of the token that ends a text, and of the one before the first."""
+        return start_id(self.vocabulary, self.kind)
+
+    @part
+    def answer(self):
+        """Takes `text`, strings `(batch,)`, each a text of its own.
+
+        One of words is scored with its end.
+
+        Returns `tokens`, int32, `log_probability` (natural) and `perplexity`, float32,
+        all `(batch,)`, and `token_log_probabilities`, `(batch, most tokens)`, padded
+        with 0.
+        """
+        kind, start = self.kind, self.start
+
+        @tf.function(autograph=False, input_signature=TEXT)
+        def answer(text):
+            ids = tf.cast(token_ids(text, self.vocabulary, kind), "int32")
+            starts = tf.fill([ids.nrows(), 1], start)
+            targets = tf.concat([ids, starts], axis=1) if ended(kind) else ids
+            lengths = tf.cast(targets.row_lengths(), "int32")
+            targets = targets.to_tensor()
+            before = tf.concat([starts, ids.to_tensor()], axis=1)
+            batch, timesteps = tf.unstack(tf.shape(targets))
+            state = zero_state(self.model, batch)
+            logits, *_ = self.model([before, *state], training=False)
+            logits = tf.cast(logits[:, :timesteps], "float32")
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            log_p = tf.where(tf.sequence_mask(lengths, timesteps), -losses, 0.0)
+            total = tf.reduce_sum(log_p, axis=1)
+            count = tf.cast(tf.maximum(lengths, 1), "float32")
+            return {
+                "tokens": lengths,
+                "log_probability": total,
+                "perplexity": tf.exp(-total / count),
+                "token_log_probabilities": log_p,
+            }
+
+        return answer
+
+    @part
+    def gates(self):
+        """Takes `text`, strings `(batch,)`; returns what `gate_outputs` says, and more.
+
+        The token before the text is the first timestep. `following`, strings `(batch,
+        3)`, are the most probable tokens after the text.
+        """
+        names = tf.constant(self.vocabulary.tokens)
+
+        @tf.function(autograph=False, input_signature=TEXT)
+        def gates(text):
+            tokens = tokens_of(text, self.kind)
+            ids = token_ids(text, self.vocabulary, self.kind)
+            starts = tf.fill([tokens.nrows(), 1], self.start)
+            first = tf.gather(names, starts)
+            tokens = tf.concat([first, tokens], axis=1).to_tensor()
+            ids = tf.concat([starts, tf.cast(ids, "int32")], axis=1)
+            state = zero_state(self.model, tf.shape(text)[0])
+            (logits, *_), found = record_gates(
+                lambda: self.model([ids.to_tensor(), *state], training=False)
+            )
+            last = tf.cast(ids.row_lengths(), "int32") - 1
+            _, best = tf.math.top_k(tf.gather(logits, last, batch_dims=1), NEXT)
+            return {
+                "following": tf.gather(names, best),
+                **gate_outputs(found, tokens),
+            }
+
+        return gates
+
+    @part
+    def generate(self):
+        """What `build_generate` returns."""
+        return build_generate(self.model, self.vocabulary, self.kind)
+
+    @part
+    def stream(self):
+        """What `build_stream` returns."""
+        return build_stream(self.model, self.vocabulary, self.kind)
+
+    @part
+    def step(self):
+        """Takes `token_ids` `(batch,)` and the state `h_1`, `c_1`, ...
+
+        Returns `logits` `(batch, vocabulary)` and the state after the token.
+        """
+        step = build_step(self.model)
+        states = self.model.inputs[1:]
+        specs = [tf.TensorSpec([None], "int32", name="token_ids")]
+        specs += [tf.TensorSpec([None, s.shape[1]], "float32", s.name) for s in states]
+
+        @tf.function(autograph=False, input_signature=specs)
+        def one_step(token_ids, *state):
+            logits, state = step(token_ids, list(state))
+            names = [one.name for one in states]
+            return {"logits": logits, **dict(zip(names, state, strict=True))}
+
+        return one_step
+
+    def signatures(self):
+        """Returns what a served model offers, each a `tf.function`, by name."""
+        return {
+            **super().signatures(),
+            "generate": self.generate,
+            "stream": self.stream,
+            "step": self.step,
+        }
+
+    def predict(self, texts):
+        """Returns text, tokens, log_probability, perplexity and more for each text.
+
+        Args:
+            texts: Strings.
+        """
+        answers = []
+        for text in texts:
+            found = self.answer(encoded([text]))
+            row = {name: value[0].numpy().tolist() for name, value in found.items()}
+            answers.append({"text": text, **row})
+        return answers

@@ -1,0 +1,80 @@
+"""Answers for raw texts: a finished run, and what a served model offers."""
+
+import tensorflow as tf
+
+import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
+from apps.common.predictor import Predictor as Base
+from apps.common.predictor import answer_all, part
+from apps.common.text import tokenize
+from apps.common.traces import gate_outputs
+from apps.sentiment.config import Config
+from lstm_layer.gates import record_gates
+
+BATCH_SIZE = 128
+TEXT = [tf.TensorSpec([None], "string", name="text")]
+
+
+class Predictor(Base):
+    """A finished run that tells the label of texts."""
+
+    name, config_class = "sentiment", Config
+
+    @part
+    def answer(self):
+        """Takes `text`, strings `(batch,)`.
+
+        Returns `label`, strings `(batch,)`, and `probabilities`, float32 `(batch,
+        labels)` in the order of `labels`.
+        """
+        names = tf.constant(self.labels)
+
+        @tf.function(autograph=False, input_signature=TEXT)
+        def answer(text):
+            logits = tf.cast(
+                self.model(self._token_ids(text), training=False), "float32"
+            )
+            return {
+                "label": tf.gather(names, tf.argmax(logits, axis=-1)),
+                "probabilities": tf.nn.softmax(logits),
+            }
+
+        return answer
+
+    @part
+    def gates(self):
+        """Takes `text`, strings `(batch,)`; returns what `gate_outputs` says."""
+
+        @tf.function(autograph=False, input_signature=TEXT)
+        def gates(text):
+            tokens = tokenize(text)[:, : self.config.data.max_length].to_tensor()
+            token_ids = self._token_ids(text)
+            _, found = record_gates(lambda: self.model(token_ids, training=False))
+            return gate_outputs(found, tokens)
+
+        return gates
+
+    def _token_ids(self, text):
+        ids = self.vocabulary.token_ids(text, self.config.data.max_length)
+        return ids.to_tensor()
+
+    def predict(self, texts):
+        """Returns a dictionary with `text`, `label` and `probabilities` for each text.
+
+        Args:
+            texts: Strings.
+        """
+        answers = self.answer_all(texts)
+        return [
+            {
+                "text": text,
+                "label": row["label"].decode(),
+                "probabilities": dict(
+                    zip(self.labels, row["probabilities"].tolist(), strict=True)
+                ),
+            }
+            for text, row in zip(texts, answers, strict=True)
+        ]
+
+    def answer_all(self, texts):
+        """Returns what `answer` gives for each text, as arrays without a batch."""
+        return answer_all(self.answer, texts, batch_size=BATCH_SIZE, unit="text")

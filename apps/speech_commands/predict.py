@@ -1,0 +1,148 @@
+"""Answers for sound: a finished run, and what a served model offers."""
+
+from dataclasses import asdict
+
+import numpy as np
+import tensorflow as tf
+
+from apps.common.predictor import Predictor as Base
+from apps.common.predictor import part
+from apps.common.traces import gate_outputs
+from apps.speech_commands.audio import read_audio
+from apps.speech_commands.config import Config
+from apps.speech_commands.features import LogMel, fit_clip
+from apps.speech_commands.model import clip_logits, streams
+from apps.speech_commands.stream import build_stream
+from lstm_layer.gates import record_gates
+
+WAVEFORM = [tf.TensorSpec([None, None], "float32", name="waveform")]
+
+
+class Predictor(Base):
+    """A finished run that tells the word of a clip, and words in a stream."""
+
+    name, config_class = "speech_commands", Config
+
+    @part
+    def front_end(self):
+        """The `LogMel` before the model."""
+        return LogMel(self.config.data.sample_rate_hz, **asdict(self.config.features))
+
+    @property
+    def samples(self):
+        """Samples of a clip."""
+        return self.config.data.sample_rate_hz * self.config.data.clip_ms // 1000
+
+    @part
+    def answer(self):
+        """Takes `waveform`, float32 between -1 and 1 `(batch, any)`.
+
+        Returns `label`, strings `(batch,)`, and `probabilities`, float32 `(batch,
+        labels)` in the order of `labels`. Of what is longer than a clip the loudest
+        stretch counts.
+        """
+        names = tf.constant(self.labels)
+
+        @tf.function(autograph=False, input_signature=WAVEFORM)
+        def answer(waveform):
+            waveform = tf.debugging.check_numerics(waveform, "waveform")
+            logits = tf.cast(self._logits(waveform), "float32")
+            return {
+                "label": tf.gather(names, tf.argmax(logits, axis=-1)),
+                "probabilities": tf.nn.softmax(logits),
+            }
+
+        return answer
+
+    def _logits(self, waveform):
+        features = self.front_end(fit_clip(waveform, self.samples))
+        return clip_logits(self.model, features, self.config.model.pooling)
+
+    @part
+    def gates(self):
+        """Takes what `answer` takes, and returns what `gate_outputs` says.
+
+        A timestep's label is the time at its end.
+        """
+        frames = self.front_end.frames(self.config.data.clip_ms)
+        ends = (1 + np.arange(frames)) * self.config.features.hop_ms
+        labels = tf.constant([f"{end:.0f} ms" for end in ends])
+
+        @tf.function(autograph=False, input_signature=WAVEFORM)
+        def gates(waveform):
+            _, found = record_gates(lambda: self._logits(waveform))
+            repeated = tf.tile(labels[None], [tf.shape(waveform)[0], 1])
+            return gate_outputs(found, repeated)
+
+        return gates
+
+    @part
+    def wav(self):
+        """Takes `wav_bytes` `(batch,)`, and returns what `answer` returns.
+
+        They are the bytes of 16-bit PCM files at the model's sample rate. Channels are
+        averaged.
+        """
+        rate_hz, samples = self.config.data.sample_rate_hz, self.samples
+        spec = tf.TensorSpec([None], "string", name="wav_bytes")
+
+        def decode(file):
+            audio, rate = tf.audio.decode_wav(file)
+            tf.debugging.assert_equal(
+                rate, rate_hz, f"Expected a sample rate of {rate_hz} Hz."
+            )
+            tf.debugging.assert_positive(tf.shape(audio)[0], "The file has no sample.")
+            return fit_clip(tf.reduce_mean(audio, axis=1)[tf.newaxis], samples)[0]
+
+        @tf.function(autograph=False, input_signature=[spec])
+        def wav(wav_bytes):
+            waveform = tf.map_fn(decode, wav_bytes, fn_output_signature="float32")
+            return self.answer(tf.ensure_shape(waveform, [None, samples]))
+
+        return wav
+
+    @property
+    def streams(self):
+        """Whether the model answers at each frame."""
+        return streams(self.model)
+
+    @part
+    def stream(self):
+        """What `build_stream` returns, for a model that answers at each frame."""
+        return build_stream(self.model, self.front_end, self.config, self.labels)
+
+    def tracked(self):
+        """Returns the layers whose tables the signatures use: none."""
+        return []
+
+    def signatures(self):
+        """Returns what a served model offers, each a `tf.function`, by name."""
+        more = {"stream": self.stream} if self.streams else {}
+        return {**super().signatures(), "wav": self.wav, **more}
+
+    def predict(self, files):
+        """Returns a dictionary with `file`, `label` and `probabilities` for each file.
+
+        Args:
+            files: Paths of audio files of any rate; of a long one the loudest part
+                counts.
+
+        Raises:
+            ValueError: If a file cannot be read.
+        """
+        answers = []
+        for file in files:
+            found = self.answer(self.read(file))
+            probabilities = found["probabilities"][0].numpy().tolist()
+            answers.append(
+                {
+                    "file": str(file),
+                    "label": found["label"][0].numpy().decode(),
+                    "probabilities": dict(zip(self.labels, probabilities, strict=True)),
+                }
+            )
+        return answers
+
+    def read(self, file):
+        """Returns the waveform of an audio file, `(1, samples)`."""
+        return read_audio(file, self.config.data.sample_rate_hz)[np.newaxis]
