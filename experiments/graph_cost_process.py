@@ -61,16 +61,16 @@ def first_steps(task, library, directory):
     layer = {CAROUSEL: model.LSTM, KERAS: _as_keras(keras.layers.LSTM)}[library]
     costs = {"seconds": {}, "by_shape": {}, "later_ms": {}}
 
-    def fit(trainer, run, batches, steps, validation, validation_steps, **options):
-        from apps.common.batches import WHOLE
-
+    def fit(run, job, settings):
+        trainer, batches, validation = job.trainer, job.batches, job.validation
         trainer.make_train_function()
         trainer.make_test_function()
-        for name, function, dataset, count in (
-            ("training", trainer.train_function, batches(0, WHOLE), steps),
-            ("validation", trainer.test_function, validation(WHOLE), validation_steps),
+        shuffled = batches.shuffled(settings.seed).take(batches.steps)
+        for name, function, dataset in (
+            ("training", trainer.train_function, shuffled),
+            ("validation", trainer.test_function, validation.in_order()),
         ):
-            of_each_shape = _one_of_each_shape(dataset.take(count))
+            of_each_shape = _one_of_each_shape(dataset)
             first, later = _timed(function, of_each_shape, dataset.element_spec)
             costs["seconds"][name] = sum(first) - sum(later)
             by_shape = np.subtract(first, later).round(3).tolist()
@@ -89,9 +89,10 @@ def untrained_run(task, directory):
 
 def _train(task, directory, fit):
     """Runs the `train` of an app with the default recipe and another `fit`."""
+    job = importlib.import_module("apps.common.job")
     recipe = importlib.import_module(f"experiments.{task}").TASK
     train = importlib.import_module(f"apps.{task}.train")
-    with patch.object(train, "fit", fit):
+    with patch.object(job, "fit", fit):
         train.train(recipe.config(recipe.default_recipe, []), directory)
 
 

@@ -57,7 +57,11 @@ def load_config(config_class, path, overrides=()):
             overridden = any(o.startswith(f"{section}.{key}=") for o in overrides)
             where = "command line" if overridden else path
             raise ValueError(f"{where}: {section}: {reason}") from None
-    return config_class(**made)
+    try:
+        return config_class(**made)
+    except pydantic.ValidationError as error:  # of its __post_init__
+        reason = error.errors()[0]["ctx"]["error"]
+        raise ValueError(str(reason)) from None
 
 
 def save_config(config, path):

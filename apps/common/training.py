@@ -12,31 +12,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from apps.common.batches import Shard
-from apps.common.cluster import is_chief, of_every_worker, own_dropout
+from apps.common.cluster import of_every_worker, own_dropout
 from apps.common.files import DAMAGED, arrays_in, replacing
 
 CHECKPOINT, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
 BEST, HISTORY = "best.npz", "history.csv"
 
 
-def fit(
-    model,
-    directory,
-    batches,
-    steps_per_epoch,
-    validation,
-    validation_steps,
-    *,
-    epochs,
-    evaluations_per_epoch=1,
-    patience,
-    monitor="val_accuracy",
-    mode="max",
-    strategy=None,
-):
+def fit(run, job, settings):
     """Trains a compiled model, resuming where a killed run had its last checkpoint.
 
     A resumed run sees the same batches, masks and learning rates as an undisturbed one.
@@ -45,33 +30,23 @@ def fit(
     Of several workers each calls this, and the chief writes.
 
     Args:
-        model: A compiled `keras.Model`; for several replicas a `Trainer`.
-        directory: Run directory for checkpoint, best weights, `history.csv` and logs.
-        batches: `batches(epoch, shard)` gives a shard of the batches from that epoch
-            on, endlessly, and the same ones each time it is called.
-        steps_per_epoch: Batches of an epoch.
-        validation: `validation(shard)` gives a shard of the batches on which the model
-            is evaluated.
-        validation_steps: Their number.
-        epochs: At most so many epochs.
-        evaluations_per_epoch: Parts of an epoch; after each the model is evaluated and
-            a checkpoint is written.
-        patience: Parts without a better evaluation after which training stops.
-        monitor: What is compared, by its name in the history.
-        mode: "max" or "min", whichever is better.
-        strategy: A `tf.distribute.Strategy`; by default TensorFlow's default.
+        run: The `Run`, for checkpoint, best weights, `history.csv` and logs.
+        job: A `Job`.
+        settings: A `TrainConfig`. An epoch has `evaluations_per_epoch` parts; after
+            each the model is evaluated and a checkpoint is written.
 
     Raises:
         ValueError: If the loss becomes infinite or NaN, or what a run has left cannot
             be read, or workers differ in what they have found.
     """
-    directory, strategy = Path(directory), strategy or tf.distribute.get_strategy()
-    parts = max(1, min(evaluations_per_epoch, steps_per_epoch))
+    directory, strategy, model = run.directory, run.strategy, job.trainer
+    steps_per_epoch = job.batches.steps
+    parts = max(1, min(settings.evaluations_per_epoch, steps_per_epoch))
     steps = steps_per_epoch // parts
-    progress = _Progress(directory, parts, patience, monitor, mode, is_chief(strategy))
+    progress = _Progress(run, job, parts, settings.patience)
     progress.restore(model)
     start = len(progress.history)
-    found = (start, steps_per_epoch, validation_steps, model.count_params())
+    found = (start, steps_per_epoch, job.validation.steps, model.count_params())
     if len(set(of_every_worker(strategy, zlib.crc32(repr(found).encode())))) > 1:
         raise ValueError(
             f"{directory}: the workers find different checkpoints or different data. "
@@ -84,20 +59,21 @@ def fit(
 
         def sharded(context):
             shard = Shard.of_context(context)
-            return batches(first_epoch, shard).skip(skipped * shard.count)
+            batches = job.batches.shuffled(settings.seed, first_epoch, shard)
+            return batches.skip(skipped * shard.count)
 
         def sharded_validation(context):
-            return validation(Shard.of_context(context))
+            return job.validation.in_order(Shard.of_context(context))
 
         model.fit(
             strategy.distribute_datasets_from_function(sharded),
             initial_epoch=start,
-            epochs=epochs * parts,
+            epochs=settings.epochs * parts,
             steps_per_epoch=steps,
             validation_data=strategy.distribute_datasets_from_function(
                 sharded_validation
             ),
-            validation_steps=validation_steps,
+            validation_steps=job.validation.steps,
             shuffle=False,
             verbose=progress.verbosity,
             callbacks=progress.callbacks,
@@ -137,11 +113,11 @@ def averaged_weights(model):
 class _Progress(keras.callbacks.Callback):
     """Evaluates averaged weights, keeps the best, and writes the checkpoint."""
 
-    def __init__(self, directory, parts, patience, monitor, mode, writes):
+    def __init__(self, run, job, parts, patience):
         super().__init__()
-        self.writes = writes
-        self.directory, self.parts, self.patience = directory, parts, patience
-        self.monitor, self.sign = monitor, {"max": 1, "min": -1}[mode]
+        self.writes, self.directory = run.chief, run.directory
+        self.parts, self.patience = parts, patience
+        self.monitor, self.sign = job.monitor, {"max": 1, "min": -1}[job.mode]
         self.history = []
         self.averaged = None
 

@@ -233,7 +233,9 @@ class Windows:
     def for_validation(cls, ids, batch_size, window):
         """Returns windows of a text that is perhaps short: of fewer streams then."""
         least = 4 * window + 1
-        return cls(ids, max(1, min(batch_size, len(ids) // least)), window)
+        windows = cls(ids, max(1, min(batch_size, len(ids) // least)), window)
+        windows.steps = windows.steps_in_order  # all that it is asked for
+        return windows
 
     def shuffled(self, seed, epoch=0, shard=WHOLE):
         """Returns batches from an epoch on, endlessly; where windows begin is drawn.

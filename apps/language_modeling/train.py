@@ -7,36 +7,31 @@ import tensorflow as tf
 
 from apps.common.embedding import cross_entropy
 from apps.common.encoder import save_encoder
+from apps.common.job import Job, train_run
 from apps.common.optimizer import clipped_optimizer
-from apps.common.runs import open_run
 from apps.common.text import PADDING_ID
 from apps.common.trainer import RowsOfReplicas, Trainer
-from apps.common.training import fit
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.model import build_model, zero_state
 from apps.language_modeling.sampled_softmax import sampled_cross_entropy
 
 
 def train(config, directory):
-    """Trains, or resumes training, until the run directory holds `model.keras`.
+    """Trains, or resumes training, as `train_run` says."""
+    train_run(config, directory, prepare)
+
+
+def prepare(config, run):
+    """Returns the `Job` of a configuration, and writes what goes with its model.
 
     Args:
         config: A `Config`.
-        directory: The run directory; several workers have to share it.
+        run: The `Run`.
 
     Raises:
-        ValueError: If the directory holds another run, or the data cannot be read.
-        ConnectionError: If a worker is missing or lost.
+        ValueError: If the data cannot be read.
     """
-    with open_run(directory, config) as run:
-        if not run.finished:
-            _train(config, run)
-
-
-def _train(config, run):
     directory, settings = run.directory, config.train
-    keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     data = load_data(config.data, ("train", "validation"))
     if run.chief:
         data.vocabulary.save(directory / "vocabulary.txt")
@@ -47,31 +42,20 @@ def _train(config, run):
     with run.strategy.scope():
         model = build_model(len(data.vocabulary), **asdict(config.model))
         adamw = clipped_optimizer(settings, windows.steps)
-    print(
-        f"Training {model.count_params():,} parameters on {len(data.train):,} tokens, "
-        f"{len(data.vocabulary):,} of them different, {windows.steps:,} steps an epoch."
-    )
     streams = {"train": len(windows.streams), "test": len(validation.streams)}
-    fit(
-        trainer_of(
-            *(run.strategy, model, adamw, streams),
-            *(settings.window, settings.sampled_tokens),
-        ),
-        directory,
-        lambda epoch, shard: windows.shuffled(settings.seed, epoch, shard),
-        windows.steps,
-        validation.in_order,
-        validation.steps_in_order,
-        epochs=settings.epochs,
-        evaluations_per_epoch=settings.evaluations_per_epoch,
-        patience=settings.patience,
+    trainer = trainer_of(
+        *(run.strategy, model, adamw, streams),
+        *(settings.window, settings.sampled_tokens),
+    )
+    return Job(
+        trainer,
+        windows,
+        validation,
+        f"{len(data.train):,} tokens, {len(data.vocabulary):,} of them different",
         monitor="val_loss",
         mode="min",
-        strategy=run.strategy,
+        finish=lambda: save_encoder(model, directory, config.data.tokens),
     )
-    if run.chief:
-        save_encoder(model, directory, config.data.tokens)
-    run.save(model)
 
 
 def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):

@@ -2,39 +2,31 @@
 
 from dataclasses import asdict
 
-import keras
-import tensorflow as tf
-
 from apps.common.classification import loss_and_accuracy, save_labels
+from apps.common.job import Job, train_run
 from apps.common.optimizer import clipped_optimizer
-from apps.common.runs import open_run
 from apps.common.trainer import Trainer
-from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
 from apps.question_answering.data import batches_of, encode, load_data
 from apps.question_answering.model import build_model
 
 
 def train(config, directory):
-    """Trains, or resumes training, until the run directory holds `model.keras`.
+    """Trains, or resumes training, as `train_run` says."""
+    train_run(config, directory, prepare)
+
+
+def prepare(config, run):
+    """Returns the `Job` of a configuration, and writes what goes with its model.
 
     Args:
         config: A `Config`.
-        directory: The run directory; several workers have to share it.
+        run: The `Run`.
 
     Raises:
-        ValueError: If the directory holds another run, or the data cannot be read.
-        ConnectionError: If a worker is missing or lost.
+        ValueError: If the data cannot be read.
     """
-    with open_run(directory, config) as run:
-        if not run.finished:
-            _train(config, run)
-
-
-def _train(config, run):
     directory, settings = run.directory, config.train
-    keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     data = load_data(config.data, ("train", "validation"))
     vectors = None
     if config.data.vectors == GLOVE:  # before anything is written: it may be refused
@@ -63,23 +55,12 @@ def _train(config, run):
             model.get_layer("embedding").assign(vectors)
         adamw = clipped_optimizer(settings, batches.steps)
     usual = settings.batch_size if data.labels else 2 * settings.batch_size
-    print(
-        f"Training {model.count_params():,} parameters on {len(batches.shapes):,} "
-        f"questions, {batches.steps:,} steps an epoch."
-    )
-    fit(
+    return Job(
         trainer_of(run.strategy, model, adamw, usual),
-        directory,
-        lambda epoch, shard: batches.shuffled(settings.seed, epoch, shard),
-        batches.steps,
-        validation.in_order,
-        validation.steps,
-        epochs=settings.epochs,
-        evaluations_per_epoch=settings.evaluations_per_epoch,
-        patience=settings.patience,
-        strategy=run.strategy,
+        batches,
+        validation,
+        f"{len(batches.shapes):,} questions",
     )
-    run.save(model)
 
 
 def trainer_of(strategy, model, optimizer, usual):

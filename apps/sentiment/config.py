@@ -101,3 +101,19 @@ class Config:
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+
+    def __post_init__(self):
+        """Refuses settings that exclude each other."""
+        if not self.model.pretrained:
+            return
+        if self.model.direction != "forward":
+            raise ValueError(
+                "model.pretrained: a language model reads forward. Take "
+                f"model.direction=forward. Received: {self.model.direction}."
+            )
+        if self.data.vectors != "random" or self.data.vector_words:
+            raise ValueError(
+                "data.vectors: words and vectors are those of model.pretrained. Take "
+                "data.vectors=random data.vector_words=0. Received: "
+                f"{self.data.vectors} and {self.data.vector_words}."
+            )

@@ -2,45 +2,36 @@
 
 from dataclasses import asdict
 
-import keras
-import tensorflow as tf
-
 from apps.common.classification import loss_and_accuracy, save_labels
 from apps.common.encoder import load_encoder, pretrained_vocabulary
+from apps.common.job import Job, train_run
 from apps.common.optimizer import optimizer
-from apps.common.runs import open_run
 from apps.common.text import PADDING_ID
 from apps.common.trainer import Trainer
-from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
 from apps.sentiment.data import batches_of, encode, load_data
 from apps.sentiment.model import build_model
 
 
 def train(config, directory):
-    """Trains, or resumes training, until the run directory holds `model.keras`.
+    """Trains, or resumes training, as `train_run` says."""
+    train_run(config, directory, prepare)
+
+
+def prepare(config, run):
+    """Returns the `Job` of a configuration, and writes what goes with its model.
 
     Args:
         config: A `Config`.
-        directory: The run directory; several workers have to share it.
+        run: The `Run`.
 
     Raises:
-        ValueError: If the directory holds another run, or the data cannot be read.
-        ConnectionError: If a worker is missing or lost.
+        ValueError: If the data cannot be read.
     """
-    with open_run(directory, config) as run:
-        if not run.finished:
-            _train(config, run)
-
-
-def _train(config, run):
     directory, settings = run.directory, config.train
-    keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     model_settings = asdict(config.model)
     pretrained, vocabulary = model_settings.pop("pretrained"), None
     if pretrained:
-        _check_pretrained(config)
         vocabulary = pretrained_vocabulary(pretrained)
     data = load_data(config.data, ("train", "validation"), vocabulary=vocabulary)
     vectors = None
@@ -71,37 +62,12 @@ def _train(config, run):
         if vectors is not None:
             model.get_layer("embedding").assign(vectors)
         adamw = optimizer(settings, batches.steps)
-    print(
-        f"Training {model.count_params():,} parameters on {len(data.train.texts):,} "
-        f"texts, {batches.steps:,} steps an epoch."
-    )
-    fit(
+    return Job(
         trainer_of(run.strategy, model, adamw, settings.batch_size),
-        directory,
-        lambda epoch, shard: batches.shuffled(settings.seed, epoch, shard),
-        batches.steps,
-        validation.in_order,
-        validation.steps,
-        epochs=settings.epochs,
-        evaluations_per_epoch=settings.evaluations_per_epoch,
-        patience=settings.patience,
-        strategy=run.strategy,
+        batches,
+        validation,
+        f"{len(data.train.texts):,} texts",
     )
-    run.save(model)
-
-
-def _check_pretrained(config):
-    if config.model.direction != "forward":
-        raise ValueError(
-            "model.pretrained: a language model reads forward. Take "
-            f"model.direction=forward. Received: {config.model.direction}."
-        )
-    if config.data.vectors == GLOVE or config.data.vector_words:
-        raise ValueError(
-            "data.vectors: words and vectors are those of model.pretrained. Take "
-            "data.vectors=random data.vector_words=0. Received: "
-            f"{config.data.vectors} and {config.data.vector_words}."
-        )
 
 
 def trainer_of(strategy, model, optimizer, batch_size):

@@ -137,3 +137,39 @@ class Config:
     model: ModelConfig = ModelConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     train: TrainConfig = TrainConfig()
+
+    def __post_init__(self):
+        """Refuses settings that exclude each other."""
+        data, model = self.data, self.model
+        for name in ("held_out_speaker", "validation_speaker"):
+            value = getattr(data, name)
+            if value and data.dataset != "spoken_digit":
+                raise ValueError(
+                    f"data.{name}: it is for data.dataset=spoken_digit, not for "
+                    f"{data.dataset}. Received: {value!r}."
+                )
+        if model.direction == "forward" and model.clip_normalization:
+            raise ValueError(
+                "model.clip_normalization: needs the whole clip, and model.direction: "
+                "forward answers before its end. Take model.direction=both."
+            )
+        if model.direction == "forward" and model.pooling == "attention":
+            raise ValueError(
+                "model.pooling: 'attention' needs the whole clip, and model.direction: "
+                "forward answers before its end. Take model.pooling=max or last, or "
+                "model.direction=both."
+            )
+        if model.direction == "both" and self.train.clips_in_a_row > 1:
+            raise ValueError(
+                "train.clips_in_a_row: a model of both directions reads one clip. Take "
+                f"train.clips_in_a_row=1. Received: {self.train.clips_in_a_row}."
+            )
+        lowest, highest = (
+            self.augmentation.lowest_snr_db,
+            self.augmentation.highest_snr_db,
+        )
+        if lowest > highest:
+            raise ValueError(
+                f"augmentation.lowest_snr_db: expected at most {highest:g}, which is "
+                f"augmentation.highest_snr_db. Received: {lowest:g}."
+            )

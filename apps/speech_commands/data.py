@@ -63,13 +63,6 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or does not make a classification.
     """
-    for name in ("held_out_speaker", "validation_speaker"):
-        value = getattr(config, name)
-        if value and config.dataset != "spoken_digit":
-            raise ValueError(
-                f"data.{name}: it is for data.dataset=spoken_digit, not for "
-                f"{config.dataset}. Received: {value!r}."
-            )
     clips, names_of_labels = {}, {}
     for split in splits:
         rows = DATASETS[config.dataset](config, split)
@@ -147,10 +140,19 @@ class Batches:
         front_end: `LogMel`.
         batch_size: Clips a batch, rounded down to whole rows.
         clips_in_a_row: Clips of a row, or None.
+        augmentation: An `AugmentationConfig`, for `shuffled`.
     """
 
-    def __init__(self, clips, num_classes, front_end, batch_size, clips_in_a_row=None):
-        self.clips, self.front_end = clips, front_end
+    def __init__(
+        self,
+        clips,
+        num_classes,
+        front_end,
+        batch_size,
+        clips_in_a_row=None,
+        augmentation=None,
+    ):
+        self.clips, self.front_end, self.augmentation = clips, front_end, augmentation
         self.num_classes, self.in_a_row = num_classes, clips_in_a_row
         row = clips_in_a_row or 1
         self.batch_size = max(1, batch_size // row) * row
@@ -179,7 +181,7 @@ class Batches:
 
         return self._dataset(batches)
 
-    def shuffled(self, seed, epoch, settings, shard=WHOLE):
+    def shuffled(self, seed, epoch=0, shard=WHOLE):
         """Returns augmented batches from an epoch on, endlessly.
 
         Order and augmentation are a function of seed, epoch and batch. The last batch
@@ -188,7 +190,6 @@ class Batches:
         Args:
             seed: A number.
             epoch: Number of the first epoch.
-            settings: An `AugmentationConfig`.
             shard: The `Shard` of each batch to return.
         """
         shard.check(self.batch_size, self.in_a_row or 1)
@@ -201,7 +202,7 @@ class Batches:
                 order = np.resize(order, (self.steps, self.batch_size))
                 for step, index in enumerate(order):
                     rng = np.random.default_rng([seed, number, step])
-                    drawn = self._drawn(len(index), settings, rng)
+                    drawn = self._drawn(len(index), self.augmentation, rng)
                     for own in shard.cuts(len(index)):
                         yield self._augmented(
                             index[own], *(values[own] for values in drawn)

@@ -37,22 +37,7 @@ def build_model(
         "forward": a model from `[features (batch, frames, mel_bands), h_1, c_1, h_2,
         ...]` to `[logits (batch, frames, num_classes), h_1, c_1, h_2, ...]`.
         "both": a model from `features` to `logits (batch, num_classes)`.
-
-    Raises:
-        ValueError: If the pooling or the normalization needs frames that are still to
-            come.
     """
-    if direction == "forward" and clip_normalization:
-        raise ValueError(
-            "model.clip_normalization: needs the whole clip, and model.direction: "
-            "forward answers before its end. Take model.direction=both."
-        )
-    if direction == "forward" and pooling == "attention":
-        raise ValueError(
-            f"model.pooling: {pooling!r} needs the whole clip, and model.direction: "
-            "forward answers before its end. Take model.pooling=max or last, or "
-            "model.direction=both."
-        )
     features = keras.Input((None, mel_bands), name="features")
     x = keras.layers.Normalization(name="normalization")(features)
     if clip_normalization:

@@ -104,3 +104,11 @@ class Config:
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     decode: DecodeConfig = DecodeConfig()
+
+    def __post_init__(self):
+        """Refuses settings that exclude each other."""
+        if self.train.coverage_weight and not self.model.coverage:
+            raise ValueError(
+                "train.coverage_weight: needs model.coverage=true. Received: "
+                f"{self.train.coverage_weight:g} without it."
+            )

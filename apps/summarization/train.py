@@ -2,15 +2,13 @@
 
 from dataclasses import asdict
 
-import keras
 import tensorflow as tf
 
 from apps.common.batches import PaddedBatches
+from apps.common.job import Job, train_run
 from apps.common.optimizer import clipped_optimizer
-from apps.common.runs import open_run
 from apps.common.text import END, PADDING_ID, UNKNOWN_ID
 from apps.common.trainer import Trainer
-from apps.common.training import fit
 from apps.common.vectors import GLOVE, vector_matrix
 from apps.summarization.data import encode, load_data
 from apps.summarization.model import build_model, log_probabilities
@@ -19,30 +17,21 @@ VECTOR_SCALE = 0.1  # the softmax shares the vectors, and GloVe's are long
 
 
 def train(config, directory):
-    """Trains, or resumes training, until the run directory holds `model.keras`.
+    """Trains, or resumes training, as `train_run` says."""
+    train_run(config, directory, prepare)
+
+
+def prepare(config, run):
+    """Returns the `Job` of a configuration, and writes what goes with its model.
 
     Args:
         config: A `Config`.
-        directory: The run directory; several workers have to share it.
+        run: The `Run`.
 
     Raises:
-        ValueError: If the directory holds another run, or the data cannot be read.
-        ConnectionError: If a worker is missing or lost.
+        ValueError: If the data cannot be read.
     """
-    with open_run(directory, config) as run:
-        if not run.finished:
-            _train(config, run)
-
-
-def _train(config, run):
     directory, settings = run.directory, config.train
-    if settings.coverage_weight and not config.model.coverage:
-        raise ValueError(
-            "train.coverage_weight: needs model.coverage=true. "
-            f"Received: {settings.coverage_weight:g} without it."
-        )
-    keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
     data = load_data(config.data, ("train", "validation"))
     vectors = None
     if config.data.vectors == GLOVE:  # before anything is written: it may be refused
@@ -62,28 +51,17 @@ def _train(config, run):
         adamw = clipped_optimizer(settings, batches.steps)
     start = int(data.vocabulary.lookup(END))
     usual_tokens = sum(map(len, batches.columns["targets"])) / batches.steps
-    print(
-        f"Training {model.count_params():,} parameters on "
-        f"{len(data.train.documents):,} documents, {batches.steps:,} steps an epoch."
+    trainer = trainer_of(
+        *(run.strategy, model, adamw, start, usual_tokens), settings.coverage_weight
     )
-    fit(
-        trainer_of(
-            *(run.strategy, model, adamw, start, usual_tokens),
-            settings.coverage_weight,
-        ),
-        directory,
-        lambda epoch, shard: batches.shuffled(settings.seed, epoch, shard),
-        batches.steps,
-        validation.in_order,
-        validation.steps,
-        epochs=settings.epochs,
-        evaluations_per_epoch=settings.evaluations_per_epoch,
-        patience=settings.patience,
+    return Job(
+        trainer,
+        batches,
+        validation,
+        f"{len(data.train.documents):,} documents",
         monitor="val_loss",
         mode="min",
-        strategy=run.strategy,
     )
-    run.save(model)
 
 
 def trainer_of(strategy, model, optimizer, start, usual_tokens, coverage_weight):

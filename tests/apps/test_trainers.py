@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common.text import Vocabulary
+from apps.common.training import read_history
 from apps.common.vectors import vector_matrix
 
 TOKENS, LABELS, ROWS, PADDING_ROWS = 9, 3, 4, 2
@@ -130,12 +131,12 @@ def test_a_training_with_pretrained_vectors_begins_with_them(
     )
     begun = []
 
-    def fit(trainer, *_, **__):
-        begun.append(trainer.model)
+    def fit(run, job, settings):
+        begun.append(job.trainer.model)
         raise BegunError
 
     module = importlib.import_module(f"apps.{app}.train")
-    monkeypatch.setattr(module, "fit", fit)
+    monkeypatch.setattr("apps.common.job.fit", fit)
     with pytest.raises(BegunError):
         module.train(config, tmp_path / "run")
     vocabulary = Vocabulary.load(tmp_path / "run" / "vocabulary.txt")
@@ -143,3 +144,34 @@ def test_a_training_with_pretrained_vectors_begins_with_them(
     _, vector = vector_matrix(["<pad>", "the"], seed=1, embedding_dim=50)
     found = begun[0].get_layer("embedding")(ids)
     np.testing.assert_allclose(found[0, 0], scale * vector, rtol=1e-5)
+
+
+HEADLINE = {"language_modeling": "perplexity", "summarization": "rouge_1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("app", HEADLINE)
+def test_xla_changes_neither_training_nor_what_is_measured(
+    app, request, tmp_path, monkeypatch
+):
+    """Sentiment's training under XLA is killed in test_processes.py."""
+    recipe = {"language_modeling": "language_config"}.get(app, f"{app}_config")
+    config = request.getfixturevalue(recipe)
+    config = replace(config, train=replace(config.train, epochs=1, learning_rate=0.001))
+    if app == "language_modeling":
+        config = replace(
+            config,
+            train=replace(config.train, sampled_tokens=8),
+            evaluation=replace(config.evaluation, dynamic=False, cache=False),
+        )
+    modules = {verb: f"apps.{app}.{verb}" for verb in ("train", "evaluate", "predict")}
+    modules = {verb: importlib.import_module(path) for verb, path in modules.items()}
+    found = []
+    for xla in ("0", "1"):
+        monkeypatch.setenv("CAROUSEL_XLA", xla)
+        modules["train"].train(config, tmp_path / xla)
+        predictor = modules["predict"].Predictor.load(tmp_path / xla)
+        metrics = modules["evaluate"].evaluate(predictor)
+        row = read_history(tmp_path / xla)[-1]
+        found.append([row["loss"], row["val_loss"], metrics[HEADLINE[app]]])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3)

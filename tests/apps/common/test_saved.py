@@ -12,6 +12,7 @@ import pytest
 from apps.common.saved import load_model
 from apps.common.training import fit
 from apps.common.vectors import vector_matrix
+from tests.apps.common.jobs import job_of, run_in, settings_of
 
 
 @pytest.fixture
@@ -97,16 +98,7 @@ def test_a_pickle_in_a_checkpoint_is_not_read(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="no checkpoint that can be read"):
-        fit(
-            model,
-            tmp_path,
-            lambda epoch: None,
-            1,
-            None,
-            1,
-            epochs=1,
-            patience=1,
-        )
+        fit(run_in(tmp_path), job_of(model, 1, None, 1, None), settings_of(1))
     assert not mark.exists()
     pickle.loads(pickle.dumps(Bomb(mark)))  # as a bomb it would have worked
     assert mark.exists()

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from apps.common import training
 from apps.common.training import fit, read_history
+from tests.apps.common.jobs import job_of, run_in, settings_of
 
 STEPS = 4
 
@@ -49,24 +50,18 @@ class Scripted(keras.Model):
 def run(tmp_path):
     """Fits a scripted model; epoch 2 has the batches 200, 201, 202, 203."""
 
-    def batches(epoch, shard):
+    def batches(epoch):
         epochs = tf.data.Dataset.range(epoch, 10**6)
         step = tf.data.Dataset.range(STEPS)
         return epochs.flat_map(lambda number: step.map(lambda n: 100 * number + n))
 
     def start(model, parts=1, patience=100, mode="max", epochs=None):
+        validation = tf.data.Dataset.range(1)
+        how = {"monitor": "val_score", "mode": mode}
         fit(
-            model,
-            tmp_path,
-            batches,
-            STEPS,
-            lambda shard: tf.data.Dataset.range(1),
-            1,
-            epochs=epochs or len(model.script) // parts,
-            evaluations_per_epoch=parts,
-            patience=patience,
-            monitor="val_score",
-            mode=mode,
+            run_in(tmp_path),
+            job_of(model, STEPS, batches, 1, lambda: validation, **how),
+            settings_of(epochs or len(model.script) // parts, parts, patience),
         )
         return model
 

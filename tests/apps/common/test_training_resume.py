@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from apps.common.training import averaged_weights, fit, read_history
 from lstm_layer import LSTM
+from tests.apps.common.jobs import job_of, run_in, settings_of
 
 STEPS, EPOCHS, MOMENTUM = 4, 3, 0.8
 generator = np.random.default_rng(1735)
@@ -42,7 +43,7 @@ def order(epoch):
 def batches_until(end):
     """Makes `batches(epoch)` of a machine that dies at that batch of all."""
 
-    def batches(epoch, shard):
+    def batches(epoch):
         def generate():
             number = epoch
             while True:
@@ -62,18 +63,11 @@ def train(directory, parts, until=None):
     validation = tf.data.Dataset.from_generator(  # of unknown length, as buckets are
         lambda: zip(INPUTS[:3], TARGETS[:3], strict=True), output_signature=SIGNATURE
     )
+    how = {"monitor": "val_loss", "mode": "min"}
     fit(
-        model,
-        directory,
-        batches_until(until),
-        STEPS,
-        lambda shard: validation,
-        3,
-        epochs=EPOCHS,
-        evaluations_per_epoch=parts,
-        patience=100,
-        monitor="val_loss",
-        mode="min",
+        run_in(directory),
+        job_of(model, STEPS, batches_until(until), 3, lambda: validation, **how),
+        settings_of(EPOCHS, parts),
     )
     return model
 

@@ -38,9 +38,9 @@ def collect(dataset, count):
 
 
 def test_an_epoch_has_every_clip_once_and_its_own_label(clips, front_end):
-    batches = Batches(clips, 3, front_end, batch_size=5)
+    batches = Batches(clips, 3, front_end, 5, augmentation=NOTHING)
     assert batches.steps == 2
-    features, labels = collect(batches.shuffled(1, 0, NOTHING), 2)
+    features, labels = collect(batches.shuffled(1), 2)
     plain = front_end(as_float(clips.waves)).numpy()
     order = [np.argmin(np.abs(plain - row).sum(axis=(1, 2))) for row in features]
     assert sorted(order) == list(range(10))
@@ -50,25 +50,25 @@ def test_an_epoch_has_every_clip_once_and_its_own_label(clips, front_end):
 
 
 def test_the_batches_are_a_function_of_seed_and_epoch(clips, front_end):
-    batches = Batches(clips, 3, front_end, batch_size=4)
     settings = AugmentationConfig(shift_ms=10.0)
+    batches = Batches(clips, 3, front_end, 4, augmentation=settings)
 
     def of(seed, epoch):
-        return collect(batches.shuffled(seed, epoch, settings), batches.steps)[0]
+        return collect(batches.shuffled(seed, epoch), batches.steps)[0]
 
     np.testing.assert_array_equal(of(1, 0), of(1, 0))
     assert (of(1, 0) != of(1, 1)).any()
     assert (of(1, 0) != of(2, 0)).any()
-    both = collect(batches.shuffled(1, 0, settings), 2 * batches.steps)[0]
+    both = collect(batches.shuffled(1), 2 * batches.steps)[0]
     np.testing.assert_array_equal(both[len(both) // 2 :], of(1, 1))
 
 
 def test_clips_in_a_row_follow_one_another(clips, front_end):
-    single = Batches(clips, 3, front_end, batch_size=4)
-    rows = Batches(clips, 3, front_end, batch_size=5, clips_in_a_row=2)
+    single = Batches(clips, 3, front_end, 4, augmentation=NOTHING)
+    rows = Batches(clips, 3, front_end, 5, 2, NOTHING)
     assert (rows.batch_size, rows.frames) == (4, 5)
-    features, labels = next(rows.shuffled(1, 0, NOTHING).as_numpy_iterator())
-    alone, own = next(single.shuffled(1, 0, NOTHING).as_numpy_iterator())
+    features, labels = next(rows.shuffled(1).as_numpy_iterator())
+    alone, own = next(single.shuffled(1).as_numpy_iterator())
     assert features.shape == (2, 10, 6)
     assert labels.shape == (2, 2, 3)
     np.testing.assert_array_equal(features.reshape(4, 5, 6), alone)
@@ -175,11 +175,11 @@ def test_stretches_are_blanked_no_wider_than_asked_for(clips, front_end):
 
 @pytest.mark.parametrize("row", [None, 2])
 def test_shards_of_augmented_batches_are_the_whole_ones(clips, front_end, row):
-    batches = Batches(clips, 3, front_end, batch_size=8, clips_in_a_row=row)
     settings = AugmentationConfig(shift_ms=10.0, speed=0.1)
+    batches = Batches(clips, 3, front_end, 8, row, settings)
 
     def of(shard):
-        dataset = batches.shuffled(1, 0, settings, shard)
+        dataset = batches.shuffled(1, 0, shard)
         return collect(dataset.take(1), 1)
 
     whole, *parts = of(Shard()), of(Shard(0, of=2)), of(Shard(1, of=2))
@@ -204,4 +204,4 @@ def test_shards_in_order_have_every_clip_once_and_rows_without_a_label(
 def test_rows_of_clips_that_replicas_cannot_share_are_refused(clips, front_end):
     batches = Batches(clips, 3, front_end, batch_size=6, clips_in_a_row=2)
     with pytest.raises(ValueError, match=r"multiple of 4\. Received: 6\."):
-        batches.shuffled(1, 0, AugmentationConfig(), Shard(of=2))
+        batches.shuffled(1, 0, Shard(of=2))

@@ -93,11 +93,6 @@ def test_the_state_carries_on(features):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_attention_over_what_is_to_come_is_refused():
-    with pytest.raises(ValueError, match=r"model.pooling: 'attention' needs the whole"):
-        small_model("forward", "attention")
-
-
 def test_a_microphone_counts_less_where_clips_are_normalized(features):
     louder = 2 + np.array([1, 1.5, 2, 0.5], "float32") * features
     differences = []
@@ -111,11 +106,6 @@ def test_a_microphone_counts_less_where_clips_are_normalized(features):
 def test_a_normalized_clip_of_silence_has_finite_logits():
     model = small_model("both", "last", clip_normalization=True)
     assert np.isfinite(model(np.full((1, 9, 4), -13.8, "float32"))).all()
-
-
-def test_normalization_by_what_is_to_come_is_refused():
-    with pytest.raises(ValueError, match=r"model.clip_normalization: needs the whole"):
-        small_model("forward", "last", clip_normalization=True)
 
 
 @pytest.mark.parametrize(("direction", "pooling"), KINDS)

@@ -138,10 +138,3 @@ def test_it_starts_from_pretrained_vectors(summarization_config, tmp_path):
     config = replace(config, model=replace(config.model, embedding_dim=50))
     train(config, tmp_path / "run")
     assert (tmp_path / "run" / "model.keras").exists()
-
-
-def test_a_weight_of_coverage_needs_coverage(summarization_config, tmp_path):
-    model = replace(summarization_config.model, coverage=False)
-    config = replace(summarization_config, model=model)
-    with pytest.raises(ValueError, match=r"needs model\.coverage=true"):
-        train(config, tmp_path / "run")

@@ -1,0 +1,66 @@
+"""Settings that exclude each other are refused when a recipe is read."""
+
+import importlib
+
+import pytest
+
+from apps.common.config import load_config
+
+
+@pytest.mark.parametrize(
+    ("app", "overrides", "message"),
+    [
+        ("sentiment", ["model.direction=both"], "model.pretrained: a language model"),
+        ("sentiment", ["data.vectors=glove_6b_50d"], "data.vectors: words and"),
+        ("sentiment", ["data.vector_words=9"], "data.vectors: words and"),
+        (
+            "summarization",
+            ["train.coverage_weight=0.5"],
+            "train.coverage_weight: ",
+        ),
+        (
+            "speech_commands",
+            ["model.direction=forward", "model.pooling=attention"],
+            "model.pooling: 'attention' needs the whole clip",
+        ),
+        (
+            "speech_commands",
+            ["model.direction=forward", "model.clip_normalization=true"],
+            "model.clip_normalization: needs the whole clip",
+        ),
+        (
+            "speech_commands",
+            ["model.direction=both", "train.clips_in_a_row=2"],
+            "train.clips_in_a_row: a model of both directions reads one clip",
+        ),
+        (
+            "speech_commands",
+            ["data.held_out_speaker=bo"],
+            "data.held_out_speaker: it is for data.dataset=spoken_digit",
+        ),
+        (
+            "speech_commands",
+            ["data.validation_speaker=bo"],
+            "data.validation_speaker: it is for data.dataset=spoken_digit",
+        ),
+        (
+            "speech_commands",
+            ["augmentation.lowest_snr_db=30.0"],
+            "augmentation.lowest_snr_db: expected at most 20",
+        ),
+    ],
+)
+def test_settings_that_exclude_each_other_are_refused(
+    app, overrides, message, tmp_path
+):
+    config_class = importlib.import_module(f"apps.{app}.config").Config
+    (path := tmp_path / "recipe.yaml").write_text("")
+    if app == "sentiment":
+        overrides = [
+            *("model.pretrained=runs/a", "model.direction=forward"),
+            *("data.vectors=random", "data.vector_words=0", *overrides),
+        ]
+    with pytest.raises(ValueError, match=message) as told:
+        load_config(config_class, path, overrides)
+    assert str(told.value).startswith(message)
+    assert "\n" not in str(told.value)
