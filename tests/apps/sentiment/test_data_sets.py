@@ -255,6 +255,7 @@ def test_words_with_vectors_get_ids_after_those_of_the_training_texts(packages):
     alone = load_data(DataConfig(), ("train",))
     assert alone.trained_tokens == found.trained_tokens == len(alone.vocabulary)
     tokens = found.vocabulary.tokens
+    assert len(tokens) > found.trained_tokens  # some are in no training text
     assert tokens[: found.trained_tokens] == alone.vocabulary.tokens
     assert set(frequent_words(5)) <= set(tokens)
 
