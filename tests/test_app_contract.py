@@ -105,6 +105,7 @@ class TestApp:
         assert signatures["gates"] is predictor.gates
         assert list(inspect.signature(predictor.predict).parameters)[1:] == []
 
+    @pytest.mark.slow
     def test_its_functions_belong_to_no_graph_in_which_they_are_asked_for(
         self, app, request
     ):

@@ -54,7 +54,8 @@ class Exported:
         return self.session.run(wanted, feed)
 
 
-@pytest.fixture(scope="module", params=APPS)
+# Not in the order of test_app_contract.py, or two processes wait for the same runs.
+@pytest.fixture(scope="module", params=APPS[::-1])
 def exported(request):
     run = request.getfixturevalue(SERVED[request.param][0])
     found = Exported(newest_version(run / "export" / request.param))
