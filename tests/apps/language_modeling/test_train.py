@@ -22,7 +22,7 @@ def die_after(monkeypatch):
             for number, window in enumerate(own(self, start, lengths, shard)):
                 if (
                     self.window == 10
-                    and len(lengths) == self.steps
+                    and len({*map(int, lengths)}) == 4  # in training
                     and number == int(share * self.steps)
                 ):
                     raise RuntimeError("killed")
