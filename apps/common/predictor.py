@@ -15,9 +15,10 @@ from apps.common.text import Vocabulary, encoded
 
 
 def part(make):
-    """Makes a property that is made once, when it is first asked for.
+    """Makes a cached property of a function, computed outside of any graph.
 
-    That may be while a graph is traced, and it is not made in that graph.
+    It may be asked for first while a `tf.function` is traced; a tensor made in that
+    graph would be of no use in another.
     """
 
     @functools.cached_property

@@ -55,8 +55,8 @@ class Predictor(Base):
         @tf.function(autograph=False, input_signature=DOCUMENT)
         def attention(document):
             tokens, token_ids, copy_ids = (
-                part.to_tensor()
-                for part in encode_documents(
+                ids.to_tensor()
+                for ids in encode_documents(
                     document, vocabulary, config.data.document_tokens
                 )
             )

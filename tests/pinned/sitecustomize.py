@@ -22,7 +22,7 @@ for name, package in PACKAGES.items():
 
 run.RECIPES = Path(os.environ.get("TEST_RECIPES", run.RECIPES))
 examples = run.Task.examples
-run.Task.examples = lambda task, directory: examples(task, directory)[:1]
+run.Task.examples = lambda task, predictor: examples(task, predictor)[:1]
 if os.environ.get("CAROUSEL_XLA") == "0":
     import tensorflow as tf
     from tensorflow.python.framework import ops
