@@ -234,7 +234,7 @@ class Windows:
         """Returns windows of a text that is perhaps short: of fewer streams then."""
         least = 4 * window + 1
         windows = cls(ids, max(1, min(batch_size, len(ids) // least)), window)
-        windows.steps = windows.steps_in_order  # all that it is asked for
+        windows.steps = windows.steps_in_order  # only `in_order` is asked of it
         return windows
 
     def shuffled(self, seed, epoch=0, shard=WHOLE):
