@@ -36,10 +36,10 @@ results: .venv/run ## rebuild the README's results table
 	$(BIN)/python -m experiments.results
 
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, and graphs (20 minutes)
-	$(BIN)/python -m experiments.benchmark
+	$(BIN)/python -m experiments.benchmarks.layer
 
 load: .venv/run ## time the embedded server by model and number of clients (6 minutes)
-	$(BIN)/python -m experiments.load
+	$(BIN)/python -m experiments.benchmarks.load
 
 audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is installed (asks pypi.org)
 	@.ci/audit

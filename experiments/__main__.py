@@ -5,8 +5,8 @@ import os
 import sys
 import time
 
-from apps.common.files import replacing
-from apps.common.terminal import clear_errors
+from apps.common.portable.files import atomic_write
+from apps.common.portable.terminal import report_errors
 from experiments import (
     language_modeling,
     question_answering,
@@ -32,7 +32,7 @@ TASKS = {
 def main():
     """Runs the default recipe of the apps named, or of all."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with clear_errors():
+    with report_errors():
         names, began = sys.argv[1:] or list(TASKS), time.monotonic()
         for name in names:
             if name not in TASKS:
@@ -78,8 +78,8 @@ def _ask(version, task):
         text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
         print(f"  {question!r}: {text}")
         noted.append({"question": question, "answer": text})
-    with replacing(version.parents[2] / ANSWERS) as aside:
-        aside.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
+    with atomic_write(version.parents[2] / ANSWERS) as temporary:
+        temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
 
 
 def _plain(value):

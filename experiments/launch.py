@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 
-from apps.common.terminal import clear_errors
+from apps.common.portable.terminal import report_errors
 from experiments.__main__ import TASKS
 from experiments.run import parse, run
 
@@ -23,7 +23,7 @@ def main(arguments=None):
     """Starts the workers, and does what comes after training alone."""
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with clear_errors():
+    with report_errors():
         if options.workers < 1:
             raise ValueError(
                 f"--workers: expected at least 1. Received: {options.workers}."

@@ -5,9 +5,9 @@ import html
 import json
 from pathlib import Path
 
-from apps.common.files import replacing
-from apps.common.runs import METRICS
-from apps.common.terminal import clear_errors
+from apps.common.portable.files import atomic_write
+from apps.common.portable.terminal import report_errors
+from apps.common.training.runs import METRICS
 from experiments.run import RUNS, run_directory
 
 ANSWERS = "answers.json"
@@ -54,8 +54,8 @@ all of them.</p>
 """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as aside:
-        aside.write_text(page, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return path
 
 
@@ -138,7 +138,7 @@ def main():
     """Writes the page again from the runs that are there."""
     from experiments.__main__ import TASKS
 
-    with clear_errors():
+    with report_errors():
         print(f"Report: {write_report(TASKS.values())}")
 
 

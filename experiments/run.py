@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.common.config import closest, load_config
-from apps.common.terminal import clear_errors
+from apps.common.portable.terminal import report_errors
 
 RECIPES = Path(__file__).parent / "recipes"
 RUNS = Path("runs")
@@ -101,7 +101,7 @@ def main(task, arguments=None):
     parser = _parser(task)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with clear_errors():
+    with report_errors():
         request = parse(task, options.words)
         if options.file and not {"predict", "explain"} & set(request.verbs):
             raise ValueError("--file goes with the verbs predict and explain.")
@@ -163,7 +163,7 @@ def run(task, request, file=None):
         elif verb == "explain":
             _explain(task, directory, predictor, request.words, file)
         elif verb == "record":
-            from experiments.results import record
+            from experiments.results.tables import record
 
             print(f"Recorded: {record(task, request.recipe, request.words)}")
         else:
@@ -175,7 +175,7 @@ def run(task, request, file=None):
 
 def _is_chief():
     """Whether this process is the one of its workers that does the other verbs."""
-    from apps.common.cluster import cluster_of
+    from apps.common.training.cluster import cluster_of
 
     cluster = cluster_of(os.environ)
     return cluster is None or cluster.index == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
-from apps.common.versions import GRAPH, WARMUP, versions
+from apps.common.portable.versions import GRAPH, WARMUP, versions
 from serving.formats import DEFAULT_SIGNATURE, RequestError, reason
 
 log = logging.getLogger("carousel.serving")

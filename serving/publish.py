@@ -11,9 +11,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-from apps.common.files import alone_in, replacing
-from apps.common.terminal import clear_errors
-from apps.common.versions import versions
+from apps.common.portable.files import atomic_write, exclusive_lock
+from apps.common.portable.terminal import report_errors
+from apps.common.portable.versions import versions
 
 MODELS = Path("models")
 CONFIG = "models.config"
@@ -46,7 +46,7 @@ def publish(run, models=MODELS, keep=3):
     source = exported[-1].parent
     model = Path(models, source.parent.name)
     model.mkdir(parents=True, exist_ok=True)
-    with alone_in(model):
+    with exclusive_lock(model):
         number = max((*versions(model), *_withdrawn(model)), default=0) + 1
         _copy(source, model / str(number))
         for left in model.glob(f"{REMOVED}*"):  # of a publish that was killed
@@ -69,7 +69,7 @@ def roll_back(name, models=MODELS):
     model = Path(models, name)
     if not model.is_dir():
         raise ValueError(f"Rolling back needs two versions. {model} has 0.")
-    with alone_in(model):
+    with exclusive_lock(model):
         found = versions(model)
         if len(found) < 2:
             raise ValueError(
@@ -84,7 +84,7 @@ def roll_back(name, models=MODELS):
 
 def write_config(models):
     """Writes `models.config`, the list of models that TensorFlow Serving reads."""
-    with alone_in(models):
+    with exclusive_lock(models):
         return _write_config(models)
 
 
@@ -96,23 +96,23 @@ def _write_config(models):
         for name in names
     ]
     path = Path(models, CONFIG)
-    with replacing(path) as aside:
+    with atomic_write(path) as temporary:
         text = f"model_config_list {{\n{''.join(blocks)}}}\n"
-        aside.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 
 def _copy(source, target):
     """Copies a version: aside, and then at once into sight."""
-    aside = target.with_name(f".{target.name}")
-    shutil.rmtree(aside, ignore_errors=True)  # of a publish that was killed
+    temporary = target.with_name(f".{target.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a publish that was killed
     try:
-        shutil.copytree(source, aside)
-        aside.rename(target)
+        shutil.copytree(source, temporary)
+        temporary.rename(target)
     except shutil.Error as error:  # a list, with an entry a file
         raise OSError(f"{source} cannot be copied: {error.args[0][0][-1]}") from None
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _number(saved_model):
@@ -127,9 +127,9 @@ def _withdrawn(model):
 
 def _remove(version):
     """Removes a version: first from sight, at once, then from the disk."""
-    aside = version.with_name(f"{REMOVED}{version.name}")
-    version.rename(aside)
-    shutil.rmtree(aside)
+    temporary = version.with_name(f"{REMOVED}{version.name}")
+    version.rename(temporary)
+    shutil.rmtree(temporary)
 
 
 def main(arguments=None):
@@ -151,7 +151,7 @@ def main(arguments=None):
         "--keep", type=int, default=3, help="versions to keep (%(default)s)"
     )
     options = parser.parse_args(arguments)
-    with clear_errors():
+    with report_errors():
         if options.rollback:
             print(f"Serves now: {roll_back(options.rollback, options.models)}")
         else:

@@ -19,7 +19,7 @@ MOST_ROWS = 64  # that are joined
 
 
 @dataclass
-class Waiting:
+class PendingRequest:
     """A request that waits: its arrays, how many rows they have, and its answer."""
 
     arrays: dict
@@ -57,7 +57,7 @@ class Scheduler:
         joins = self.join and signature.joins and len(sizes) == 1 and None not in sizes
         shapes = tuple(array.shape[1:] for array in arrays.values()) if joins else None
         key = (signature, shapes)
-        one = Waiting(
+        one = PendingRequest(
             arrays,
             sizes.pop() if joins else 0,
             asyncio.get_running_loop().create_future(),

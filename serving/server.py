@@ -27,7 +27,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from apps.common.terminal import clear_errors
+from apps.common.portable.terminal import report_errors
 from serving import openapi
 from serving.formats import (
     DEFAULT_SIGNATURE,
@@ -249,7 +249,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format="%(message)s")
-    with clear_errors():
+    with report_errors():
         if not 0 <= options.poll_s < 1e6:
             raise ValueError(
                 f"--poll-s: expected seconds, 0 or more. Received: {options.poll_s:g}."

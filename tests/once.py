@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from apps.common.files import alone_in
+from apps.common.portable.files import exclusive_lock
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def once(tmp_path_factory):
     def once(name, make):
         directory, made = root / name, root / f"{name}.made"
         (lock := root / f"{name}.lock").mkdir(parents=True, exist_ok=True)
-        with alone_in(lock):
+        with exclusive_lock(lock):
             if not made.exists():
                 shutil.rmtree(directory, ignore_errors=True)  # of one that failed
                 make(directory)

@@ -28,12 +28,12 @@ def make_reviews():
 
     def make(count, labels=("negative", "positive")):
         generator = random.Random(1997)
-        telling = dict(zip(labels, (BAD, GOOD, PLAIN), strict=False))
+        most_variable_units = dict(zip(labels, (BAD, GOOD, PLAIN), strict=False))
         reviews = []
         for number in range(count):
             label = labels[number % len(labels)]
             words = generator.choices(PLAIN, k=generator.randint(2, 14))
-            words += [generator.choice(telling[label]), str(number)]
+            words += [generator.choice(most_variable_units[label]), str(number)]
             generator.shuffle(words)
             reviews.append((" ".join(words), label))
         return reviews
@@ -84,7 +84,7 @@ def pin(_own_caches, tmp_path_factory):
 
     Another process pins it with `tests/pinned` in its PYTHONPATH.
     """
-    from apps.common.packages import PACKAGES, cache_directory
+    from apps.common.data.packages import PACKAGES, cache_directory
 
     with pytest.MonkeyPatch.context() as patch:
 

@@ -64,7 +64,7 @@ speech_run, finished_speech_run = run_fixtures("speech_commands", "speech_config
 @pytest.fixture(scope="session")
 def synthetic_speech(_own_caches):
     """Puts a small set where the synthetic voices are cached: tones, not words."""
-    from apps.speech_commands import synthetic
+    from apps.speech_commands.synthesis import corpus as synthetic
 
     directory = synthetic.cached_at()
     directory.mkdir(parents=True)

@@ -15,8 +15,8 @@ import tensorflow as tf
 import yaml
 from fastapi.testclient import TestClient
 
+from apps.common.portable.versions import newest_version
 from apps.common.predictor import Predictor
-from apps.common.versions import newest_version
 from experiments.__main__ import TASKS
 from experiments.run import RECIPES, VERBS
 from lstm_layer.gates import NAMES
@@ -70,7 +70,7 @@ def inputs_of(app, request):
         return inputs, [" ||| ".join(row.values()) for row in inputs]
     if isinstance(inputs, list):
         return inputs, inputs
-    from apps.speech_commands.audio import read_audio
+    from apps.common.portable.audio import read_audio
 
     files = request.getfixturevalue(inputs)
     return [read_audio(file, 8000).tolist() for file in files], files

@@ -1,8 +1,8 @@
 """What every export holds to, so that any TensorFlow Serving serves it.
 
 That a fresh process without our code answers as the model does is a part of exporting:
-`apps.common.export`. Here the version-1 loader, which the server's resembles, runs
-every signature on batches of other sizes.
+`apps.common.export.savedmodel`. Here the version-1 loader, which the server's
+resembles, runs every signature on batches of other sizes.
 """
 
 import re
@@ -15,9 +15,9 @@ import tensorflow as tf
 from tensorflow.python.tools import saved_model_cli
 from tensorflow_serving.apis import prediction_log_pb2
 
-from apps.common import check_export
-from apps.common.export import BATCHING
-from apps.common.versions import WARMUP, newest_version
+from apps.common.export import check as check_export
+from apps.common.export.savedmodel import BATCHING
+from apps.common.portable.versions import WARMUP, newest_version
 from experiments.__main__ import TASKS
 from tests.test_app_contract import APPS, SERVED
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-EXPORT = "apps.common.export"
+EXPORT = "apps.common.export.savedmodel"
 
 
 def run_fixtures(app, config):

@@ -8,7 +8,7 @@ from typing import Annotated
 import pydantic
 import yaml
 
-from apps.common.files import replacing
+from apps.common.portable.files import atomic_write
 
 # For the dataclasses of each app's config.py.
 STRICT = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -66,8 +66,8 @@ def load_config(config_class, path, overrides=()):
 
 def save_config(config, path):
     """Writes a configuration whole, defaults included."""
-    with replacing(path) as aside:
-        aside.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
+    with atomic_write(path) as temporary:
+        temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
 
 
 def differences(old, new):

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.classification import load_labels
-from apps.common.runs import finished_run
-from apps.common.saved import load_model
-from apps.common.text import Vocabulary, encoded
+from apps.common.data.text import Vocabulary, encoded
+from apps.common.metrics.classification import load_labels
+from apps.common.training.runs import finished_run
+from apps.common.training.saved import load_model
 
 
 def part(make):

@@ -11,11 +11,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.batches import WHOLE, filled
-from apps.common.datasets import load_dataset
-from apps.common.splits import text_hash
-from apps.common.text import END, UNKNOWN, TokenCounts, Vocabulary, batches_of_texts
-from apps.common.wikipedia import articles
+from apps.common.data.batches import WHOLE, filled
+from apps.common.data.datasets import load_dataset
+from apps.common.data.splits import text_hash
+from apps.common.data.text import (
+    END,
+    UNKNOWN,
+    TokenCounts,
+    Vocabulary,
+    batches_of_texts,
+)
+from apps.common.data.wikipedia import articles
 from apps.language_modeling.text import ended, tokens_of
 
 SPLITS = ("train", "validation", "test")

@@ -3,11 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import read_metrics, save_metrics
-from apps.common.terminal import evaluate_command
-from apps.common.text import UNKNOWN_ID
-from apps.common.training import read_history
+from apps.common.data.text import UNKNOWN_ID
+from apps.common.metrics.plots import plot_learning_curve, save_figure
+from apps.common.portable.terminal import evaluate_command
+from apps.common.training.fit import read_history
+from apps.common.training.runs import read_metrics, save_metrics
 from apps.language_modeling.adaptive import (
     cache_perplexity,
     dynamic_perplexity,

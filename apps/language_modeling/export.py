@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.common.export import export_run
+from apps.common.export.savedmodel import export_run
 from apps.language_modeling.sampling import SETTINGS
 
 EXAMPLES = ("the city lies on the river .", "lies", "")

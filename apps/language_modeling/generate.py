@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.common.terminal import clear_errors
-from apps.common.text import UNKNOWN, encoded
+from apps.common.data.text import UNKNOWN, encoded
+from apps.common.portable.terminal import report_errors
 from apps.language_modeling.model import zero_state
 from apps.language_modeling.predict import Predictor
 from apps.language_modeling.sampling import SETTINGS
@@ -60,7 +60,7 @@ def main(arguments=None):
     add("--repetition-penalty", type=float, default=1.1, help="1: none")
     add("--seed", type=int, default=1, help="another seed, another text")
     options = parser.parse_args(arguments)
-    with clear_errors():
+    with report_errors():
         check_settings(options)
         write_text(
             options.run,

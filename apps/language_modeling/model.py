@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from apps.common.embedding import TiedEmbedding
+from apps.common.layers.embedding import TiedEmbedding
 from lstm_layer import LSTM
 from lstm_layer.options import PACKAGE
 

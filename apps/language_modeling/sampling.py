@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from apps.common.text import END, PADDING_ID, UNKNOWN_ID
+from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
 from apps.language_modeling.model import zero_state
 from apps.language_modeling.text import ended, join, start_id, token_ids
 

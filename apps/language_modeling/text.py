@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from apps.common.ragged import joined, kept, row_ids
-from apps.common.text import END, join_words, tokenize
+from apps.common.data.ragged import joined, kept, row_ids
+from apps.common.data.text import END, join_words, tokenize
 
 NEW_LINE = "<eol>"  # stands for "\n" among characters
 

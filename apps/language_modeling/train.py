@@ -5,12 +5,12 @@ from dataclasses import asdict
 import keras
 import tensorflow as tf
 
-from apps.common.embedding import cross_entropy
-from apps.common.encoder import save_encoder
-from apps.common.job import Job, train_run
-from apps.common.optimizer import clipped_optimizer
-from apps.common.text import PADDING_ID
-from apps.common.trainer import RowsOfReplicas, Trainer
+from apps.common.data.text import PADDING_ID
+from apps.common.layers.embedding import cross_entropy
+from apps.common.training.encoder import save_encoder
+from apps.common.training.job import Job, train_run
+from apps.common.training.optimizer import clipped_optimizer
+from apps.common.training.trainer import PerReplicaState, Trainer
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.model import build_model, zero_state
 from apps.language_modeling.sampled_softmax import sampled_cross_entropy
@@ -110,7 +110,7 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
 
     carried = {
         split: [
-            RowsOfReplicas(strategy, state.numpy())
+            PerReplicaState(strategy, state.numpy())
             for state in zero_state(model, -(-count // replicas) * replicas)
         ]
         for split, count in streams.items()

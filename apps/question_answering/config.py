@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
-from apps.common.vectors import GLOVE
+from apps.common.data.vectors import GLOVE
 
 PASSAGES = ("squad", "files")  # answers are cut from the text; else they are classes
 

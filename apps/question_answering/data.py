@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from apps.common.batches import PaddedBatches, rows_of
-from apps.common.text import (
+from apps.common.data.batches import PaddedBatches, rows_of
+from apps.common.data.text import (
     UNKNOWN,
     UNKNOWN_ID,
     TokenCounts,
@@ -14,7 +14,7 @@ from apps.common.text import (
     batches_of_texts,
     encoded,
 )
-from apps.common.vectors import GLOVE, with_frequent_words
+from apps.common.data.vectors import GLOVE, with_frequent_words
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
 from apps.question_answering.tokens import tokens_with_offsets

@@ -2,10 +2,10 @@
 
 import matplotlib.pyplot as plt
 
-from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import read_metrics, save_metrics
-from apps.common.terminal import evaluate_command
-from apps.common.training import read_history
+from apps.common.metrics.plots import plot_learning_curve, save_figure
+from apps.common.portable.terminal import evaluate_command
+from apps.common.training.fit import read_history
+from apps.common.training.runs import read_metrics, save_metrics
 from apps.question_answering.data import context_of, load_data
 from apps.question_answering.predict import Predictor
 from apps.question_answering.scores import passage_scores, story_scores

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.common.export import export_run
+from apps.common.export.savedmodel import export_run
 
 EXAMPLES = {
     "context": np.array(["mary went to the garden. it rains.", "Rome is old", ""]),

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from apps.common.text import PADDING_ID, UNKNOWN_ID
+from apps.common.data.text import PADDING_ID, UNKNOWN_ID
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.options import PACKAGE
 

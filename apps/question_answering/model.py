@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from apps.common.embedding import WordEmbedding
-from apps.common.text import UNKNOWN_ID
+from apps.common.data.text import UNKNOWN_ID
+from apps.common.layers.embedding import WordEmbedding
 from apps.question_answering.layers import (
     NOT_HERE,
     Alignment,

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
-from apps.common.classification import load_labels
+from apps.common.data.text import UNKNOWN, encoded
+from apps.common.explain.traces import gate_outputs
+from apps.common.metrics.classification import load_labels
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
-from apps.common.text import UNKNOWN, encoded
-from apps.common.traces import gate_outputs
 from apps.question_answering.config import PASSAGES, Config
 from apps.question_answering.data import story_ids, text_ids
 from apps.question_answering.tokens import cut

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.common.datasets import load_dataset
-from apps.common.splits import split_by_hash
+from apps.common.data.datasets import load_dataset
+from apps.common.data.splits import split_by_hash
 from apps.question_answering.stories import Story, make_stories
 
 BABI_LINE = re.compile(r"(\d+) ([^\t]*\S) *(?:\t([^\t]*[^\t\s]) *(?:\t([\d ]*))?)?\r?")

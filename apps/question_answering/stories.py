@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.common.splits import split_by_hash
+from apps.common.data.splits import split_by_hash
 
 PEOPLE = ("mary", "john", "daniel", "sandra", "fred", "julie", "bill", "anna")
 PLACES = ("kitchen", "garden", "office", "bathroom", "hallway", "school")

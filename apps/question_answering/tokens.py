@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from apps.common.ragged import row_ids
-from apps.common.text import UNKNOWN
+from apps.common.data.ragged import row_ids
+from apps.common.data.text import UNKNOWN
 
 
 def tokens_with_offsets(texts):

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 
-from apps.common.classification import loss_and_accuracy, save_labels
-from apps.common.job import Job, train_run
-from apps.common.optimizer import clipped_optimizer
-from apps.common.trainer import Trainer
-from apps.common.vectors import GLOVE, vector_matrix
+from apps.common.data.vectors import GLOVE, vector_matrix
+from apps.common.metrics.classification import loss_and_accuracy, save_labels
+from apps.common.training.job import Job, train_run
+from apps.common.training.optimizer import clipped_optimizer
+from apps.common.training.trainer import Trainer
 from apps.question_answering.data import batches_of, encode, load_data
 from apps.question_answering.model import build_model
 
@@ -54,29 +54,30 @@ def prepare(config, run):
         if vectors is not None:
             model.get_layer("embedding").assign(vectors)
         adamw = clipped_optimizer(settings, batches.steps)
-    usual = settings.batch_size if data.labels else 2 * settings.batch_size
+    loss_divisor = settings.batch_size if data.labels else 2 * settings.batch_size
     return Job(
-        trainer_of(run.strategy, model, adamw, usual),
+        trainer_of(run.strategy, model, adamw, loss_divisor),
         batches,
         validation,
         f"{len(batches.shapes):,} questions",
     )
 
 
-def trainer_of(strategy, model, optimizer, usual):
+def trainer_of(strategy, model, optimizer, loss_divisor):
     """Returns a `Trainer`, for batches as `batches_of` makes them.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
         model: What `build_model` returns, made in its scope.
         optimizer: Its optimizer, made there too.
-        usual: Targets of a full batch; one that is not full counts for less.
+        loss_divisor: Number by which the summed loss is divided: the targets of a
+            full batch.
     """
 
     def sums(batch, training):
         texts = {name: batch[name] for name in ("context", "question")}
         logits, _ = model(texts, training=training)
         reported = loss_and_accuracy(logits, batch["targets"], batch["weights"])
-        return reported["loss"][0] / usual, reported
+        return reported["loss"][0] / loss_divisor, reported
 
     return Trainer(strategy, model, optimizer, sums)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.common.batches import PaddedBatches, rows_of
-from apps.common.datasets import load_dataset
-from apps.common.packages import fetch
-from apps.common.splits import normalised, split_by_hash, text_hash
-from apps.common.spool import Spool
-from apps.common.tables import labelled_rows
-from apps.common.text import Vocabulary, batches_of_texts
-from apps.common.vectors import with_frequent_words
+from apps.common.data.batches import PaddedBatches, rows_of
+from apps.common.data.datasets import load_dataset
+from apps.common.data.packages import fetch
+from apps.common.data.splits import normalised, split_by_hash, text_hash
+from apps.common.data.spool import Spool
+from apps.common.data.tables import labelled_rows
+from apps.common.data.text import Vocabulary, batches_of_texts
+from apps.common.data.vectors import with_frequent_words
 
 SPLITS = ("train", "validation", "test")
 BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)

@@ -4,12 +4,16 @@ import csv
 
 import numpy as np
 
-from apps.common.classification import measure
-from apps.common.files import replacing
-from apps.common.plots import plot_confusion_matrix, plot_learning_curve, plot_roc
-from apps.common.runs import read_metrics, save_metrics
-from apps.common.terminal import evaluate_command
-from apps.common.training import read_history
+from apps.common.metrics.classification import measure
+from apps.common.metrics.plots import (
+    plot_confusion_matrix,
+    plot_learning_curve,
+    plot_roc,
+)
+from apps.common.portable.files import atomic_write
+from apps.common.portable.terminal import evaluate_command
+from apps.common.training.fit import read_history
+from apps.common.training.runs import read_metrics, save_metrics
 from apps.sentiment.data import load_data
 from apps.sentiment.predict import Predictor
 
@@ -52,8 +56,8 @@ def _save_mistakes(test, probabilities, labels, path):
     wrong = np.flatnonzero(predicted != targets)
     wrong = wrong[np.argsort(-confidence[wrong])][:MISTAKES_KEPT]
     with (
-        replacing(path) as aside,
-        open(aside, "w", newline="", encoding="utf-8") as file,
+        atomic_write(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(["probability", "predicted", "label", "text"])

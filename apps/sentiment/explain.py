@@ -1,7 +1,7 @@
 """Shows what the gates did with a text."""
 
-from apps.common.explanation import write_explanations
-from apps.common.text import encoded
+from apps.common.data.text import encoded
+from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, texts):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.common.export import export_run
+from apps.common.export.savedmodel import export_run
 
 EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
 

@@ -2,8 +2,8 @@
 
 import keras
 
-from apps.common.embedding import WordEmbedding
-from apps.common.pooling import MaskedPooling
+from apps.common.layers.embedding import WordEmbedding
+from apps.common.layers.pooling import MaskedPooling
 from lstm_layer import LSTM
 
 

@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
+from apps.common.data.text import tokenize
+from apps.common.explain.traces import gate_outputs
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
-from apps.common.text import tokenize
-from apps.common.traces import gate_outputs
 from apps.sentiment.config import Config
 from lstm_layer.gates import record_gates
 

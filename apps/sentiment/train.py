@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-from apps.common.classification import loss_and_accuracy, save_labels
-from apps.common.encoder import load_encoder, pretrained_vocabulary
-from apps.common.job import Job, train_run
-from apps.common.optimizer import optimizer
-from apps.common.text import PADDING_ID
-from apps.common.trainer import Trainer
-from apps.common.vectors import GLOVE, vector_matrix
+from apps.common.data.text import PADDING_ID
+from apps.common.data.vectors import GLOVE, vector_matrix
+from apps.common.metrics.classification import loss_and_accuracy, save_labels
+from apps.common.training.encoder import load_encoder, pretrained_vocabulary
+from apps.common.training.job import Job, train_run
+from apps.common.training.optimizer import optimizer
+from apps.common.training.trainer import Trainer
 from apps.sentiment.data import batches_of, encode, load_data
 from apps.sentiment.model import build_model
 

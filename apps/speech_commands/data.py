@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.batches import WHOLE, filled
-from apps.speech_commands.audio import as_float, as_int16, faster, placed
+from apps.common.data.batches import WHOLE, filled
+from apps.common.portable.audio import as_float, as_int16, faster, placed
 from apps.speech_commands.features import blank, blank_stretches, fit_clip
 from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS

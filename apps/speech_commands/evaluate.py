@@ -4,14 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from apps.common.classification import measure
-from apps.common.plots import plot_confusion_matrix, plot_learning_curve, save_figure
-from apps.common.runs import read_metrics, save_metrics
-from apps.common.terminal import evaluate_command
-from apps.common.training import read_history
+from apps.common.metrics.classification import measure
+from apps.common.metrics.plots import (
+    plot_confusion_matrix,
+    plot_learning_curve,
+    save_figure,
+)
+from apps.common.portable.terminal import evaluate_command
+from apps.common.training.fit import read_history
+from apps.common.training.runs import read_metrics, save_metrics
 from apps.speech_commands.data import load_data, measured
-from apps.speech_commands.detection import det_curve, plot_det
 from apps.speech_commands.predict import Predictor
+from apps.speech_commands.streaming.detection import det_curve, plot_det
 
 BATCH_SIZE = 128
 RATIOS_DB = (np.inf, 20, 10, 5, 0)

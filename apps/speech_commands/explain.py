@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from apps.common.explanation import write_explanations
+from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, files):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from apps.common.export import export_run
+from apps.common.export.savedmodel import export_run
 
 
 def export(predictor):

@@ -5,11 +5,11 @@ import time
 
 import numpy as np
 
-from apps.common.terminal import clear_errors
-from apps.speech_commands.audio import audio_blocks
-from apps.speech_commands.detector import THRESHOLD
+from apps.common.portable.audio import audio_blocks
+from apps.common.portable.detector import THRESHOLD
+from apps.common.portable.terminal import report_errors
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.stream import Stream
+from apps.speech_commands.streaming.stream import Stream
 
 DEFAULT_RUN = "runs/speech_commands/synthetic/seed-1"
 CHUNK_MS = 100.0
@@ -97,7 +97,7 @@ def main():
         help="score from which a word is heard, 0 to 1 (%(default)s)",
     )
     options = parser.parse_args()
-    with clear_errors():
+    with report_errors():
         listen(options.run, options.file, options.chunk_ms, options.threshold)
 
 

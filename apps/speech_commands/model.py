@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from apps.common.pooling import MaskedPooling
+from apps.common.layers.pooling import MaskedPooling
 from lstm_layer import LSTM
 
 

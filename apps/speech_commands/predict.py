@@ -5,14 +5,14 @@ from dataclasses import asdict
 import numpy as np
 import tensorflow as tf
 
+from apps.common.explain.traces import gate_outputs
+from apps.common.portable.audio import read_audio
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
-from apps.common.traces import gate_outputs
-from apps.speech_commands.audio import read_audio
 from apps.speech_commands.config import Config
 from apps.speech_commands.features import LogMel, fit_clip
 from apps.speech_commands.model import clip_logits, streams
-from apps.speech_commands.stream import build_stream
+from apps.speech_commands.streaming.stream import build_stream
 from lstm_layer.gates import record_gates
 
 WAVEFORM = [tf.TensorSpec([None, None], "float32", name="waveform")]

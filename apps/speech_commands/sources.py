@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.datasets import load_dataset
-from apps.common.splits import split_by_hash
-from apps.speech_commands.audio import as_float, read_audio, resample
-from apps.speech_commands.synthetic import synthetic_split
+from apps.common.data.datasets import load_dataset
+from apps.common.data.splits import split_by_hash
+from apps.common.portable.audio import as_float, read_audio, resample
+from apps.speech_commands.synthesis.corpus import synthetic_split
 
 SPLITS = ("train", "validation", "test")
 NOISE_FOLDER, SILENCE, NOISE_SECONDS = "_background_noise_", "_silence_", 10

@@ -5,10 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import tensorflow as tf
 
-from apps.common.classification import loss_and_accuracy, save_labels
-from apps.common.job import Job, train_run
-from apps.common.optimizer import optimizer
-from apps.common.trainer import Trainer
+from apps.common.metrics.classification import loss_and_accuracy, save_labels
+from apps.common.training.job import Job, train_run
+from apps.common.training.optimizer import optimizer
+from apps.common.training.trainer import Trainer
 from apps.speech_commands.data import Batches, load_data
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.model import build_model, clip_logits, streams

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
-from apps.common.vectors import GLOVE
+from apps.common.data.vectors import GLOVE
 
 
 @dataclass(frozen=True, config=STRICT)

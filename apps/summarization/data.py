@@ -10,13 +10,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from apps.common.batches import rows_of
-from apps.common.datasets import load_dataset
-from apps.common.ragged import row_ids
-from apps.common.splits import split_by_hash
-from apps.common.spool import Spool
-from apps.common.tables import labelled_rows
-from apps.common.text import (
+from apps.common.data.batches import rows_of
+from apps.common.data.datasets import load_dataset
+from apps.common.data.ragged import row_ids
+from apps.common.data.splits import split_by_hash
+from apps.common.data.spool import Spool
+from apps.common.data.tables import labelled_rows
+from apps.common.data.text import (
     END,
     UNKNOWN_ID,
     Vocabulary,
@@ -24,7 +24,7 @@ from apps.common.text import (
     encoded,
     tokenize,
 )
-from apps.common.wikipedia import articles
+from apps.common.data.wikipedia import articles
 
 SPLITS = ("train", "validation", "test")
 PUBLISHED = {

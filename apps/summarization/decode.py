@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from apps.common.text import PADDING_ID
+from apps.common.data.text import PADDING_ID
 
 NEVER = -1e9  # a log-probability
 

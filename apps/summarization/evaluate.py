@@ -3,12 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from apps.common.files import replacing
-from apps.common.plots import plot_learning_curve, save_figure
-from apps.common.runs import read_metrics, save_metrics
-from apps.common.terminal import evaluate_command
-from apps.common.text import encoded, tokenize
-from apps.common.training import read_history
+from apps.common.data.text import encoded, tokenize
+from apps.common.metrics.plots import plot_learning_curve, save_figure
+from apps.common.portable.files import atomic_write
+from apps.common.portable.terminal import evaluate_command
+from apps.common.training.fit import read_history
+from apps.common.training.runs import read_metrics, save_metrics
 from apps.summarization.data import load_data
 from apps.summarization.predict import Predictor
 from apps.summarization.scores import BASELINES, novel_fraction, rouge
@@ -96,8 +96,8 @@ def _plot_attention(drawn, path):
 
 def _write_samples(test, summaries, path):
     rows = zip(test.documents, test.summaries, summaries, strict=True)
-    with replacing(path) as aside:
-        aside.write_text(
+    with atomic_write(path) as temporary:
+        temporary.write_text(
             "\n".join(
                 f"document:  {' '.join(document.split())}\n"
                 f"reference: {' '.join(reference.split())}\nsummary:   {summary}\n"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.common.export import export_run
+from apps.common.export.savedmodel import export_run
 
 EXAMPLES = (
     "The old bridge is a road bridge over the river, built of stone in 1831.",

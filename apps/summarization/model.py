@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.common.embedding import TiedEmbedding, cross_entropy
-from apps.common.text import PADDING_ID, UNKNOWN_ID
+from apps.common.data.text import PADDING_ID, UNKNOWN_ID
+from apps.common.layers.embedding import TiedEmbedding, cross_entropy
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.options import PACKAGE
 

@@ -4,10 +4,17 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
+from apps.common.data.text import (
+    END,
+    PADDING_ID,
+    UNKNOWN,
+    UNKNOWN_ID,
+    encoded,
+    join_words,
+)
+from apps.common.explain.traces import gate_outputs
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
-from apps.common.text import END, PADDING_ID, UNKNOWN, UNKNOWN_ID, encoded, join_words
-from apps.common.traces import gate_outputs
 from apps.summarization.config import Config
 from apps.summarization.data import encode_documents
 from apps.summarization.decode import search

@@ -4,12 +4,12 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
-from apps.common.batches import PaddedBatches
-from apps.common.job import Job, train_run
-from apps.common.optimizer import clipped_optimizer
-from apps.common.text import END, PADDING_ID, UNKNOWN_ID
-from apps.common.trainer import Trainer
-from apps.common.vectors import GLOVE, vector_matrix
+from apps.common.data.batches import PaddedBatches
+from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
+from apps.common.data.vectors import GLOVE, vector_matrix
+from apps.common.training.job import Job, train_run
+from apps.common.training.optimizer import clipped_optimizer
+from apps.common.training.trainer import Trainer
 from apps.summarization.data import encode, load_data
 from apps.summarization.model import build_model, log_probabilities
 
@@ -50,9 +50,9 @@ def prepare(config, run):
             model.get_layer("embedding").vectors.assign(VECTOR_SCALE * vectors)
         adamw = clipped_optimizer(settings, batches.steps)
     start = int(data.vocabulary.lookup(END))
-    usual_tokens = sum(map(len, batches.columns["targets"])) / batches.steps
+    loss_divisor = sum(map(len, batches.columns["targets"])) / batches.steps
     trainer = trainer_of(
-        *(run.strategy, model, adamw, start, usual_tokens), settings.coverage_weight
+        *(run.strategy, model, adamw, start, loss_divisor), settings.coverage_weight
     )
     return Job(
         trainer,
@@ -64,7 +64,7 @@ def prepare(config, run):
     )
 
 
-def trainer_of(strategy, model, optimizer, start, usual_tokens, coverage_weight):
+def trainer_of(strategy, model, optimizer, start, loss_divisor, coverage_weight):
     """Returns a `Trainer`, for batches of columns as `encode` returns them.
 
     Args:
@@ -72,13 +72,14 @@ def trainer_of(strategy, model, optimizer, start, usual_tokens, coverage_weight)
         model: What `build_model` returns, made in its scope.
         optimizer: Its optimizer, made there too.
         start: Id that stands before a summary.
-        usual_tokens: Tokens of a batch, on average; a smaller one counts for less.
+        loss_divisor: Number by which the summed loss is divided: the mean number of
+            target tokens of a batch.
         coverage_weight: Weight of the penalty on attending twice to a place.
     """
 
     def sums(batch, training):
         loss, penalty, tokens = losses(model, batch, start, training)
-        objective = (loss + coverage_weight * penalty) / usual_tokens
+        objective = (loss + coverage_weight * penalty) / loss_divisor
         return objective, {"loss": (loss, tokens)}
 
     return Trainer(strategy, model, optimizer, sums, ["loss"], perplexity=True)

@@ -8,7 +8,7 @@ command line (__main__.py).
 """
 
 from serving.client.client import Client
-from serving.client.streams import Sound
+from serving.client.streams import StreamSpec
 from serving.client.transport import ServingError
 
-__all__ = ["Client", "ServingError", "Sound"]
+__all__ = ["Client", "ServingError", "StreamSpec"]

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from apps.common.terminal import clear_errors
-from apps.speech_commands.detector import THRESHOLD
+from apps.common.portable.detector import THRESHOLD
+from apps.common.portable.terminal import report_errors
 from serving.client import Client
 from serving.client.arrays import STRING, plain
 from serving.formats import DEFAULT_SIGNATURE
@@ -84,7 +84,7 @@ def listen(client, options):
                 f"--{name.replace('_', '-')}: expected a number above 0, at most "
                 f"{most:g}. Received: {value:g}."
             )
-    from apps.speech_commands.audio import audio_blocks
+    from apps.common.portable.audio import audio_blocks
 
     rate = client.sound(options.model).sample_rate_hz
     size = max(1, round(options.chunk_ms / 1000 * rate))
@@ -232,7 +232,7 @@ def main(arguments=None):
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with clear_errors(), Client(options.server, options.timeout) as client:
+    with report_errors(), Client(options.server, options.timeout) as client:
         try:
             options.run(client, options)
         except KeyboardInterrupt:  # a stream's usual end; nothing is to be resumed

@@ -4,7 +4,7 @@ import numpy as np
 
 from serving.client.arrays import check_inputs, read_metadata
 from serving.client.streams import Streams
-from serving.client.transport import ServingError, connect, persevere
+from serving.client.transport import ServingError, call_with_retries, connect
 from serving.formats import DEFAULT_SIGNATURE
 
 LONGEST_S = 24 * 60 * 60
@@ -178,7 +178,7 @@ class Client(Streams):
 
     def _call(self, verb, model, version, method, *more):
         which = "" if version is None else f", version {version},"
-        return persevere(
+        return call_with_retries(
             lambda left_s: method(model, version, *more, left_s),
             f"{verb} of {model}{which} at {self._server}",
             *self._patience,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.speech_commands.detector import (
+from apps.common.portable.detector import (
     PAUSE_MS,
     SMOOTHING_MS,
     THRESHOLD,
@@ -16,7 +16,7 @@ STREAM = "stream"
 MOST_FRAMES = 500  # in one call, whatever the length of the chunk
 
 
-class Sound(NamedTuple):
+class StreamSpec(NamedTuple):
     """What a speech model listens for and to: labels, rate, samples of a frame."""
 
     labels: list
@@ -85,12 +85,12 @@ class Streams:
             carry = {name: answer[name] for name in carry}
 
     def sound(self, model, version=None):
-        """Returns the labels, sample rate and hop of a speech model, a `Sound`."""
+        """Returns the labels, sample rate and hop of a speech model, a `StreamSpec`."""
         samples = {"samples": np.zeros((1, 0), "float32")}
         carry = self._zeros(model, samples, version)
         answer = self.predict(model, samples | carry, STREAM, version)
         rate, hop = int(answer["sample_rate_hz"][0]), int(answer["hop"][0])
-        return Sound(answer["labels"][0].tolist(), rate, hop)
+        return StreamSpec(answer["labels"][0].tolist(), rate, hop)
 
     def listen(
         self,

@@ -2,7 +2,7 @@
 
 A transport (rest.py, grpc.py) has the methods `predict`, `status`, `metadata`
 and `close`, and makes one attempt at a time. One that fails raises `AttemptError`;
-`persevere` tries again, or makes a `ServingError` of it.
+`call_with_retries` tries again, or makes a `ServingError` of it.
 """
 
 import itertools
@@ -75,7 +75,7 @@ def connect(address, backoff_s):
 
     Args:
         address: `http://HOST:PORT`, `https://HOST:PORT` or `grpc://HOST:PORT`.
-        backoff_s: As in `persevere`.
+        backoff_s: As in `call_with_retries`.
 
     Raises:
         ValueError: If the address is none of these.
@@ -105,7 +105,7 @@ def connect(address, backoff_s):
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}", Rest(address.rstrip("/"))
 
 
-def persevere(attempt, asked, timeout_s, retries, backoff_s):
+def call_with_retries(attempt, asked, timeout_s, retries, backoff_s):
     """Returns what an attempt returns, the first that succeeds.
 
     Before the nth retry it waits `backoff_s * 2**(n - 1)` seconds, half as much more or

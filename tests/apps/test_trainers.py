@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.text import Vocabulary
-from apps.common.training import read_history
-from apps.common.vectors import vector_matrix
+from apps.common.data.text import Vocabulary
+from apps.common.data.vectors import vector_matrix
+from apps.common.training.fit import read_history
 
 TOKENS, LABELS, ROWS, PADDING_ROWS = 9, 3, 4, 2
 
@@ -136,7 +136,7 @@ def test_a_training_with_pretrained_vectors_begins_with_them(
         raise BegunError
 
     module = importlib.import_module(f"apps.{app}.train")
-    monkeypatch.setattr("apps.common.job.fit", fit)
+    monkeypatch.setattr("apps.common.training.job.fit", fit)
     with pytest.raises(BegunError):
         module.train(config, tmp_path / "run")
     vocabulary = Vocabulary.load(tmp_path / "run" / "vocabulary.txt")

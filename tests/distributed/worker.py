@@ -12,9 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-from apps.common import cluster
 from apps.common.config import load_config
-from apps.common.terminal import clear_errors
+from apps.common.portable.terminal import report_errors
+from apps.common.training import cluster
 
 DEVICES = "--devices="
 
@@ -31,7 +31,7 @@ def main(words):
     for app, config, directory in zip(*[iter(words)] * 3, strict=True):
         config_class = importlib.import_module(f"apps.{app}.config").Config
         train = importlib.import_module(f"apps.{app}.train").train
-        with clear_errors():
+        with report_errors():
             train(load_config(config_class, config), directory)
 
 

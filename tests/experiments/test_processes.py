@@ -15,7 +15,7 @@ import pytest
 import apps.question_answering.model  # the test loads what other processes trained
 import apps.sentiment.model
 import apps.speech_commands.model  # noqa: F401
-from apps.common.training import read_history
+from apps.common.training.fit import read_history
 from experiments.run import RECIPES
 
 ROOT = Path(__file__).parents[2]

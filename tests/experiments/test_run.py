@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from apps.common.config import load_config
-from apps.common.runs import open_run
+from apps.common.training.runs import open_run
 from apps.sentiment.config import Config, DataConfig
 from experiments.run import DEFAULT_VERBS, VERBS, main, parse, run_directory
 
@@ -124,7 +124,7 @@ def test_a_command_that_asks_no_model_makes_no_predictor(
     words, task, verbs, monkeypatch
 ):
     monkeypatch.setattr(type(task), "predictor", None)
-    monkeypatch.setattr("experiments.results.record", lambda *_: "recorded.json")
+    monkeypatch.setattr("experiments.results.tables.record", lambda *_: "recorded.json")
     main(task, words)
     assert [call[0] for call in verbs] == ["train"]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from apps.common.versions import versions
+from apps.common.portable.versions import versions
 from serving.publish import CONFIG, publish, roll_back
 from tests.faults.killing import ROOT, content, killed, run
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from apps.common.export import export_model
-from apps.common.versions import newest_version, versions
+from apps.common.export.savedmodel import export_model
+from apps.common.portable.versions import newest_version, versions
 from apps.sentiment.evaluate import evaluate
 from apps.sentiment.export import export
 from apps.sentiment.predict import Predictor
@@ -76,8 +76,8 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
 ):
     """While it is written, after it is checked, before it has its name, and after."""
     moments = [
-        ("apps.common.export._write_warmup", 1),
-        ("apps.common.export._check", 1, True),
+        ("apps.common.export.savedmodel._write_warmup", 1),
+        ("apps.common.export.savedmodel._check", 1, True),
         ("os.rename", 1),
         ("os.rename", 1, True),
     ]
@@ -85,8 +85,10 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     trained = content(runs[0])
     at_each(moments, EXPORT, runs)
     asked = {"text": np.array([b"a good film", b"a bad one"], object)}
-    monkeypatch.setattr("apps.common.export._fresh_process", contextlib.nullcontext)
-    monkeypatch.setattr("apps.common.export._check", lambda *arguments: None)
+    monkeypatch.setattr(
+        "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
+    )
+    monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
     undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
     answer = undisturbed.signature("serving_default")(asked)
     for run, moment in zip(runs, moments, strict=True):
@@ -112,7 +114,7 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
 
 @pytest.mark.parametrize("times", [(3, 2, 1), (2_000_000_000, 1, 0)])
 def test_versions_go_up_when_the_clock_is_set_back(tmp_path, monkeypatch, times):
-    monkeypatch.setattr("apps.common.export._check", lambda *arguments: None)
+    monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
     numbers = []
     for seconds in times:
         monkeypatch.setattr("time.time", lambda seconds=seconds: seconds)
@@ -138,8 +140,8 @@ def test_a_second_export_at_once_takes_the_version_of_the_first(tmp_path, monkey
         while len(looked) < 2:
             time.sleep(0.01)
 
-    monkeypatch.setattr("apps.common.export.versions", look)
-    monkeypatch.setattr("apps.common.export._check", check)
+    monkeypatch.setattr("apps.common.export.savedmodel.versions", look)
+    monkeypatch.setattr("apps.common.export.savedmodel._check", check)
     with ThreadPoolExecutor(1) as pool:
         path = export_model(directory, [], signatures, examples)
         (second,) = checked

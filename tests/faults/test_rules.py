@@ -67,7 +67,7 @@ def test_archives_are_unpacked_in_one_place_that_looks_at_the_names():
         for place, name, _ in calls()
         if name.endswith((".extractall", ".extract", "shutil.unpack_archive"))
     }
-    assert found == {"apps/common/packages.py"}
+    assert found == {"apps/common/data/packages.py"}
 
 
 def test_no_command_goes_through_a_shell():

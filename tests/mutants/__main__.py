@@ -27,7 +27,7 @@ from pathlib import Path
 
 import yaml
 
-from apps.common.terminal import clear_errors
+from apps.common.portable.terminal import report_errors
 
 ROOT = Path(__file__).parents[2]
 LISTS = Path(__file__).parent
@@ -203,7 +203,7 @@ def main(arguments=None):
     )
     parser.add_argument("only", nargs="?", default="", help="a part of the names")
     options = parser.parse_args(arguments)
-    with clear_errors():
+    with report_errors():
         mutants = [mutant for mutant in load() if options.only in mutant.name]
         if not mutants:
             raise ValueError(f"No change has {options.only!r} in its name.")

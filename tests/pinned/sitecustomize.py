@@ -12,7 +12,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from apps.common.packages import PACKAGES, cache_directory
+from apps.common.data.packages import PACKAGES, cache_directory
 from experiments import run
 
 for name, package in PACKAGES.items():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.speech_commands.detector import Listener
+from apps.common.portable.detector import Listener
 from serving.client import Client
 from tests.serving.grpc_server import GrpcServer, Models
 from tests.serving.rest_server import RestServer

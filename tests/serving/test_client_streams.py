@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from apps.speech_commands.detector import Detection
+from apps.common.portable.detector import Detection
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.stream import Stream
-from serving.client import Client, Sound
+from apps.speech_commands.streaming.stream import Stream
+from serving.client import Client, StreamSpec
 from tests.serving import client_fixtures
 from tests.serving.client_fixtures import HOP, LABELS, RATE, recording
 from tests.serving.grpc_server import GrpcServer, Models
@@ -74,7 +74,7 @@ def test_a_model_that_does_not_stream_is_told(client):
 
 
 def test_a_speech_model_tells_what_it_listens_to(client):
-    assert client.sound("ear") == Sound(LABELS, RATE, HOP)
+    assert client.sound("ear") == StreamSpec(LABELS, RATE, HOP)
 
 
 @pytest.mark.parametrize("size", [3, 50, 10_000])
@@ -151,7 +151,9 @@ def test_speech_commands_are_heard_as_without_a_server(kind, finished_speech_run
     _, expected = stream.feed(sound)
     models = Models(finished_speech_run / "export")
     with kind(models) as server, Client(server.address) as client:
-        assert client.sound("speech_commands") == Sound(labels, 8000, front_end.hop)
+        assert client.sound("speech_commands") == StreamSpec(
+            labels, 8000, front_end.hop
+        )
         chunks = np.array_split(sound, 7)
         found = list(client.listen("speech_commands", chunks, **settings))
     assert expected

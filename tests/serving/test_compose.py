@@ -12,7 +12,7 @@ from google.protobuf import (
     wrappers_pb2,
 )
 
-from apps.common.export import BATCHING
+from apps.common.export.savedmodel import BATCHING
 from serving import metrics
 from serving.publish import CONFIG, MODELS, SERVED_FROM
 

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from apps.common.versions import WARMUP
+from apps.common.portable.versions import WARMUP
 from serving import models, server
 from serving.formats import RequestError
 from serving.limits import Limits

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from apps.common.versions import versions
+from apps.common.portable.versions import versions
 from serving.publish import CONFIG, main, publish, roll_back
 
 

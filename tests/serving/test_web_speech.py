@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from apps.speech_commands.detector import Listener
+from apps.common.portable.detector import Listener
 from tests.serving.web_browser import needs_browser, panel, problem, run
 from tests.serving.web_fixtures import HOP, LABELS, RATE_HZ, WEB
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.batches import Shard
-from apps.common.splits import text_hash
-from apps.common.text import END, Vocabulary
-from apps.common.wikipedia import split_of
+from apps.common.data.batches import Shard
+from apps.common.data.splits import text_hash
+from apps.common.data.text import END, Vocabulary
+from apps.common.data.wikipedia import split_of
 from apps.language_modeling import data as data_module
 from apps.language_modeling.config import DataConfig
 from apps.language_modeling.data import Windows, load_data

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.embedding import cross_entropy
-from apps.common.optimizer import clipped_optimizer
+from apps.common.layers.embedding import cross_entropy
+from apps.common.training.optimizer import clipped_optimizer
 from apps.language_modeling.config import ModelConfig
 from apps.language_modeling.model import build_model, zero_state
 from apps.language_modeling.train import trainer_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.embedding import cross_entropy
+from apps.common.layers.embedding import cross_entropy
 from apps.language_modeling.sampled_softmax import draw_tokens, sampled_cross_entropy
 
 SIZE, DIMENSIONS, ROWS = 50, 8, 12

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.common.training import read_history
+from apps.common.training.fit import read_history
 from apps.language_modeling.data import Windows
 from apps.language_modeling.predict import Predictor
 from apps.language_modeling.train import train

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.common.text import Vocabulary, encoded
+from apps.common.data.text import Vocabulary, encoded
 from apps.question_answering.config import DataConfig
 from apps.question_answering.data import (
     batches_of,

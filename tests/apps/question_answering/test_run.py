@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.batches import PaddedBatches
-from apps.common.training import read_history
+from apps.common.data.batches import PaddedBatches
+from apps.common.training.fit import read_history
 from apps.question_answering.predict import Predictor
 from apps.question_answering.train import train
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from apps.common import spool
+from apps.common.data import spool
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import BUCKETS, batches_of, encode, load_data, split_of
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.common.splits import text_hash
-from apps.common.vectors import frequent_words
+from apps.common.data.splits import text_hash
+from apps.common.data.vectors import frequent_words
 from apps.sentiment import data
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import load_data, split_of

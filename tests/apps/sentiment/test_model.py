@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from apps.common.pooling import MaskedPooling
+from apps.common.layers.pooling import MaskedPooling
 from apps.sentiment import model as model_module
 from apps.sentiment.model import build_model
 from lstm_layer import LSTM, LSTMCell
-from tests.apps.common.test_pooling import by_numpy
+from tests.apps.common.layers.test_pooling import by_numpy
 
 POOLINGS = ("last", "mean", "max", "attention")
 VOCABULARY_SIZE, NUM_CLASSES = 30, 3

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from apps.common.saved import load_model
-from apps.common.text import Vocabulary
+from apps.common.data.text import Vocabulary
+from apps.common.training.saved import load_model
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import load_data
 from apps.sentiment.train import train

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from apps.common.batches import Shard
-from apps.speech_commands.audio import as_float, placed
+from apps.common.data.batches import Shard
+from apps.common.portable.audio import as_float, placed
 from apps.speech_commands.config import AugmentationConfig, FeatureConfig
 from apps.speech_commands.data import Batches, Clips, measured
 from apps.speech_commands.features import LogMel

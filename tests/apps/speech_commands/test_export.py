@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from apps.speech_commands.audio import read_audio
+from apps.common.portable.audio import read_audio
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.stream import Stream
+from apps.speech_commands.streaming.stream import Stream
 
 
 @pytest.fixture(scope="module")

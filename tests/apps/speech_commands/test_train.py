@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.training import read_history
+from apps.common.training.fit import read_history
 from apps.speech_commands.data import Batches
 from apps.speech_commands.evaluate import evaluate
 from apps.speech_commands.export import export
@@ -68,7 +68,7 @@ def test_training_begins_with_frames_of_mean_0_and_variance_1(
         raise BegunError
 
     found = []
-    monkeypatch.setattr("apps.common.job.fit", fit)
+    monkeypatch.setattr("apps.common.training.job.fit", fit)
     with pytest.raises(BegunError):
         train(speech_config, tmp_path / "run")
     (frames,) = found

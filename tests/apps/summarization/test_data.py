@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common import spool
-from apps.common.text import END, Vocabulary
+from apps.common.data import spool
+from apps.common.data.text import END, Vocabulary
 from apps.summarization import data as data_module
 from apps.summarization.config import DataConfig
 from apps.summarization.data import (

@@ -1,0 +1,1 @@
+"""Data: read, split, tokenized, batched."""

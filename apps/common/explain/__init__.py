@@ -1,0 +1,1 @@
+"""Gate activations, as a picture and as a page."""

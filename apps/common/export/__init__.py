@@ -1,0 +1,1 @@
+"""SavedModels for TensorFlow Serving, checked before they are published."""

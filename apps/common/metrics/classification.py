@@ -1,0 +1,81 @@
+"""What classifiers share: names of labels, the metrics."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from sklearn import metrics as sk
+
+from apps.common.portable.files import atomic_write
+
+
+def save_labels(labels, path):
+    """Writes one label a line; the line's number, from 0, is its id."""
+    with atomic_write(path) as temporary:
+        temporary.write_text("\n".join(labels) + "\n", encoding="utf-8")
+
+
+def load_labels(path):
+    """Reads what `save_labels` wrote."""
+    return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+def loss_and_accuracy(logits, labels, weights):
+    """Returns the sums that training reports, each with its weight.
+
+    Args:
+        logits: `(batch, ..., labels)`.
+        labels: Label ids, `(batch, ...)`.
+        weights: 1 where a label counts, 0 for padding, `(batch, ...)`.
+    """
+    weights = tf.cast(weights, "float32")
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    right = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
+    return {
+        "loss": (tf.reduce_sum(losses * weights), tf.reduce_sum(weights)),
+        "accuracy": (
+            tf.reduce_sum(tf.cast(right, "float32") * weights),
+            tf.reduce_sum(weights),
+        ),
+    }
+
+
+def measure(targets, probabilities, labels):
+    """Returns the metrics of predictions.
+
+    Args:
+        targets: Label ids, `(examples,)`.
+        probabilities: `(examples, labels)`, each row summing to 1.
+        labels: Names of the labels.
+
+    Returns:
+        accuracy, f1 (mean over labels), roc_auc (None unless every label occurs),
+        by_label (precision, recall, f1, examples) and confusion_matrix (a row a true
+        label, a column a predicted one).
+    """
+    ids = range(len(labels))
+    predicted = probabilities.argmax(axis=-1)
+    precision, recall, f1, count = sk.precision_recall_fscore_support(
+        targets, predicted, labels=ids, zero_division=0
+    )
+    roc_auc = None
+    if len(np.unique(targets)) == len(labels):
+        scores = probabilities[:, 1] if len(labels) == 2 else probabilities
+        roc_auc = float(sk.roc_auc_score(targets, scores, multi_class="ovr"))
+    return {
+        "accuracy": float(sk.accuracy_score(targets, predicted)),
+        "f1": float(f1.mean()),
+        "roc_auc": roc_auc,
+        "by_label": {
+            label: {
+                "precision": float(precision[n]),
+                "recall": float(recall[n]),
+                "f1": float(f1[n]),
+                "examples": int(count[n]),
+            }
+            for n, label in enumerate(labels)
+        },
+        "confusion_matrix": sk.confusion_matrix(
+            targets, predicted, labels=ids
+        ).tolist(),
+    }

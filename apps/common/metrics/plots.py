@@ -1,0 +1,68 @@
+"""Pictures of a run, for those who would rather look than read."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay, roc_curve
+
+from apps.common.portable.files import atomic_write
+
+
+def save_figure(figure, path):
+    """Writes a figure as PNG and closes it."""
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120, bbox_inches="tight")
+    plt.close(figure)
+
+
+def plot_learning_curve(history, metric, path):
+    """Draws loss and one metric, training and validation, against epochs.
+
+    Args:
+        history: Rows as `read_history` returns them.
+        metric: A metric's name, such as "accuracy".
+        path: PNG file.
+    """
+    epochs = [row["epoch"] for row in history]
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    for panel, name in zip(panels, ("loss", metric), strict=True):
+        panel.plot(epochs, [row[name] for row in history], "o-", label="training")
+        panel.plot(
+            epochs, [row[f"val_{name}"] for row in history], "o-", label="validation"
+        )
+        panel.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        panel.grid(alpha=0.3)
+        panel.legend()
+    save_figure(figure, path)
+
+
+def plot_confusion_matrix(matrix, labels, path):
+    """Draws a confusion matrix: a row a true label, a column a predicted one."""
+    size = 3 + 0.5 * len(labels)
+    figure, axes = plt.subplots(figsize=(size, size), layout="constrained")
+    display = ConfusionMatrixDisplay(np.asarray(matrix), display_labels=labels)
+    display.plot(ax=axes, cmap="Blues", colorbar=False, xticks_rotation=45)
+    save_figure(figure, path)
+
+
+def plot_roc(targets, probabilities, labels, path):
+    """Draws a receiver operating characteristic for each label against the others.
+
+    Two labels need one curve: that of the second.
+
+    Args:
+        targets: Label ids, `(examples,)`.
+        probabilities: `(examples, labels)`.
+        labels: Names of the labels.
+        path: PNG file.
+    """
+    figure, axes = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
+    for index in [1] if len(labels) == 2 else range(len(labels)):
+        if 0 < np.sum(targets == index) < len(targets):
+            false_rate, true_rate, _ = roc_curve(
+                targets == index, probabilities[:, index]
+            )
+            axes.plot(false_rate, true_rate, label=labels[index])
+    axes.plot([0, 1], [0, 1], "--", color="gray", label="chance")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes.legend()
+    save_figure(figure, path)

@@ -1,0 +1,1 @@
+"""What serving shares with the apps: needs NumPy, but no TensorFlow and no Keras."""

@@ -1,0 +1,84 @@
+"""Files that are never half written: atomic writes, and locks on directories."""
+
+import fcntl
+import json
+import os
+import shutil
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+@contextmanager
+def atomic_write(path):
+    """Yields a temporary path beside `path`, and renames it to `path` at the end.
+
+    A reader of `path` sees the old file or the new one, never a part. If the block
+    raises an error, `path` stays as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value, indent=2):
+    """Writes a value as JSON, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=indent) + "\n", encoding="utf-8")
+
+
+def rename_into_place(directory, destination):
+    """Renames a finished directory; an existing destination stays as it is."""
+    try:
+        os.rename(directory, destination)
+    except OSError:
+        if not Path(destination).is_dir():
+            raise
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def arrays_in(path):
+    """Yields the arrays of an .npz file; refuses pickled objects.
+
+    Raises:
+        One of the errors in `DAMAGED`: If the file is damaged.
+    """
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        yield arrays
+
+
+@contextmanager
+def exclusive_lock(directory, wait=True):
+    """Holds an advisory lock on a directory; waits for other processes.
+
+    The lock ends with its process, however that ends. Yields whether there is a lock:
+    some network file systems have none.
+
+    Args:
+        directory: A directory that exists.
+        wait: Whether to wait for a process that holds the lock.
+
+    Raises:
+        BlockingIOError: If another process holds the lock, and `wait` is False.
+    """
+    place = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            locked = True
+        except BlockingIOError:
+            raise
+        except OSError:
+            locked = False
+        yield locked
+    finally:
+        os.close(place)

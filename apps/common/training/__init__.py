@@ -1,0 +1,1 @@
+"""Training: one job, one or many replicas, run directories, exact resume."""

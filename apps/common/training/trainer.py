@@ -1,0 +1,170 @@
+"""The steps of training, the same on one replica and on many."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from lstm_layer.xla import compiled
+
+
+class Trainer(keras.Model):
+    """Trains a model on one replica or on many.
+
+    A replica reads its rows of each batch and sums over them. What follows, the update
+    and what is reported, is computed from the sums over all replicas, and so the same
+    everywhere: neither how many there are nor padding changes a step.
+
+    `keras.Model.fit` runs it, but it is itself made outside the strategy's scope:
+    Keras 3 does not train on several workers, here it only calls functions that do.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        model: What is trained, made in the strategy's scope.
+        optimizer: Its optimizer, made there too.
+        sums: `sums(batch, training, *carried)` gives the objective, which is minimized;
+            what is reported, for each name a sum and a weight, "loss" among them; and
+            the carried tensors. All are sums over the rows of the batch.
+        reported: Names of what is reported.
+        carried: `PerReplicaState` that go from one batch to the next, for "train" and
+            for "test".
+        perplexity: Whether the exponential of the loss is reported as well.
+    """
+
+    def __init__(
+        self,
+        strategy,
+        model,
+        optimizer,
+        sums,
+        reported=("loss", "accuracy"),
+        carried=None,
+        perplexity=False,
+    ):
+        super().__init__()
+        self.strategy, self.model, self.sums = strategy, model, sums
+        self.carried = carried or {"train": (), "test": ()}
+        self.means = {name: keras.metrics.Mean(name) for name in reported}
+        self.perplexity = perplexity
+        self.built = True
+        with strategy.scope():
+            optimizer.build(model.trainable_weights)
+        self.compile(optimizer, jit_compile=False)
+
+    @property
+    def metrics(self):
+        """Returns what is reset at each epoch."""
+        return list(self.means.values())
+
+    def make_train_function(self, force=False):
+        """Makes what `fit` calls for each batch."""
+        if self.train_function is None or force:
+            self.train_function = self._on_each_replica("train", self._update)
+
+    def make_test_function(self, force=False):
+        """Makes what `evaluate` calls for each batch."""
+        if self.test_function is None or force:
+            self.test_function = self._on_each_replica("test", lambda gradients: None)
+
+    def _on_each_replica(self, split, update):
+        run = self._training if split == "train" else self._testing
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def step(iterator, carried):
+            sums, carried = self.strategy.run(run, args=(next(iterator), carried))
+            gradients, reported = self._over_replicas(sums, split == "train")
+            update(gradients)
+            return self._log(reported), carried
+
+        def function(iterator):
+            carried = self.carried[split]
+            logs, after = step(iterator, [tensor.values for tensor in carried])
+            for tensor, values in zip(carried, after, strict=True):
+                tensor.values = values
+            return logs
+
+        return function
+
+    def _training(self, batch, carried):
+        with tf.GradientTape() as tape:
+            objective, reported, *carried = self.sums(batch, True, *carried)
+        gradients = tape.gradient(objective, self.model.trainable_weights)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return self._packed(gradients + self._flat(reported)), carried
+
+    def _testing(self, batch, carried):
+        _, reported, *carried = self.sums(batch, False, *carried)
+        return self._packed(self._flat(reported)), carried
+
+    def _flat(self, reported):
+        values = [value for name in self.means for value in reported[name]]
+        return [tf.cast(value, "float32") for value in values]
+
+    def _packed(self, tensors):
+        """Returns tensors in one row, if they are to be sent: once, not one by one."""
+        if self.strategy.num_replicas_in_sync == 1:
+            return tensors
+        return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+
+    def _over_replicas(self, sums, training):
+        """Returns gradients, and what is reported, summed over all replicas."""
+        weights = self.model.trainable_weights if training else []
+        shapes = [weight.shape for weight in weights]
+        shapes += [()] * (2 * len(self.means))
+        if self.strategy.num_replicas_in_sync > 1:
+            total = self.strategy.reduce("SUM", sums, axis=None)
+            parts = tf.split(total, [math.prod(shape) for shape in shapes])
+            sums = [tf.reshape(p, s) for p, s in zip(parts, shapes, strict=True)]
+        return sums[: len(weights)], sums[len(weights) :]
+
+    def _update(self, gradients):
+        if self.strategy.num_replicas_in_sync == 1:
+            self._compiled_update(gradients)
+        else:  # XLA cannot update the copies of a variable
+            self.optimizer.apply(gradients, self.model.trainable_weights)
+
+    @compiled
+    def _compiled_update(self, gradients):
+        self.optimizer.apply(gradients, self.model.trainable_weights)
+
+    def _log(self, reported):
+        logs = {}
+        pairs = zip(reported[::2], reported[1::2], strict=True)
+        for (name, mean), (total, weight) in zip(
+            self.means.items(), pairs, strict=True
+        ):
+            mean.update_state(tf.math.divide_no_nan(total, weight), weight)
+            logs[name] = mean.result()
+        if self.perplexity:
+            logs["perplexity"] = tf.exp(logs["loss"])
+        return logs
+
+
+class PerReplicaState:
+    """An array of which each replica has some of the rows.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        array: All rows, the first ones for the first replica; their number is a
+            multiple of the number of replicas.
+    """
+
+    def __init__(self, strategy, array):
+        self.strategy = strategy
+        self.assign(array)
+
+    def assign(self, array):
+        """Gives each replica its rows."""
+        rows = len(array) // self.strategy.num_replicas_in_sync
+
+        def own(context):
+            number = context.replica_id_in_sync_group
+            return tf.constant(array[number * rows : (number + 1) * rows])
+
+        self.values = self.strategy.experimental_distribute_values_from_function(own)
+
+    def numpy(self):
+        """Returns all rows, from wherever they are."""
+        if self.strategy.num_replicas_in_sync == 1:
+            return self.values.numpy()
+        return self.strategy.gather(self.values, axis=0).numpy()

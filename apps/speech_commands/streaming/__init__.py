@@ -1,0 +1,1 @@
+"""Keyword spotting in long streams of sound."""

@@ -1,0 +1,1 @@
+"""A corpus of spoken commands, synthesized by eSpeak NG."""

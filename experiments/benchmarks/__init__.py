@@ -1,0 +1,1 @@
+"""Time and memory of the layer, of whole steps and of the server."""

@@ -1,0 +1,1 @@
+"""Questions that the recipes do not answer, and baselines."""

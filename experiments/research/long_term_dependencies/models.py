@@ -1,0 +1,94 @@
+"""Recurrent networks of one size, and how far their gradients reach back."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from experiments.research.long_term_dependencies.tasks import COPIED
+from lstm_layer import LSTM
+from lstm_layer.initializers import ChronoBias
+
+UNITS = 64  # of the simple RNN; the others get what makes no more parameters
+EMBEDDING_DIM = 16
+
+
+def build_model(kind, task, gap):
+    """Returns an uncompiled model of a kind for a task with gaps of a length.
+
+    All kinds have about the same number of parameters, and none more than the simple
+    RNN with `UNITS` units.
+    """
+    longest = task.make(np.random.default_rng(0), 1, gap)[0].shape[1]
+    most = _model("rnn", task, UNITS, longest).count_params()
+    units = UNITS
+    while (model := _model(kind, task, units, longest)).count_params() > most:
+        units -= 1
+    return model
+
+
+def _model(kind, task, units, longest):
+    whole = task.title == "copying"
+    if kind == "rnn":
+        layer = keras.layers.SimpleRNN(units, return_sequences=whole, name="recurrent")
+    elif kind == "gru":
+        layer = keras.layers.GRU(units, return_sequences=whole, name="recurrent")
+    else:
+        options = {}
+        if kind == "chrono":
+            options = {
+                "unit_forget_bias": False,
+                "bias_initializer": ChronoBias(longest),
+            }
+        layer = LSTM(units, return_sequences=whole, name="recurrent", **options)
+    if task.tokens:
+        inputs = keras.Input((None,), dtype="int32")
+        spread = keras.initializers.RandomNormal(stddev=1.0)
+        x = keras.layers.Embedding(task.tokens, EMBEDDING_DIM, spread, name="words")(
+            inputs
+        )
+    else:
+        inputs = x = keras.Input((None, 2))
+    x = layer(x)
+    if whole:
+        x = x[:, -COPIED:]
+    outputs = keras.layers.Dense(task.classes or 1, name="answer")(x)
+    return keras.Model(inputs, outputs)
+
+
+def gradient_norms(model, x, y):
+    """Measures how much the loss at the end depends on the state at each timestep.
+
+    Args:
+        model: A model of `build_model` that answers once, in the end, with a class.
+        x: Inputs, `(batch, timesteps)`.
+        y: Classes, `(batch,)`.
+
+    Returns:
+        For "h", and for "c" where there is one, the norm of d loss_T / d h_t, mean
+        over the batch, `(timesteps,)`.
+    """
+    cell = model.get_layer("recurrent").cell
+    embedded = model.get_layer("words")(x)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    with tf.GradientTape() as tape:
+        states = cell.get_initial_state(batch_size=len(x))
+        states = states if isinstance(states, (list, tuple)) else [states]
+        states, kept = [tf.identity(state) for state in states], []
+        for t in range(x.shape[1]):
+            _, states = cell(embedded[:, t], states)
+            states = [tf.identity(state) for state in states]
+            tape.watch(states)
+            kept.append(states)
+        value = loss(y, model.get_layer("answer")(states[0]))
+    gradients = tape.gradient(value, kept)
+    return {
+        name: [_mean_norm(step[index]) for step in gradients]
+        for index, name in enumerate(("h", "c")[: len(states)])
+    }
+
+
+def _mean_norm(gradient):
+    """Returns 0 for a state that nothing depends on."""
+    if gradient is None:
+        return 0.0
+    return float(tf.reduce_mean(tf.norm(gradient, axis=-1)))

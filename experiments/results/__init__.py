@@ -1,0 +1,1 @@
+"""What the recipes and benchmarks reached, and the tables made of it."""
