@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from apps.common.portable.files import atomic_write
+from apps.common.portable.run_files import METRICS
 from apps.common.portable.terminal import report_errors
-from apps.common.training.runs import METRICS
 from experiments.run import RUNS, run_directory
 
 ANSWERS = "answers.json"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import pydantic
 import yaml
+from pydantic.dataclasses import dataclass
 
 from apps.common.portable.files import atomic_write
 
@@ -15,8 +16,47 @@ STRICT = pydantic.ConfigDict(extra="forbid", strict=True)
 Positive = Annotated[int, pydantic.Field(gt=0)]
 Count = Annotated[int, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
-Rate = Annotated[float, pydantic.Field(gt=0)]
-Weight = Annotated[float, pydantic.Field(ge=0)]
+Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """How a model is trained; an app adds its own settings and sets the defaults.
+
+    Attributes:
+        seed: Seed of the weights, dropout, augmentation and the order of the data.
+        epochs: Maximum number of passes over the training data.
+        patience: Early stopping: number of evaluations without a better validation
+            score after which training stops.
+        evaluations_per_epoch: Evaluations on the validation split per epoch; after
+            each a checkpoint is written.
+        batch_size: Examples per step.
+        learning_rate: Highest learning rate. It rises over at most the first half
+            epoch and then falls along a cosine to zero over all epochs.
+        weight_decay: Weight decay of AdamW (Loshchilov and Hutter 2019).
+        average_momentum: Momentum of the moving average of the weights that is
+            evaluated and kept; 0 keeps the weights of the last step.
+    """
+
+    seed: Count = 1
+    epochs: Positive = 8
+    patience: Positive = 5
+    evaluations_per_epoch: Positive = 1
+    batch_size: Positive = 32
+    learning_rate: Rate = 0.001
+    weight_decay: Weight = 0.0
+    average_momentum: Fraction = 0.99
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads every plain scalar as text; the type of its setting says what it means.
+
+    So `1e-3` is a number, `no` is False for a switch and a word for a name, and `010`
+    is ten: YAML 1.1 takes them for a text, False and eight.
+    """
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML
 
 
 def load_config(config_class, path, overrides=()):
@@ -24,48 +64,41 @@ def load_config(config_class, path, overrides=()):
 
     Args:
         config_class: A dataclass of dataclasses; it holds the defaults.
-        path: YAML file that says what differs from them.
+        path: YAML file with the settings that differ from the defaults.
         overrides: Strings `section.key=value`; the value is read as YAML.
 
     Returns:
         An instance of `config_class`.
 
     Raises:
-        ValueError: One line that names the place, what was expected and what came.
+        ValueError: If a setting is unknown, of another type or out of range, or
+            excludes another; the message names the place in one line.
     """
-    sections = {field.name: field.type for field in fields(config_class)}
-    values = _read(path, sections)
+    values = _read(path)
     for override in overrides:
         key, _, value = override.partition("=")
         section, _, name = key.partition(".")
+        sections = [field.name for field in fields(config_class)]
         if section not in sections or not name:
             raise ValueError(
                 f"{override}: expected section.key=value with one of the sections "
                 f"{', '.join(sections)}."
             )
         try:
-            values.setdefault(section, {})[name] = yaml.safe_load(value)
+            value = yaml.load(value, _Loader)
         except yaml.YAMLError as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{key}: the value is not YAML: {reason}") from None
-    made = {}
-    for section, keys in values.items():
-        try:
-            made[section] = sections[section](**keys)
-        except pydantic.ValidationError as error:
-            key, reason = _explain(error.errors()[0], sections[section])
-            overridden = any(o.startswith(f"{section}.{key}=") for o in overrides)
-            where = "command line" if overridden else path
-            raise ValueError(f"{where}: {section}: {reason}") from None
+        if isinstance(values.setdefault(section, {}), dict):
+            values[section][name] = "" if value is None else value
     try:
-        return config_class(**made)
-    except pydantic.ValidationError as error:  # of its __post_init__
-        reason = error.errors()[0]["ctx"]["error"]
-        raise ValueError(str(reason)) from None
+        return pydantic.TypeAdapter(config_class).validate_python(values, strict=False)
+    except pydantic.ValidationError as error:
+        raise _refusal(error.errors()[0], config_class, path, overrides) from None
 
 
 def save_config(config, path):
-    """Writes a configuration whole, defaults included."""
+    """Writes a configuration with all its settings, defaults included."""
     with atomic_write(path) as temporary:
         temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
 
@@ -82,47 +115,38 @@ def differences(old, new):
 
 
 def closest(word, known):
-    """Returns " Did you mean ...?" if a known word is close, else nothing."""
+    """Returns " Did you mean ...?" if a known word is close, else an empty string."""
     match = difflib.get_close_matches(word, known, n=1)
     return f" Did you mean {match[0]!r}?" if match else ""
 
 
-def _read(path, sections):
+def _read(path):
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
+    if not isinstance(values or {}, dict):
         raise ValueError(f"{path}: expected sections with keys. Received: {values!r}.")
-    for section, keys in values.items():
-        if section not in sections:
-            raise ValueError(
-                f"{path}: unknown section {section!r}."
-                f"{closest(str(section), sections)} "
-                f"Known sections: {', '.join(sections)}."
-            )
-        if not isinstance(keys, dict):
-            raise ValueError(
-                f"{path}: {section}: expected keys with values. Received: {keys!r}."
-            )
-        for key in keys:
-            if not isinstance(key, str):
-                raise ValueError(
-                    f"{path}: {section}: expected a word as key. Received: {key!r}."
-                )
-    return values
+    return values or {}
 
 
-def _explain(error, section_class):
-    """Returns the key that pydantic refuses, and why, in a line."""
-    key = str(error["loc"][0])
-    if error["type"] == "unexpected_keyword_argument":
-        known = [field.name for field in fields(section_class)]
-        return key, (
-            f"unknown key {key!r}.{closest(key, known)} Known keys: {', '.join(known)}."
-        )
+def _refusal(error, config_class, path, overrides):
+    """Returns the `ValueError` for one of pydantic's errors, in one line."""
+    if error["type"] == "value_error":  # of a __post_init__, which names its settings
+        return ValueError(str(error["ctx"]["error"]))
+    place = [str(part) for part in error["loc"]]
+    overridden = any(o.startswith(f"{'.'.join(place)}=") for o in overrides)
+    where = ": ".join(["command line" if overridden else str(path), *place])
     message = error["msg"][0].lower() + error["msg"][1:]
-    hint = ""
-    if isinstance(error["input"], str) and "number" in message:
-        hint = " (YAML reads 1e-3 as text; write 0.001)"
-    return key, f"{key}: {message}. Received: {error['input']!r}{hint}."
+    if error["type"] == "unexpected_keyword_argument":
+        where, _, word = where.rpartition(": ")
+        kind, known_in = "section", config_class
+        if len(place) > 1:
+            kind = "key"
+            known_in = config_class.__dataclass_fields__[place[0]].type
+        known = [field.name for field in fields(known_in)]
+        message = f"unknown {kind} {word!r}.{closest(word, known)} "
+        return ValueError(f"{where}: {message}Known {kind}s: {', '.join(known)}.")
+    if error["type"] == "dataclass_type":
+        message = "expected keys with values"
+    return ValueError(f"{where}: {message}. Received: {error['input']!r}.")

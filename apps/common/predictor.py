@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.common.data.labels import load_labels
 from apps.common.data.text import Vocabulary, encoded
-from apps.common.metrics.classification import load_labels
+from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.training.runs import finished_run
 from apps.common.training.saved import load_model
 
@@ -71,12 +72,12 @@ class Predictor:
     @part
     def vocabulary(self):
         """The tokens that the model knows."""
-        return Vocabulary.load(self.directory / "vocabulary.txt")
+        return Vocabulary.load(self.directory / VOCABULARY)
 
     @part
     def labels(self):
         """Names of the labels that the model tells apart."""
-        return load_labels(self.directory / "labels.txt")
+        return load_labels(self.directory / LABELS)
 
     def tracked(self):
         """Returns the layers whose tables the signatures use."""

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.common.layers.state import zero_state
 from apps.language_modeling.data import Windows
-from apps.language_modeling.model import zero_state
 from lstm_layer.xla import compiled
 
 WINDOW = 256  # timesteps; one shape, whatever the text

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 
 
@@ -59,41 +60,24 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig:
+class TrainConfig(config.TrainConfig):
     """How the model is trained.
 
     Attributes:
-        seed: Seed of the weights, of dropout and of the windows.
-        epochs: At most so many passes over the training text.
-        patience: Training stops after so many evaluations without a better validation
-            loss.
-        evaluations_per_epoch: Times an epoch that the model is evaluated on the
-            validation split and a checkpoint is written.
-        batch_size: Streams that are read side by side.
-        window: Timesteps through which a gradient flows, on average: each window's
-            length is one of four, from 0.7 to 1.3 times it (Merity et al. 2018 draw
-            from a normal distribution).
-        learning_rate: Highest learning rate; it rises over the first part of an epoch
-            and falls along a cosine to zero over all epochs.
-        sampled_tokens: So many tokens, drawn for each batch, stand for the vocabulary
-            in the training loss; 0 takes all of it.
-        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
-        clip_norm: Longer gradients are cut to this length.
-        average_momentum: The weights that are evaluated and kept are a moving average
-            over the steps with this momentum; 0 keeps the last step's.
+        batch_size: Streams of text that are read side by side.
+        window: Mean number of timesteps through which a gradient flows; each window
+            has one of four lengths, from 0.7 to 1.3 times the mean (Merity et al. 2018
+            draw it from a normal distribution).
+        sampled_tokens: Number of tokens, drawn for each batch, that stand for the
+            vocabulary in the training loss; 0 takes the whole vocabulary.
+        clip_norm: Gradients are clipped to this global norm.
     """
 
-    seed: Count = 1
     epochs: Positive = 4
-    patience: Positive = 5
-    evaluations_per_epoch: Positive = 1
-    batch_size: Positive = 32
-    window: Annotated[int, Field(ge=4)] = 32
     learning_rate: Rate = 0.004
+    window: Annotated[int, Field(ge=4)] = 32
     sampled_tokens: Count = 0
-    weight_decay: Weight = 0.0
     clip_norm: Rate = 1.0
-    average_momentum: Fraction = 0.99
 
 
 @dataclass(frozen=True, config=STRICT)

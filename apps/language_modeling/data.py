@@ -22,6 +22,7 @@ from apps.common.data.text import (
     batches_of_texts,
 )
 from apps.common.data.wikipedia import articles
+from apps.common.portable.files import open_text
 from apps.language_modeling.text import ended, tokens_of
 
 SPLITS = ("train", "validation", "test")
@@ -115,16 +116,9 @@ def _files(config, split):
 
 def _lines(path):
     """Yields lines with their ends, whatever these are, very long ones in pieces."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            while line := file.readline(LONGEST_LINE):
-                yield line
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file.") from None
-    except UnicodeDecodeError:
-        raise ValueError(
-            f"{path}: not UTF-8. Convert the file, for example with iconv."
-        ) from None
+    with open_text(path) as file:
+        while line := file.readline(LONGEST_LINE):
+            yield line
 
 
 DATASETS = {

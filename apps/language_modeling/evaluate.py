@@ -4,10 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.data.text import UNKNOWN_ID
-from apps.common.metrics.plots import plot_learning_curve, save_figure
+from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.plots import save_figure
 from apps.common.portable.terminal import evaluate_command
-from apps.common.training.fit import read_history
-from apps.common.training.runs import read_metrics, save_metrics
 from apps.language_modeling.adaptive import (
     cache_perplexity,
     dynamic_perplexity,
@@ -21,10 +20,9 @@ POSITIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def evaluate(predictor):
-    """Measures a run on the split that its data set reports, once.
+    """Measures a run on its test split, once, as `measure_once` does.
 
-    Writes `metrics.json` and plots into the run directory. A run that has its metrics
-    keeps them.
+    Writes `metrics.json` and plots into the run directory.
 
     Args:
         predictor: A `Predictor`.
@@ -32,9 +30,12 @@ def evaluate(predictor):
     Returns:
         The metrics, as in `metrics.json`.
     """
+    return measure_once(predictor, measure_test, "perplexity")
+
+
+def measure_test(predictor):
+    """Returns the metrics, the number of test examples, and what an example is."""
     directory, config = predictor.directory, predictor.config
-    if known := read_metrics(directory):
-        return known
     model, kind, wanted = predictor.model, predictor.kind, config.evaluation
     splits = ("train", "validation", "test") if wanted.dynamic or wanted.cache else ()
     data = load_data(config.data, splits or ("test",), predictor.vocabulary)
@@ -49,14 +50,11 @@ def evaluate(predictor):
         adapted = dynamic_perplexity(model, data, start, *settings)
         found["dynamic_perplexity"], found["dynamic"] = adapted
 
-    plot_learning_curve(
-        read_history(directory), "perplexity", directory / "learning.png"
-    )
     for name in ("frequency", "position"):
         _plot_bars(found[f"by_{name}"], name, directory / f"{name}.png")
     found["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
     unit = "characters" if kind == "characters" else "tokens"
-    return save_metrics(predictor, found, len(data.test), unit)
+    return found, len(data.test), unit
 
 
 def measure(log_p, ids, start, kind):

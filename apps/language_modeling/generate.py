@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.text import UNKNOWN, encoded
+from apps.common.layers.state import zero_state
 from apps.common.portable.terminal import report_errors
-from apps.language_modeling.model import zero_state
 from apps.language_modeling.predict import Predictor
 from apps.language_modeling.sampling import SETTINGS
 from apps.language_modeling.text import token_ids

@@ -109,8 +109,3 @@ def build_model(
     x = ActivityPenalty(activation_penalty, change_penalty, name="states")([outputs, x])
     logits = embedding(x, reverse=True)
     return keras.Model([token_ids, *before], [logits, *after], name="language_model")
-
-
-def zero_state(model, batch_size):
-    """Returns zeros for each state that a model takes, `(batch_size, units)`."""
-    return [ops.zeros((batch_size, state.shape[1])) for state in model.inputs[1:]]

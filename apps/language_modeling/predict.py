@@ -5,10 +5,10 @@ import tensorflow as tf
 import apps.language_modeling.model  # noqa: F401  registers what load_model needs
 from apps.common.data.text import encoded
 from apps.common.explain.traces import gate_outputs
+from apps.common.layers.state import zero_state
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
 from apps.language_modeling.config import Config
-from apps.language_modeling.model import zero_state
 from apps.language_modeling.sampling import build_generate, build_step, build_stream
 from apps.language_modeling.text import ended, start_id, token_ids, tokens_of
 from lstm_layer.gates import record_gates

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from apps.common.layers.masking import MASKED
 from lstm_layer.xla import compiled
 
 
@@ -54,6 +55,6 @@ def sampled_cross_entropy(states, targets, vectors, bias, seed, count):
     others = tf.matmul(states, tf.gather(vectors, ids), transpose_b=True)
     others += tf.gather(bias, ids) - log_expected(ids)
     # A target that is drawn as well would stand against itself.
-    others = tf.where(targets[:, tf.newaxis] == ids, -1e9, others)
+    others = tf.where(targets[:, tf.newaxis] == ids, MASKED, others)
     logits = tf.concat([own[:, tf.newaxis], others], axis=1)
     return tf.reduce_logsumexp(logits, axis=1) - own

@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
-from apps.language_modeling.model import zero_state
+from apps.common.layers.masking import MASKED
+from apps.common.layers.state import zero_state
 from apps.language_modeling.text import ended, join, start_id, token_ids
 
-LOWEST = -1e9
 MOST_TOKENS = 10_000  # in one call
 
 
@@ -31,7 +31,7 @@ def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
     punished = tf.where(logits > 0, logits / penalty, logits * penalty)
     logits = tf.where(seen > 0, punished, logits)
     never = tf.reduce_sum(tf.one_hot([PADDING_ID, UNKNOWN_ID], logits.shape[-1]), 0) > 0
-    logits = tf.where(never, LOWEST, logits)
+    logits = tf.where(never, MASKED, logits)
     best = tf.argmax(logits, axis=-1, output_type="int32")
 
     scaled = logits / tf.maximum(temperature, 1e-6)[:, tf.newaxis]
@@ -44,7 +44,7 @@ def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
     by_k = tf.where(top_k > 0, top_k, size)
     kept = tf.clip_by_value(tf.minimum(by_p, by_k), 1, size)
     lowest = tf.gather(ranked, kept - 1, batch_dims=1)[:, tf.newaxis]
-    scaled = tf.where(scaled >= lowest, scaled, LOWEST)
+    scaled = tf.where(scaled >= lowest, scaled, MASKED)
     uniform = tf.map_fn(
         lambda row: tf.random.stateless_uniform([size], row, 1e-7, 1.0),
         seed,

@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from apps.common.data.text import PADDING_ID
 from apps.common.layers.embedding import cross_entropy
+from apps.common.layers.state import zero_state
 from apps.common.training.encoder import save_encoder
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.trainer import PerReplicaState, Trainer
 from apps.language_modeling.data import Windows, load_data
-from apps.language_modeling.model import build_model, zero_state
+from apps.language_modeling.model import build_model
 from apps.language_modeling.sampled_softmax import sampled_cross_entropy
 
 
@@ -31,10 +32,9 @@ def prepare(config, run):
     Raises:
         ValueError: If the data cannot be read.
     """
-    directory, settings = run.directory, config.train
+    settings = config.train
     data = load_data(config.data, ("train", "validation"))
-    if run.chief:
-        data.vocabulary.save(directory / "vocabulary.txt")
+    run.save_names(data.vocabulary)
     windows = Windows(data.train, settings.batch_size, settings.window)
     validation = Windows.for_validation(
         data.validation, settings.batch_size, settings.window
@@ -54,7 +54,7 @@ def prepare(config, run):
         f"{len(data.train):,} tokens, {len(data.vocabulary):,} of them different",
         monitor="val_loss",
         mode="min",
-        finish=lambda: save_encoder(model, directory, config.data.tokens),
+        finish=lambda: save_encoder(model, run.directory, config.data.tokens),
     )
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
+from apps.common import config
+from apps.common.config import STRICT, Count, Fraction, Positive, Rate
 from apps.common.data.vectors import GLOVE
 
 PASSAGES = ("squad", "files")  # answers are cut from the text; else they are classes
@@ -64,34 +65,17 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig:
+class TrainConfig(config.TrainConfig):
     """How the model is trained.
 
     Attributes:
-        seed: Seed of the weights, of dropout and of the order of the data.
-        epochs: At most so many passes over the training questions.
-        patience: Training stops after so many evaluations without a better validation
-            accuracy.
-        evaluations_per_epoch: Times an epoch that the model is evaluated on the
-            validation split and a checkpoint is written.
-        batch_size: Questions a step.
-        learning_rate: Highest learning rate; it rises over the first part of an epoch
-            and falls along a cosine to zero over all epochs.
-        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
-        clip_norm: Longer gradients are cut to this length.
-        average_momentum: The weights that are evaluated and kept are a moving average
-            over the steps with this momentum; 0 keeps the last step's.
+        clip_norm: Gradients are clipped to this global norm.
     """
 
-    seed: Count = 1
     epochs: Positive = 10
     patience: Positive = 10
-    evaluations_per_epoch: Positive = 1
-    batch_size: Positive = 32
     learning_rate: Rate = 0.003
-    weight_decay: Weight = 0.0
     clip_norm: Rate = 2.0
-    average_momentum: Fraction = 0.99
 
 
 @dataclass(frozen=True, config=STRICT)

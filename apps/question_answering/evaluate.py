@@ -2,20 +2,18 @@
 
 import matplotlib.pyplot as plt
 
-from apps.common.metrics.plots import plot_learning_curve, save_figure
+from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.plots import save_figure
 from apps.common.portable.terminal import evaluate_command
-from apps.common.training.fit import read_history
-from apps.common.training.runs import read_metrics, save_metrics
 from apps.question_answering.data import context_of, load_data
 from apps.question_answering.predict import Predictor
 from apps.question_answering.scores import passage_scores, story_scores
 
 
 def evaluate(predictor):
-    """Measures a run on the split that its data set reports, once.
+    """Measures a run on its test split, once, as `measure_once` does.
 
-    Writes `metrics.json` and plots into the run directory. A run that has its metrics
-    keeps them.
+    Writes `metrics.json` and plots into the run directory.
 
     Args:
         predictor: A `Predictor`.
@@ -23,9 +21,12 @@ def evaluate(predictor):
     Returns:
         The metrics, as in `metrics.json`.
     """
+    return measure_once(predictor, measure_test, "accuracy")
+
+
+def measure_test(predictor):
+    """Returns the metrics, the number of test examples, and what an example is."""
     directory, config = predictor.directory, predictor.config
-    if known := read_metrics(directory):
-        return known
     labels = predictor.labels
     test = load_data(config.data, ("test",), labels).test
     contexts = list(map(context_of, test))
@@ -42,8 +43,7 @@ def evaluate(predictor):
         found |= passage_scores(test, answers)
         _plot_bars(found["by_question_word"], "f1", directory / "question_word.png")
         _plot_bars(found["by_answer_length"], "f1", directory / "answer_length.png")
-    plot_learning_curve(read_history(directory), "accuracy", directory / "learning.png")
-    return save_metrics(predictor, found, len(test), "questions")
+    return found, len(test), "questions"
 
 
 def _plot_bars(rows, metric, path):

@@ -4,10 +4,9 @@ import keras
 from keras import ops
 
 from apps.common.data.text import PADDING_ID, UNKNOWN_ID
+from apps.common.layers.masking import MASKED
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.options import PACKAGE
-
-NOT_HERE = -1e9  # logit of padding
 
 
 def is_token(token_ids):
@@ -125,7 +124,7 @@ class Links(_Masked):
         scores = self.sharpness * ops.einsum("bjf,btf->bjt", keys, keys)
         scores += self.worth(x)[:, None, :, 0]
         scores += self.decay * ops.cast(nearness, x.dtype)
-        scores = ops.where(allowed, scores, NOT_HERE)
+        scores = ops.where(allowed, scores, MASKED)
         scores = ops.pad(scores, ((0, 0), (0, 0), (1, 0)))
         return ops.einsum("bjt,btu->bju", ops.softmax(scores)[..., 1:], x)
 
@@ -180,7 +179,7 @@ class FactFinder(_Masked):
         keys, c, attention = self.keys(m), ops.zeros_like(q), []
         for _ in range(self.hops):
             scores = self.score(ops.tanh(keys + self.query(q)[:, None]))[..., 0]
-            attention.append(ops.softmax(ops.where(fact_mask, scores, NOT_HERE)))
+            attention.append(ops.softmax(ops.where(fact_mask, scores, MASKED)))
             found = ops.einsum("bs,bsf->bf", attention[-1], m)
             q, (_, c) = self.cell(found, [q, c])
         return q, ops.stack(attention, axis=1)
@@ -217,7 +216,7 @@ class Alignment(_Masked):
         """
         x, q = inputs
         scores = ops.einsum("btu,bsu->bts", self.project(x), self.project(q))
-        weights = ops.softmax(ops.where(question_mask[:, None], scores, NOT_HERE))
+        weights = ops.softmax(ops.where(question_mask[:, None], scores, MASKED))
         return ops.einsum("bts,bsf->btf", weights, q), weights
 
     def get_config(self):

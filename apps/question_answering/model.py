@@ -5,8 +5,8 @@ from keras import ops
 
 from apps.common.data.text import UNKNOWN_ID
 from apps.common.layers.embedding import WordEmbedding
+from apps.common.layers.masking import MASKED
 from apps.question_answering.layers import (
-    NOT_HERE,
     Alignment,
     FactFinder,
     Links,
@@ -114,7 +114,7 @@ def _stories(
         x = around(keras.layers.Dropout(dropout)(x), mask=mask)
     x = keras.layers.Dropout(dropout)(x)
     q, attention = FactFinder(units, hops, name="facts")([x, q], fact_mask=mask)
-    strongest = ops.max(ops.where(mask[..., None], x, NOT_HERE), axis=1)
+    strongest = ops.max(ops.where(mask[..., None], x, MASKED), axis=1)
     x = keras.layers.Concatenate()([q, strongest])
     logits = keras.layers.Dense(num_classes, name="logits")(
         keras.layers.Dropout(dropout)(x)
@@ -142,12 +142,12 @@ def _passages(
     weights = keras.layers.Dense(1, use_bias=False, name="question_weights")(asked)[
         ..., 0
     ]
-    weights = ops.softmax(ops.where(question_mask, weights, NOT_HERE))
+    weights = ops.softmax(ops.where(question_mask, weights, MASKED))
     q = ops.einsum("bs,bsu->bu", weights, asked)
     x = keras.layers.Dropout(dropout)(x)
     ends = []
     for name in ("first", "last"):
         asked_for = keras.layers.Dense(2 * units, name=name)(q)
         logits = ops.einsum("btu,bu->bt", x, asked_for)
-        ends.append(ops.where(mask, logits, NOT_HERE))
+        ends.append(ops.where(mask, logits, MASKED))
     return [ops.stack(ends, axis=1), attention]

@@ -5,9 +5,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
+from apps.common.data.labels import load_labels
 from apps.common.data.text import UNKNOWN, encoded
 from apps.common.explain.traces import gate_outputs
-from apps.common.metrics.classification import load_labels
+from apps.common.layers.masking import MASKED
+from apps.common.portable.run_files import LABELS
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
 from apps.question_answering.config import PASSAGES, Config
@@ -43,7 +45,7 @@ class Predictor(Base):
     def labels(self):
         """The answers of a reader of stories; a reader of passages has none."""
         passages = self.config.data.dataset in PASSAGES
-        return [] if passages else load_labels(self.directory / "labels.txt")
+        return [] if passages else load_labels(self.directory / LABELS)
 
     @part
     def answer(self):
@@ -173,7 +175,7 @@ def best_span(log_p):
             timesteps)`.
     """
     timesteps = tf.shape(log_p)[2]
-    last = tf.pad(log_p[:, 1], [[0, 0], [0, LONGEST_ANSWER]], constant_values=-1e9)
+    last = tf.pad(log_p[:, 1], [[0, 0], [0, LONGEST_ANSWER]], constant_values=MASKED)
     scores = tf.stack(
         [
             log_p[:, 0] + last[:, length : length + timesteps]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from apps.common.data.datasets import load_dataset
 from apps.common.data.splits import split_by_hash
+from apps.common.portable.files import open_text
 from apps.question_answering.stories import Story, make_stories
 
 BABI_LINE = re.compile(r"(\d+) ([^\t]*\S) *(?:\t([^\t]*[^\t\s]) *(?:\t([\d ]*))?)?\r?")
@@ -99,10 +100,8 @@ def _babi_files(config, split):
 
 def _babi_stories(path, task, with_facts):
     """Returns for each story of a file a list of its questions, each a `Story`."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not UTF-8.") from None
+    with open_text(path) as file:
+        lines = file.read().split("\n")
     read, sentences, places, last = [], [], {}, 0
     for line, text in enumerate(lines, 1):
         if not text.strip():
@@ -168,7 +167,8 @@ def _part(title, split):
 def _articles(path, wanted):
     """Returns the passages of the articles whose title is wanted."""
     try:
-        articles = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
+        with open_text(path) as file:
+            articles = json.load(file)["data"]
         rows = [
             (article["title"], paragraph["context"], question)
             for article in articles
@@ -182,10 +182,6 @@ def _articles(path, wanted):
                 starts = [answer["answer_start"] for answer in row["answers"]]
                 texts = [context, row["question"], str(row["id"])]
                 found.append(_passage(texts, answers, starts, path))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file.") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not UTF-8.") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}).") from None
     except (KeyError, TypeError, AttributeError) as error:

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from apps.common.data.vectors import GLOVE, vector_matrix
-from apps.common.metrics.classification import loss_and_accuracy, save_labels
+from apps.common.data.vectors import pretrained_vectors
+from apps.common.metrics.classification import loss_and_accuracy
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.trainer import Trainer
@@ -26,17 +26,10 @@ def prepare(config, run):
     Raises:
         ValueError: If the data cannot be read.
     """
-    directory, settings = run.directory, config.train
+    settings = config.train
     data = load_data(config.data, ("train", "validation"))
-    vectors = None
-    if config.data.vectors == GLOVE:  # before anything is written: it may be refused
-        vectors = vector_matrix(
-            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
-        )
-    if run.chief:
-        data.vocabulary.save(directory / "vocabulary.txt")
-        if data.labels:
-            save_labels(data.labels, directory / "labels.txt")
+    vectors = pretrained_vectors(data.vocabulary, config)
+    run.save_names(data.vocabulary, data.labels)
     batches, validation = (
         batches_of(
             encode(examples, data.vocabulary, data.labels, config.data),

@@ -5,15 +5,13 @@ import csv
 import numpy as np
 
 from apps.common.metrics.classification import measure
+from apps.common.metrics.evaluation import measure_once
 from apps.common.metrics.plots import (
     plot_confusion_matrix,
-    plot_learning_curve,
     plot_roc,
 )
 from apps.common.portable.files import atomic_write
 from apps.common.portable.terminal import evaluate_command
-from apps.common.training.fit import read_history
-from apps.common.training.runs import read_metrics, save_metrics
 from apps.sentiment.data import load_data
 from apps.sentiment.predict import Predictor
 
@@ -21,10 +19,10 @@ MISTAKES_KEPT = 100
 
 
 def evaluate(predictor):
-    """Measures a run on the split that its data set reports, once.
+    """Measures a run on its test split, once, as `measure_once` does.
 
-    Writes `metrics.json`, `mistakes.csv` (the most confident ones) and plots into the
-    run directory. A run that has its metrics keeps them.
+    Writes `metrics.json`, plots and the most confident mistakes (`mistakes.csv`) into
+    the run directory.
 
     Args:
         predictor: A `Predictor`.
@@ -32,22 +30,24 @@ def evaluate(predictor):
     Returns:
         The metrics, as in `metrics.json`.
     """
+    return measure_once(predictor, measure_test, "accuracy")
+
+
+def measure_test(predictor):
+    """Returns the metrics, the number of test examples, and what an example is."""
     directory, config = predictor.directory, predictor.config
-    if known := read_metrics(directory):
-        return known
     labels = predictor.labels
     test = load_data(config.data, ("test",), labels).test
     answers = predictor.answer_all(test.texts)
     probabilities = np.stack([answer["probabilities"] for answer in answers])
     targets = test.labels
 
-    plot_learning_curve(read_history(directory), "accuracy", directory / "learning.png")
     found = measure(targets, probabilities, labels)
     matrix = found["confusion_matrix"]
     plot_confusion_matrix(matrix, labels, directory / "confusion.png")
     plot_roc(targets, probabilities, labels, directory / "roc.png")
     _save_mistakes(test, probabilities, labels, directory / "mistakes.csv")
-    return save_metrics(predictor, found, len(targets), "examples")
+    return found, len(targets), "examples"
 
 
 def _save_mistakes(test, probabilities, labels, path):

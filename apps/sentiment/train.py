@@ -3,8 +3,8 @@
 from dataclasses import asdict
 
 from apps.common.data.text import PADDING_ID
-from apps.common.data.vectors import GLOVE, vector_matrix
-from apps.common.metrics.classification import loss_and_accuracy, save_labels
+from apps.common.data.vectors import pretrained_vectors
+from apps.common.metrics.classification import loss_and_accuracy
 from apps.common.training.encoder import load_encoder, pretrained_vocabulary
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer
@@ -28,20 +28,13 @@ def prepare(config, run):
     Raises:
         ValueError: If the data cannot be read.
     """
-    directory, settings = run.directory, config.train
-    model_settings = asdict(config.model)
+    settings, model_settings = config.train, asdict(config.model)
     pretrained, vocabulary = model_settings.pop("pretrained"), None
     if pretrained:
         vocabulary = pretrained_vocabulary(pretrained)
     data = load_data(config.data, ("train", "validation"), vocabulary=vocabulary)
-    vectors = None
-    if config.data.vectors == GLOVE:  # before anything is written: it may be refused
-        vectors = vector_matrix(
-            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
-        )
-    if run.chief:
-        data.vocabulary.save(directory / "vocabulary.txt")
-        save_labels(data.labels, directory / "labels.txt")
+    vectors = pretrained_vectors(data.vocabulary, config)
+    run.save_names(data.vocabulary, data.labels)
     batches, validation = (
         batches_of(
             encode(examples, data.vocabulary, config.data.max_length),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 
 
@@ -95,37 +96,18 @@ class AugmentationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig:
+class TrainConfig(config.TrainConfig):
     """How the model is trained.
 
     Attributes:
-        seed: Seed of the weights, of dropout, of augmentation and of the order of the
-            data.
-        epochs: At most so many passes over the training clips.
-        patience: Training stops after so many evaluations without a better validation
-            accuracy.
-        evaluations_per_epoch: Times an epoch that the model is evaluated on the
-            validation split and a checkpoint is written.
-        batch_size: Clips a step.
-        clips_in_a_row: With `model.direction: forward`, so many clips follow one
-            another without a pause, each to be told at its end: the state carries on,
-            as in a stream.
-        learning_rate: Highest learning rate; it rises over the first half epoch and
-            falls along a cosine to zero over all epochs.
-        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
-        average_momentum: The weights that are evaluated and kept are a moving average
-            over the steps with this momentum; 0 keeps the last step's.
+        clips_in_a_row: With `model.direction: forward`, the number of clips that
+            follow one another without a pause, each to be recognized at its end: the
+            state carries over, as in a stream.
     """
 
-    seed: Count = 1
-    epochs: Positive = 8
-    patience: Positive = 5
-    evaluations_per_epoch: Positive = 1
     batch_size: Positive = 64
-    clips_in_a_row: Positive = 1
     learning_rate: Rate = 0.003
-    weight_decay: Weight = 0.0
-    average_momentum: Fraction = 0.99
+    clips_in_a_row: Positive = 1
 
 
 @dataclass(frozen=True, config=STRICT)

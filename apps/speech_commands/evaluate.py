@@ -5,14 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.metrics.classification import measure
+from apps.common.metrics.evaluation import measure_once
 from apps.common.metrics.plots import (
     plot_confusion_matrix,
-    plot_learning_curve,
     save_figure,
 )
 from apps.common.portable.terminal import evaluate_command
-from apps.common.training.fit import read_history
-from apps.common.training.runs import read_metrics, save_metrics
 from apps.speech_commands.data import load_data, measured
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.detection import det_curve, plot_det
@@ -22,10 +20,9 @@ RATIOS_DB = (np.inf, 20, 10, 5, 0)
 
 
 def evaluate(predictor):
-    """Measures a run on the split that its data set reports, once.
+    """Measures a run on its test split, once, as `measure_once` does.
 
-    Writes `metrics.json` and plots into the run directory. A run that has its metrics
-    keeps them.
+    Writes `metrics.json` and plots into the run directory.
 
     Args:
         predictor: A `Predictor`.
@@ -33,9 +30,12 @@ def evaluate(predictor):
     Returns:
         The metrics, as in `metrics.json`.
     """
+    return measure_once(predictor, measure_test, "accuracy")
+
+
+def measure_test(predictor):
+    """Returns the metrics, the number of test examples, and what an example is."""
     directory, config = predictor.directory, predictor.config
-    if known := read_metrics(directory):
-        return known
     labels, answer = predictor.labels, predictor.answer
     test = load_data(config.data, ("test",), labels).test
     found = measure(test.labels, _probabilities(answer, test, test.snr_db), labels)
@@ -45,7 +45,6 @@ def evaluate(predictor):
         predicted = _probabilities(answer, test, snr_db).argmax(axis=-1)
         name = "clean" if np.isinf(ratio) else f"{ratio} dB"
         by_ratio[name] = float(np.mean(predicted == test.labels))
-    plot_learning_curve(read_history(directory), "accuracy", directory / "learning.png")
     plot_confusion_matrix(
         found["confusion_matrix"], labels, directory / "confusion.png"
     )
@@ -55,7 +54,7 @@ def evaluate(predictor):
         stream = det_curve(predictor, test)
         plot_det(stream["curve"], directory / "det.png")
     found["accuracy_by_signal_to_noise"], found["stream"] = by_ratio, stream
-    return save_metrics(predictor, found, len(test.labels), "clips")
+    return found, len(test.labels), "clips"
 
 
 def _probabilities(answer, clips, snr_db):

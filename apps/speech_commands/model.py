@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from apps.common.layers.pooling import MaskedPooling
+from apps.common.layers.state import zero_state
 from lstm_layer import LSTM
 
 
@@ -71,11 +72,6 @@ def build_model(
 def streams(model):
     """Whether a model answers at each frame and hands its state on."""
     return isinstance(model.output, list)
-
-
-def zero_state(model, batch_size):
-    """Returns zeros for each state that a model takes, `(batch_size, units)`."""
-    return [ops.zeros((batch_size, state.shape[1])) for state in model.inputs[1:]]
 
 
 def clip_logits(model, features, pooling, frames=None, training=False):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import tensorflow as tf
 
-from apps.common.metrics.classification import loss_and_accuracy, save_labels
+from apps.common.metrics.classification import loss_and_accuracy
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer
 from apps.common.training.trainer import Trainer
@@ -31,14 +31,13 @@ def prepare(config, run):
     Raises:
         ValueError: If the data cannot be read.
     """
-    directory, settings = run.directory, config.train
+    settings = config.train
     front_end = LogMel(config.data.sample_rate_hz, **asdict(config.features))
     data = load_data(config.data, ("train", "validation"))
     classes = len(data.labels)
     with run.strategy.scope():
         model = build_model(classes, front_end.mel_bands, **asdict(config.model))
-    if run.chief:
-        save_labels(data.labels, directory / "labels.txt")
+    run.save_names(labels=data.labels)
     in_a_row = settings.clips_in_a_row if streams(model) else None
     batches = Batches(
         *(data.train, classes, front_end, settings.batch_size, in_a_row),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 from apps.common.data.vectors import GLOVE
 
@@ -52,36 +53,18 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig:
+class TrainConfig(config.TrainConfig):
     """How the model is trained.
 
     Attributes:
-        seed: Seed of the weights, of dropout and of the order of the data.
-        epochs: At most so many passes over the training documents.
-        patience: Training stops after so many evaluations without a better validation
-            loss.
-        evaluations_per_epoch: Times an epoch that the model is evaluated on the
-            validation split and a checkpoint is written.
-        batch_size: Documents a step.
-        learning_rate: Highest learning rate; it rises over the first part of an epoch
-            and falls along a cosine to zero over all epochs.
-        weight_decay: Of AdamW (Loshchilov and Hutter 2019).
-        clip_norm: Longer gradients are cut to this length.
-        average_momentum: The weights that are evaluated and kept are a moving average
-            over the steps with this momentum; 0 keeps the last step's.
+        clip_norm: Gradients are clipped to this global norm.
         coverage_weight: Weight of the penalty on attending twice to a place (See et al.
             2017); needs `model.coverage`.
     """
 
-    seed: Count = 1
     epochs: Positive = 6
-    patience: Positive = 5
-    evaluations_per_epoch: Positive = 1
-    batch_size: Positive = 32
     learning_rate: Rate = 0.002
-    weight_decay: Weight = 0.0
     clip_norm: Rate = 2.0
-    average_momentum: Fraction = 0.99
     coverage_weight: Weight = 0.0
 
 

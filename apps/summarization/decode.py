@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from apps.common.data.text import PADDING_ID
-
-NEVER = -1e9  # a log-probability
+from apps.common.layers.masking import MASKED
 
 
 def search(
@@ -47,7 +46,7 @@ def search(
         left out; and `score` float32 `(batch_size,)`.
     """
     state = tf.nest.map_structure(lambda x: tf.repeat(x, beam, axis=0), state)
-    first = tf.one_hot(0, beam, on_value=0.0, off_value=NEVER)  # the others are copies
+    first = tf.one_hot(0, beam, on_value=0.0, off_value=MASKED)  # the others are copies
     log_p = tf.tile(first[tf.newaxis], [batch_size, 1])
     ids = tf.fill([batch_size, beam, max_length], PADDING_ID)
     ended = tf.zeros([batch_size, beam], "bool")
@@ -56,24 +55,24 @@ def search(
 
     def goes_on(t, last, ids, log_p, ended, length, state):
         # No other can become better than this, as scores only fall.
-        highest = tf.where(ended, NEVER, _score(log_p, max_length, length_penalty))
-        known = tf.where(ended, _score(log_p, length, length_penalty), NEVER)
+        highest = tf.where(ended, MASKED, _score(log_p, max_length, length_penalty))
+        known = tf.where(ended, _score(log_p, length, length_penalty), MASKED)
         done = tf.reduce_max(known, axis=1) >= tf.reduce_max(highest, axis=1)
         return (t < max_length) & ~tf.reduce_all(done)
 
     def body(t, last, ids, log_p, ended, length, state):
         found, state = step(tf.reshape(last, [-1]), state)
         tokens = tf.shape(found)[1]
-        found += tf.one_hot(PADDING_ID, tokens, on_value=NEVER, off_value=0.0)
+        found += tf.one_hot(PADDING_ID, tokens, on_value=MASKED, off_value=0.0)
         if min_length:
-            early = tf.where(t < min_length, NEVER, 0.0)
+            early = tf.where(t < min_length, MASKED, 0.0)
             found += tf.one_hot(end, tokens, on_value=early, off_value=0.0)
         if 0 < block_ngrams <= max_length:
             rows = tf.reshape(ids, [-1, max_length])
             found = _without_repeats(found, rows, t, block_ngrams)
         found = tf.reshape(found, [batch_size, beam, tokens])
         # An ended hypothesis goes on with padding, at no cost.
-        padding = tf.one_hot(PADDING_ID, tokens, on_value=0.0, off_value=NEVER)
+        padding = tf.one_hot(PADDING_ID, tokens, on_value=0.0, off_value=MASKED)
         found = tf.where(ended[..., tf.newaxis], padding, found)
         total = log_p[..., tf.newaxis] + found  # (batch, beam, tokens)
         new_length = tf.where(ended, length, length + 1)
@@ -139,5 +138,5 @@ def _without_repeats(log_p, ids, t, n):
         tf.range(tf.shape(ids)[0])[:, tf.newaxis], tf.shape(followed)
     )
     return tf.tensor_scatter_nd_add(
-        log_p, tf.stack([rows, followed], axis=-1), tf.where(same, NEVER, 0.0)
+        log_p, tf.stack([rows, followed], axis=-1), tf.where(same, MASKED, 0.0)
     )

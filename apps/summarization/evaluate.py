@@ -4,11 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.data.text import encoded, tokenize
-from apps.common.metrics.plots import plot_learning_curve, save_figure
+from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.plots import save_figure
 from apps.common.portable.files import atomic_write
 from apps.common.portable.terminal import evaluate_command
-from apps.common.training.fit import read_history
-from apps.common.training.runs import read_metrics, save_metrics
 from apps.summarization.data import load_data
 from apps.summarization.predict import Predictor
 from apps.summarization.scores import BASELINES, novel_fraction, rouge
@@ -17,10 +16,9 @@ SAMPLES, DRAWN = 20, 4
 
 
 def evaluate(predictor):
-    """Measures a run on the split that its data set reports, once.
+    """Measures a run on its test split, once, as `measure_once` does.
 
-    Writes `metrics.json`, plots and sample summaries into the run directory. A run that
-    has its metrics keeps them.
+    Writes `metrics.json`, plots and sample summaries into the run directory.
 
     Args:
         predictor: A `Predictor`.
@@ -28,9 +26,12 @@ def evaluate(predictor):
     Returns:
         The metrics, as in `metrics.json`.
     """
+    return measure_once(predictor, measure_test, "perplexity")
+
+
+def measure_test(predictor):
+    """Returns the metrics, the number of test examples, and what an example is."""
     directory, config = predictor.directory, predictor.config
-    if known := read_metrics(directory):
-        return known
     test = load_data(config.data, ("test",), predictor.vocabulary).test
     rows = predictor.attend_all(test.documents)
     summaries = [row["summary"].decode() for row in rows]
@@ -52,13 +53,10 @@ def evaluate(predictor):
         for name, texts in (("references", words[1]), ("summaries", words[2]))
     }
     found["copied_fraction"] = float(np.mean(copied)) if len(copied) else 0.0
-    plot_learning_curve(
-        read_history(directory), "perplexity", directory / "learning.png"
-    )
     _plot_lengths(words[1], words[2], directory / "lengths.png")
     _plot_attention(rows[:DRAWN], directory / "attention.png")
     _write_samples(test, summaries, directory / "samples.txt")
-    return save_metrics(predictor, found, len(summaries), "documents")
+    return found, len(summaries), "documents"
 
 
 def _words(texts):

@@ -9,10 +9,10 @@ from keras import ops
 
 from apps.common.data.text import PADDING_ID, UNKNOWN_ID
 from apps.common.layers.embedding import TiedEmbedding, cross_entropy
+from apps.common.layers.masking import MASKED
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.options import PACKAGE
 
-NOT_HERE = -1e9  # score of padding
 SMALLEST = 1e-9  # of a probability, before its logarithm
 
 
@@ -86,7 +86,7 @@ class AttentionDecoder(keras.layers.Layer):
             "context": ops.zeros_like(memory[:, 0]),
             "coverage": ops.zeros_like(memory[:, :, 0]),
         }
-        bias = ops.where(document_mask, 0.0, NOT_HERE)
+        bias = ops.where(document_mask, 0.0, MASKED)
         return {"memory": memory, "keys": self.keys(memory), "bias": bias}, state
 
     def step(self, x, state, fixed):
@@ -227,7 +227,7 @@ def log_probabilities(outputs, copy_ids, targets):
     known = tf.where(targets < vocabulary_size, targets, UNKNOWN_ID)
     rows = tf.reshape(logits, [-1, vocabulary_size])
     written = -tf.reshape(cross_entropy(rows, tf.reshape(known, [-1])), tf.shape(known))
-    written = tf.where(targets < vocabulary_size, written, NOT_HERE)
+    written = tf.where(targets < vocabulary_size, written, MASKED)
     same = targets[:, :, tf.newaxis] == copy_ids[:, tf.newaxis, :]
     copied = tf.reduce_sum(tf.where(same, attention, 0.0), axis=-1)
     writes = writes[..., 0]
@@ -269,7 +269,7 @@ def build_step(model, fixed, copy_ids):
     places = tf.stack(
         [tf.repeat(tf.range(rows), timesteps), tf.reshape(copy_ids, [-1])], axis=1
     )
-    never = tf.one_hot(UNKNOWN_ID, size + timesteps, on_value=NOT_HERE, off_value=0.0)
+    never = tf.one_hot(UNKNOWN_ID, size + timesteps, on_value=MASKED, off_value=0.0)
 
     def step(ids, state):
         x = embedding(tf.where(ids < size, ids, UNKNOWN_ID))

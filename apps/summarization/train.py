@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches
 from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
-from apps.common.data.vectors import GLOVE, vector_matrix
+from apps.common.data.vectors import pretrained_vectors
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.trainer import Trainer
@@ -31,15 +31,10 @@ def prepare(config, run):
     Raises:
         ValueError: If the data cannot be read.
     """
-    directory, settings = run.directory, config.train
+    settings = config.train
     data = load_data(config.data, ("train", "validation"))
-    vectors = None
-    if config.data.vectors == GLOVE:  # before anything is written: it may be refused
-        vectors = vector_matrix(
-            data.vocabulary.tokens, settings.seed, config.model.embedding_dim
-        )
-    if run.chief:
-        data.vocabulary.save(directory / "vocabulary.txt")
+    vectors = pretrained_vectors(data.vocabulary, config)
+    run.save_names(data.vocabulary)
     batches, validation = (
         PaddedBatches(encode(pairs, data.vocabulary, config.data), settings.batch_size)
         for pairs in (data.train, data.validation)

@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from apps.common.portable.files import atomic_write
+from apps.common.portable.run_files import METRICS
 from apps.common.portable.terminal import report_errors
-from apps.common.training.runs import METRICS
 from experiments.results.tables import (
     README,
     RESULTS,

@@ -22,7 +22,7 @@ def main():
     options = parser.parse_args()
     with report_errors():
         from apps.common.config import load_config
-        from apps.common.training.runs import CONFIG
+        from apps.common.portable.run_files import CONFIG
         from apps.summarization.data import load_data
         from apps.summarization.predict import Predictor
         from apps.summarization.scores import rouge

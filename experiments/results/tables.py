@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.common.config import load_config
 from apps.common.portable.files import atomic_write
-from apps.common.training.runs import CONFIG, METRICS
+from apps.common.portable.run_files import CONFIG, METRICS
 
 RESULTS = Path(__file__).parent
 README = Path(__file__).parents[2] / "README.md"

@@ -3,6 +3,8 @@
 import csv
 import json
 
+from apps.common.portable.files import open_text
+
 
 def labelled_rows(
     path,
@@ -49,25 +51,15 @@ def _whole(text):
 
 def _records(path):
     """Yields `(line, record)` of a CSV, TSV or JSON Lines file."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            if path.suffix in (".jsonl", ".ndjson", ".json"):
-                yield from _objects(path, file)
-            elif path.suffix in (".csv", ".tsv"):
-                yield from _fields(path, file)
-            else:
-                raise ValueError(
-                    f"{path}: expected a name that ends in .csv, .tsv or .jsonl."
-                )
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file.") from None
-    except IsADirectoryError:
-        raise ValueError(f"{path}: expected a file, found a directory.") from None
-    except UnicodeDecodeError:
-        raise ValueError(
-            f"{path}:{_undecodable(path)}: not UTF-8. Convert the file, for example "
-            "with iconv."
-        ) from None
+    with open_text(path) as file:
+        if path.suffix in (".jsonl", ".ndjson", ".json"):
+            yield from _objects(path, file)
+        elif path.suffix in (".csv", ".tsv"):
+            yield from _fields(path, file)
+        else:
+            raise ValueError(
+                f"{path}: expected a name that ends in .csv, .tsv or .jsonl."
+            )
 
 
 def _objects(path, file):
@@ -120,13 +112,3 @@ def _check_end(path, lines, before, delimiter):
                 f"{path}:{before + 1}: a double quote begins a text here that nothing "
                 "ends. Is the file cut off?"
             ) from None
-
-
-def _undecodable(path):
-    """Returns the number of the first line that is not UTF-8."""
-    with open(path, "rb") as file:
-        for line, content in enumerate(file, start=1):
-            try:
-                content.decode()
-            except UnicodeDecodeError:
-                return line

@@ -37,6 +37,23 @@ def with_frequent_words(vocabulary, config):
     return vocabulary.extended(frequent_words(config.vector_words))
 
 
+def pretrained_vectors(vocabulary, config):
+    """Returns the vectors that an embedding starts from, or None for random ones.
+
+    Args:
+        vocabulary: The model's `Vocabulary`.
+        config: A `Config` with `data.vectors`, `model.embedding_dim` and `train.seed`.
+
+    Raises:
+        ValueError: If the vectors have another size than the embedding.
+    """
+    if config.data.vectors != GLOVE:
+        return None
+    return vector_matrix(
+        vocabulary.tokens, config.train.seed, config.model.embedding_dim
+    )
+
+
 def vector_matrix(tokens, seed, embedding_dim):
     """Returns one vector a token, `(len(tokens), embedding_dim)` float32.
 

@@ -8,6 +8,7 @@ from apps.common.explain.page import page
 from apps.common.explain.traces import PLOTTED_UNITS, TITLES, Explanation, traces_of
 from apps.common.metrics.plots import save_figure
 from apps.common.portable.files import atomic_write
+from apps.common.portable.run_files import EXPLANATIONS
 
 
 def write_explanations(directory, rows):
@@ -23,7 +24,7 @@ def write_explanations(directory, rows):
     Returns:
         The paths of the pages, each beside its picture.
     """
-    folder = Path(directory, "explain")
+    folder = Path(directory, EXPLANATIONS)
     folder.mkdir(exist_ok=True)
     taken = [int(p.stem) for p in folder.glob("*.html") if p.stem.isdigit()]
     paths = []

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.portable.files import exclusive_lock, rename_into_place
+from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.versions import WARMUP, newest_version, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
@@ -34,7 +35,7 @@ def export_run(predictor, examples):
     Returns:
         The path of the version.
     """
-    target = predictor.directory / "export" / predictor.name
+    target = predictor.directory / EXPORTS / predictor.name
     if version := newest_version(target):
         print(f"{version} is exported already.")
         return version

@@ -3,9 +3,8 @@
 import keras
 from keras import ops
 
+from apps.common.layers.masking import MASKED
 from lstm_layer.options import PACKAGE
-
-LOWEST = -1e9
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -39,12 +38,12 @@ class MaskedPooling(keras.layers.Layer):
             mask = ops.ones(ops.shape(inputs)[:2], dtype="bool")
         mask = ops.expand_dims(mask, -1)  # (batch, timesteps, 1)
         if self.pooling == "max":
-            return ops.max(ops.where(mask, inputs, LOWEST), axis=1)
+            return ops.max(ops.where(mask, inputs, MASKED), axis=1)
         if self.pooling == "attention":
             scores = ops.tanh(inputs @ self.kernel) @ self.query
         else:
             scores = ops.zeros_like(inputs[..., :1])
-        weights = ops.softmax(ops.where(mask, scores, LOWEST), axis=1)
+        weights = ops.softmax(ops.where(mask, scores, MASKED), axis=1)
         return ops.sum(weights * inputs, axis=1)
 
     def compute_mask(self, inputs, mask=None):

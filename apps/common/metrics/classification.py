@@ -1,23 +1,8 @@
-"""What classifiers share: names of labels, the metrics."""
-
-from pathlib import Path
+"""Loss and accuracy of classifiers in training, and metrics of their predictions."""
 
 import numpy as np
 import tensorflow as tf
 from sklearn import metrics as sk
-
-from apps.common.portable.files import atomic_write
-
-
-def save_labels(labels, path):
-    """Writes one label a line; the line's number, from 0, is its id."""
-    with atomic_write(path) as temporary:
-        temporary.write_text("\n".join(labels) + "\n", encoding="utf-8")
-
-
-def load_labels(path):
-    """Reads what `save_labels` wrote."""
-    return Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
 
 
 def loss_and_accuracy(logits, labels, weights):

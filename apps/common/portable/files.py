@@ -14,6 +14,37 @@ DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 @contextmanager
+def open_text(path):
+    """Opens a user's text file for reading: UTF-8, with or without a byte order mark.
+
+    Raises:
+        ValueError: If there is no such file, or its bytes are not UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            yield file
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path}: expected a file, found a directory.") from None
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path}:{_undecodable_line(path)}: not UTF-8. Convert the file, for "
+            "example with iconv."
+        ) from None
+
+
+def _undecodable_line(path):
+    """Returns the number of the first line that is not UTF-8."""
+    with open(path, "rb") as file:
+        for line, content in enumerate(file, start=1):
+            try:
+                content.decode()
+            except UnicodeDecodeError:
+                return line
+
+
+@contextmanager
 def atomic_write(path):
     """Yields a temporary path beside `path`, and renames it to `path` at the end.
 

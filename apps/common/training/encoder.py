@@ -6,8 +6,7 @@ import numpy as np
 
 from apps.common.data.text import Vocabulary
 from apps.common.portable.files import DAMAGED, arrays_in, atomic_write
-
-ENCODER, VOCABULARY = "encoder.npz", "vocabulary.txt"
+from apps.common.portable.run_files import ENCODER, MODEL, VOCABULARY
 
 
 def save_encoder(model, directory, tokens):
@@ -44,7 +43,7 @@ def pretrained_vocabulary(directory):
                 f"model.pretrained: {directory} has no {name}. Expected the run "
                 "directory of a language model whose training has ended. Train it: "
                 "python -m experiments.language_modeling RECIPE train (one that was "
-                "trained by an earlier version: remove its model.keras first)"
+                f"trained by an earlier version: remove its {MODEL} first)"
             )
     if (tokens := str(_read(directory)["tokens"])) != "words":
         raise ValueError(
@@ -97,7 +96,7 @@ def _read(directory):
             return {name: arrays[name] for name in ("tokens", *arrays.files)}
     except DAMAGED as error:
         raise ValueError(
-            f"{path} cannot be read ({error}). Remove the model.keras beside it and "
+            f"{path} cannot be read ({error}). Remove the {MODEL} beside it and "
             "train: it is written again without a step of training."
         ) from None
 

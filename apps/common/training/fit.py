@@ -15,10 +15,14 @@ import numpy as np
 
 from apps.common.data.batches import Shard
 from apps.common.portable.files import DAMAGED, arrays_in, atomic_write
+from apps.common.portable.run_files import (
+    BEST,
+    CHECKPOINT,
+    CHECKPOINT_BEFORE,
+    HISTORY,
+    LOGS,
+)
 from apps.common.training.cluster import decorrelate_dropout, gather_numbers
-
-CHECKPOINT, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
-BEST, HISTORY = "best.npz", "history.csv"
 
 
 def fit(run, job, settings):
@@ -131,7 +135,7 @@ class _Progress(keras.callbacks.Callback):
         """Returns this callback, and the one for TensorBoard beside it."""
         if not self.writes:
             return [self]
-        logs = keras.callbacks.TensorBoard(self.directory / "logs", write_graph=False)
+        logs = keras.callbacks.TensorBoard(self.directory / LOGS, write_graph=False)
         return [self, logs]
 
     @property
@@ -154,7 +158,7 @@ class _Progress(keras.callbacks.Callback):
         """
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        left = [self.directory / name for name in (CHECKPOINT, BEFORE)]
+        left = [self.directory / name for name in (CHECKPOINT, CHECKPOINT_BEFORE)]
         left = [path for path in left if path.exists()]
         for path in left:
             try:
@@ -249,7 +253,7 @@ def _save_checkpoint(directory, **named):
         with open(temporary, "wb") as file:
             np.savez(file, **named)
         if path.exists():
-            os.replace(path, directory / BEFORE)
+            os.replace(path, directory / CHECKPOINT_BEFORE)
 
 
 def _variables(model):

@@ -1,6 +1,5 @@
 """Run directories: made, resumed or refused, and never overwritten."""
 
-import json
 import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,16 +8,15 @@ from pathlib import Path
 import tensorflow as tf
 
 from apps.common.config import differences, load_config, save_config
+from apps.common.data.labels import save_labels
 from apps.common.portable.files import atomic_write, exclusive_lock
+from apps.common.portable.run_files import CONFIG, LABELS, MODEL, VOCABULARY
 from apps.common.training.cluster import (
     gather_numbers,
     is_chief,
     lost_workers,
     training_strategy,
 )
-from apps.common.training.fit import read_history
-
-CONFIG, MODEL, METRICS = "config.yaml", "model.keras", "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,18 @@ class Run:
     strategy: tf.distribute.Strategy
     chief: bool
     finished: bool
+
+    def save_names(self, vocabulary=None, labels=()):
+        """Writes the vocabulary and the labels, which a `Predictor` reads.
+
+        Args:
+            vocabulary: A `Vocabulary`, or None for a model without one.
+            labels: Names of the classes, or empty for a model without classes.
+        """
+        if self.chief and vocabulary is not None:
+            vocabulary.save(self.directory / VOCABULARY)
+        if self.chief and labels:
+            save_labels(labels, self.directory / LABELS)
 
     def save(self, model):
         """Writes the trained model, which ends the training."""
@@ -149,48 +159,6 @@ def finished_run(directory, config_class):
             "The command that trains it resumes it."
         )
     return load_config(config_class, directory / CONFIG)
-
-
-def read_metrics(directory):
-    """Returns the metrics of a run that is evaluated already, and says so, or None."""
-    path = Path(directory, METRICS)
-    if not path.exists():
-        return None
-    try:
-        metrics = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}). Remove it, and evaluate anew."
-        ) from None
-    print(f"{directory} is evaluated already.")
-    return metrics
-
-
-def save_metrics(predictor, found, examples, unit):
-    """Writes the metrics of a run, and what a reader of them asks for.
-
-    Args:
-        predictor: The run's `Predictor`.
-        found: What was measured on the test split.
-        examples: Size of the test split,
-        unit: in these.
-
-    Returns:
-        The metrics, as in `metrics.json`.
-    """
-    directory = predictor.directory
-    metrics = {
-        "dataset": predictor.config.data.dataset,
-        "split": "test",
-        "examples": examples,
-        "unit": unit,
-        **found,
-        "parameters": predictor.model.count_params(),
-        "train_minutes": sum(r["seconds"] for r in read_history(directory)) / 60,
-    }
-    with atomic_write(directory / METRICS) as temporary:
-        temporary.write_text(json.dumps(metrics, indent=2) + "\n")
-    return metrics
 
 
 def _contents(directory):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from apps.common.training.runs import MODEL
+from apps.common.portable.run_files import MODEL
 
 
 def load_model(directory):

@@ -225,4 +225,3 @@ def main(arguments=None):
         print(report(cells, options.directory))
         if options.record:
             print(f"Recorded: {record(cells, options.directory)}")
-

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.portable.run_files import CONFIG, METRICS, MODEL
 from apps.common.predictor import Predictor, answer_all, part
-from apps.common.training.runs import CONFIG, METRICS, MODEL
 
 APPS = (
     "language_modeling",

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 from apps.common.layers.embedding import cross_entropy
+from apps.common.layers.state import zero_state
 from apps.common.training.optimizer import clipped_optimizer
 from apps.language_modeling.config import ModelConfig
-from apps.language_modeling.model import build_model, zero_state
+from apps.language_modeling.model import build_model
 from apps.language_modeling.train import trainer_of
 
 SIZE = 11

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from apps.common.layers.state import zero_state
 from apps.speech_commands import model as module
-from apps.speech_commands.model import build_model, clip_logits, streams, zero_state
+from apps.speech_commands.model import build_model, clip_logits, streams
 from lstm_layer import LSTM, LSTMCell
 
 SETTINGS = {

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from pydantic.dataclasses import dataclass
@@ -14,8 +13,6 @@ from apps.common.training.runs import (
     finished_run,
     is_finished,
     open_run,
-    read_metrics,
-    save_metrics,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -170,29 +167,10 @@ def test_a_command_that_is_refused_changes_nothing_of_a_run_that_has_just_begun(
 def test_a_lock_is_gone_with_its_process(run):
     code = (
         "import os, signal\n"
-        "from tests.apps.common.test_runs import Recipe, open_run\n"
+        "from tests.apps.common.training.test_runs import Recipe, open_run\n"
         f"with open_run({str(run)!r}, Recipe()):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
     assert opens(run, Recipe()) is True
-
-
-def test_damaged_metrics_are_named(run):
-    run.mkdir(parents=True)
-    assert read_metrics(run) is None
-    (run / "metrics.json").write_text('{"accuracy": 0.')
-    with pytest.raises(ValueError, match=r"metrics.json cannot .*evaluate anew"):
-        read_metrics(run)
-
-
-def test_metrics_tell_how_many_minutes_training_took(run):
-    run.mkdir(parents=True)
-    (run / "history.csv").write_text("epoch,seconds\n1,60.0\n2,30.0\n")
-    config = SimpleNamespace(data=SimpleNamespace(dataset="files"))
-    model = SimpleNamespace(count_params=lambda: 7)
-    predictor = SimpleNamespace(directory=run, config=config, model=model)
-    metrics = save_metrics(predictor, {"accuracy": 0.5}, 20, "texts")
-    assert metrics["train_minutes"] == 1.5
-    assert read_metrics(run) == metrics

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.layers.state import zero_state
 from apps.common.portable.detector import Detector
-from apps.speech_commands.model import build_model, zero_state
+from apps.speech_commands.model import build_model
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.stream import Stream
 

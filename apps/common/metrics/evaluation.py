@@ -1,0 +1,57 @@
+"""Measures a finished run once, and keeps what was measured."""
+
+import json
+
+from apps.common.metrics.plots import plot_learning_curve
+from apps.common.portable.files import write_json
+from apps.common.portable.run_files import LEARNING_CURVE, METRICS
+from apps.common.training.fit import read_history
+
+
+def measure_once(predictor, measure, metric):
+    """Measures a run on its test split and writes `metrics.json`.
+
+    A run that has its metrics keeps them: the test split is read once.
+
+    Args:
+        predictor: The run's `Predictor`.
+        measure: The app's function from a predictor to three values: the metrics, a
+            dictionary; the number of test examples; and what an example is, such as
+            "tokens". It draws the plots of the app.
+        metric: Metric whose learning curve is drawn, as in `history.csv`.
+
+    Returns:
+        The metrics, as in `metrics.json`.
+
+    Raises:
+        ValueError: If the metrics of the run cannot be read.
+    """
+    directory = predictor.directory
+    path = directory / METRICS
+    if path.exists():
+        return _read(path)
+    metrics, examples, unit = measure(predictor)
+    history = read_history(directory)
+    plot_learning_curve(history, metric, directory / LEARNING_CURVE)
+    metrics = {
+        "dataset": predictor.config.data.dataset,
+        "split": "test",
+        "examples": examples,
+        "unit": unit,
+        **metrics,
+        "parameters": predictor.model.count_params(),
+        "train_minutes": sum(row["seconds"] for row in history) / 60,
+    }
+    write_json(path, metrics)
+    return metrics
+
+
+def _read(path):
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}). Remove it and evaluate again."
+        ) from None
+    print(f"{path.parent} is evaluated already.")
+    return metrics

@@ -1,0 +1,9 @@
+"""Names of the files and folders in a run directory."""
+
+CONFIG = "config.yaml"
+VOCABULARY, LABELS = "vocabulary.txt", "labels.txt"
+CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.npz", "checkpoint-before.npz"
+BEST, HISTORY, LOGS = "best.npz", "history.csv", "logs"
+MODEL, ENCODER = "model.keras", "encoder.npz"
+METRICS, LEARNING_CURVE = "metrics.json", "learning.png"
+EXPLANATIONS, EXPORTS = "explain", "export"

@@ -1,0 +1,54 @@
+"""A run is measured once, and its metrics say what a reader of them asks for."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from apps.common.metrics.evaluation import measure_once
+
+
+@pytest.fixture
+def predictor(tmp_path):
+    (tmp_path / "history.csv").write_text(
+        "epoch,accuracy,val_accuracy,loss,val_loss,seconds\n"
+        "1,0.5,0.4,1,1,60.0\n2,0.6,0.5,1,1,30.0\n"
+    )
+    return SimpleNamespace(
+        directory=tmp_path,
+        config=SimpleNamespace(data=SimpleNamespace(dataset="files")),
+        model=SimpleNamespace(count_params=lambda: 7),
+    )
+
+
+def measure(predictor):
+    return {"accuracy": 0.5}, 20, "texts"
+
+
+def refuse(predictor):
+    raise AssertionError("measured twice")
+
+
+def test_metrics_say_what_was_measured_and_how_many_minutes_training_took(predictor):
+    metrics = measure_once(predictor, measure, "accuracy")
+    assert metrics == {
+        "dataset": "files",
+        "split": "test",
+        "examples": 20,
+        "unit": "texts",
+        "accuracy": 0.5,
+        "parameters": 7,
+        "train_minutes": 1.5,
+    }
+    assert (predictor.directory / "learning.png").exists()
+
+
+def test_a_measured_run_is_not_measured_again(predictor, capsys):
+    metrics = measure_once(predictor, measure, "accuracy")
+    assert measure_once(predictor, refuse, "accuracy") == metrics
+    assert "is evaluated already" in capsys.readouterr().out
+
+
+def test_damaged_metrics_are_named_with_the_way_out(predictor):
+    (predictor.directory / "metrics.json").write_text('{"accuracy": 0.')
+    with pytest.raises(ValueError, match=r"metrics.json cannot .*evaluate again"):
+        measure_once(predictor, refuse, "accuracy")
