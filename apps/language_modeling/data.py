@@ -23,7 +23,7 @@ from apps.common.data.text import (
 )
 from apps.common.data.wikipedia import articles
 from apps.common.portable.files import open_text
-from apps.language_modeling.text import ended, tokens_of
+from apps.language_modeling.text import has_end_token, tokens_of
 
 SPLITS = ("train", "validation", "test")
 LINES_AT_ONCE, LONGEST_LINE = 2048, 2**12
@@ -178,12 +178,12 @@ def _counted(config):
             f"{config.min_count} times: is it empty? Give a longer text, or a lower "
             "data.min_count."
         )
-    return Vocabulary([END] * ended(config.tokens) + kept)
+    return Vocabulary([END] * has_end_token(config.tokens) + kept)
 
 
 def _spooled(config, split, vocabulary):
     """Returns a split's token ids, mapped from a temporary file."""
-    end = vocabulary.lookup(END) if ended(config.tokens) else None
+    end = vocabulary.lookup(END) if has_end_token(config.tokens) else None
     with tempfile.TemporaryFile() as file:
         for tokens in _batches_of_tokens(config, split):
             ids = tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))

@@ -36,12 +36,13 @@ def evaluate(predictor):
 def measure_test(predictor):
     """Returns the metrics, the number of test examples, and what an example is."""
     directory, config = predictor.directory, predictor.config
-    model, kind, wanted = predictor.model, predictor.kind, config.evaluation
+    model, tokenization = predictor.model, predictor.tokenization
+    wanted = config.evaluation
     splits = ("train", "validation", "test") if wanted.dynamic or wanted.cache else ()
     data = load_data(config.data, splits or ("test",), predictor.vocabulary)
     start = predictor.start
     log_p = log_probabilities(model, data.test, start)
-    found = measure(log_p, data.test, start, kind)
+    found = measure(log_p, data.test, start, tokenization)
     found["dynamic_perplexity"] = found["cache_perplexity"] = None
     if wanted.cache:
         found["cache_perplexity"], found["cache"] = cache_perplexity(model, data, start)
@@ -53,25 +54,25 @@ def measure_test(predictor):
     for name in ("frequency", "position"):
         _plot_bars(found[f"by_{name}"], name, directory / f"{name}.png")
     found["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
-    unit = "characters" if kind == "characters" else "tokens"
+    unit = "characters" if tokenization == "characters" else "tokens"
     return found, len(data.test), unit
 
 
-def measure(log_p, ids, start, kind):
+def measure(log_p, ids, start, tokenization):
     """Returns the metrics of log-probabilities.
 
     Args:
         log_p: Natural logarithms, `(tokens,)`.
         ids: The tokens' ids.
         start: Id of the token that ends a text, and of the one before the first.
-        kind: "words", "spaces" or "characters".
+        tokenization: "words", "spaces" or "characters".
 
     Returns:
         perplexity (None for characters), nats_per_character and bits_per_character
         (None for words), by_frequency and by_position.
     """
     nats = -float(np.mean(log_p, dtype="float64"))
-    characters = kind == "characters"
+    characters = tokenization == "characters"
     ids = np.asarray(ids)
     ends = np.concatenate([[-1], np.flatnonzero(ids == start)])
     place = np.arange(len(ids))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from apps.common.export.savedmodel import export_run
-from apps.language_modeling.sampling import SETTINGS
+from apps.language_modeling.sampling import DTYPES
 
 EXAMPLES = ("the city lies on the river .", "lies", "")
 
@@ -30,7 +30,7 @@ def _examples(predictor):
         "repetition_penalty": np.ones(count),
         "seed": np.arange(count),
     }
-    settings = {name: settings[name].astype(SETTINGS[name]) for name in SETTINGS}
+    settings = {name: settings[name].astype(dtype) for name, dtype in DTYPES.items()}
     states = {
         spec.name: np.zeros((count, spec.shape[1]), "float32")
         for spec in predictor.step.input_signature[1:]

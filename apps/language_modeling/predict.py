@@ -10,7 +10,7 @@ from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
 from apps.language_modeling.config import Config
 from apps.language_modeling.sampling import build_generate, build_step, build_stream
-from apps.language_modeling.text import ended, start_id, token_ids, tokens_of
+from apps.language_modeling.text import has_end_token, start_id, token_ids, tokens_of
 from lstm_layer.gates import record_gates
 
 NEXT = 3  # tokens that are named as most probable
@@ -23,14 +23,14 @@ class Predictor(Base):
     name, config_class = "language_modeling", Config
 
     @property
-    def kind(self):
+    def tokenization(self):
         """What a token is: "words", "spaces" or "characters"."""
         return self.config.data.tokens
 
     @part
     def start(self):
         """Id of the token that ends a text, and of the one before the first."""
-        return start_id(self.vocabulary, self.kind)
+        return start_id(self.vocabulary, self.tokenization)
 
     @part
     def answer(self):
@@ -42,13 +42,15 @@ class Predictor(Base):
         all `(batch,)`, and `token_log_probabilities`, `(batch, most tokens)`, padded
         with 0.
         """
-        kind, start = self.kind, self.start
+        tokenization, start = self.tokenization, self.start
 
         @tf.function(autograph=False, input_signature=TEXT)
         def answer(text):
-            ids = tf.cast(token_ids(text, self.vocabulary, kind), "int32")
+            ids = tf.cast(token_ids(text, self.vocabulary, tokenization), "int32")
             starts = tf.fill([ids.nrows(), 1], start)
-            targets = tf.concat([ids, starts], axis=1) if ended(kind) else ids
+            targets = (
+                tf.concat([ids, starts], axis=1) if has_end_token(tokenization) else ids
+            )
             lengths = tf.cast(targets.row_lengths(), "int32")
             targets = targets.to_tensor()
             before = tf.concat([starts, ids.to_tensor()], axis=1)
@@ -80,8 +82,8 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=TEXT)
         def gates(text):
-            tokens = tokens_of(text, self.kind)
-            ids = token_ids(text, self.vocabulary, self.kind)
+            tokens = tokens_of(text, self.tokenization)
+            ids = token_ids(text, self.vocabulary, self.tokenization)
             starts = tf.fill([tokens.nrows(), 1], self.start)
             first = tf.gather(names, starts)
             tokens = tf.concat([first, tokens], axis=1).to_tensor()
@@ -102,12 +104,12 @@ class Predictor(Base):
     @part
     def generate(self):
         """What `build_generate` returns."""
-        return build_generate(self.model, self.vocabulary, self.kind)
+        return build_generate(self.model, self.vocabulary, self.tokenization)
 
     @part
     def stream(self):
         """What `build_stream` returns."""
-        return build_stream(self.model, self.vocabulary, self.kind)
+        return build_stream(self.model, self.vocabulary, self.tokenization)
 
     @part
     def step(self):

@@ -5,7 +5,8 @@ import tensorflow as tf
 from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
 from apps.common.layers.masking import MASKED
 from apps.common.layers.state import zero_state
-from apps.language_modeling.text import ended, join, start_id, token_ids
+from apps.common.portable.sampling import SETTINGS
+from apps.language_modeling.text import has_end_token, join, start_id, token_ids
 
 MOST_TOKENS = 10_000  # in one call
 
@@ -104,20 +105,21 @@ def count(ids, size):
     return tf.reduce_sum(one_hot, axis=1) * tf.one_hot(PADDING_ID, size, 0.0, 1.0)
 
 
-SETTINGS = {
-    "temperature": "float32",
-    "top_k": "int32",
-    "top_p": "float32",
-    "repetition_penalty": "float32",
-    "seed": "int32",
-}
+DTYPES = {name: setting.dtype for name, setting in SETTINGS.items()}
+
+
+def _end_id(vocabulary, tokenization):
+    """Returns the id of the token that ends a text, or -1 if there is none."""
+    if has_end_token(tokenization):
+        return tf.cast(vocabulary.lookup(END), "int32")
+    return -1
 
 
 def _specs(**dtypes):
     return [tf.TensorSpec([None], dtype, name) for name, dtype in dtypes.items()]
 
 
-def build_generate(model, vocabulary, kind):
+def build_generate(model, vocabulary, tokenization):
     """Returns the function that a served model runs: prompts in, texts out.
 
     Its settings are those of `choose`, each `(batch,)`, and `max_tokens`; it returns
@@ -125,13 +127,13 @@ def build_generate(model, vocabulary, kind):
     the end of another, and one of words ends where the model ends it.
     """
     read, step, size = build_read(model), build_step(model), len(vocabulary)
-    start = start_id(vocabulary, kind)
-    end = tf.cast(vocabulary.lookup(END), "int32") if ended(kind) else -1
+    start = start_id(vocabulary, tokenization)
+    end = _end_id(vocabulary, tokenization)
     names = tf.constant(vocabulary.tokens)
 
     @tf.function(
         autograph=False,
-        input_signature=_specs(prompt="string", max_tokens="int32", **SETTINGS),
+        input_signature=_specs(prompt="string", max_tokens="int32", **DTYPES),
     )
     def generate(
         prompt, max_tokens, temperature, top_k, top_p, repetition_penalty, seed
@@ -140,7 +142,7 @@ def build_generate(model, vocabulary, kind):
             max_tokens, MOST_TOKENS, f"max_tokens: expected at most {MOST_TOKENS}."
         )
         batch = tf.shape(prompt)[0]
-        given = tf.cast(token_ids(prompt, vocabulary, kind), "int32")
+        given = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
         logits, state = read(tf.fill([batch], start), given, zero_state(model, batch))
         seen, before = count(given, size), tf.cast(given.row_lengths(), "int32")
 
@@ -167,12 +169,12 @@ def build_generate(model, vocabulary, kind):
         ids = tf.transpose(written.stack())
         ids = tf.reshape(ids, [tf.shape(prompt)[0], -1])
         tokens = tf.ragged.boolean_mask(tf.gather(names, ids), ids != PADDING_ID)
-        return {"text": join(tokens, kind)}
+        return {"text": join(tokens, tokenization)}
 
     return generate
 
 
-def build_stream(model, vocabulary, kind):
+def build_stream(model, vocabulary, tokenization):
     """Returns the function that a served model runs for one token more.
 
     It takes `prompt`, strings `(batch,)`, which it reads; a carry, which is all it
@@ -183,15 +185,16 @@ def build_stream(model, vocabulary, kind):
     `(batch,)`, whether the text ends here; and the next carry, which has the new token.
     With one and the same seed the pieces make up what `generate` writes.
     """
-    read, size, start = build_read(model), len(vocabulary), start_id(vocabulary, kind)
-    end = tf.cast(vocabulary.lookup(END), "int32") if ended(kind) else -1
+    read, size = build_read(model), len(vocabulary)
+    start = start_id(vocabulary, tokenization)
+    end = _end_id(vocabulary, tokenization)
     names = tf.constant(vocabulary.tokens)
     states = [
         tf.TensorSpec([None, state.shape[1]], "float32", state.name)
         for state in model.inputs[1:]
     ]
     specs = [
-        *_specs(prompt="string", **SETTINGS),
+        *_specs(prompt="string", **DTYPES),
         tf.TensorSpec([None, None], "int32", "token_ids"),
         *states,
     ]
@@ -201,7 +204,7 @@ def build_stream(model, vocabulary, kind):
         prompt, temperature, top_k, top_p, repetition_penalty, seed, carried, *state
     ):
         known = tf.ragged.boolean_mask(carried, carried != PADDING_ID)
-        given = tf.cast(token_ids(prompt, vocabulary, kind), "int32")
+        given = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
         # The last token known was not read yet; before a text stands its start.
         begun = tf.concat([tf.fill([tf.shape(prompt)[0], 1], start), known], axis=1)
         logits, state = read(begun[:, -1:].flat_values, given, list(state))
@@ -212,8 +215,8 @@ def build_stream(model, vocabulary, kind):
         ids = choose(logits, count(known, size), *settings, seeds)
         more = tf.concat([known, ids[:, tf.newaxis]], axis=1)
         over = ids == end
-        before = join(_named(known, names), kind)
-        whole = join(_named(more, names), kind)
+        before = join(_named(known, names), tokenization)
+        whole = join(_named(more, names), tokenization)
         text = tf.strings.substr(
             whole,
             tf.minimum(tf.strings.length(before), tf.strings.length(whole)),

@@ -8,55 +8,55 @@ from apps.common.data.text import END, join_words, tokenize
 NEW_LINE = "<eol>"  # stands for "\n" among characters
 
 
-def tokens_of(texts, kind):
+def tokens_of(texts, tokenization):
     """Splits texts `(batch,)` into a ragged tensor of tokens, `(batch, tokens)`.
 
     Args:
         texts: Strings.
-        kind: "words", "spaces" or "characters", as in `DataConfig`.
+        tokenization: "words", "spaces" or "characters", as in `DataConfig`.
     """
-    if kind == "words":
+    if tokenization == "words":
         tokens = tokenize(texts)
         empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
         return kept(tokens, ~tf.gather(empty, row_ids(tokens)))
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    if kind == "spaces":
+    if tokenization == "spaces":
         return tf.strings.split(texts)
     characters = tf.strings.unicode_split(texts, "UTF-8")
     values = characters.flat_values
     return characters.with_flat_values(tf.where(values == "\n", NEW_LINE, values))
 
 
-def token_ids(texts, vocabulary, kind):
+def token_ids(texts, vocabulary, tokenization):
     """Returns the ids of texts `(batch,)` as a ragged tensor; see `tokens_of`."""
-    tokens = tokens_of(texts, kind)
+    tokens = tokens_of(texts, tokenization)
     return tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
 
 
-def ended(kind):
-    """Whether each text of this kind of tokens is followed by `END`."""
-    return kind != "characters"
+def has_end_token(tokenization):
+    """Whether each text is followed by the token `END`."""
+    return tokenization != "characters"
 
 
-def start_id(vocabulary, kind):
+def start_id(vocabulary, tokenization):
     """Returns the id of what stands before a text: the end of another."""
-    return int(vocabulary.lookup(END if ended(kind) else NEW_LINE))
+    return int(vocabulary.lookup(END if has_end_token(tokenization) else NEW_LINE))
 
 
-def join(tokens, kind):
+def join(tokens, tokenization):
     """Writes tokens as people write them.
 
     Args:
         tokens: Strings, ragged `(batch, tokens)`.
-        kind: "words", "spaces" or "characters", as in `DataConfig`.
+        tokenization: "words", "spaces" or "characters", as in `DataConfig`.
 
     Returns:
         Strings, `(batch,)`.
     """
     values = tokens.flat_values
-    if kind == "characters":
+    if tokenization == "characters":
         tokens = tokens.with_flat_values(tf.where(values == NEW_LINE, "\n", values))
         return joined(tokens)
     tokens = tokens.with_flat_values(tf.where(values == END, "\n", values))
-    texts = join_words(tokens) if kind == "words" else joined(tokens, " ")
+    texts = join_words(tokens) if tokenization == "words" else joined(tokens, " ")
     return tf.strings.regex_replace(texts, " ?\n ?", "\n")

@@ -94,9 +94,9 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
             losses = cross_entropy(rows, targets)
         return losses, state
 
-    def sums(batch, training, *carried):
+    def loss_fn(batch, training, *state):
         inputs, targets = batch
-        state = [tf.where(inputs["first"], 0.0, tensor) for tensor in carried]
+        state = [tf.where(inputs["first"], 0.0, tensor) for tensor in state]
         losses, state = losses_of(inputs, targets, state, training)
         is_token = tf.reshape(tf.cast(targets != PADDING_ID, "float32"), [-1])
         loss, tokens = tf.reduce_sum(losses * is_token), tf.reduce_sum(is_token)
@@ -108,15 +108,15 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
             objective += share * sum(penalties)
         return objective, {"loss": (loss, tokens)}, *state
 
-    carried = {
+    state = {
         split: [
-            PerReplicaState(strategy, state.numpy())
-            for state in zero_state(model, -(-count // replicas) * replicas)
+            PerReplicaState(strategy, zeros.numpy())
+            for zeros in zero_state(model, -(-count // replicas) * replicas)
         ]
         for split, count in streams.items()
     }
     trainer = Trainer(
-        *(strategy, model, optimizer, sums, ["loss"], carried), perplexity=True
+        *(strategy, model, optimizer, loss_fn, ["loss"], state), perplexity=True
     )
     trainer.seeds = seeds  # a checkpoint keeps their state
     return trainer

@@ -21,7 +21,7 @@ from apps.question_answering.tokens import tokens_with_offsets
 
 SPLITS = ("train", "validation", "test")
 HASHES, UNKNOWN_ANSWER = 2**20, -1
-FEW = 0.15  # share of the questions below which a shape joins another
+MIN_SHAPE_SHARE = 0.15  # share of the questions below which a shape joins another
 TUNED = 1000  # of pretrained vectors: those of frequent tokens (Chen et al. 2017)
 
 
@@ -226,4 +226,6 @@ def _span(passage, starts, ends):
 
 def batches_of(columns, batch_size):
     """Returns `PaddedBatches` of what `encode` returned."""
-    return PaddedBatches(columns, batch_size, ("targets", "weights"), few=FEW)
+    return PaddedBatches(
+        columns, batch_size, ("targets", "weights"), min_shape_share=MIN_SHAPE_SHARE
+    )

@@ -67,10 +67,10 @@ def trainer_of(strategy, model, optimizer, loss_divisor):
             full batch.
     """
 
-    def sums(batch, training):
+    def loss_fn(batch, training):
         texts = {name: batch[name] for name in ("context", "question")}
         logits, _ = model(texts, training=training)
         reported = loss_and_accuracy(logits, batch["targets"], batch["weights"])
         return reported["loss"][0] / loss_divisor, reported
 
-    return Trainer(strategy, model, optimizer, sums)
+    return Trainer(strategy, model, optimizer, loss_fn)

@@ -73,11 +73,11 @@ def trainer_of(strategy, model, optimizer, batch_size):
         batch_size: Texts of a full batch; one that is not full counts for less.
     """
 
-    def sums(batch, training):
+    def loss_fn(batch, training):
         token_ids = batch["token_ids"]
         logits = model(token_ids, training=training)
         is_text = token_ids[:, 0] != PADDING_ID
         reported = loss_and_accuracy(logits, batch["labels"], is_text)
         return reported["loss"][0] / batch_size, reported
 
-    return Trainer(strategy, model, optimizer, sums)
+    return Trainer(strategy, model, optimizer, loss_fn)

@@ -75,11 +75,11 @@ def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):
         frames: as in `clip_logits`.
     """
 
-    def sums(batch, training):
+    def loss_fn(batch, training):
         features, one_hot = batch
         logits = clip_logits(model, features, pooling, frames, training)
         labels = tf.argmax(one_hot, axis=-1, output_type="int32")
         reported = loss_and_accuracy(logits, labels, tf.reduce_sum(one_hot, axis=-1))
         return reported["loss"][0] / batch_size, reported
 
-    return Trainer(strategy, model, optimizer, sums)
+    return Trainer(strategy, model, optimizer, loss_fn)

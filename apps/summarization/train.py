@@ -72,12 +72,12 @@ def trainer_of(strategy, model, optimizer, start, loss_divisor, coverage_weight)
         coverage_weight: Weight of the penalty on attending twice to a place.
     """
 
-    def sums(batch, training):
+    def loss_fn(batch, training):
         loss, penalty, tokens = losses(model, batch, start, training)
         objective = (loss + coverage_weight * penalty) / loss_divisor
         return objective, {"loss": (loss, tokens)}
 
-    return Trainer(strategy, model, optimizer, sums, ["loss"], perplexity=True)
+    return Trainer(strategy, model, optimizer, loss_fn, ["loss"], perplexity=True)
 
 
 def losses(model, batch, start, training):

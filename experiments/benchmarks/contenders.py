@@ -174,13 +174,13 @@ def _step(trainer, batch, jit_compile):
         batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
         trainer.make_train_function()
         return lambda: trainer.train_function(batches)["loss"].numpy()
-    carried = [tensor.values for tensor in trainer.carried["train"]]
+    carried = [tensor.values for tensor in trainer.state["train"]]
     weights = trainer.model.trainable_weights
 
     @tf.function(jit_compile=True)
     def step():
         with tf.GradientTape() as tape:
-            objective, *_ = trainer.sums(batch, True, *carried)
+            objective, *_ = trainer.loss_fn(batch, True, *carried)
         gradients = tape.gradient(objective, weights)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         trainer.optimizer.apply(gradients, weights)

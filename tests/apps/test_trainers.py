@@ -97,9 +97,9 @@ def test_rows_of_padding_add_nothing_to_what_is_summed(make):
         padded = tf.nest.map_structure(partial(tensor, padding_rows=rows), batch)
         state = [
             tf.zeros((ROWS + rows, state.values.shape[1]))
-            for state in trainer.carried["test"]
+            for state in trainer.state["test"]
         ]
-        objective, reported, *_ = trainer.sums(padded, False, *state)
+        objective, reported, *_ = trainer.loss_fn(padded, False, *state)
         assert float(reported["loss"][1]) == COUNTED[make]
         found.append(list(map(float, [objective, *tf.nest.flatten(reported)])))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-5)

@@ -13,40 +13,45 @@ LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512, 768, 10
 
 @dataclass(frozen=True)
 class Shard:
-    """The part of each batch that a process reads, for its replicas one by one.
+    """The rows of each global batch that this process's replicas read.
 
-    Of `of` replicas each has as many rows of a batch, the first of them the first rows;
-    a batch that cannot be divided is filled up. The process has `count` replicas, from
-    number `first` on.
+    Replica k reads the k-th of equal slices. A batch that cannot be divided evenly is
+    filled up with padding.
+
+    Attributes:
+        first_replica: Number of the first replica of this process, from 0.
+        local_replicas: Number of replicas of this process.
+        num_replicas: Number of replicas of all processes.
     """
 
-    first: int = 0
-    count: int = 1
-    of: int = 1
+    first_replica: int = 0
+    local_replicas: int = 1
+    num_replicas: int = 1
 
     @classmethod
     def of_context(cls, context):
-        """Returns the shard that a `tf.distribute.InputContext` tells of."""
+        """Returns the shard of a `tf.distribute.InputContext`."""
         count = context.num_replicas_in_sync // context.num_input_pipelines
         first = context.input_pipeline_id * count
         return cls(first, count, context.num_replicas_in_sync)
 
     def rows(self, size):
-        """Returns how many rows of a batch of `size` a replica has."""
-        return -(-size // self.of)
+        """Returns the number of rows that a replica reads of a batch of `size`."""
+        return -(-size // self.num_replicas)
 
     def cuts(self, size):
-        """Returns for each replica of this process the slice of its rows."""
+        """Returns the slice of rows for each replica of this process."""
         rows = self.rows(size)
-        numbers = range(self.first, self.first + self.count)
+        first = self.first_replica
+        numbers = range(first, first + self.local_replicas)
         return [slice(n * rows, min((n + 1) * rows, size)) for n in numbers]
 
     def check(self, batch_size, row=1):
         """Raises ValueError if replicas cannot share rows of `row` examples evenly."""
-        if batch_size % (self.of * row):
+        if batch_size % (self.num_replicas * row):
             raise ValueError(
-                f"train.batch_size: a batch is shared by {self.of} replicas, and so "
-                f"has to be a multiple of {self.of * row}. Received: {batch_size}."
+                f"train.batch_size: {self.num_replicas} replicas share a batch. Take a "
+                f"multiple of {self.num_replicas * row}. Received: {batch_size}."
             )
 
 
@@ -72,15 +77,17 @@ class PaddedBatches:
         columns: For each name a sequence of arrays, one an example; a `Spool` will do.
         batch_size: Examples a batch.
         fixed: Names of columns whose arrays have one shape, which is kept.
-        few: A shape that a smaller share of the examples has joins a larger one, at
-            most twice its size: XLA compiles each shape, which takes seconds.
+        min_shape_share: Shapes with a smaller share of the examples are merged into
+            the next larger shape, at most twice as large, so that XLA compiles fewer.
         lengths: Lengths to which arrays are padded.
 
     Attributes:
         steps: Batches of an epoch.
     """
 
-    def __init__(self, columns, batch_size, fixed=(), few=0.0, lengths=LENGTHS):
+    def __init__(
+        self, columns, batch_size, fixed=(), min_shape_share=0.0, lengths=LENGTHS
+    ):
         self.columns, self.batch_size = columns, batch_size
         shapes = zip(
             *(
@@ -91,7 +98,7 @@ class PaddedBatches:
         )
         known = {}  # for one object a shape, not one an example
         shapes = [known.setdefault(shape, shape) for shape in shapes]
-        joined = _joined(Counter(shapes), few * len(shapes))
+        joined = _joined(Counter(shapes), min_shape_share * len(shapes))
         self.shapes = [joined[shape] for shape in shapes]
         counts = Counter(self.shapes).values()
         self.steps = sum(-(-count // batch_size) for count in counts)

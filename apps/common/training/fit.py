@@ -64,7 +64,7 @@ def fit(run, job, settings):
         def sharded(context):
             shard = Shard.of_context(context)
             batches = job.batches.shuffled(settings.seed, first_epoch, shard)
-            return batches.skip(skipped * shard.count)
+            return batches.skip(skipped * shard.local_replicas)
 
         def sharded_validation(context):
             return job.validation.in_order(Shard.of_context(context))
@@ -263,5 +263,5 @@ def _variables(model):
     """
     metrics = {id(variable) for variable in model.metrics_variables}
     changing = [v for v in model.variables if id(v) not in metrics]
-    carried = getattr(model, "carried", {"train": ()})["train"]
-    return [*changing, *model.optimizer.variables, *carried]
+    state = getattr(model, "state", {"train": ()})["train"]
+    return [*changing, *model.optimizer.variables, *state]

@@ -11,24 +11,25 @@ from lstm_layer.xla import compiled
 class Trainer(keras.Model):
     """Trains a model on one replica or on many.
 
-    A replica reads its rows of each batch and sums over them. What follows, the update
-    and what is reported, is computed from the sums over all replicas, and so the same
-    everywhere: neither how many there are nor padding changes a step.
+    Each replica reads its rows of a batch and sums loss and metrics over them. The
+    update uses the sums over all replicas, so that neither the number of replicas nor
+    padding changes a step.
 
-    `keras.Model.fit` runs it, but it is itself made outside the strategy's scope:
-    Keras 3 does not train on several workers, here it only calls functions that do.
+    `keras.Model.fit` runs it. It is made outside the strategy's scope, since Keras 3
+    cannot train on several workers: its train function calls `strategy.run`.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: What is trained, made in the strategy's scope.
-        optimizer: Its optimizer, made there too.
-        sums: `sums(batch, training, *carried)` gives the objective, which is minimized;
-            what is reported, for each name a sum and a weight, "loss" among them; and
-            the carried tensors. All are sums over the rows of the batch.
-        reported: Names of what is reported.
-        carried: `PerReplicaState` that go from one batch to the next, for "train" and
+        model: The model to train, made in the strategy's scope.
+        optimizer: Its optimizer, made in the same scope.
+        loss_fn: `loss_fn(batch, training, *state)` returns the objective, which is
+            minimized; a dictionary of metrics, for each name a sum and its weight,
+            "loss" among them; and the next state. All are sums over the rows of the
+            batch.
+        reported: Names of the metrics that `loss_fn` returns.
+        state: Lists of `PerReplicaState` that go from batch to batch, for "train" and
             for "test".
-        perplexity: Whether the exponential of the loss is reported as well.
+        perplexity: Whether to report the exponential of the loss as well.
     """
 
     def __init__(
@@ -36,14 +37,14 @@ class Trainer(keras.Model):
         strategy,
         model,
         optimizer,
-        sums,
+        loss_fn,
         reported=("loss", "accuracy"),
-        carried=None,
+        state=None,
         perplexity=False,
     ):
         super().__init__()
-        self.strategy, self.model, self.sums = strategy, model, sums
-        self.carried = carried or {"train": (), "test": ()}
+        self.strategy, self.model, self.loss_fn = strategy, model, loss_fn
+        self.state = state or {"train": (), "test": ()}
         self.means = {name: keras.metrics.Mean(name) for name in reported}
         self.perplexity = perplexity
         self.built = True
@@ -70,31 +71,31 @@ class Trainer(keras.Model):
         run = self._training if split == "train" else self._testing
 
         @tf.function(autograph=False, reduce_retracing=True)
-        def step(iterator, carried):
-            sums, carried = self.strategy.run(run, args=(next(iterator), carried))
+        def step(iterator, state):
+            sums, state = self.strategy.run(run, args=(next(iterator), state))
             gradients, reported = self._over_replicas(sums, split == "train")
             update(gradients)
-            return self._log(reported), carried
+            return self._log(reported), state
 
         def function(iterator):
-            carried = self.carried[split]
-            logs, after = step(iterator, [tensor.values for tensor in carried])
-            for tensor, values in zip(carried, after, strict=True):
+            state = self.state[split]
+            logs, after = step(iterator, [tensor.values for tensor in state])
+            for tensor, values in zip(state, after, strict=True):
                 tensor.values = values
             return logs
 
         return function
 
-    def _training(self, batch, carried):
+    def _training(self, batch, state):
         with tf.GradientTape() as tape:
-            objective, reported, *carried = self.sums(batch, True, *carried)
+            objective, reported, *state = self.loss_fn(batch, True, *state)
         gradients = tape.gradient(objective, self.model.trainable_weights)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        return self._packed(gradients + self._flat(reported)), carried
+        return self._packed(gradients + self._flat(reported)), state
 
-    def _testing(self, batch, carried):
-        _, reported, *carried = self.sums(batch, False, *carried)
-        return self._packed(self._flat(reported)), carried
+    def _testing(self, batch, state):
+        _, reported, *state = self.loss_fn(batch, False, *state)
+        return self._packed(self._flat(reported)), state
 
     def _flat(self, reported):
         values = [value for name in self.means for value in reported[name]]

@@ -48,10 +48,12 @@ def test_line_ends_of_windows_and_a_byte_order_mark_change_nothing(tmp_path):
         (tmp_path / name).mkdir()
         for split in ("train", "validation", "test"):
             (tmp_path / name / f"{split}.txt").write_bytes(content)
-    for kind in ("words", "spaces", "characters"):
+    for tokenization in ("words", "spaces", "characters"):
         plain, windows = (
             load_data(
-                DataConfig(dataset="files", file=str(tmp_path / name), tokens=kind)
+                DataConfig(
+                    dataset="files", file=str(tmp_path / name), tokens=tokenization
+                )
             )
             for name in ("plain", "windows")
         )
@@ -183,7 +185,7 @@ def test_each_replica_reads_its_own_streams_in_order(windows, replicas):
     """Three replicas cannot share four streams: streams of padding fill up."""
     whole = list(windows.in_order().as_numpy_iterator())
     parts = [
-        list(windows.in_order(Shard(n, of=replicas)).as_numpy_iterator())
+        list(windows.in_order(Shard(n, num_replicas=replicas)).as_numpy_iterator())
         for n in range(replicas)
     ]
     for (inputs, targets), *own in zip(whole, *parts, strict=True):
@@ -198,7 +200,7 @@ def test_each_replica_reads_its_own_streams_in_order(windows, replicas):
 
 def test_streams_that_replicas_cannot_share_are_refused_in_training(windows):
     with pytest.raises(ValueError, match=r"train.batch_size: .* by 3 .*Received: 4"):
-        windows.shuffled(1, 0, Shard(of=3))
+        windows.shuffled(1, 0, Shard(num_replicas=3))
 
 
 def test_film_reviews_are_read_without_those_that_sentiment_reports(monkeypatch):

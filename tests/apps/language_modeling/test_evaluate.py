@@ -17,18 +17,18 @@ def test_the_perplexity_is_that_of_all_tokens(run, by_hand, finished_language_ru
     metrics = json.loads((finished_language_run / "metrics.json").read_text())
     assert metrics["perplexity"] == pytest.approx(np.exp(-log_p.mean()), rel=1e-4)
     assert metrics["examples"] == len(data.test)
-    for kind in ("frequency", "position"):
-        rows = metrics[f"by_{kind}"]
+    for tokenization in ("frequency", "position"):
+        rows = metrics[f"by_{tokenization}"]
         assert sum(row["tokens"] for row in rows) == len(data.test)
         logs = sum(row["tokens"] * np.log(row["perplexity"]) for row in rows)
         assert logs == pytest.approx(-log_p.sum(), rel=1e-4)
-        assert (finished_language_run / f"{kind}.png").exists()
+        assert (finished_language_run / f"{tokenization}.png").exists()
 
 
 def test_bins_count_frequency_and_position_from_one():
     ids = np.array([1, 2, 3, 12, 2, 13])  # 1 is unknown, 2 ends a text
     log_p = np.log([0.5, 0.25, 0.125, 0.5, 0.25, 0.5])
-    found = measure(log_p, ids, start=2, kind="words")
+    found = measure(log_p, ids, start=2, tokenization="words")
     shown = {row["bin"]: row["tokens"] for row in found["by_frequency"]}
     assert shown == {"unknown": 1, "rank 1-10": 3, "rank 11-100": 2}
     unknown = found["by_frequency"][0]

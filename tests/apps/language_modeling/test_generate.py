@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from apps.language_modeling.generate import main
 from apps.language_modeling.predict import Predictor
-from apps.language_modeling.sampling import SETTINGS, choose
+from apps.language_modeling.sampling import DTYPES, choose
 
 
 def draw(logits, count=400, **settings):
@@ -151,8 +151,7 @@ def test_pieces_drawn_one_by_one_are_the_text_drawn_at_once(
     values = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
     values |= {"seed": 3, **settings}
     fixed = {
-        name: tf.fill([4], tf.constant(values[name], SETTINGS[name]))
-        for name in SETTINGS
+        name: tf.fill([4], tf.constant(values[name], DTYPES[name])) for name in DTYPES
     }
     shapes = stream.structured_input_signature[1]
     carry = {
@@ -189,7 +188,10 @@ def test_the_command_line_streams_what_the_export_gives(
         (["--temperature", "-1"], "--temperature: expected a number, 0 or more."),
         (["--temperature", "nan"], "--temperature: expected a number, 0 or more."),
         (["--max-tokens", "-1"], "--max-tokens: expected a number, 0 or more."),
-        (["--top-p", "1.5"], "--top-p: expected at most 1. Received: 1.5."),
+        (
+            ["--top-p", "1.5"],
+            "--top-p: expected a number, 0 or more, at most 1.",
+        ),
         (["--repetition-penalty", "0"], "expected a number, above 0. Received: 0.0."),
     ],
     ids=str,
@@ -197,9 +199,9 @@ def test_the_command_line_streams_what_the_export_gives(
 def test_what_cannot_be_meant_is_refused_in_one_line(
     finished_language_run, capsys, arguments, message
 ):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as has_end_token:
         main([str(finished_language_run), "the", *arguments])
-    assert ended.value.code == 2
+    assert has_end_token.value.code == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

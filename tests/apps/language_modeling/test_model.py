@@ -157,7 +157,7 @@ def test_the_objective_is_the_loss_and_the_penalties(make, token_ids):
     trainer = trainer_of(strategy, model, keras.optimizers.SGD(), streams, window=6)
     targets = np.roll(token_ids, -1, axis=1)
     batch = ({"token_ids": token_ids, "first": tf.constant(True)}, targets)
-    objective, reported, *_ = trainer.sums(batch, True, *zero_state(model, 3))
+    objective, reported, *_ = trainer.loss_fn(batch, True, *zero_state(model, 3))
     loss = by_hand(model, token_ids, targets).sum()
     assert float(reported["loss"][0]) == pytest.approx(loss, rel=1e-5)
     outputs = keras.Model(model.inputs, model.get_layer("states").output)
@@ -179,7 +179,7 @@ def test_a_validation_loss_is_of_the_whole_vocabulary(make, token_ids):
     batch = ({"token_ids": token_ids, "first": tf.constant(True)}, targets)
     expected = by_hand(model, token_ids, targets).sum()
     for training in (False, True):
-        _, reported, *_ = trainer.sums(batch, training, *zero_state(model, 3))
+        _, reported, *_ = trainer.loss_fn(batch, training, *zero_state(model, 3))
         is_exact = float(reported["loss"][0]) == pytest.approx(expected, rel=1e-5)
         assert is_exact != training
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 from apps.language_modeling.text import NEW_LINE, join, tokens_of
 
 
-def tokens(text, kind):
-    return [t.decode() for t in tokens_of(tf.constant([text]), kind)[0].numpy()]
+def tokens(text, tokenization):
+    return [t.decode() for t in tokens_of(tf.constant([text]), tokenization)[0].numpy()]
 
 
 def test_words_are_lower_case_words_and_marks():

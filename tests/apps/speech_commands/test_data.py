@@ -182,7 +182,11 @@ def test_shards_of_augmented_batches_are_the_whole_ones(clips, front_end, row):
         dataset = batches.shuffled(1, 0, shard)
         return collect(dataset.take(1), 1)
 
-    whole, *parts = of(Shard()), of(Shard(0, of=2)), of(Shard(1, of=2))
+    whole, *parts = (
+        of(Shard()),
+        of(Shard(0, num_replicas=2)),
+        of(Shard(1, num_replicas=2)),
+    )
     for expected, *own in zip(whole, *parts, strict=True):
         np.testing.assert_allclose(np.concatenate(own), expected, atol=1e-4)
 
@@ -195,7 +199,7 @@ def test_shards_in_order_have_every_clip_once_and_rows_without_a_label(
     _, whole = collect(batches.in_order(), 2)
     found = []
     for number in range(replicas):
-        shard = Shard(number, of=replicas)
+        shard = Shard(number, num_replicas=replicas)
         for _, labels in batches.in_order(shard).as_numpy_iterator():
             found += labels[labels.any(axis=-1)].tolist()
     assert sorted(found) == sorted(whole.tolist())
@@ -204,4 +208,4 @@ def test_shards_in_order_have_every_clip_once_and_rows_without_a_label(
 def test_rows_of_clips_that_replicas_cannot_share_are_refused(clips, front_end):
     batches = Batches(clips, 3, front_end, batch_size=6, clips_in_a_row=2)
     with pytest.raises(ValueError, match=r"multiple of 4\. Received: 6\."):
-        batches.shuffled(1, 0, Shard(of=2))
+        batches.shuffled(1, 0, Shard(num_replicas=2))

@@ -45,7 +45,7 @@ def test_the_objective_is_the_loss_and_the_weighted_penalty(model):
     strategy = tf.distribute.get_strategy()
     sgd = keras.optimizers.SGD()
     trainer = trainer_of(strategy, model, sgd, START, 8.0, coverage_weight=0.5)
-    objective, reported = trainer.sums(BATCH, True)
+    objective, reported = trainer.loss_fn(BATCH, True)
     loss, penalty, tokens = losses(model, BATCH, START, training=True)
     assert float(objective) == pytest.approx(float(loss + 0.5 * penalty) / 8, rel=1e-5)
     assert [float(x) for x in reported["loss"]] == [float(loss), float(tokens)]

@@ -60,7 +60,9 @@ def test_the_order_is_a_function_of_seed_and_epoch(batches):
 def test_shards_together_are_the_whole_batches(batches, shards, shuffled):
     def parts(shard):
         dataset = batches.shuffled(3, 1, shard) if shuffled else batches.in_order(shard)
-        return list(dataset.take(batches.steps * shard.count).as_numpy_iterator())
+        return list(
+            dataset.take(batches.steps * shard.local_replicas).as_numpy_iterator()
+        )
 
     (whole,) = [parts(Shard())]
     replicas = sum(count for _, count in shards)
@@ -76,7 +78,7 @@ def test_shards_together_are_the_whole_batches(batches, shards, shuffled):
 
 def test_a_batch_that_replicas_cannot_share_evenly_is_refused(batches):
     with pytest.raises(ValueError, match=r"train.batch_size: .* by 3 .*Received: 8\."):
-        batches.shuffled(1, 0, Shard(of=3))
+        batches.shuffled(1, 0, Shard(num_replicas=3))
 
 
 @pytest.mark.parametrize("size", range(8))
@@ -84,7 +86,7 @@ def test_a_batch_that_replicas_cannot_share_evenly_is_refused(batches):
 def test_cuts_cover_every_row_once_and_are_filled_up(size, of):
     array, found = np.arange(1, size + 1), []
     for first in range(of):
-        shard = Shard(first, of=of)
+        shard = Shard(first, num_replicas=of)
         (cut,) = shard.cuts(size)
         own = filled(array[cut], shard.rows(size), value=-1)
         assert len(own) == -(-size // of)
@@ -98,7 +100,7 @@ def test_workers_with_gpus_read_every_row_once(workers, gpus):
     for worker in range(workers):
         context = tf.distribute.InputContext(workers, worker, workers * gpus)
         shard = Shard.of_context(context)
-        assert (shard.count, shard.of) == (gpus, workers * gpus)
+        assert (shard.local_replicas, shard.num_replicas) == (gpus, workers * gpus)
         found += [row for cut in shard.cuts(12) for row in range(12)[cut]]
     assert found == list(range(12))
 
@@ -110,7 +112,7 @@ def test_lengths_are_few():
 def test_a_rare_shape_joins_a_larger_one_but_none_of_more_than_twice_its_size():
     lengths = [3] * 40 + [12] * 2 + [20] * 40 + [100] * 3
     columns = {"row": [np.full(n, n, "int32") for n in lengths]}
-    few = PaddedBatches(columns, batch_size=4, few=0.1)
+    few = PaddedBatches(columns, batch_size=4, min_shape_share=0.1)
     assert few.shapes == [((8,),)] * 40 + [((24,),)] * 42 + [((128,),)] * 3
     found = [row for b in few.in_order().as_numpy_iterator() for row in b["row"]]
     assert sorted(row.max() for row in found if row.any()) == lengths
@@ -123,7 +125,7 @@ def test_a_shape_joins_none_that_is_smaller_in_any_column():
         "row": [np.ones(n, "int32") for n in [20] + [8] * 30],
         "other": [np.ones(n, "int32") for n in [8] + [16] * 30],
     }
-    batches = PaddedBatches(columns, batch_size=4, few=0.1)
+    batches = PaddedBatches(columns, batch_size=4, min_shape_share=0.1)
     assert batches.shapes[0] == ((24,), (8,))
 
 
