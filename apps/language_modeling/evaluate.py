@@ -1,5 +1,7 @@
 """Measures a finished run on the reported split."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -19,22 +21,11 @@ RANKS = (10, 100, 1000, 10000, 100000)
 POSITIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def evaluate(predictor):
-    """Measures a run on its test split, once, as `measure_once` does.
-
-    Writes `metrics.json` and plots into the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-
-    Returns:
-        The metrics, as in `metrics.json`.
-    """
-    return measure_once(predictor, measure_test, "perplexity")
-
-
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is."""
+    """Returns the metrics, the number of test examples, and what an example is.
+
+    Draws perplexity by frequency and by position.
+    """
     directory, config = predictor.directory, predictor.config
     model, tokenization = predictor.model, predictor.tokenization
     wanted = config.evaluation
@@ -56,6 +47,9 @@ def measure_test(predictor):
     found["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
     unit = "characters" if tokenization == "characters" else "tokens"
     return found, len(data.test), unit
+
+
+evaluate = partial(measure_once, measure=measure_test, metric="perplexity")
 
 
 def measure(log_p, ids, start, tokenization):

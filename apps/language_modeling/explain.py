@@ -5,15 +5,7 @@ from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, texts):
-    """Draws what each layer did with each text, into `explain/` of the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-        texts: Strings.
-
-    Returns:
-        The paths of the pages.
-    """
+    """Draws the gates for each text; returns the paths of the pages."""
     rows = []
     for text, answer in zip(texts, predictor.predict(texts), strict=True):
         found = predictor.gates(encoded([text]))

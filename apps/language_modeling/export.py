@@ -1,5 +1,7 @@
 """Exports a finished run as a SavedModel that takes raw texts."""
 
+from functools import partial
+
 import numpy as np
 
 from apps.common.export.savedmodel import export_run
@@ -8,19 +10,8 @@ from apps.language_modeling.sampling import DTYPES
 EXAMPLES = ("the city lies on the river .", "lies", "")
 
 
-def export(predictor):
-    """Writes `export/language_modeling/1/` into the run directory, unless it is there.
-
-    Args:
-        predictor: A `Predictor`, which says what its signatures take and return.
-
-    Returns:
-        The path of the SavedModel.
-    """
-    return export_run(predictor, _examples)
-
-
-def _examples(predictor):
+def examples(predictor):
+    """Returns inputs for each signature, for the check and the warm-up."""
     count = len(EXAMPLES)
     settings = {
         # The most probable: what is drawn may differ in a last digit.
@@ -51,3 +42,6 @@ def _examples(predictor):
         },
         "step": {"token_ids": np.full(count, predictor.start, "int32"), **states},
     }
+
+
+export = partial(export_run, examples=examples)

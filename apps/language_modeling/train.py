@@ -1,6 +1,7 @@
 """Trains a language model into a run directory."""
 
 from dataclasses import asdict
+from functools import partial
 
 import keras
 import tensorflow as tf
@@ -17,21 +18,8 @@ from apps.language_modeling.model import build_model
 from apps.language_modeling.sampled_softmax import sampled_cross_entropy
 
 
-def train(config, directory):
-    """Trains, or resumes training, as `train_run` says."""
-    train_run(config, directory, prepare)
-
-
 def prepare(config, run):
-    """Returns the `Job` of a configuration, and writes what goes with its model.
-
-    Args:
-        config: A `Config`.
-        run: The `Run`.
-
-    Raises:
-        ValueError: If the data cannot be read.
-    """
+    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
     settings = config.train
     data = load_data(config.data, ("train", "validation"))
     run.save_names(data.vocabulary)
@@ -56,6 +44,9 @@ def prepare(config, run):
         mode="min",
         finish=lambda: save_encoder(model, run.directory, config.data.tokens),
     )
+
+
+train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):

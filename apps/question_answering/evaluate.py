@@ -1,5 +1,7 @@
 """Measures a finished run on the reported split."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 
 from apps.common.metrics.evaluation import measure_once
@@ -10,22 +12,11 @@ from apps.question_answering.predict import Predictor
 from apps.question_answering.scores import passage_scores, story_scores
 
 
-def evaluate(predictor):
-    """Measures a run on its test split, once, as `measure_once` does.
-
-    Writes `metrics.json` and plots into the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-
-    Returns:
-        The metrics, as in `metrics.json`.
-    """
-    return measure_once(predictor, measure_test, "accuracy")
-
-
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is."""
+    """Returns the metrics, the number of test examples, and what an example is.
+
+    Draws accuracy or F1 by kind of question.
+    """
     directory, config = predictor.directory, predictor.config
     labels = predictor.labels
     test = load_data(config.data, ("test",), labels).test
@@ -44,6 +35,9 @@ def measure_test(predictor):
         _plot_bars(found["by_question_word"], "f1", directory / "question_word.png")
         _plot_bars(found["by_answer_length"], "f1", directory / "answer_length.png")
     return found, len(test), "questions"
+
+
+evaluate = partial(measure_once, measure=measure_test, metric="accuracy")
 
 
 def _plot_bars(rows, metric, path):

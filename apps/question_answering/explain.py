@@ -5,15 +5,7 @@ from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, lines):
-    """Draws what each layer did with each text, into `explain/` of the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-        lines: Strings, each a context and a question with `|||` between them.
-
-    Returns:
-        The paths of the pages.
-    """
+    """Draws the gates for each line `context ||| question`; returns their paths."""
     rows = []
     for line, answer in zip(lines, predictor.predict(lines), strict=True):
         said = f"{answer['answer']} ({answer['score']:.0%})"

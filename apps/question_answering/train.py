@@ -1,6 +1,7 @@
 """Trains a reader into a run directory."""
 
 from dataclasses import asdict
+from functools import partial
 
 from apps.common.data.vectors import pretrained_vectors
 from apps.common.metrics.classification import loss_and_accuracy
@@ -11,21 +12,8 @@ from apps.question_answering.data import batches_of, encode, load_data
 from apps.question_answering.model import build_model
 
 
-def train(config, directory):
-    """Trains, or resumes training, as `train_run` says."""
-    train_run(config, directory, prepare)
-
-
 def prepare(config, run):
-    """Returns the `Job` of a configuration, and writes what goes with its model.
-
-    Args:
-        config: A `Config`.
-        run: The `Run`.
-
-    Raises:
-        ValueError: If the data cannot be read.
-    """
+    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
     settings = config.train
     data = load_data(config.data, ("train", "validation"))
     vectors = pretrained_vectors(data.vocabulary, config)
@@ -54,6 +42,9 @@ def prepare(config, run):
         validation,
         f"{len(batches.shapes):,} questions",
     )
+
+
+train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, loss_divisor):

@@ -1,6 +1,7 @@
 """Measures a finished run on the reported split."""
 
 import csv
+from functools import partial
 
 import numpy as np
 
@@ -18,23 +19,11 @@ from apps.sentiment.predict import Predictor
 MISTAKES_KEPT = 100
 
 
-def evaluate(predictor):
-    """Measures a run on its test split, once, as `measure_once` does.
-
-    Writes `metrics.json`, plots and the most confident mistakes (`mistakes.csv`) into
-    the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-
-    Returns:
-        The metrics, as in `metrics.json`.
-    """
-    return measure_once(predictor, measure_test, "accuracy")
-
-
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is."""
+    """Returns the metrics, the number of test examples, and what an example is.
+
+    Draws the confusion matrix and the ROC curve, and writes `mistakes.csv`.
+    """
     directory, config = predictor.directory, predictor.config
     labels = predictor.labels
     test = load_data(config.data, ("test",), labels).test
@@ -48,6 +37,9 @@ def measure_test(predictor):
     plot_roc(targets, probabilities, labels, directory / "roc.png")
     _save_mistakes(test, probabilities, labels, directory / "mistakes.csv")
     return found, len(targets), "examples"
+
+
+evaluate = partial(measure_once, measure=measure_test, metric="accuracy")
 
 
 def _save_mistakes(test, probabilities, labels, path):

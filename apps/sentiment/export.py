@@ -1,5 +1,7 @@
 """Exports a finished run as a SavedModel that takes raw texts."""
 
+from functools import partial
+
 import numpy as np
 
 from apps.common.export.savedmodel import export_run
@@ -7,18 +9,10 @@ from apps.common.export.savedmodel import export_run
 EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
 
 
-def export(predictor):
-    """Writes `export/sentiment/1/` into the run directory, unless it is there.
-
-    Args:
-        predictor: A `Predictor`, which says what its signatures take and return.
-
-    Returns:
-        The path of the SavedModel.
-    """
-    return export_run(predictor, _examples)
-
-
-def _examples(predictor):
+def examples(predictor):
+    """Returns inputs for each signature, for the check and the warm-up."""
     texts = {"text": np.array(EXAMPLES)}
     return {"serving_default": texts, "gates": texts}
+
+
+export = partial(export_run, examples=examples)

@@ -1,6 +1,7 @@
 """Trains a sentiment model into a run directory."""
 
 from dataclasses import asdict
+from functools import partial
 
 from apps.common.data.text import PADDING_ID
 from apps.common.data.vectors import pretrained_vectors
@@ -13,21 +14,8 @@ from apps.sentiment.data import batches_of, encode, load_data
 from apps.sentiment.model import build_model
 
 
-def train(config, directory):
-    """Trains, or resumes training, as `train_run` says."""
-    train_run(config, directory, prepare)
-
-
 def prepare(config, run):
-    """Returns the `Job` of a configuration, and writes what goes with its model.
-
-    Args:
-        config: A `Config`.
-        run: The `Run`.
-
-    Raises:
-        ValueError: If the data cannot be read.
-    """
+    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
     settings, model_settings = config.train, asdict(config.model)
     pretrained, vocabulary = model_settings.pop("pretrained"), None
     if pretrained:
@@ -61,6 +49,9 @@ def prepare(config, run):
         validation,
         f"{len(data.train.texts):,} texts",
     )
+
+
+train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, batch_size):

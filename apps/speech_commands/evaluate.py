@@ -1,5 +1,7 @@
 """Measures a finished run on the reported split."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
@@ -19,22 +21,12 @@ BATCH_SIZE = 128
 RATIOS_DB = (np.inf, 20, 10, 5, 0)
 
 
-def evaluate(predictor):
-    """Measures a run on its test split, once, as `measure_once` does.
-
-    Writes `metrics.json` and plots into the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-
-    Returns:
-        The metrics, as in `metrics.json`.
-    """
-    return measure_once(predictor, measure_test, "accuracy")
-
-
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is."""
+    """Returns the metrics, the number of test examples, and what an example is.
+
+    Draws the confusion matrix, accuracy by noise, and for a stream misses against
+    false alarms.
+    """
     directory, config = predictor.directory, predictor.config
     labels, answer = predictor.labels, predictor.answer
     test = load_data(config.data, ("test",), labels).test
@@ -55,6 +47,9 @@ def measure_test(predictor):
         plot_det(stream["curve"], directory / "det.png")
     found["accuracy_by_signal_to_noise"], found["stream"] = by_ratio, stream
     return found, len(test.labels), "clips"
+
+
+evaluate = partial(measure_once, measure=measure_test, metric="accuracy")
 
 
 def _probabilities(answer, clips, snr_db):

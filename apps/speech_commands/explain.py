@@ -6,15 +6,7 @@ from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, files):
-    """Draws what each layer did with each clip, into `explain/` of the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-        files: Paths of audio files of any rate; of a long one the loudest part counts.
-
-    Returns:
-        The paths of the pages.
-    """
+    """Draws the gates for each audio file; returns the paths of the pages."""
     rows = []
     for file, answer in zip(files, predictor.predict(files), strict=True):
         share = answer["probabilities"][answer["label"]]

@@ -1,24 +1,15 @@
 """Exports a finished run as a SavedModel that takes sound."""
 
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
 from apps.common.export.savedmodel import export_run
 
 
-def export(predictor):
-    """Writes `export/speech_commands/1/` into the run directory, unless it is there.
-
-    Args:
-        predictor: A `Predictor`, which says what its signatures take and return.
-
-    Returns:
-        The path of the SavedModel.
-    """
-    return export_run(predictor, _examples)
-
-
-def _examples(predictor):
+def examples(predictor):
+    """Returns inputs for each signature, for the check and the warm-up."""
     rate_hz = predictor.config.data.sample_rate_hz
     time = np.arange(predictor.samples) / rate_hz
     tones = np.stack([0.3 * np.sin(2 * np.pi * f * time) for f in (220, 440)])
@@ -36,3 +27,6 @@ def _examples(predictor):
             **{s.name: np.zeros((2, *s.shape[1:]), "float32") for s in carry},
         }
     return examples
+
+
+export = partial(export_run, examples=examples)

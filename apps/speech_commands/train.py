@@ -1,6 +1,7 @@
 """Trains a word spotter into a run directory."""
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -16,21 +17,8 @@ from apps.speech_commands.model import build_model, clip_logits, streams
 ADAPTED_BATCHES = 20
 
 
-def train(config, directory):
-    """Trains, or resumes training, as `train_run` says."""
-    train_run(config, directory, prepare)
-
-
 def prepare(config, run):
-    """Returns the `Job` of a configuration, and writes what goes with its model.
-
-    Args:
-        config: A `Config`.
-        run: The `Run`.
-
-    Raises:
-        ValueError: If the data cannot be read.
-    """
+    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
     settings = config.train
     front_end = LogMel(config.data.sample_rate_hz, **asdict(config.features))
     data = load_data(config.data, ("train", "validation"))
@@ -61,6 +49,9 @@ def prepare(config, run):
         *(config.model.pooling, in_a_row and batches.frames),
     )
     return Job(trainer, batches, validation, f"{len(data.train.labels):,} clips")
+
+
+train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):

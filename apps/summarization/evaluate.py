@@ -1,5 +1,7 @@
 """Measures a finished run on the reported split."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -15,22 +17,11 @@ from apps.summarization.scores import BASELINES, novel_fraction, rouge
 SAMPLES, DRAWN = 20, 4
 
 
-def evaluate(predictor):
-    """Measures a run on its test split, once, as `measure_once` does.
-
-    Writes `metrics.json`, plots and sample summaries into the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-
-    Returns:
-        The metrics, as in `metrics.json`.
-    """
-    return measure_once(predictor, measure_test, "perplexity")
-
-
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is."""
+    """Returns the metrics, the number of test examples, and what an example is.
+
+    Draws lengths and attention, and writes sample summaries.
+    """
     directory, config = predictor.directory, predictor.config
     test = load_data(config.data, ("test",), predictor.vocabulary).test
     rows = predictor.attend_all(test.documents)
@@ -57,6 +48,9 @@ def measure_test(predictor):
     _plot_attention(rows[:DRAWN], directory / "attention.png")
     _write_samples(test, summaries, directory / "samples.txt")
     return found, len(summaries), "documents"
+
+
+evaluate = partial(measure_once, measure=measure_test, metric="perplexity")
 
 
 def _words(texts):

@@ -5,15 +5,7 @@ from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, documents):
-    """Draws what each layer did with each text, into `explain/` of the run directory.
-
-    Args:
-        predictor: A `Predictor`.
-        documents: Strings.
-
-    Returns:
-        The paths of the pages.
-    """
+    """Draws the gates for each document; returns the paths of the pages."""
     rows = []
     for answer in predictor.predict(documents):
         document, said = answer["document"], answer["summary"]

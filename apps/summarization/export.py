@@ -1,5 +1,7 @@
 """Exports a finished run as a SavedModel that takes raw documents."""
 
+from functools import partial
+
 import numpy as np
 
 from apps.common.export.savedmodel import export_run
@@ -11,18 +13,10 @@ EXAMPLES = (
 )
 
 
-def export(predictor):
-    """Writes `export/summarization/1/` into the run directory, unless it is there.
-
-    Args:
-        predictor: A `Predictor`, which says what its signatures take and return.
-
-    Returns:
-        The path of the SavedModel.
-    """
-    return export_run(predictor, _examples)
-
-
-def _examples(predictor):
+def examples(predictor):
+    """Returns inputs for each signature, for the check and the warm-up."""
     documents = {"document": np.array(EXAMPLES)}
     return dict.fromkeys(("serving_default", "attention", "gates"), documents)
+
+
+export = partial(export_run, examples=examples)

@@ -1,6 +1,7 @@
 """Trains a summarizer into a run directory."""
 
 from dataclasses import asdict
+from functools import partial
 
 import tensorflow as tf
 
@@ -16,21 +17,8 @@ from apps.summarization.model import build_model, log_probabilities
 VECTOR_SCALE = 0.1  # the softmax shares the vectors, and GloVe's are long
 
 
-def train(config, directory):
-    """Trains, or resumes training, as `train_run` says."""
-    train_run(config, directory, prepare)
-
-
 def prepare(config, run):
-    """Returns the `Job` of a configuration, and writes what goes with its model.
-
-    Args:
-        config: A `Config`.
-        run: The `Run`.
-
-    Raises:
-        ValueError: If the data cannot be read.
-    """
+    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
     settings = config.train
     data = load_data(config.data, ("train", "validation"))
     vectors = pretrained_vectors(data.vocabulary, config)
@@ -57,6 +45,9 @@ def prepare(config, run):
         monitor="val_loss",
         mode="min",
     )
+
+
+train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, start, loss_divisor, coverage_weight):

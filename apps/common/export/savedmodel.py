@@ -19,7 +19,7 @@ from apps.common.portable.versions import WARMUP, newest_version, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
 ASIDE = ".export-"  # where a version is written; what a killed process left has it, too
-CHECK = Path(__file__).with_name("check_export.py")
+CHECK = Path(__file__).with_name("check.py")
 TOLERANCE = 1e-5
 # Nobody trains an export: without the gradients it has half as many functions.
 OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)

@@ -80,7 +80,9 @@ def evaluate_command(evaluate, predictor_class):
         evaluate: The app's function of that name.
         predictor_class: The app's `Predictor`.
     """
-    parser = argparse.ArgumentParser(description=evaluate.__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="Measures a finished run on its test split, once."
+    )
     parser.add_argument("run", help="run directory of a finished training")
     arguments = parser.parse_args()
     with report_errors():
