@@ -134,7 +134,7 @@ def _make_in_its_own_process(directory):
         temporary = Path(scratch, "made").resolve()
         temporary.mkdir()
         command = [sys.executable, "-m", __name__, str(temporary)]
-        result = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+        result = subprocess.run(command, cwd=Path(__file__).parents[3], check=False)
         if result.returncode:
             raise ValueError(
                 "The synthetic voices could not be made; see the message above."
