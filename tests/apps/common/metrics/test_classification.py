@@ -6,18 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.metrics.classification import (
-    load_labels,
-    loss_and_accuracy,
-    measure,
-    save_labels,
-)
-
-
-def test_saved_labels_load_as_they_were(tmp_path):
-    labels = ["4 stars", "négatif", "👍"]
-    save_labels(labels, tmp_path / "labels.txt")
-    assert load_labels(tmp_path / "labels.txt") == labels
+from apps.common.metrics.classification import loss_and_accuracy, measure
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 2)])
