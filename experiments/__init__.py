@@ -1,1 +1,1 @@
-"""The command lines, their recipes and what these reached."""
+"""Command lines, recipes, recorded results, benchmarks and research."""

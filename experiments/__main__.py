@@ -1,93 +1,103 @@
-"""Everything in a row: the default recipe of every app, trained, measured, exported."""
+"""Trains, evaluates, explains and exports the default recipe of every app."""
 
-import json
+import argparse
 import os
-import sys
 import time
 
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments import (
-    language_modeling,
-    question_answering,
-    sentiment,
-    speech_commands,
-    summarization,
-)
-from experiments.report import ANSWERS, write_report
+from experiments.help import columns
 from experiments.run import Request, run
+from experiments.tasks import TASKS
 
-TASKS = {
-    task.TASK.name: task.TASK
-    for task in (
-        language_modeling,
-        sentiment,
-        speech_commands,
-        summarization,
-        question_answering,
-    )
-}
+VERBS = ["train", "evaluate", "explain", "export"]
 
 
-def main():
-    """Runs the default recipe of the apps named, or of all."""
+def main(arguments=None):
+    """Runs the default recipe of the named apps, by default of all apps."""
+    names = _parser().parse_args(arguments).apps or list(TASKS)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
-        names, began = sys.argv[1:] or list(TASKS), time.monotonic()
         for name in names:
             if name not in TASKS:
                 raise ValueError(f"{name!r} is no app. Apps: {', '.join(TASKS)}.")
-        for number, name in enumerate(names, 1):
-            task = TASKS[name]
-            print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")
-            request = Request(
-                task.default_recipe,
-                ["train", "evaluate", "explain", "export"],
-                [],
-                None,
-                [],
-            )
-            done = run(task, request)
-            _ask(done["export"], task)
-        page = write_report(TASKS.values())
-        print(f"\nDone in {_minutes(began)}. All of it on one page: {page}")
+        run_all(names)
+
+
+def run_all(names):
+    """Runs the default recipe of each app, queries its export, writes the report."""
+    from experiments.report import write_report  # loads TensorFlow
+
+    began = time.monotonic()
+    for number, name in enumerate(names, 1):
+        task = TASKS[name]
+        print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")
+        results = run(task, Request(task.default_recipe, VERBS, [], None, []))
+        _query_export(results["export"], task)
+    page = write_report(TASKS.values())
+    print(f"\nDone in {_minutes(began)}. All of it on one page: {page}")
 
 
 def _minutes(began):
     return f"{(time.monotonic() - began) / 60:.1f} minutes"
 
 
-def _ask(version, task):
-    """Asks the exported model, not the one that was trained; notes what it answers."""
+def _query_export(version, task):
+    """Prints what the exported model answers to the examples, and saves it.
+
+    Args:
+        version: Directory of the exported version, `RUN/export/APP/N`.
+        task: A `Task`.
+    """
+    from experiments.report import ANSWERS  # loads TensorFlow
+
+    run_directory = version.parents[2]
+    names = inputs = task.questions
+    if task.example_inputs:
+        names, inputs = task.example_inputs(task.predictor(run_directory))
+    outputs = _outputs(version, inputs)
+    print("\nThe exported model answers:")
+    rows = []
+    for index, question in enumerate(names):
+        answer = ", ".join(
+            f"{name} {_plain(outputs[name][index].numpy())}" for name in sorted(outputs)
+        )
+        print(f"  {question!r}: {answer}")
+        rows.append({"question": question, "answer": answer})
+    write_json(run_directory / ANSWERS, rows)
+
+
+def _outputs(version, inputs):
+    """Returns the outputs of the exported model's default signature, by name."""
     import tensorflow as tf
 
-    names = inputs = task.questions
-    if task.asked:
-        names, inputs = task.asked(task.predictor(version.parents[2]))
-
-    print("\nThe exported model answers:")
     loaded = tf.saved_model.load(version)
-    served = loaded.signatures["serving_default"]
+    signature = loaded.signatures["serving_default"]
     if isinstance(inputs, dict):
-        answers = served(**{name: tf.constant(x) for name, x in inputs.items()})
-    else:
-        answers = served(tf.constant(inputs))
-    noted = []
-    for index, question in enumerate(names):
-        shown = {name: answers[name][index].numpy() for name in sorted(answers)}
-        text = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
-        print(f"  {question!r}: {text}")
-        noted.append({"question": question, "answer": text})
-    with atomic_write(version.parents[2] / ANSWERS) as temporary:
-        temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
+        return signature(**{name: tf.constant(x) for name, x in inputs.items()})
+    return signature(tf.constant(inputs))
 
 
 def _plain(value):
-    return (
-        value.decode()
-        if isinstance(value, bytes)
-        else value.astype(float).round(3).tolist()
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.astype(float).round(3).tolist()
+
+
+def _parser():
+    apps = {
+        task.name: f"{task.default_recipe}: {task.summary}" for task in TASKS.values()
+    }
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=columns([("apps and their default recipes", apps)]),
     )
+    parser.add_argument(
+        "apps", nargs="*", metavar="APP", help="apps to train (default: all)"
+    )
+    return parser
 
 
 if __name__ == "__main__":

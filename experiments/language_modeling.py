@@ -1,6 +1,7 @@
 """Language modelling: how likely is a text, and how does it go on?"""
 
-from experiments.run import Task, main
+from experiments.run import main
+from experiments.task import Task
 
 TUTORIAL = (
     "I live in France, I like playing football with my friends and going to the "
@@ -22,7 +23,7 @@ TASK = Task(
         "The city lies on the river Rhine.",
         "River the on lies Rhine city the.",
     ),
-    explained=lambda directory: [TUTORIAL],
+    explain_inputs=lambda directory: [TUTORIAL],
 )
 
 if __name__ == "__main__":

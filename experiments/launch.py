@@ -1,4 +1,4 @@
-"""Several workers on this machine, to try training on a cluster out."""
+"""Trains with several workers on this machine, to try training on a cluster."""
 
 import argparse
 import json
@@ -13,14 +13,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from apps.common.portable.terminal import report_errors
-from experiments.__main__ import TASKS
 from experiments.run import parse, run
+from experiments.tasks import TASKS
 
-GRACE_S = 30  # in which the other workers notice that one is gone
+GRACE_S = 30  # seconds in which the other workers can exit after a failure
 
 
 def main(arguments=None):
-    """Starts the workers, and does what comes after training alone."""
+    """Trains with several workers, then runs the other verbs in this process."""
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
@@ -32,7 +32,7 @@ def main(arguments=None):
         request = parse(task, options.words)
         if "train" not in request.verbs:
             raise ValueError(
-                "launch is for the verb train. Without it: python -m "
+                "launch is for the verb train. Other verbs run without it: python -m "
                 f"experiments.{task.name} {' '.join(options.words)}"
             )
         words = [request.recipe, "train", *request.overrides]
@@ -40,15 +40,16 @@ def main(arguments=None):
             words.append(f"run_directory={request.run_directory}")
         code = run_workers([f"experiments.{task.name}", *words], options.workers)
         if code:
-            sys.exit(max(code, 1))  # of one that a signal ended it is negative
+            sys.exit(max(code, 1))  # a worker that a signal killed has a negative code
         rest = [verb for verb in request.verbs if verb != "train"]
         run(task, replace(request, verbs=rest))
 
 
 def run_workers(command, count):
-    """Runs a command as so many workers.
+    """Runs a command as several workers.
 
-    What the first one says is shown as it is, what the others say behind their name.
+    The first worker prints as usual. Each line of another worker gets its number as a
+    prefix.
 
     Args:
         command: A module and its arguments.
@@ -64,12 +65,12 @@ def run_workers(command, count):
         for index in range(count):
             task = {"type": "worker", "index": index}
             cluster = {"cluster": {"worker": addresses}, "task": task}
-            said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
             worker = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
                 text=True,
-                **(said if index else {}),
+                **(pipes if index else {}),
             )
             workers.append(worker)
             if index:
@@ -85,31 +86,33 @@ def run_workers(command, count):
 
 
 def free_ports(count):
-    """Returns so many ports that nothing listens at."""
+    """Returns different ports on which nothing listens."""
     with ExitStack() as stack:
         sockets = [
             stack.enter_context(socket.create_server(("localhost", 0)))
             for _ in range(count)
         ]
-        return [one.getsockname()[1] for one in sockets]
+        return [listener.getsockname()[1] for listener in sockets]
 
 
 def _relay(index, worker):
+    """Prints the output of a worker, with its number before each line."""
     with worker.stdout:
         for line in worker.stdout:
             print(f"[worker {index}] {line}", end="", flush=True)
 
 
 def _first_failure(workers):
+    """Waits for all workers, or after a failure for `GRACE_S`; returns its code."""
     failed = 0
     while None in (codes := [worker.poll() for worker in workers]):
-        bad = [(code, number) for number, code in enumerate(codes) if code]
-        if bad and not failed:
-            failed, number = bad[0]
+        failures = [(code, number) for number, code in enumerate(codes) if code]
+        if failures and not failed:
+            failed, number = failures[0]
             print(f"Worker {number} ended with code {failed}.", file=sys.stderr)
             end = time.monotonic() + GRACE_S
         if failed and time.monotonic() > end:
-            break  # the others are killed on the way out
+            break  # `run_workers` kills the others
         time.sleep(0.1)
     return failed or next(filter(None, codes), 0)
 
@@ -119,7 +122,7 @@ def _parser():
         prog="python -m experiments.launch",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="""The verbs after train run once, in one process.
+        epilog="""Only training uses several workers. Other verbs run in one process.
 
 examples:
   python -m experiments.launch --workers 2 sentiment imdb
@@ -137,12 +140,12 @@ its own TF_CONFIG: see docs/scale.md.
         "words",
         nargs=argparse.REMAINDER,
         metavar="...",
-        help="recipe, verbs and section.key=value, as the app's own command takes them",
+        help="recipe, verbs and section.key=value, as for python -m experiments.TASK",
     )
     return parser
 
 
 if __name__ == "__main__":
-    # So that the workers are ended with it: they hold the run directory's lock.
+    # Exits through `finally`, which kills the workers: they lock the run directory.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main()

@@ -1,6 +1,7 @@
 """Question answering: what follows from a story, and where in a passage is it?"""
 
-from experiments.run import Task, main
+from experiments.run import main
+from experiments.task import Task
 
 QUESTIONS = (
     "mary moved to the kitchen. john went to the garden. mary took the milk. the sun "
@@ -11,7 +12,7 @@ QUESTIONS = (
 
 
 def columns(predictor):
-    """Returns the questions, and as a served model takes them."""
+    """Returns the questions as texts, and as columns of context and question."""
     parts = [[part.strip() for part in text.split("|||")] for text in QUESTIONS]
     contexts, questions = map(list, zip(*parts, strict=True))
     return QUESTIONS, {"context": contexts, "question": questions}
@@ -23,7 +24,7 @@ TASK = Task(
     default_recipe="stories",
     headline=("accuracy", "error", "exact_match", "f1"),
     questions=QUESTIONS,
-    asked=columns,
+    example_inputs=columns,
 )
 
 if __name__ == "__main__":

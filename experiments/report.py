@@ -1,5 +1,6 @@
-"""One page on the default runs: figures, curves, answers, gates, what to try next."""
+"""Writes one page about the default runs: metrics, curves, answers and gates."""
 
+import argparse
 import base64
 import html
 import json
@@ -8,10 +9,11 @@ from pathlib import Path
 from apps.common.portable.files import atomic_write
 from apps.common.portable.run_files import METRICS
 from apps.common.portable.terminal import report_errors
-from experiments.run import RUNS, run_directory
+from experiments.task import RUNS, run_directory
+from experiments.tasks import TASKS
 
 ANSWERS = "answers.json"
-PLOTS = 3  # of a run's own, beside its learning curve
+PLOTS = 3  # maximum number per run, without its learning curve
 STYLE = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
@@ -23,7 +25,7 @@ code{overflow-wrap:anywhere}
 
 
 def write_report(tasks, path=RUNS / "report.html"):
-    """Writes the page on those default runs that are finished and measured.
+    """Writes the page about the default runs that are evaluated.
 
     Args:
         tasks: `Task`s.
@@ -33,21 +35,20 @@ def write_report(tasks, path=RUNS / "report.html"):
         The path.
 
     Raises:
-        ValueError: If no run is finished.
+        ValueError: If no run is evaluated.
     """
     runs = [(task, _default_run(task)) for task in tasks]
     runs = [(task, run) for task, run in runs if (run / METRICS).exists()]
     if not runs:
-        raise ValueError("No default run is measured yet. `make run` makes them.")
+        raise ValueError("No default run is measured yet. `make run` trains them.")
     rows = "".join(_row(task, run) for task, run in runs)
     sections = "".join(_section(task, run) for task, run in runs)
     page = f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Carousel: the runs of make run</title>
 <meta name="viewport" content="width=device-width"><style>{STYLE}</style>
-<h1>What was trained</h1>
-<p>Each model was trained with the default recipe of its app, a minute or so, and
-measured once on texts or sounds that it had never met. <code>make serve</code> serves
-all of them.</p>
+<h1>Trained models</h1>
+<p>Each model was trained with the default recipe of its app, for about a minute, and
+evaluated once on its test split. <code>make serve</code> serves all of them.</p>
 <table><tr><th>app</th><th>data</th><th>test split</th><th>training</th>
 <th>parameters</th></tr>{rows}</table>
 {sections}</html>
@@ -67,7 +68,7 @@ def _default_run(task):
 
 def _row(task, run):
     metrics = json.loads((run / METRICS).read_text())
-    figures = ", ".join(
+    headline = ", ".join(
         f"{name.replace('_', ' ')} {metrics[name]:.3f}"
         for name in task.headline
         if metrics.get(name) is not None
@@ -76,7 +77,7 @@ def _row(task, run):
     cells = [
         f'<a href="#{task.name}">{_title(task)}</a>',
         html.escape(split),
-        html.escape(figures),
+        html.escape(headline),
         f"{metrics['train_minutes']:.1f} min",
         f"{metrics['parameters']:,}",
     ]
@@ -84,41 +85,56 @@ def _row(task, run):
 
 
 def _section(task, run):
-    """Returns what the page says of one run."""
-    parts = [
-        f'<h2 id="{task.name}">{_title(task)}</h2><p>{html.escape(task.summary)}</p>'
-    ]
-    answers = run / ANSWERS
-    if answers.exists():
-        rows = "".join(
-            f"<tr><td>{html.escape(row['question'])}</td>"
-            f"<td>{html.escape(row['answer'])}</td></tr>"
-            for row in json.loads(answers.read_text())
-        )
-        parts.append(f"<h3>What the exported model answers</h3><table>{rows}</table>")
-    parts.append("<h3>How it learned</h3>" + _picture(run / "learning.png"))
-    own = [path for path in sorted(run.glob("*.png")) if path.name != "learning.png"]
-    parts += [_picture(path) for path in own[:PLOTS]]
-    drawn = sorted((run / "explain").glob("*.png"))
-    if drawn:
-        parts.append(
-            "<h3>What its gates did</h3><p>Bright: open. On the right, how much of the "
-            "cell state each earlier step still makes up.</p>"
-        )
-        page = html.escape(
-            str(drawn[0].with_suffix(".html").relative_to(run.parents[2]))
-        )
-        parts.append(f'<a href="{page}">{_picture(drawn[0])}</a>')
-        parts.append(f'<p><a href="{page}">Look closer, value by value</a></p>')
-    others = [name for name in task.recipes() if name != task.default_recipe]
+    """Returns the HTML section of one run."""
+    plots = [path for path in sorted(run.glob("*.png")) if path.name != "learning.png"]
+    return "\n".join(
+        [
+            f'<h2 id="{task.name}">{_title(task)}</h2>'
+            f"<p>{html.escape(task.summary)}</p>",
+            _answers(run),
+            f"<h3>Learning curve</h3>{_picture(run / 'learning.png')}",
+            *map(_picture, plots[:PLOTS]),
+            _gates(run),
+            _next_commands(task),
+        ]
+    )
+
+
+def _answers(run):
+    """Returns the answers of the exported model as HTML; "" without answers."""
+    if not (run / ANSWERS).exists():
+        return ""
+    rows = "".join(
+        f"<tr><td>{html.escape(row['question'])}</td>"
+        f"<td>{html.escape(row['answer'])}</td></tr>"
+        for row in json.loads((run / ANSWERS).read_text())
+    )
+    return f"<h3>Answers of the exported model</h3><table>{rows}</table>"
+
+
+def _gates(run):
+    """Returns the first picture of `explain` with a link to its page, or ""."""
+    pictures = sorted((run / "explain").glob("*.png"))
+    if not pictures:
+        return ""
+    page = pictures[0].with_suffix(".html").relative_to(run.parents[2])
+    link = f'<a href="{html.escape(str(page))}">'
+    return (
+        "<h3>Gates</h3><p>Bright: open. On the right: how much each earlier step still "
+        f"contributes to the cell state.</p>\n{link}{_picture(pictures[0])}</a>\n"
+        f"<p>{link}Every value of the gates</a></p>"
+    )
+
+
+def _next_commands(task):
+    recipes = [name for name in task.recipes() if name != task.default_recipe]
     command = f"python -m experiments.{task.name}"
     question = html.escape(repr(task.questions[0]))
-    parts.append(
+    return (
         f"<h3>What to try next</h3><p>Your own input: <code>{command} explain "
-        f"{question}</code>. Another recipe: {', '.join(others)}; "
-        f"<code>{command} --help</code> says what they are.</p>"
+        f"{question}</code>. Another recipe: {', '.join(recipes)}; "
+        f"<code>{command} --help</code> describes them.</p>"
     )
-    return "\n".join(parts)
 
 
 def _title(task):
@@ -126,7 +142,7 @@ def _title(task):
 
 
 def _picture(path):
-    """Returns a picture, inside the page."""
+    """Returns an image element that contains the picture; "" without a file."""
     if not path.exists():
         return ""
     image = base64.b64encode(path.read_bytes()).decode()
@@ -134,10 +150,11 @@ def _picture(path):
     return f'<p><img alt="{name}" src="data:image/png;base64,{image}"></p>'
 
 
-def main():
-    """Writes the page again from the runs that are there."""
-    from experiments.__main__ import TASKS
-
+def main(arguments=None):
+    """Writes the page from the existing runs."""
+    argparse.ArgumentParser(
+        prog="python -m experiments.report", description=__doc__
+    ).parse_args(arguments)
     with report_errors():
         print(f"Report: {write_report(TASKS.values())}")
 

@@ -1,93 +1,41 @@
-"""The one command line that reads recipes, for every task."""
+"""The command line of a task: reads a recipe and settings, and runs verbs."""
 
 import argparse
 import functools
-import importlib
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.common.config import closest, load_config
+from apps.common.config import closest
 from apps.common.portable.terminal import report_errors
+from experiments.help import TaskParser
+from experiments.task import run_directory
 
-RECIPES = Path(__file__).parent / "recipes"
-RUNS = Path("runs")
 VERBS = {
-    "train": "train until the run directory has model.keras; resumes what was cut off",
-    "evaluate": "measure the model on held-out data; writes metrics.json and plots",
-    "explain": "draw what the gates did with your own input, or with an example",
+    "train": "train until the run directory has model.keras; resumes a stopped run",
+    "evaluate": "measure the model on the test split; writes metrics.json and plots",
+    "explain": "draw gates and cell state for your own input, or for an example",
     "export": "write a SavedModel that takes raw input, for TensorFlow Serving",
-    "predict": "answer for your own input: words after it, --file, or standard input",
-    "record": "write what finished runs reached to experiments/results",
+    "predict": "print the outputs for your own input: words, --file or standard input",
+    "record": "write the metrics of finished runs to experiments/results",
 }
 DEFAULT_VERBS = ["train", "evaluate", "export"]
-LAST = ("predict", "explain", "record")  # what follows them is theirs
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the command line has to know of an app.
-
-    Attributes:
-        name: Name of the package below `apps`.
-        summary: One line for the help text.
-        default_recipe: Recipe when none is named.
-        headline: Metrics for the closing table.
-        questions: Two inputs to ask a newly exported model.
-        asked: Where the model takes something else than one text: a function from the
-            `Predictor` to names of inputs and the inputs, by name if there are more.
-        explained: A function from it to examples for `explain`, as `predict` takes
-            them; by default the questions.
-        fold: Setting of the section data in which the runs of a cross-validation
-            differ.
-    """
-
-    name: str
-    summary: str
-    default_recipe: str
-    headline: tuple
-    questions: tuple
-    asked: Callable | None = None
-    explained: Callable | None = None
-    fold: str | None = None
-
-    def function(self, verb):
-        """Returns the function of the app that does a verb."""
-        return getattr(importlib.import_module(f"apps.{self.name}.{verb}"), verb)
-
-    def predictor(self, directory):
-        """Returns the app's `Predictor` of a run whose training has ended."""
-        module = importlib.import_module(f"apps.{self.name}.predict")
-        return module.Predictor.load(directory)
-
-    def examples(self, predictor):
-        """Returns what `explain` draws when it is given nothing."""
-        return self.explained(predictor) if self.explained else self.questions
-
-    def config_class(self):
-        """Returns the app's `Config`."""
-        return importlib.import_module(f"apps.{self.name}.config").Config
-
-    def config(self, recipe, overrides):
-        """Returns the `Config` of a recipe with settings changed."""
-        return load_config(self.config_class(), self.recipe_path(recipe), overrides)
-
-    def recipe_path(self, recipe):
-        """Returns the YAML file of a recipe."""
-        return RECIPES / self.name / f"{recipe}.yaml"
-
-    def recipes(self):
-        """Returns the recipes by name, the default first."""
-        found = sorted(path.stem for path in (RECIPES / self.name).glob("*.yaml"))
-        return sorted(found, key=lambda name: name != self.default_recipe)
+TAKES_INPUT = ("predict", "explain", "record")  # every later word is its input
 
 
 @dataclass(frozen=True)
 class Request:
-    """What one command line asks for."""
+    """A parsed command line.
+
+    Attributes:
+        recipe: Name of the recipe.
+        verbs: Verbs in the order in which they run.
+        overrides: Strings `section.key=value`.
+        run_directory: The user's own run directory, or None.
+        words: Inputs of `predict` and `explain`, or run directories of `record`.
+    """
 
     recipe: str
     verbs: list
@@ -98,8 +46,7 @@ class Request:
 
 def main(task, arguments=None):
     """Runs the command line of a task."""
-    parser = _parser(task)
-    options = parser.parse_args(arguments)
+    options = _parser(task).parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         request = parse(task, options.words)
@@ -109,25 +56,28 @@ def main(task, arguments=None):
 
 
 def parse(task, words):
-    """Sorts the words of a command line into recipe, verbs, overrides and input.
+    """Parses the words of a command line into a `Request`.
 
-    What stands after `predict`, `explain` or `record` belongs to that verb, but a
-    `run_directory=` may stand anywhere.
+    Every word after `predict`, `explain` or `record` is an input of that verb, except
+    `run_directory=DIR`, which may stand anywhere.
 
     Raises:
-        ValueError: If a word is none of these.
+        ValueError: If a word is no recipe, verb, setting or input.
     """
     recipes, recipe, verbs, overrides, directory = task.recipes(), None, [], [], None
-    rest = [word for word in words if not word.startswith("run_directory=")]
-    for word in set(words) - set(rest):
-        directory = Path(word.partition("=")[2])
+    rest = []
+    for word in words:
+        if word.startswith("run_directory="):
+            directory = Path(word.partition("=")[2])
+        else:
+            rest.append(word)
     while rest:
         word = rest.pop(0)
         if "=" in word:
             overrides.append(word)
         elif word in VERBS:
             verbs.append(word)
-            if word in LAST:
+            if word in TAKES_INPUT:
                 break
         elif recipe is None and word in recipes:
             recipe = word
@@ -142,54 +92,65 @@ def parse(task, words):
 
 
 def run(task, request, file=None):
-    """Does the verbs of a request in order, and closes with a table."""
+    """Runs the verbs of a request in order, then prints a closing table.
+
+    Args:
+        task: A `Task`.
+        request: A `Request`.
+        file: File with one input per line, for `predict` and `explain`.
+
+    Returns:
+        What `evaluate` and `export` returned, by verb.
+    """
     config = task.config(request.recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
-    done, verbs = {}, request.verbs
     predictor = functools.cache(lambda: task.predictor(directory))  # one for all verbs
-    if not _is_chief():
-        verbs = [verb for verb in verbs if verb == "train"]
-        if verbs != request.verbs:
-            print("Of several workers the chief does what comes after training.")
-    for verb in verbs:
+    results = {}
+    for verb in _verbs_of_this_process(request.verbs):
         if verb == "train":
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
             task.function("train")(config, directory)
         elif verb == "predict":
-            inputs = _inputs(request.words, file)  # refused before anything is read
-            for answer in predictor().predict(inputs):
-                line = json.dumps(answer, ensure_ascii=False)
-                print(line.encode("utf-8", "replace").decode())
+            _predict(predictor, request.words, file)
         elif verb == "explain":
             _explain(task, directory, predictor, request.words, file)
         elif verb == "record":
-            from experiments.results.tables import record
-
-            print(f"Recorded: {record(task, request.recipe, request.words)}")
+            _record(task, request)
         else:
             print(f"{verb.capitalize().removesuffix('e')}ing {directory}")
-            done[verb] = task.function(verb)(predictor())
-    _closing_table(task, directory, done)
-    return done
+            results[verb] = task.function(verb)(predictor())
+    _print_closing_table(task, directory, results)
+    return results
+
+
+def _verbs_of_this_process(verbs):
+    """Returns the verbs; on a worker that is not the chief, only `train`."""
+    if _is_chief():
+        return verbs
+    own = [verb for verb in verbs if verb == "train"]
+    if own != verbs:
+        print("Of several workers the chief does what comes after training.")
+    return own
 
 
 def _is_chief():
-    """Whether this process is the one of its workers that does the other verbs."""
-    from apps.common.training.cluster import cluster_of
+    """Returns whether this process is the chief, or the only worker."""
+    from apps.common.training.cluster import cluster_of  # loads TensorFlow
 
     cluster = cluster_of(os.environ)
     return cluster is None or cluster.index == 0
 
 
-def run_directory(task, recipe, config):
-    """Returns `runs/<task>/<recipe>/seed-<n>`, the fold after it if there is one."""
-    fold = getattr(config.data, task.fold) if task.fold else ""
-    name = f"seed-{config.train.seed}{fold and '-'}{fold}"
-    return RUNS / task.name / recipe / name
+def _predict(predictor, words, file):
+    """Prints an output for each input, as a line of JSON."""
+    inputs = _inputs(words, file)  # before the run is loaded: errors come at once
+    for output in predictor().predict(inputs):
+        line = json.dumps(output, ensure_ascii=False)
+        print(line.encode("utf-8", "replace").decode())
 
 
 def _explain(task, directory, predictor, words, file):
-    """Draws the user's inputs, or once and for all the examples."""
+    """Draws the user's inputs; without inputs, the examples, once per run."""
     if not words and not file:
         if drawn := sorted((directory / "explain").glob("*.html")):
             print(f"{drawn[0]} is drawn already.")
@@ -198,6 +159,12 @@ def _explain(task, directory, predictor, words, file):
     inputs = _inputs(words, file)
     for path in task.function("explain")(predictor(), inputs):
         print(f"Drawn: {path}, and as a picture {path.with_suffix('.png').name}")
+
+
+def _record(task, request):
+    from experiments.record import record  # loads TensorFlow
+
+    print(f"Recorded: {record(task, request.recipe, request.words)}")
 
 
 def _inputs(words, file):
@@ -219,14 +186,13 @@ def _inputs(words, file):
 
 
 def _lines(text):
-    """Returns the lines of a text as editors count them."""
+    """Returns the lines of a text; only line feeds separate lines, as in editors."""
     return [line.rstrip("\r") for line in text.removesuffix("\n").split("\n") if text]
 
 
-def _closing_table(task, directory, done):
-    metrics = done.get("evaluate")
+def _print_closing_table(task, directory, results):
     rows = []
-    if metrics:
+    if metrics := results.get("evaluate"):
         rows.append(("data", f"{metrics['dataset']}, {metrics['split']} split"))
         rows += [
             (name, f"{metrics[name]:.4f}")
@@ -234,8 +200,8 @@ def _closing_table(task, directory, done):
             if metrics[name] is not None
         ]
         rows.append(("training", f"{metrics['train_minutes']:.1f} minutes"))
-    if "export" in done:
-        rows.append(("exported", str(done["export"])))
+    if "export" in results:
+        rows.append(("exported", str(results["export"])))
     if rows:
         rows.append(("run", str(directory)))
         width = max(len(name) for name, _ in rows)
@@ -243,41 +209,7 @@ def _closing_table(task, directory, done):
 
 
 def _parser(task):
-    command = f"python -m experiments.{task.name}"
-    recipes = "\n".join(
-        f"  {name:<18}{_first_comment(RECIPES / task.name / f'{name}.yaml')}"
-        for name in task.recipes()
-    )
-    verbs = "\n".join(f"  {verb:<18}{what}" for verb, what in VERBS.items())
-    parser = argparse.ArgumentParser(
-        prog=command,
-        usage="%(prog)s [RECIPE] [VERB ...] [section.key=value ...]",
-        description=task.summary,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"""recipes (the first is the default):
-{recipes}
-
-verbs (without one: {" ".join(DEFAULT_VERBS)}):
-{verbs}
-
-settings:
-  section.key=value changes a setting of the recipe; config.yaml in a run directory
-  lists them all. run_directory=DIR takes another run directory than
-  {RUNS}/{task.name}/RECIPE/seed-N.
-
-examples:
-  {command}
-  {command} {task.default_recipe} train train.seed=2
-  {command} predict {task.questions[0]!r}
-  {command} explain {task.questions[0]!r}
-  {command} {task.default_recipe} record
-""",
-    )
+    parser = TaskParser(task, VERBS, DEFAULT_VERBS)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--file", help="predict, explain: a file with one input a line")
     return parser
-
-
-def _first_comment(path):
-    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
-    return first.lstrip("# ") if first.startswith("#") else ""

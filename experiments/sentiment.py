@@ -1,6 +1,7 @@
 """Sentiment analysis: is a text positive or negative, or whatever your labels say?"""
 
-from experiments.run import Task, main
+from experiments.run import main
+from experiments.task import Task
 
 TASK = Task(
     name="sentiment",

@@ -1,6 +1,7 @@
 """Speech command recognition: which word is in a clip, and when in a stream?"""
 
-from experiments.run import Task, main
+from experiments.run import main
+from experiments.task import Task
 
 
 def first_clips(predictor):
@@ -14,7 +15,7 @@ def first_clips(predictor):
 
 
 def first_files(predictor):
-    """Returns the paths of the same clips, written into the run directory."""
+    """Writes the same clips into the run directory; returns their paths."""
     import soundfile
 
     files = []
@@ -31,8 +32,8 @@ TASK = Task(
     default_recipe="synthetic",
     headline=("accuracy", "f1"),
     questions=("recording.wav",),
-    asked=first_clips,
-    explained=first_files,
+    example_inputs=first_clips,
+    explain_inputs=first_files,
     fold="held_out_speaker",
 )
 

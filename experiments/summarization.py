@@ -1,6 +1,7 @@
 """Text summarization: what does a document say, in a few words?"""
 
-from experiments.run import Task, main
+from experiments.run import main
+from experiments.task import Task
 
 TASK = Task(
     name="summarization",

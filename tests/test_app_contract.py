@@ -17,8 +17,9 @@ from fastapi.testclient import TestClient
 
 from apps.common.portable.versions import newest_version
 from apps.common.predictor import Predictor
-from experiments.__main__ import TASKS
-from experiments.run import RECIPES, VERBS
+from experiments.run import VERBS
+from experiments.task import RECIPES
+from experiments.tasks import TASKS
 from lstm_layer.gates import NAMES
 from serving.models import Models, find_models
 from serving.server import create_app

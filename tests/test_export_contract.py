@@ -18,7 +18,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from apps.common.export import check as check_export
 from apps.common.export.savedmodel import BATCHING
 from apps.common.portable.versions import WARMUP, newest_version
-from experiments.__main__ import TASKS
+from experiments.tasks import TASKS
 from tests.test_app_contract import APPS, SERVED
 
 README = Path(__file__).parents[1] / "README.md"

@@ -1,1 +1,1 @@
-"""Time and memory of the layer, of whole steps and of the server."""
+"""Measures time and memory of the layer, of training steps and of the server."""

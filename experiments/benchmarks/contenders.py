@@ -1,4 +1,4 @@
-"""What the benchmark times: our layer, Keras's and PyTorch's, doing the same work."""
+"""Functions that the benchmark times: our layer, Keras's and PyTorch's."""
 
 import importlib
 from dataclasses import asdict, dataclass
@@ -21,12 +21,12 @@ class Shape:
     units: int
 
     def __str__(self):
-        """Returns the four numbers as `parse` takes them."""
+        """Returns the four numbers in the form that `parse` reads."""
         return f"{self.batch}x{self.timesteps}x{self.features}x{self.units}"
 
     @classmethod
     def parse(cls, text):
-        """Reads what `str` gives.
+        """Parses BATCHxTIMESTEPSxFEATURESxUNITS.
 
         Raises:
             ValueError: If the text is not four positive integers.
@@ -41,13 +41,13 @@ class Shape:
 
     @property
     def flops(self):
-        """Returns the operations of the matrix products of one forward pass."""
+        """Returns the floating-point operations of the products of a forward pass."""
         steps = self.batch * self.timesteps
         return 2 * steps * (self.features + self.units) * 4 * self.units
 
 
 def matmul():
-    """Returns a function that multiplies two 2048-cubes: the machine's limit."""
+    """Returns a function that multiplies two 2048 x 2048 matrices."""
     import tensorflow as tf
 
     a = tf.random.normal((MATMUL_SIZE, MATMUL_SIZE))
@@ -55,17 +55,17 @@ def matmul():
 
 
 def layer_contenders(shape, names=None):
-    """Returns the functions to time on one shape, the first pass and both.
+    """Returns the functions to time on one shape: forward, and forward and backward.
 
-    Each takes no argument and waits for its result. A gradient is that of the input,
-    the two kernels and the bias.
+    Each takes no argument and waits for its result. The gradients are those of the
+    input, the two kernels and the bias.
 
     Args:
         shape: A `Shape`.
-        names: Contenders to build; by default all.
+        names: Contenders to build; by default all of them.
 
     Returns:
-        `{contender: function}` forward, and the same forward and backward.
+        Two dictionaries `{contender: function}`: forward, and forward and backward.
     """
     import keras
 
@@ -88,7 +88,7 @@ def layer_contenders(shape, names=None):
             layer.build(x.shape)
             functions = _tensorflow_functions(layer, x, dy, jit_compile)
             forward[name], both[name] = functions
-    both.pop(CAROUSEL + XLA, None)  # in training it compiles by itself
+    both.pop(CAROUSEL + XLA, None)  # in training our layer asks for XLA by itself
     if names is None or TORCH in names:
         forward[TORCH], both[TORCH] = _torch_functions(shape, x, dy)
     return forward, both
@@ -148,7 +148,7 @@ def fit_contenders(task):
     for name, layer_class, jit_compile in (
         (CAROUSEL, ours, False),
         (KERAS, keras.layers.LSTM, False),
-        (KERAS + XLA, keras.layers.LSTM, True),  # what Keras takes unless told
+        (KERAS + XLA, keras.layers.LSTM, True),  # Keras's default
     ):
         with patch.object(app, "LSTM", _as_keras(layer_class)):
             contenders[name] = FIT[task](jit_compile)
@@ -156,7 +156,7 @@ def fit_contenders(task):
 
 
 def _as_keras(layer_class):
-    """Returns what makes a layer without the arguments that Keras's does not have."""
+    """Returns a function that makes a layer; it drops arguments that Keras lacks."""
 
     def make(*arguments, weight_drop=0.0, **options):
         del weight_drop  # zero in the default configurations
@@ -166,7 +166,7 @@ def _as_keras(layer_class):
 
 
 def _step(trainer, batch, jit_compile):
-    """Returns a function that trains with a batch, by `fit`'s step or as XLA's."""
+    """Returns a function that trains on a batch, by `fit`'s step or compiled by XLA."""
     import tensorflow as tf
 
     batch = tf.nest.map_structure(tf.constant, batch)

@@ -1,39 +1,38 @@
-"""Measures what graphs cost: first steps, new lengths, exports and the server.
+"""Measures the cost of graphs: first steps, new lengths, exports and the server.
 
     python -m experiments.benchmarks.graph_cost                    # every measurement
     python -m experiments.benchmarks.graph_cost sentiment length   # some of them
 
-Each measurement runs in a fresh process, one after the other: traced functions and
-programs of XLA live as long as their process. `experiments.benchmarks.layer` runs all
-of them.
+The measurements run one after the other, each in a fresh process: traced functions and
+XLA programs live as long as their process. `experiments.benchmarks.layer` runs all
+measurements.
 
-First steps. `train` of the app runs with the default recipe, its data and its settings,
-up to the call of `fit`. In the place of `fit` the training function that `fit` would
-call gets one real batch of each shape that an epoch has, in the order in which the
-shapes first come; the type of the dataset is the one that `fit` sees, unknown
-dimensions included. All shapes come `CALLS` times, in rounds. The figure is the sum
-over the shapes of the first call less the median of the later calls. The test function
-then gets the same with the batches of the validation set, and its sum is added. So the
-figure is how long a user waits, over the first epoch, for tracing, for TensorFlow's
-optimizer of graphs and for XLA. Reading the data and building the model are not in it.
+First steps: `train` of the app runs with its default recipe up to the call of `fit`.
+Instead of `fit`, this module calls the training function with one real batch of each
+shape of an epoch, in the order in which the shapes first occur. The dataset has the
+same type as in `fit`, unknown dimensions included. Each shape is called `CALLS` times,
+in rounds. The cost of a shape is its first call minus the median of its later calls.
+The test function is measured in the same way on the validation set. The figure is the
+sum of both: the time that a user waits, in the first epoch, for tracing, TensorFlow's
+graph optimizer and XLA. It excludes reading the data and building the model.
 
-A new length. Keras's own training function runs a model of two bidirectional layers of
-64 units on 16 sequences of 32 features; the dataset leaves the length unknown. After
-`KNOWN_LENGTHS` the figure is the mean over `NEW_LENGTHS` of the first call less the
+A new length: Keras's training function runs a model of two bidirectional layers of 64
+units on 16 sequences of 32 features. The dataset leaves the length unknown. After
+`KNOWN_LENGTHS` the figure is the mean over `NEW_LENGTHS` of the first call minus the
 second.
 
-The column of Keras has `keras.layers.LSTM` in the place of our layer, in the same
-model and the same training step, without XLA for the whole step.
+The column "Keras" has `keras.layers.LSTM` instead of our layer, in the same model and
+the same training step, without XLA for the whole step.
 
-The export. `export` of the sentiment app, imports not counted, from loading the model
-to the check in a fresh process. The model has the sizes of the default recipe and has
-seen a few batches at most. Nodes are those of the main graph and of all functions of
-the SavedModel. They are counted on all cores, on one core, and where Python reports
+The export: `export` of the sentiment app, from loading the model to the check in a
+fresh process, without imports. The model has the sizes of the default recipe and is
+almost untrained. Nodes are those of the main graph and of all functions of the
+SavedModel. They are counted on all cores, on one core, and where Python reports
 `MANY_CORES`.
 
-The server. A fresh process with the server's modules loads the exports of the five
-default recipes. The time is that of `Models.refresh`, warm-up requests included and the
-import of TensorFlow not. The memory is resident, after it.
+The server: a fresh process with the server's modules loads the exports of the five
+default recipes. The time is that of `Models.refresh`, with warm-up requests and without
+the import of TensorFlow. The memory is the resident memory after it.
 """
 
 import argparse
@@ -45,7 +44,6 @@ import sys
 import tempfile
 from datetime import date
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 from apps.common.portable.files import rename_into_place
@@ -59,32 +57,29 @@ from experiments.benchmarks.graph_cost_process import (
     serve,
     untrained_run,
 )
-from experiments.results.tables import BENCHMARK, hardware
+from experiments.machine import hardware, versions
+from experiments.tables import README, RESULTS, markdown_table
+from experiments.tasks import TASKS
 
-NAME = "graphs"  # key in the benchmark's file, and of the table in the README
+NAME, PAGE = "graphs", README  # also the key in the file
+RESULT = RESULTS / "benchmark.json"
+COLUMNS = ("cost of graphs", "ours", "Keras", "of it")
 MANY_CORES = 8
-TASKS = (
-    "language_modeling",
-    "sentiment",
-    "speech_commands",
-    "summarization",
-    "question_answering",
-)
 UNITS = {"s": "{:z,.2f} s", "MB": "{:,.0f} MB", "nodes": "{:,}"}
 
 
-def measured(names=None, runs=None):
+def measure(names=None, runs=None):
     """Runs measurements and prints a line for each row.
 
     Args:
         names: Keys of `MEASUREMENTS`; by default all.
-        runs: Directory for run directories, which are reused if they are there; by
-            default a temporary one.
+        runs: Directory with run directories; existing ones are reused. By default a
+            temporary directory.
 
     Returns:
         The rows, `{title: {"ours", "keras", "unit", "parts"}}`, with hardware, versions
-        and date. `keras` is None where there is no such model; `parts` is what the
-        figure of ours consists of.
+        and date. `keras` is None where Keras has no such model; `parts` are the
+        addends of our figure.
     """
     rows = {}
     with contextlib.ExitStack() as stack:
@@ -99,23 +94,20 @@ def measured(names=None, runs=None):
     return {
         "rows": rows,
         "hardware": hardware(),
-        "versions": {name: version(name) for name in ("tensorflow", "keras")},
+        "versions": versions(("tensorflow", "keras")),
         "date": date.today().isoformat(),
     }
 
 
 def table(result):
-    """Returns the Markdown table of what `measured` returned."""
-    lines = ["| cost of graphs | ours | Keras | of it |", "|---|---|---|---|"]
-    for title, row in result["rows"].items():
-        ours, keras, parts = _cells(row)
-        lines.append(f"| {title} | {ours} | {keras} | {parts} |")
-    lines += ["", f"Measured on {result['hardware']}, {result['date']}."]
-    return "\n".join(lines)
+    """Returns the Markdown table of the result of `measure`."""
+    rows = [(title, *_cells(row)) for title, row in result["rows"].items()]
+    note = f"Measured on {result['hardware']}, {result['date']}."
+    return f"{markdown_table(COLUMNS, rows)}\n\n{note}"
 
 
-def recorded_table(path=BENCHMARK):
-    """Returns the table of what was recorded, or None if nothing was."""
+def recorded_table(path=RESULT):
+    """Returns the Markdown table of the recorded graphs; None if there are none."""
     result = json.loads(path.read_text()).get(NAME)
     return result and table(result)
 
@@ -126,23 +118,23 @@ def _line(title, row):
 
 
 def _cells(row):
-    def shown(value):
+    def cell(value):
         return UNITS[row["unit"]].format(value)
 
-    parts = [f"{name} {shown(value)}" for name, value in row.get("parts", {}).items()]
-    keras = "" if row["keras"] is None else shown(row["keras"])
-    return shown(row["ours"]), keras, "; ".join(parts)
+    parts = [f"{name} {cell(value)}" for name, value in row.get("parts", {}).items()]
+    keras = "" if row["keras"] is None else cell(row["keras"])
+    return cell(row["ours"]), keras, "; ".join(parts)
 
 
 def _in_fresh_process(function, **arguments):
-    """Returns what `function(**arguments)` returns in a process of its own."""
+    """Calls `function(**arguments)` in a fresh process; returns its result."""
     request = json.dumps([function.__name__, arguments])
     command = [sys.executable, "-m", graph_cost_process.__name__, request]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ValueError(f"The measurement {request} failed: {reason}")
-    return json.loads(result.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _first_steps_rows(task, runs):
@@ -154,7 +146,7 @@ def _first_steps_rows(task, runs):
             costs[library] = _in_fresh_process(
                 first_steps, task=task, library=library, directory=str(directory)
             )
-            if library == CAROUSEL:  # the models of the exports
+            if library == CAROUSEL:  # `export` and `server` need these runs
                 rename_into_place(directory, runs / task)
     ours, keras = costs[CAROUSEL], costs.get(KERAS)
     return {
@@ -254,7 +246,7 @@ MEASUREMENTS = {
 
 
 def _copy_of_run(task, runs, directory):
-    """Returns a copy of a run of the default recipe; its model may be untrained."""
+    """Copies a run of the default recipe; makes an untrained one if there is none."""
     if not (runs / task).exists():
         with tempfile.TemporaryDirectory(prefix=".", dir=runs) as scratch:
             run = Path(scratch, "run")
@@ -285,7 +277,7 @@ def main(arguments=None):
         "--runs",
         type=Path,
         metavar="DIRECTORY",
-        help="keep run directories here and use those that are there "
+        help="directory that keeps run directories and reuses existing ones "
         "(default: a temporary directory)",
     )
     options = parser.parse_args(arguments)
@@ -295,7 +287,7 @@ def main(arguments=None):
                 f"{unknown[0]!r} is no measurement. Measurements: "
                 f"{', '.join(MEASUREMENTS)}."
             )
-        result = measured(options.names, options.runs)
+        result = measure(options.names, options.runs)
         print(f"\n{table(result)}\n\n{json.dumps(result)}")
 
 

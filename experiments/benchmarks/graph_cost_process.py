@@ -3,8 +3,8 @@
     python -m experiments.benchmarks.graph_cost_process \
         '["new_length", {"library": "keras"}]'
 
-Prints what was measured as JSON. What a function does not need is not imported, so that
-the memory of the server is its own.
+Prints the result as JSON. Each function imports only what it needs: other imports would
+count as memory of the server.
 """
 
 import contextlib
@@ -18,13 +18,15 @@ from unittest.mock import patch
 
 import numpy as np
 
+from experiments.machine import available_cores
+
 CALLS = 4  # of each shape, the first one included
 KNOWN_LENGTHS = (40, 41)
 NEW_LENGTHS = (42, 44, 46, 50, 54, 58, 62, 64, 70, 80, 100, 120)
 
 
 def count_nodes(path):
-    """Returns the nodes of a SavedModel: of its graph and of all its functions.
+    """Returns the number of nodes of a SavedModel: of its graph and its functions.
 
     Args:
         path: Directory with a `saved_model.pb`.
@@ -42,17 +44,17 @@ def count_nodes(path):
 
 
 def first_steps(task, library, directory):
-    """Measures the first steps of an app, and writes a run directory on the way.
+    """Measures the first steps of an app, and writes its run directory.
 
     Args:
         task: Name of the app.
         library: `CAROUSEL`, or `KERAS` for `keras.layers.LSTM` in the app's model.
-        directory: The run directory, which must not be there.
+        directory: The run directory, which must not exist.
 
     Returns:
-        For "training" and "validation": `seconds`, what the first calls cost;
-        `by_shape`, the same for each shape; and `later_ms`, the milliseconds of a later
-        call, a mean over the shapes.
+        For "training" and "validation": `seconds`, the cost of the first calls;
+        `by_shape`, the same for each shape; and `later_ms`, the mean milliseconds of a
+        later call over the shapes.
     """
     import keras
 
@@ -84,21 +86,22 @@ def first_steps(task, library, directory):
 
 
 def untrained_run(task, directory):
-    """Writes a run directory as training does, but trains no step."""
+    """Writes a run directory as training does, without a training step."""
     _train(task, directory, lambda *arguments, **options: None)
 
 
 def _train(task, directory, fit):
-    """Runs the `train` of an app with the default recipe and another `fit`."""
+    """Runs `train` of an app with its default recipe and a replacement of `fit`."""
+    from experiments.tasks import TASKS
+
     job = importlib.import_module("apps.common.training.job")
-    recipe = importlib.import_module(f"experiments.{task}").TASK
-    train = importlib.import_module(f"apps.{task}.train")
+    config = TASKS[task].config(TASKS[task].default_recipe, [])
     with patch.object(job, "fit", fit):
-        train.train(recipe.config(recipe.default_recipe, []), directory)
+        TASKS[task].function("train")(config, directory)
 
 
 def _one_of_each_shape(dataset):
-    """Returns the first batch of each shape, in the order in which they come."""
+    """Returns the first batch of each shape, in their order in the dataset."""
     import tensorflow as tf
 
     batches = {}
@@ -112,10 +115,10 @@ def _timed(function, batches, spec, calls=CALLS):
     """Returns for each batch the seconds of its first call and of a later one.
 
     Args:
-        function: Takes an iterator of which it reads one batch, and returns logs.
-        batches: Batches; all have a turn before the first has its second one.
+        function: Reads one batch from an iterator and returns logs.
+        batches: Batches; each is called once per round.
         spec: `element_spec` of the dataset that the iterator reads.
-        calls: Times that each batch has its turn.
+        calls: Number of rounds.
     """
     import tensorflow as tf
 
@@ -134,7 +137,7 @@ def _timed(function, batches, spec, calls=CALLS):
 
 
 def new_length(library):
-    """Returns the seconds that a new length costs in training."""
+    """Returns the seconds that a batch of a new length costs in training."""
     import keras
     import tensorflow as tf
 
@@ -178,21 +181,23 @@ def export_run(task, directory, cores, check):
     Args:
         task: Name of the app.
         directory: A run directory without an export.
-        cores: None to export as usual; 1 to export on one core; another number to
-            export where Python reports as many cores.
+        cores: None to export on all cores; 1 to export on one core; another number to
+            make Python report that number of cores.
         check: Whether to check the export in a fresh process, as usual.
 
     Returns:
-        `seconds` of loading the model, of writing the export and of its check; `nodes`;
-        and `cores`.
+        `seconds` of loading the model, of writing the export and of its check; the
+        number of `nodes`; and the number of `cores`.
     """
     with contextlib.ExitStack() as stack:
-        if cores == 1:
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        if cores == 1 and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {available_cores()[0]})
         elif cores:
             reported = set(range(cores))
             stack.enter_context(
-                patch.object(os, "sched_getaffinity", lambda process: reported)
+                patch.object(
+                    os, "sched_getaffinity", lambda process: reported, create=True
+                )
             )
             stack.enter_context(patch.object(os, "cpu_count", lambda: cores))
         common = importlib.import_module("apps.common.export.savedmodel")
@@ -220,7 +225,7 @@ def export_run(task, directory, cores, check):
         path = app.export(predictor_class.load(directory))
         total = time.perf_counter() - began
         seconds["writing"] = total - seconds["loading"] - seconds["check"]
-        available = len(os.sched_getaffinity(0))
+        available = len(available_cores())
     return {"seconds": seconds, "nodes": count_nodes(path), "cores": available}
 
 
@@ -231,8 +236,11 @@ def serve(directories):
         directories: Export directories.
 
     Returns:
-        `seconds` of loading; `by_model`, the same for each model, of which several are
-        loaded at once; and resident `megabytes`, with `peak_megabytes`.
+        `seconds` of loading; `by_model`, the same for each model, several of which
+        load at the same time; and resident `megabytes`, with `peak_megabytes`.
+
+    Raises:
+        ValueError: If the server does not load all models.
     """
     from serving import models as serving_models
     from serving import server
@@ -252,7 +260,10 @@ def serve(directories):
         models.refresh()
         seconds = time.perf_counter() - began
     if len(by_model) != len(directories):
-        raise ValueError(f"The server loaded these models alone: {sorted(by_model)}.")
+        raise ValueError(
+            f"The server loaded {len(by_model)} of {len(directories)} models: "
+            f"{', '.join(sorted(by_model))}."
+        )
     status = Path("/proc/self/status").read_text()
 
     def megabytes(name):
@@ -267,7 +278,7 @@ def serve(directories):
 
 
 def main(request):
-    """Prints what the function of a request, `[name, arguments]`, returns."""
+    """Calls the function of a request, `[name, arguments]`; prints its result."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name, arguments = json.loads(request)
     print(json.dumps(globals()[name](**arguments)))

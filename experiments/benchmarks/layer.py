@@ -1,6 +1,6 @@
-"""Times the layer in turns with Keras's, PyTorch's and the machine's limit.
+"""Times our layer, Keras's, PyTorch's and a matrix product in turns.
 
-Then measures what graphs cost, as `experiments.benchmarks.graph_cost` says.
+Then runs `experiments.benchmarks.graph_cost`.
 """
 
 import argparse
@@ -8,30 +8,35 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
 
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks import graph_cost
 from experiments.benchmarks.contenders import (
     CAROUSEL,
     FIT,
     KERAS,
-    MATMUL_SIZE,
     TORCH,
     Shape,
     fit_contenders,
     layer_contenders,
     matmul,
 )
-from experiments.results.tables import hardware
+from experiments.benchmarks.timing import MATMUL, interleaved, summary
+from experiments.machine import hardware, versions
+from experiments.tables import README, markdown_table
 
-RESULT = Path(__file__).parent / "results" / "benchmark.json"
+NAME, PAGE = "benchmark", README
+RESULT = graph_cost.RESULT  # one file; the graphs are under `graph_cost.NAME`
+COLUMNS = (
+    *("batch x timesteps x features x units", "pass", "ours, ms", "Keras / ours"),
+    *("PyTorch / ours", "share of the machine's matmul rate"),
+)
 SHAPES = (
     "20x35x650x650",
     "32x200x128x128",
@@ -41,71 +46,11 @@ SHAPES = (
     "1x200x128x128",
 )
 MEMORY_TIMESTEPS = (500, 1000, 2000)
-MATMUL = "matmul"
 SPEED, GRAPHS = "speed", "graphs"
 
 
-def interleaved(functions, rounds, seconds):
-    """Times functions in turns, so that a slow moment of the machine meets them all.
-
-    Args:
-        functions: `{name: function}`.
-        rounds: Times that each has its turn.
-        seconds: About so long is a turn; it is filled with calls.
-
-    Returns:
-        `{name: milliseconds a call, (rounds,)}`, and `{name: seconds of the first
-        call}`, which hold what tracing and compiling cost.
-    """
-    first, calls = {}, {}
-    for name, function in functions.items():
-        first[name] = _seconds(function, 1)
-        calls[name] = max(1, round(seconds / _seconds(function, 2)))
-    times = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, function in functions.items():
-            function()  # after another's turn the caches are cold
-            times[name].append(1000 * _seconds(function, calls[name]))
-    return {name: np.array(values) for name, values in times.items()}, first
-
-
-def _seconds(function, calls):
-    began = time.perf_counter()
-    for _ in range(calls):
-        function()
-    return (time.perf_counter() - began) / calls
-
-
-def summary(times, first, flops=None):
-    """Returns for each contender median, quartiles, and ratios to ours.
-
-    A ratio is the median, over the rounds, of its time by ours in the same round:
-    above 1, ours is faster. Ours is the faster of its two modes.
-
-    Args:
-        times: What `interleaved` returns; with `MATMUL`, the machine's limit.
-        first: What it returns beside.
-        flops: Operations of a call's matrix products, for the share of the limit.
-    """
-    ours = [name for name in times if name.startswith(CAROUSEL)]
-    best = min(ours, key=lambda name: np.median(times[name]))
-    rows = {}
-    for name, values in times.items():
-        quartiles = np.percentile(values, [25, 50, 75])
-        rows[name] = {
-            "milliseconds": [float(f"{value:.4g}") for value in quartiles],
-            "ratio": round(float(np.median(values / times[best])), 2),
-            "first_call_seconds": round(first[name], 1),
-        }
-        if flops and MATMUL in times and name != MATMUL:
-            limit = times[MATMUL] / (2 * MATMUL_SIZE**3)
-            share = float(np.median(flops * limit / values))
-            rows[name]["share_of_matmul"] = round(share, 2)
-    return rows
-
-
 def peak_memory(name, shape):
-    """Returns megabytes by which training steps raise a fresh process's peak."""
+    """Returns the megabytes that training adds to the peak of a fresh process."""
     command = [sys.executable, "-m", __spec__.name, "--peak-memory", name]
     output = subprocess.run(
         [*command, "--shapes", str(shape)], capture_output=True, text=True, check=True
@@ -116,7 +61,7 @@ def peak_memory(name, shape):
 def _own_peak_memory(name, shape):
     _, both = layer_contenders(shape, names=(name,))
     small = Shape(shape.batch, 2, shape.features, shape.units)
-    layer_contenders(small, names=(name,))[1][name]()  # the library's own share
+    layer_contenders(small, names=(name,))[1][name]()  # loads the library
     before = _peak_megabytes()
     for _ in range(3):
         both[name]()
@@ -124,15 +69,15 @@ def _own_peak_memory(name, shape):
 
 
 def _peak_megabytes():
-    """Returns the most memory that this process has held (Linux)."""
-    # Not getrusage: its peak begins with that of the process that started this one.
+    """Returns the peak of this process's resident memory (Linux)."""
+    # Not getrusage: its peak includes that of the parent process.
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = next(line for line in lines if line.startswith("VmHWM"))
     return int(peak.split()[1]) / 1024
 
 
 def run(shapes, rounds, seconds, memory):
-    """Measures the speed and returns the result, printing a line for each shape."""
+    """Measures the speed, prints a table for each shape and returns the result."""
     result = {
         "hardware": hardware(),
         "versions": _versions(),
@@ -158,27 +103,24 @@ def run(shapes, rounds, seconds, memory):
     if memory:
         for timesteps in MEMORY_TIMESTEPS:
             shape = Shape(32, timesteps, 128, 128)
-            found = {name: peak_memory(name, shape) for name in (CAROUSEL, KERAS)}
-            result["peak_megabytes"][str(shape)] = found
-            print(f"{shape} peak in training, MB: {found}", flush=True)
+            peaks = {name: peak_memory(name, shape) for name in (CAROUSEL, KERAS)}
+            result["peak_megabytes"][str(shape)] = peaks
+            print(f"{shape} peak in training, MB: {peaks}", flush=True)
     return result
 
 
 def _versions():
-    found = {}
-    for package in ("tensorflow", "keras", TORCH):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            raise ValueError(
-                f"The benchmark needs {package}: "
-                "pip install -r requirements-benchmark.txt"
-            ) from None
-    return found
+    try:
+        return versions(("tensorflow", "keras", TORCH))
+    except PackageNotFoundError as error:
+        raise ValueError(
+            f"The benchmark needs {error.name}: "
+            "pip install -r requirements-benchmark.txt"
+        ) from None
 
 
 def _print(title, rows):
-    columns = f"{'ms':>9} {'quartiles':>17} {'by ours':>8} {'of limit':>8}"
+    columns = f"{'ms':>9} {'quartiles':>17} {'/ ours':>8} {'/ matmul':>8}"
     print(f"\n{title}\n  {'':18} {columns}")
     for name, row in rows.items():
         low, median, high = row["milliseconds"]
@@ -190,8 +132,44 @@ def _print(title, rows):
         )
 
 
+def recorded_table(path=RESULT):
+    """Returns the Markdown table of the recorded benchmark of the layer.
+
+    Keras's time is that of its faster mode: with or without XLA.
+    """
+    result = json.loads(path.read_text())
+    rows = [
+        _table_row(shape, name, contenders)
+        for name, shapes in result["layers"].items()
+        for shape, contenders in shapes.items()
+    ]
+    rows += [
+        _table_row(f"the model of {task}", "training step", contenders)
+        for task, contenders in result["fit"].items()
+    ]
+    note = f"Measured on {result['hardware']}, {result['date']}."
+    if result["peak_megabytes"]:
+        peaks = "; ".join(
+            f"{shape}: {peak['lstm_layer']} MB, Keras {peak['keras']} MB"
+            for shape, peak in result["peak_megabytes"].items()
+        )
+        note += f" Memory that training adds at its peak: {peaks}."
+    return f"{markdown_table(COLUMNS, rows)}\n\n{note}"
+
+
+def _table_row(size, name, rows):
+    ours = min(
+        (row for other, row in rows.items() if other.startswith(CAROUSEL)),
+        key=lambda row: row["milliseconds"][1],
+    )
+    keras = min(row["ratio"] for other, row in rows.items() if other[:5] == KERAS)
+    torch = f"{rows[TORCH]['ratio']:.2f}" if TORCH in rows else ""
+    share = f"{ours['share_of_matmul']:.2f}" if "share_of_matmul" in ours else ""
+    return (size, name, f"{ours['milliseconds'][1]:.3g}", f"{keras:.2f}", torch, share)
+
+
 def plot(result, path):
-    """Draws how many times longer than ours each contender takes."""
+    """Plots the time of each contender, in multiples of ours."""
     import matplotlib.pyplot as plt
 
     from apps.common.metrics.plots import save_figure
@@ -241,8 +219,8 @@ def main(arguments=None):
     parser.add_argument(
         "--only",
         choices=(SPEED, GRAPHS),
-        help="measure the speed, or what graphs cost (default: both); a file that is "
-        "there keeps its other figures",
+        help="measure the speed, or the cost of graphs (default: both); an existing "
+        "file keeps its other figures",
     )
     parser.add_argument("--peak-memory", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -259,10 +237,9 @@ def main(arguments=None):
                 shapes, options.rounds, options.seconds, memory=options.record
             )
         if options.only != SPEED:
-            result[graph_cost.NAME] = graph_cost.measured()
+            result[graph_cost.NAME] = graph_cost.measure()
         target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(target) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(target, result)
         print(f"\nWritten: {target}")
         if options.only != GRAPHS:
             picture = target.with_suffix(".png")

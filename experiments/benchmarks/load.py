@@ -1,11 +1,11 @@
-"""Requests a second and latencies of the embedded server, and how it stands a load.
+"""Measures requests per second and latencies of the embedded server under load.
 
     python -m experiments.benchmarks.load                # by app and number of clients
     python -m experiments.benchmarks.load --soak 10      # minutes at full load
 
-The baseline is the same server with `--one-by-one`: the same framework, the same
-signature, called once a request. Both take turns in each measurement, and share the
-machine with the clients. In a soak a new version appears every minute.
+The baseline is the same server with `--one-by-one`: it calls the same signature once
+per request, without batching. Both servers take turns in each measurement, and share
+the machine with the clients. In a soak a new version appears every minute.
 """
 
 import argparse
@@ -24,58 +24,33 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.results.tables import LOAD, hardware
+from experiments.benchmarks.load_clients import load
+from experiments.machine import hardware
+from experiments.tables import README, RESULTS, markdown_table
 from serving.models import find_models
 
-SOAKED = 32  # clients
+NAME, PAGE = "load", README
+RESULT = RESULTS / f"{NAME}.json"
+COLUMNS = (
+    *("model", "clients", "requests a second", "p50, ms", "p95, ms", "p99, ms"),
+    *("one by one: requests a second", "p99, ms", "ratio"),
+)
+SOAK_CLIENTS = 32
 OURS, BASELINE = "joined", "one by one"
 FLAGS = {OURS: [], BASELINE: ["--one-by-one"]}
-TEXTS = (
-    "A warm, funny and clever film that never outstays its welcome.",
-    "Two hours of my life, gone.",
-    "The plot is thin, the jokes are old, and yet the two leads carry it: by the end "
-    "I had laughed more often than I would like to admit, and I would go again.",
-    "Dull.",
-    "Not the masterpiece that it is said to be, but far from the failure either.",
-)
-DOCUMENTS = (
-    "The old bridge is a road bridge over the river, built of stone in 1831 by a local "
-    "builder. It has three arches and has been a protected monument since 1972.",
-    "The grey heron is a long-legged bird of the heron family, found in most of Europe "
-    "and Asia and in parts of Africa. It lives in wetlands, where it feeds on fish.",
-)
-STORIES = (
-    ("mary went to the garden. john took the milk. mary went to the office.", "mary"),
-    ("john went to the kitchen. it rains. mary took the apple. john left.", "john"),
-)
-
-
-def requests_of(app):
-    """Returns the signature and the inputs of each request to an app's model."""
-    rng = np.random.default_rng(0)
-    inputs = {
-        "sentiment": [{"text": [text]} for text in TEXTS],
-        "language_modeling": [{"text": [text]} for text in TEXTS],
-        "summarization": [{"document": [text]} for text in DOCUMENTS],
-        "question_answering": [
-            {"context": [story], "question": [f"where is {who}"]}
-            for story, who in STORIES
-        ],
-        "speech_commands": [
-            {"waveform": rng.normal(0, 0.05, (1, 16000)).round(4).tolist()}
-        ],
-    }
-    return [{"inputs": one} for one in inputs[app]]
 
 
 class Server:
-    """A server in a process of its own.
+    """A server in another process.
 
     Args:
         directories: Export directories.
-        flags: Arguments of its command line.
+        flags: Further arguments of the server's command line.
+
+    Raises:
+        ValueError: If the server does not start.
     """
 
     def __init__(self, directories, flags):
@@ -94,72 +69,45 @@ class Server:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
             if self.process.poll() is not None:
-                raise ValueError("`python -m serving.server` did not start.")
+                raise ValueError(
+                    "`python -m serving.server` did not start. Run it to see why."
+                )
             time.sleep(0.2)
 
     def megabytes(self):
-        """Returns the memory that it holds."""
+        """Returns the resident memory of the server."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def close(self):
-        """Ends it."""
+        """Ends the server."""
         self.process.terminate()
         self.process.wait(60)
 
 
-async def load(port, app, clients, seconds):
-    """Keeps a number of clients asking, each as soon as it is answered.
+def measure(servers, app, clients, rounds, seconds):
+    """Measures rate and latencies of the servers, in turns.
+
+    Args:
+        servers: The servers `OURS` and `BASELINE`, by name.
+        app: Name of the model.
+        clients: Number of clients.
+        rounds: Number of turns of each server.
+        seconds: Length of a turn.
 
     Returns:
-        The latencies in seconds of the requests answered, and the number that failed.
+        A dictionary with the figures of each server, and the ratio of their rates.
     """
-    sent = []
-    for request in requests_of(app):
-        body = json.dumps(request).encode()
-        sent.append(
-            f"POST /v1/models/{app}:predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
-    ended, latencies, failed = time.monotonic() + seconds, [], 0
-
-    async def client(first):
-        nonlocal failed
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            for request in itertools.islice(itertools.cycle(sent), first, None):
-                began = time.perf_counter()
-                writer.write(request)
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = head.lower().split(b"content-length:")[1].split(b"\r\n")[0]
-                await reader.readexactly(int(length))
-                latencies.append(time.perf_counter() - began)
-                failed += not head.startswith(b"HTTP/1.1 200")
-                if time.monotonic() >= ended:
-                    break
-        finally:
-            writer.close()
-
-    ends = await asyncio.gather(
-        *(client(n) for n in range(clients)), return_exceptions=True
-    )
-    failed += sum(isinstance(end, BaseException) for end in ends)
-    return latencies, failed
-
-
-def measure(servers, app, clients, rounds, seconds):
-    """Returns rate and latencies of each server, which take turns."""
     rates, latencies, failed = ({name: [] for name in servers} for _ in range(3))
     for server in servers.values():
         asyncio.run(load(server.port, app, clients, 1))
     for _ in range(rounds):
         for name, server in servers.items():
             began = time.monotonic()
-            found, wrong = asyncio.run(load(server.port, app, clients, seconds))
-            rates[name].append(len(found) / (time.monotonic() - began))
-            latencies[name] += found
-            failed[name].append(wrong)
+            times, failures = asyncio.run(load(server.port, app, clients, seconds))
+            rates[name].append(len(times) / (time.monotonic() - began))
+            latencies[name] += times
+            failed[name].append(failures)
     rows = {}
     for name in servers:
         p50, p95, p99 = (
@@ -181,12 +129,12 @@ def soak(export, minutes, clients):
     """Keeps a server at full load while new versions of its model appear.
 
     Args:
-        export: Path of the version to be served.
-        minutes: How long.
+        export: Path of the exported version.
+        minutes: Length of the soak.
         clients: Number of clients.
 
     Returns:
-        What was answered and what failed, and the server's memory by minute.
+        The numbers of answers and failures, and the server's memory by minute.
     """
     app = export.parent.name
     with tempfile.TemporaryDirectory() as scratch:
@@ -200,11 +148,11 @@ def soak(export, minutes, clients):
                 if minute:
                     shutil.copytree(export, model / ".next")
                     (model / ".next").rename(model / str(minute + 1))
-                found, wrong = asyncio.run(load(server.port, app, clients, 60))
-                answered += found
-                failed += wrong
+                times, failures = asyncio.run(load(server.port, app, clients, 60))
+                answered += times
+                failed += failures
                 memory.append(round(server.megabytes()))
-                print(f"minute {minute + 1}: {len(found)} answers, {memory[-1]} MB")
+                print(f"minute {minute + 1}: {len(times)} answers, {memory[-1]} MB")
         finally:
             server.close()
     return {
@@ -227,35 +175,80 @@ def main(arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("apps", nargs="*", help="models to ask (default: all that are exported)")
-    add("--clients", type=int, nargs="+", default=[1, 8, 32], help="%(default)s")
-    add("--rounds", type=int, default=3, help="turns of each server (%(default)s)")
-    add("--seconds", type=float, default=3.0, help="of each turn (%(default)s)")
+    add("apps", nargs="*", help="exported models (default: all)")
+    add(
+        "--clients",
+        type=int,
+        nargs="+",
+        default=[1, 8, 32],
+        metavar="N",
+        help="numbers of clients (default: 1 8 32)",
+    )
+    add("--rounds", type=int, default=3, help="turns of each server (default: 3)")
+    add("--seconds", type=float, default=3.0, help="length of a turn (default: 3)")
     add("--soak", type=int, metavar="MINUTES", help="keep the first app at full load")
-    add("--record", action="store_true", help=f"write experiments/results/{LOAD.name}")
+    add(
+        "--record", action="store_true", help=f"write experiments/results/{RESULT.name}"
+    )
     options = parser.parse_args(arguments)
     with report_errors():
         directories = sorted(Path("runs").glob("*/*/*/export"))
-        found = find_models(directories)
-        apps = options.apps or sorted(found)
-        if not apps or not set(apps) <= set(found):
+        models = find_models(directories)
+        apps = options.apps or sorted(models)
+        if not apps or not set(apps) <= set(models):
             raise ValueError(
-                f"Expected exported models, of which there are: {', '.join(found)}. "
-                f"Received: {', '.join(apps) or 'none'}. `make run` makes them."
+                f"Expected exported models: {', '.join(models) or 'none yet'}. "
+                f"Received: {', '.join(apps) or 'none'}. `make run` exports them."
             )
         if options.soak:
-            result = {"soak": soak(found[apps[0]][0], options.soak, SOAKED)}
+            result = {"soak": soak(models[apps[0]][0], options.soak, SOAK_CLIENTS)}
         else:
-            result = {"load": _table(directories, apps, options)}
+            result = {"load": _measure_apps(directories, apps, options)}
         result |= {"hardware": hardware(), "date": f"{datetime.date.today()}"}
         if options.record:
-            known = json.loads(LOAD.read_text()) if LOAD.exists() else {}
-            with atomic_write(LOAD) as temporary:
-                temporary.write_text(json.dumps(known | result, indent=1) + "\n")
+            recorded = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+            write_json(RESULT, recorded | result, indent=1)
         print(json.dumps(result, indent=1) if options.soak else "")
 
 
-def _table(directories, apps, options):
+def recorded_table(path=RESULT):
+    """Returns the Markdown table of the recorded load on the embedded server."""
+    result = json.loads(path.read_text())
+    rows = [
+        _table_row(app, clients, row)
+        for app, by_clients in result["load"].items()
+        for clients, row in by_clients.items()
+    ]
+    note = f"Measured on {result['hardware']}, {result['date']}."
+    if "soak" in result:
+        note += f" {_soak_note(result['soak'])}"
+    return f"{markdown_table(COLUMNS, rows)}\n\n{note}"
+
+
+def _table_row(app, clients, row):
+    ours, base = row[OURS], row[BASELINE]
+    return (
+        app,
+        clients,
+        f"{ours['requests_per_second']:.0f}",
+        *(f"{ours[f'p{n}_ms']:.1f}" for n in (50, 95, 99)),
+        f"{base['requests_per_second']:.0f}",
+        f"{base['p99_ms']:.1f}",
+        f"{row['ratio']:.2f}",
+    )
+
+
+def _soak_note(soak):
+    memory = ", ".join(map(str, soak["megabytes_by_minute"]))
+    return (
+        f"{soak['minutes']} minutes of {soak['clients']} clients on {soak['app']}, "
+        f"with {soak['versions']} versions one after the other: "
+        f"{soak['answered']:,} answers, {soak['failed']} failures, memory by minute "
+        f"{memory} MB."
+    )
+
+
+def _measure_apps(directories, apps, options):
     servers = {name: Server(directories, flags) for name, flags in FLAGS.items()}
     rows = {}
     try:

@@ -1,15 +1,14 @@
-"""Peak memory of reading text, from a file of the user's own to shuffled batches.
+"""Measures the peak memory of reading a text file into shuffled batches.
 
     python -m experiments.benchmarks.streaming_memory
     python -m experiments.benchmarks.streaming_memory --megabytes 10 --tasks sentiment
 
-Files of invented words, Zipf distributed, are read by a fresh process each, as training
-reads them: the training and the validation split, their vocabulary, token ids, and the
-first batches. Times depend on what else the machine does; peaks do not.
+A fresh process reads each file of invented, Zipf-distributed words as training does:
+the training and the validation split, their vocabulary, token ids and first batches.
+Other programs on the machine change the times, but not the peaks.
 """
 
 import argparse
-import csv
 import json
 import os
 import subprocess
@@ -18,82 +17,27 @@ import tempfile
 import threading
 import time
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.results.tables import (
-    DATA_PAGE,
-    RESULTS,
-    VERSIONS,
-    hardware,
-    update_tables,
-)
+from experiments.benchmarks.zipf_texts import WORDS, write
+from experiments.machine import hardware, versions
+from experiments.tables import DATA_PAGE, RESULTS, markdown_table, update_tables
 
-NAME = "streaming_memory"
+NAME, PAGE = "streaming_memory", DATA_PAGE
 RESULT = RESULTS / f"{NAME}.json"
-WORDS = 2_000_000  # that can be drawn: more than the vocabulary's counts hold
-SYLLABLES = [c + v for c in "bdfghklmnprstv" for v in "aeiou"]
-DRAWN = 2**20  # words at once
+COMMAND = f"python -m experiments.benchmarks.{NAME}"
+COLUMNS = (
+    *("task", "text", "training rows", "RssAnon at start", "its peak", "VmHWM"),
+    "time",
+)
 BATCHES, BATCH_SIZE, EVERY_S = 200, 32, 0.05
 SUFFIXES = {"language_modeling": ".txt", "sentiment": ".csv", "summarization": ".jsonl"}
-LONGEST = {"language_modeling": 60, "sentiment": 240, "summarization": 240}  # words
-
-
-def word(rank):
-    """Returns an invented word; frequent ones, of low rank, are short.
-
-    >>> word(0), word(69), word(70), word(1_999_999)
-    ('ba', 'vu', 'baba', 'busifaku')
-    """
-    parts, rank = [], rank + 1
-    while rank:
-        rank, place = divmod(rank - 1, len(SYLLABLES))
-        parts.append(SYLLABLES[place])
-    return "".join(reversed(parts))
-
-
-def texts(seed, longest, words=WORDS):
-    """Yields texts of 10 to `longest` words, endlessly.
-
-    The probability of a word is about one over its rank (Zipf's law).
-    """
-    rng = np.random.default_rng(seed)
-    known = np.array([word(rank) for rank in range(words)], dtype=object)
-    while True:
-        ranks = np.exp(rng.random(DRAWN) * np.log(words + 1)).astype("int64") - 1
-        drawn = known[np.minimum(ranks, words - 1)].tolist()
-        start, lengths = 0, rng.integers(10, longest + 1, DRAWN // 10).tolist()
-        for length in lengths:
-            if start + length > DRAWN:
-                break
-            yield " ".join(drawn[start : start + length]) + "."
-            start += length
-
-
-def write(path, task, megabytes, seed=0, words=WORDS):
-    """Writes a file of so many million bytes in the format that a task reads."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        if task == "sentiment":
-            rows.writerow(["text", "label"])
-        for number, text in enumerate(texts(seed, LONGEST[task], words)):
-            if number % 100 == 0 and file.tell() >= 1e6 * megabytes:
-                return
-            if task == "sentiment":
-                rows.writerow([text, ("good", "bad")[number % 2]])
-            elif task == "summarization":
-                summary = " ".join(text.split()[: 3 + number % 8])
-                file.write(json.dumps({"document": text, "summary": summary}) + "\n")
-            else:
-                file.write(text + "\n")
 
 
 def batches_of(task, path):
-    """Reads a file as the task's training does; returns rows and `*Batches`."""
+    """Reads a file as training does; returns the number of rows and the batches."""
     from apps.common.data.batches import PaddedBatches
 
     splits, settings = ("train", "validation"), {"dataset": "files", "file": str(path)}
@@ -110,7 +54,7 @@ def batches_of(task, path):
         config = DataConfig(**settings)
         length = config.max_length
 
-        def batched(part):
+        def make_batches(part):
             columns = app.encode(part, data.vocabulary, length)
             return app.batches_of(columns, BATCH_SIZE, length)
 
@@ -120,22 +64,30 @@ def batches_of(task, path):
 
         config = DataConfig(**settings)
 
-        def batched(part):
+        def make_batches(part):
             return PaddedBatches(app.encode(part, data.vocabulary, config), BATCH_SIZE)
 
     data = app.load_data(config, splits)
-    train, _ = map(batched, (data.train, data.validation))
+    train, _ = map(make_batches, (data.train, data.validation))
     return len(train.shapes), train
 
 
 def _status(field):
-    """Returns megabytes of this process, as the kernel counts them."""
+    """Returns a memory figure of this process from Linux, in megabytes.
+
+    Args:
+        field: Name in /proc/self/status, such as "VmHWM".
+    """
     status = Path("/proc/self/status").read_text()
     return int(status.split(f"{field}:")[1].split()[0]) * 1024 / 1e6
 
 
 def measure_here(task, path):
-    """Returns what reading takes in this process, which should be a fresh one."""
+    """Measures reading in this process, which must be a fresh one.
+
+    Returns:
+        A row of the table, as a dictionary.
+    """
     import tensorflow as tf
 
     tf.constant(0)
@@ -168,9 +120,13 @@ def measure_here(task, path):
 
 
 def measure(task, path):
-    """Returns what `measure_here` finds in a process of its own."""
+    """Runs `measure_here` in a fresh process.
+
+    Raises:
+        ValueError: If the process fails.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", f"experiments.{NAME}", "--here", task, str(path)],
+        [sys.executable, *COMMAND.split()[1:], "--here", task, str(path)],
         capture_output=True,
         text=True,
     )
@@ -182,7 +138,7 @@ def measure(task, path):
 
 
 def run(tasks, sizes):
-    """Returns a row for each task and size; tells on standard error how far it is."""
+    """Returns a row for each task and size; prints its progress on standard error."""
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for task in tasks:
@@ -198,29 +154,31 @@ def run(tasks, sizes):
 
 def table(rows):
     """Returns the rows as a Markdown table."""
-    lines = [
-        "| task | text | training rows | RssAnon at start | its peak | VmHWM | time |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        rows_name = "tokens" if row["task"] == "language_modeling" else "texts"
-        lines.append(
-            f"| {row['task']} | {row['megabytes']:,} MB | {row['rows']:,} {rows_name} "
-            f"| {row['start_mb']} MB | {row['peak_anonymous_mb']:,} MB "
-            f"| {row['peak_mb']:,} MB | {row['minutes']} min |"
-        )
-    return "\n".join(lines)
+    return markdown_table(COLUMNS, map(_table_row, rows))
+
+
+def _table_row(row):
+    unit = "tokens" if row["task"] == "language_modeling" else "texts"
+    return (
+        row["task"],
+        f"{row['megabytes']:,} MB",
+        f"{row['rows']:,} {unit}",
+        f"{row['start_mb']} MB",
+        f"{row['peak_anonymous_mb']:,} MB",
+        f"{row['peak_mb']:,} MB",
+        f"{row['minutes']} min",
+    )
 
 
 def recorded_table():
-    """Returns the table of what `--record` wrote."""
+    """Returns the Markdown table of the recorded rows."""
     return table(json.loads(RESULT.read_text())["rows"])
 
 
 def main(arguments=None):
     """Runs the command line."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m experiments.{NAME}",
+        prog=COMMAND,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -238,7 +196,8 @@ def main(arguments=None):
         nargs="+",
         default=list(SUFFIXES),
         choices=list(SUFFIXES),
-        help="apps that read (default: all three)",
+        metavar="TASK",
+        help=f"apps whose reading is measured (default: {' '.join(SUFFIXES)})",
     )
     add(
         "--record",
@@ -260,12 +219,14 @@ def main(arguments=None):
 
 
 def record(rows):
-    """Writes the rows, and how they were measured, and the table of the page.
+    """Writes the rows and their circumstances, and updates the table of the page.
 
-    Rows of other tasks, recorded before, stay.
+    Recorded rows of other tasks stay.
     """
-    known = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
-    rows = [r for r in known if r["task"] not in {row["task"] for row in rows}] + rows
+    recorded = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
+    rows = [
+        r for r in recorded if r["task"] not in {row["task"] for row in rows}
+    ] + rows
     rows.sort(key=lambda row: (list(SUFFIXES).index(row["task"]), row["megabytes"]))
     sizes = " ".join(map(str, sorted({row["megabytes"] for row in rows})))
     result = {
@@ -273,13 +234,12 @@ def record(rows):
         "words_drawn_from": WORDS,
         "batches_read": BATCHES,
         "hardware": hardware(),
-        "command": f"python -m experiments.{NAME} --megabytes {sizes} --record",
-        "versions": {package: version(package) for package in VERSIONS},
+        "command": f"{COMMAND} --megabytes {sizes} --record",
+        "versions": versions(),
         "date": date.today().isoformat(),
     }
-    with atomic_write(RESULT) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
-    update_tables(DATA_PAGE, {NAME: recorded_table()})
+    write_json(RESULT, result, indent=1)
+    update_tables(PAGE, {NAME: recorded_table()})
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Questions that the recipes do not answer, and baselines."""
+"""Baselines, and experiments beyond the recipes."""

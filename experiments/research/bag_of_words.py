@@ -1,7 +1,7 @@
-"""A logistic regression on bags of words, on the stories of a finished run.
+"""Evaluates a logistic regression on bags of words, on the stories of a finished run.
 
-What words a story and its question have, without their order: a reader that remembers
-has to be better.
+The baseline ignores the order of the words in a story and in its question. A model that
+uses the order must be better.
 """
 
 import argparse
@@ -14,8 +14,8 @@ def accuracy(train, test):
     """Returns the accuracy on `test` of a regression fitted to `train`.
 
     Args:
-        train: A list of `Story`.
-        test: A list of `Story`.
+        train: Training stories, a list of `Story`.
+        test: Test stories, a list of `Story`.
     """
     from scipy.sparse import hstack
     from sklearn.feature_extraction.text import CountVectorizer
@@ -41,7 +41,9 @@ def main():
         prog="python -m experiments.research.bag_of_words",
         description=__doc__.splitlines()[0],
     )
-    parser.add_argument("run", type=Path, help="run directory of a reader of stories")
+    parser.add_argument(
+        "run", type=Path, help="run directory of question answering on stories"
+    )
     options = parser.parse_args()
     with report_errors():
         from apps.question_answering.data import load_data
@@ -49,7 +51,10 @@ def main():
 
         predictor = Predictor.load(options.run)
         if not predictor.labels:
-            raise ValueError(f"{options.run} reads passages: it has no stories.")
+            raise ValueError(
+                f"{options.run}: trained on passages. Give a run that was trained on "
+                "stories."
+            )
         data = load_data(predictor.config.data, ("train", "test"), predictor.labels)
         print(f"test accuracy: {accuracy(data.train, data.test):.3f}")
 

@@ -1,4 +1,4 @@
-"""A 5-gram with Kneser-Ney smoothing, on the split and vocabulary of a finished run."""
+"""Evaluates a Kneser-Ney 5-gram on the split and vocabulary of a finished run."""
 
 import argparse
 from collections import Counter
@@ -17,7 +17,7 @@ class KneserNey:
     Args:
         ids: Token ids of the training text.
         order: Length of the longest n-gram.
-        vocabulary_size: Number of tokens that may come.
+        vocabulary_size: Number of tokens that can occur.
     """
 
     def __init__(self, ids, order, vocabulary_size):
@@ -26,7 +26,7 @@ class KneserNey:
         counts = Counter(zip(*(ids[n:] for n in range(order)), strict=False))
         self.levels = []
         for n in range(order, 0, -1):
-            if n < order:  # in how many contexts a shorter n-gram occurs
+            if n < order:  # counts the contexts of a shorter n-gram
                 counts = Counter(gram[1:] for gram in counts)
             of_counts = Counter(counts.values())
             discount = of_counts[1] / max(of_counts[1] + 2 * of_counts[2], 1)

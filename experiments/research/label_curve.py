@@ -1,14 +1,15 @@
-"""How many labels does a language model save? Trains with few and with many.
+"""Measures how many labels a pretrained language model saves.
 
     python -m experiments.language_modeling imdb train     # first, once: 70 minutes
     python -m experiments.research.label_curve --labels 100 1000
     python -m experiments.research.label_curve --record   # all: three hours, resumable
 
-The same reader begins from the language model, and from random weights with the words
-of its own reviews; beside it stands the recipe that begins from word vectors. Each is
-a training of `experiments.sentiment` on so many labelled IMDB reviews, drawn by a hash.
-A tenth of the 25,000, the same for all, says when to stop; "25,000" learns from all
-others. What is measured are the 25,000 test reviews.
+The curve trains one classifier on 100 to 25,000 labelled IMDB reviews from three
+starts: the language model, random weights, and the recipe with pretrained word vectors.
+Random weights have a vocabulary from the labelled reviews. Each point is a training of
+`experiments.sentiment`; a hash selects its reviews. A fixed tenth of the 25,000 reviews
+is the validation set; "25,000" trains on all others. The accuracy is that on the 25,000
+test reviews.
 """
 
 import argparse
@@ -16,42 +17,43 @@ import json
 import subprocess
 import sys
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
 from apps.common.portable.run_files import METRICS
 from apps.common.portable.terminal import report_errors
-from experiments.results.tables import (
-    README,
-    RESULTS,
-    VERSIONS,
-    hardware,
-    update_tables,
-)
-from experiments.run import RUNS
+from experiments.machine import hardware, versions
+from experiments.tables import README, RESULTS, markdown_table, update_tables
+from experiments.task import RUNS
 
-NAME = "label_curve"
+NAME, PAGE = "label_curve", README
 RESULT, PICTURE = RESULTS / f"{NAME}.json", RESULTS / f"{NAME}.png"
-RUN = Path("runs", NAME)
-KINDS = {  # what the reader begins from: its recipe, and what of it is changed
+COMMAND = f"python -m experiments.research.{NAME}"
+RUN = RUNS / NAME
+KINDS = {  # start of the training: recipe, and changes of the recipe
     "language-model": ("imdb_pretrained", []),
     "random-weights": ("imdb_pretrained", ['model.pretrained=""']),
     "word-vectors": ("imdb", []),
 }
 EVERY = 25_000
-STEPS = {  # by labels: how few labels are learnt from in some hundred steps
+STEPS = {  # by number of labels: settings for a few hundred steps
     100: ["train.batch_size=8", "train.average_momentum=0.9"],
     1000: ["train.batch_size=16", "train.average_momentum=0.98"],
     5000: ["train.batch_size=32", "train.average_momentum=0.99"],
     EVERY: [],
 }
 EPOCHS = {100: 10, 1000: 6, 5000: 2}
-LONGER = 3  # times as many for what has not read before, so that it can learn as well
+LONGER = 3  # factor of the epochs without a language model, which learn more slowly
 
 
 def command(kind, labels, directory):
-    """Returns the words of the command that trains and measures one point."""
+    """Returns the arguments of Python that train and evaluate one point.
+
+    Args:
+        kind: A name of `KINDS`.
+        labels: Number of labelled reviews.
+        directory: The run directory.
+    """
     recipe, changes = KINDS[kind]
     words = ["-m", "experiments.sentiment", recipe, "train", "evaluate", *changes]
     if labels < EVERY:
@@ -65,11 +67,16 @@ def command(kind, labels, directory):
 
 
 def measure(kind, labels, directory):
-    """Trains and measures one point of the curve, unless it is there.
+    """Trains and evaluates one point of the curve; a finished run is only read.
+
+    Args:
+        kind: A name of `KINDS`.
+        labels: Number of labelled reviews.
+        directory: Directory for the run directories.
 
     Returns:
         A dictionary: kind, labels, accuracy on the test split, parameters, minutes of
-        training, and where and when it was measured.
+        training, hardware, versions and date.
 
     Raises:
         ValueError: If the training fails.
@@ -80,34 +87,36 @@ def measure(kind, labels, directory):
         run = RUNS / "sentiment" / recipe / "seed-1"
     print(f"From {_name(kind)}, {labels:,} labels: {run}", flush=True)
     if subprocess.run([sys.executable, *command(kind, labels, run)]).returncode:
-        raise ValueError(f"{run}: the training failed; what it said stands above.")
-    found = json.loads((run / METRICS).read_text(encoding="utf-8"))
+        raise ValueError(f"{run}: the training failed. See its output above.")
+    metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
     return {
         "kind": kind,
         "labels": labels,
-        "accuracy": round(found["accuracy"], 4),
-        "parameters": found["parameters"],
-        "minutes": round(found["train_minutes"], 1),
+        "accuracy": round(metrics["accuracy"], 4),
+        "parameters": metrics["parameters"],
+        "minutes": round(metrics["train_minutes"], 1),
         "hardware": hardware(),
-        "versions": {package: version(package) for package in VERSIONS},
+        "versions": versions(),
         "date": date.fromtimestamp((run / METRICS).stat().st_mtime).isoformat(),
     }
 
 
 def table(rows):
-    """Returns the accuracies as a Markdown table: a row a kind, a column a number."""
+    """Returns the accuracies as a Markdown table: rows are kinds, columns labels."""
     numbers = sorted({row["labels"] for row in rows})
     accuracy = {(row["kind"], row["labels"]): row["accuracy"] for row in rows}
-    lines = [
-        "| begins from | " + " | ".join(f"{n:,} labels" for n in numbers) + " |",
-        "|---|" + "---|" * len(numbers),
-    ]
-    for kind in dict.fromkeys(row["kind"] for row in rows):
-        cells = [
-            f"{accuracy[kind, n]:.3f}" if (kind, n) in accuracy else "" for n in numbers
-        ]
-        lines.append(f"| {_name(kind)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+
+    def cell(kind, number):
+        place = kind, number
+        return f"{accuracy[place]:.3f}" if place in accuracy else ""
+
+    return markdown_table(
+        ("begins from", *(f"{number:,} labels" for number in numbers)),
+        [
+            (_name(kind), *(cell(kind, number) for number in numbers))
+            for kind in dict.fromkeys(row["kind"] for row in rows)
+        ],
+    )
 
 
 def _name(kind):
@@ -115,7 +124,7 @@ def _name(kind):
 
 
 def plot(rows, path):
-    """Draws accuracy against the number of labels, a line a kind."""
+    """Plots accuracy against the number of labels, one line per kind."""
     import matplotlib.pyplot as plt
 
     from apps.common.metrics.plots import save_figure
@@ -138,20 +147,20 @@ def plot(rows, path):
 
 
 def recorded_table():
-    """Returns the Markdown table of the recorded curve, and how it was measured."""
-    found = json.loads(RESULT.read_text(encoding="utf-8"))
-    rows = found["rows"]
+    """Returns the Markdown table of the recorded curve, with command and hardware."""
+    recorded = json.loads(RESULT.read_text(encoding="utf-8"))
+    rows = recorded["rows"]
     minutes = sum(row["minutes"] for row in rows)
     machines = " and ".join(sorted({row["hardware"] for row in rows}))
     return (
         f"{table(rows)}\n\nAccuracy on the 25,000 test reviews, one seed. "
-        f"`{found['command']}`: {minutes:.0f} minutes of training on {machines}, "
+        f"`{recorded['command']}`: {minutes:.0f} minutes of training on {machines}, "
         f"{max(row['date'] for row in rows)}."
     )
 
 
 def record(rows):
-    """Writes points of the curve beside those recorded before, picture and table."""
+    """Adds points to the recorded curve; redraws its picture and its table."""
     before = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
     by_place = {(row["kind"], row["labels"]): row for row in [*before, *rows]}
     rows = [
@@ -160,14 +169,9 @@ def record(rows):
         for labels in STEPS
         if (kind, labels) in by_place
     ]
-    found = {
-        "command": f"python -m experiments.{NAME} --record",
-        "rows": rows,
-    }
-    with atomic_write(RESULT) as temporary:
-        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_json(RESULT, {"command": f"{COMMAND} --record", "rows": rows}, indent=1)
     plot(rows, PICTURE)
-    update_tables(README, {NAME: recorded_table()})
+    update_tables(PAGE, {NAME: recorded_table()})
 
 
 def main(arguments=None):
@@ -189,7 +193,7 @@ def main(arguments=None):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog=f"python -m experiments.{NAME}",
+        prog=COMMAND,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -198,21 +202,24 @@ def _parser():
         type=int,
         nargs="+",
         choices=list(STEPS),
-        help="numbers of labels (default: all of these)",
+        help="numbers of labels (default: all)",
     )
     parser.add_argument(
         "--begins-from",
         nargs="+",
         choices=list(KINDS),
-        help="what the reader begins from (default: all of these)",
+        help="starts of the training (default: all)",
     )
     parser.add_argument(
-        "--directory", type=Path, default=RUN, help=f"for the runs (default: {RUN})"
+        "--directory",
+        type=Path,
+        default=RUN,
+        help=f"run directories go here (default: {RUN})",
     )
     parser.add_argument(
         "--record",
         action="store_true",
-        help="write what was measured to the README",
+        help="write the points to experiments/results and to the README",
     )
     return parser
 

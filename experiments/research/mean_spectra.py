@@ -1,7 +1,7 @@
-"""A logistic regression on mean spectra, on the clips of a finished run.
+"""Evaluates a logistic regression on mean spectra, on the clips of a finished run.
 
-What a clip sounds like on the whole, without the order of its sounds: mean and standard
-deviation of each band of the log-mel spectrogram.
+The baseline ignores the order of the sounds: its features are the mean and the standard
+deviation over time of each band of the log-mel spectrogram.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from apps.common.portable.terminal import report_errors
 def spectra(clips, front_end, batch_size=256):
     """Returns mean and standard deviation over time, `(clips, 2 * mel_bands)`.
 
-    Noise is added as `evaluate` adds it.
+    Noise is added as in `evaluate`.
     """
     from apps.speech_commands.data import measured
 
@@ -44,7 +44,7 @@ def main():
         prog="python -m experiments.research.mean_spectra",
         description=__doc__.splitlines()[0],
     )
-    parser.add_argument("run", type=Path, help="run directory of a word spotter")
+    parser.add_argument("run", type=Path, help="run directory of speech commands")
     options = parser.parse_args()
     with report_errors():
         from apps.speech_commands.data import load_data
@@ -52,8 +52,8 @@ def main():
 
         predictor = Predictor.load(options.run)
         data = load_data(predictor.config.data, ("train", "test"), predictor.labels)
-        found = accuracy(data.train, data.test, predictor.front_end)
-        print(f"test accuracy: {found:.3f}")
+        score = accuracy(data.train, data.test, predictor.front_end)
+        print(f"test accuracy: {score:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""ROUGE of a finished summarizer on its validation split, for settings of the search.
+"""Measures ROUGE on the validation split of a finished run, for settings of the search.
 
-The test split is read once, by `evaluate`; the settings of the search are chosen here.
+Choose the settings of the search with it: only `evaluate` reads the test split.
 """
 
 import argparse
@@ -15,7 +15,7 @@ def main():
         prog="python -m experiments.research.validation_rouge",
         description=__doc__.splitlines()[0],
     )
-    parser.add_argument("run", type=Path, help="run directory of a summarizer")
+    parser.add_argument("run", type=Path, help="run directory of a summarization model")
     parser.add_argument(
         "settings", nargs="*", help="decode.key=value, such as decode.beam=8"
     )
@@ -34,8 +34,8 @@ def main():
         data = load_data(predictor.config.data, ("validation",), predictor.vocabulary)
         pairs = data.validation
         rows = predictor.attend_all(pairs.documents)
-        found = rouge(pairs.summaries, [row["summary"].decode() for row in rows])
-        print(", ".join(f"{name} {value:.4f}" for name, value in found.items()))
+        scores = rouge(pairs.summaries, [row["summary"].decode() for row in rows])
+        print(", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
 
 
 if __name__ == "__main__":

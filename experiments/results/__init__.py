@@ -1,1 +1,1 @@
-"""What the recipes and benchmarks reached, and the tables made of it."""
+"""Recorded results as JSON files, and the command that rebuilds the tables of them."""

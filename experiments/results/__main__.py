@@ -1,6 +1,42 @@
-"""Rebuilds the tables of the README and of the pages."""
+"""Rebuilds the tables of the recorded results in the README and in docs/."""
 
-from experiments.results.tables import main
+import argparse
+
+from apps.common.portable.terminal import report_errors
+from experiments.tables import update_tables
+
+
+def main(arguments=None):
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.results", description=__doc__
+    )
+    parser.parse_args(arguments)
+    with report_errors():
+        for module in recording_modules():
+            if module.RESULT.exists() and (table := module.recorded_table()):
+                update_tables(module.PAGE, {module.NAME: table})
+
+
+def recording_modules():
+    """Returns the modules with a recorded table; see `experiments.tables`."""
+    # Imported here: they load TensorFlow and Matplotlib, which --help does not need.
+    from experiments import record
+    from experiments.benchmarks import (
+        cluster_cost,
+        graph_cost,
+        layer,
+        load,
+        streaming_memory,
+    )
+    from experiments.research import label_curve
+    from experiments.research.long_term_dependencies import report
+
+    return (
+        *(record, layer, load, graph_cost, label_curve),
+        *(report, streaming_memory, cluster_cost),
+    )
+
 
 if __name__ == "__main__":
     main()

@@ -1,11 +1,11 @@
-"""A command line with recipes of its own, and verbs that only note what they do."""
+"""A task with test recipes, and verbs that only note their calls."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from experiments import run as command_line
-from experiments.run import Task
+from experiments import task as task_module
+from experiments.task import Task
 
 TASK = Task(
     name="sentiment",
@@ -29,7 +29,7 @@ def recipes(tmp_path, monkeypatch):
     (folder / "small.yaml").write_text("# Small and quick.\ntrain: {epochs: 2}\n")
     (folder / "large.yaml").write_text("# Large and slow.\ntrain: {epochs: 9}\n")
     (folder / "tiny.yaml").write_text("data:\n  dataset: files\n")
-    monkeypatch.setattr(command_line, "RECIPES", tmp_path / "recipes")
+    monkeypatch.setattr(task_module, "RECIPES", tmp_path / "recipes")
     (tmp_path / "here").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path / "here")
     return folder

@@ -1,4 +1,4 @@
-"""Local workers: their words, their addresses, what one says and how they end."""
+"""Local workers: their commands, addresses, output and exit codes."""
 
 import json
 import os
@@ -34,9 +34,9 @@ def test_ports_are_free_and_differ():
 
 def test_every_worker_runs_the_command_and_says_who_it_is(worker, capfd):
     assert run_workers([worker, "some", "words"], 3) == 0
-    said = capfd.readouterr().out.splitlines()
-    assert said[0].startswith("Starting 3 workers: localhost:")
-    assert sorted(said[1:]) == [
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("Starting 3 workers: localhost:")
+    assert sorted(lines[1:]) == [
         "I am 0 some words",
         "[worker 1] I am 1 some words",
         "[worker 2] I am 2 some words",
@@ -51,7 +51,7 @@ def test_a_worker_that_fails_ends_all(worker, capfd, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """What would have been started, and done after it."""
+    """Notes the command of the workers and the verbs after it; starts nothing."""
     done = {}
 
     def run_workers(command, count):
@@ -91,7 +91,7 @@ def test_what_comes_after_is_not_done_if_training_failed(started, code, ours):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["sentiment", "evaluate"], "launch is for the verb train"),
         (
@@ -101,11 +101,11 @@ def test_what_comes_after_is_not_done_if_training_failed(started, code, ours):
         (["sentiment", "imbd"], "Did you mean"),
     ],
 )
-def test_a_wrong_command_is_one_clear_line(words, said, started, capsys):
+def test_a_wrong_command_is_one_clear_line(words, expected, started, capsys):
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert "command" not in started
 
 
@@ -143,9 +143,9 @@ def test_launch_trains_evaluates_and_exports(reviews_csv, tmp_path):
     done = subprocess.run(
         command, text=True, capture_output=True, check=False, env=os.environ
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert "Traceback" not in said
-    assert "[worker 1] The chief does what comes after training." not in said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "Traceback" not in output
+    assert "[worker 1] The chief does what comes after training." not in output
     for name in ("model.keras", "metrics.json", "export/sentiment/1/saved_model.pb"):
         assert (tmp_path / name).exists()

@@ -1,4 +1,4 @@
-"""The commands as a user types them: killed and typed again, and all in a row."""
+"""The commands in fresh processes: killed and typed again, and one after the other."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ import keras
 import numpy as np
 import pytest
 
-import apps.question_answering.model  # the test loads what other processes trained
+import apps.question_answering.model  # registers the layers of the loaded models
 import apps.sentiment.model
 import apps.speech_commands.model  # noqa: F401
 from apps.common.training.fit import read_history
-from experiments.run import RECIPES
+from experiments.task import RECIPES
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 900
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def recipes(tmp_path):
-    """A copy of the recipes, in which 20,000 stories are 480."""
+    """A copy of the recipes, with 480 stories instead of 20,000."""
     folder = shutil.copytree(RECIPES, tmp_path / "recipes")
     stories = folder / "question_answering" / "stories.yaml"
     text = stories.read_text()
@@ -42,7 +42,7 @@ def recipes(tmp_path):
 
 @pytest.fixture
 def command(tmp_path, packages, wikipedia, synthetic_speech, recipes):
-    """Starts Python with these words in an empty directory; XLA compiles, or not."""
+    """Starts Python with arguments in an empty directory, with XLA or without."""
     path = os.pathsep.join(map(str, (ROOT / "tests" / "pinned", ROOT)))
     env = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     env["TEST_RECIPES"] = str(recipes)
@@ -63,18 +63,18 @@ def command(tmp_path, packages, wikipedia, synthetic_speech, recipes):
 
 @pytest.fixture
 def finish(command):
-    """Runs each `[MODULE, *WORDS]` as `python -m` does, all in one process.
+    """Runs each `[MODULE, *WORDS]` as `python -m` does, in one process.
 
-    Returns what they said.
+    Returns their output.
     """
 
     def run(*commands, **options):
         process = command("-c", IN_A_ROW.format(commands), **options)
-        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0, said
-        assert "Traceback" not in said
-        assert "UserWarning" not in said
-        return said
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+        assert "UserWarning" not in output
+        return output
 
     return run
 
@@ -98,7 +98,7 @@ def without_seconds(directory):
 
 
 def words_of(app, reviews_csv, tones):
-    """Returns the words of a command line that trains a small model."""
+    """Returns a command that trains a small model."""
     common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=12"]
     own = {
         "sentiment": ["files", f"data.file={reviews_csv}"],
@@ -123,7 +123,7 @@ def words_of(app, reviews_csv, tones):
 def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
     app, kills, xla, command, finish, reviews_csv, tones, tmp_path
 ):
-    """Killed when the history has so many rows, each in a process of its own."""
+    """Kills a process when the history has as many rows as a number of `kills`."""
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     words, twice = words_of(app, reviews_csv, tones), []
     for run in (killed, undisturbed):
@@ -136,13 +136,13 @@ def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
             return done and len(done) >= rows
 
         wait_for(trained_for, process)
-        time.sleep(0.05)  # into the next part
+        time.sleep(0.05)  # past the last checkpoint
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (killed / "model.keras").exists()
-    said = finish(*twice, xla=xla)
-    assert said.count("Resuming ") == 1
-    assert f"Resuming {killed} after " in said
+    output = finish(*twice, xla=xla)
+    assert output.count("Resuming ") == 1
+    assert f"Resuming {killed} after " in output
 
     for name in ("best.npz", "checkpoint.npz"):
         ours, theirs = arrays(killed / name), arrays(undisturbed / name)
@@ -162,9 +162,9 @@ def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
 def test_every_app_goes_from_raw_data_to_answers_and_a_second_time_says_it_is_done(
     finish, tmp_path
 ):
-    said = finish(["experiments"])
+    output = finish(["experiments"])
     run = Path("runs", "sentiment", "movie_snippets", "seed-1")
-    assert said.count("The exported model answers:") == 5
+    assert output.count("The exported model answers:") == 5
     for name in ("model.keras", "explain/1.html", "export/sentiment/1/saved_model.pb"):
         assert (tmp_path / "here" / run / name).exists()
     report = (tmp_path / "here" / "runs" / "report.html").read_text()

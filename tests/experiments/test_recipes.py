@@ -1,4 +1,4 @@
-"""Every shipped recipe loads, explains itself, and says only what differs."""
+"""Every shipped recipe loads, has a first comment, and sets only what differs."""
 
 import importlib
 from dataclasses import asdict
@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from apps.common.config import load_config
-from experiments.__main__ import TASKS
-from experiments.run import RECIPES
+from experiments.task import RECIPES
+from experiments.tasks import TASKS
 
 SHIPPED = sorted(RECIPES.glob("*/*.yaml"))
 

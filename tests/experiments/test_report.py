@@ -1,4 +1,4 @@
-"""The page on the default runs: nothing typed, nothing from elsewhere."""
+"""The page about the default runs: its metrics, and no file from elsewhere."""
 
 import json
 import re
@@ -6,13 +6,13 @@ import re
 import pytest
 
 from experiments import report
-from experiments.__main__ import TASKS
 from experiments.report import ANSWERS, write_report
+from experiments.tasks import TASKS
 
 
 @pytest.fixture
 def one_run(finished_run, monkeypatch, tmp_path):
-    """The default run of sentiment is the finished one; the others are not there."""
+    """The default run of sentiment is the finished one; other apps have none."""
 
     def default_run(task):
         return finished_run if task.name == "sentiment" else tmp_path / task.name
@@ -38,10 +38,10 @@ def test_the_page_needs_nothing_else(one_run, tmp_path):
 
 
 def test_what_people_wrote_is_no_html(one_run, tmp_path):
-    noted = one_run / ANSWERS
-    noted.write_text(json.dumps([{"question": "<b>&", "answer": "<script>"}]))
+    answers = one_run / ANSWERS
+    answers.write_text(json.dumps([{"question": "<b>&", "answer": "<script>"}]))
     page = write_report(TASKS.values(), tmp_path / "report.html").read_text()
-    noted.unlink()
+    answers.unlink()
     assert "&lt;b&gt;&amp;" in page
     assert "<script>" not in page
 

@@ -1,4 +1,4 @@
-"""The command line: how its words are read, and how a mistake is told."""
+"""The command line: how it parses words, and how it reports mistakes."""
 
 import dataclasses
 import io
@@ -10,19 +10,20 @@ import pytest
 from apps.common.config import load_config
 from apps.common.training.runs import open_run
 from apps.sentiment.config import Config, DataConfig
-from experiments.run import DEFAULT_VERBS, VERBS, main, parse, run_directory
+from experiments.run import DEFAULT_VERBS, VERBS, main, parse
+from experiments.task import run_directory
 
 pytestmark = pytest.mark.usefixtures("recipes")
 
 
 def request_of(task, *words):
-    found = parse(task, words)
+    request = parse(task, words)
     return (
-        found.recipe,
-        found.verbs,
-        found.overrides,
-        found.run_directory,
-        found.words,
+        request.recipe,
+        request.verbs,
+        request.overrides,
+        request.run_directory,
+        request.words,
     )
 
 
@@ -124,7 +125,7 @@ def test_a_command_that_asks_no_model_makes_no_predictor(
     words, task, verbs, monkeypatch
 ):
     monkeypatch.setattr(type(task), "predictor", None)
-    monkeypatch.setattr("experiments.results.tables.record", lambda *_: "recorded.json")
+    monkeypatch.setattr("experiments.record.record", lambda *_: "recorded.json")
     main(task, words)
     assert [call[0] for call in verbs] == ["train"]
 
@@ -203,11 +204,11 @@ def test_a_line_ends_where_editors_end_it(task, verbs, tmp_path):
 
 
 def test_a_word_that_is_not_utf8_is_answered(task, verbs, monkeypatch):
-    said = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    monkeypatch.setattr("sys.stdout", said)
+    output = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr("sys.stdout", output)
     main(task, ["predict", "caf\udce9"])
-    said.flush()
-    assert b"caf" in said.buffer.getvalue()
+    output.flush()
+    assert b"caf" in output.buffer.getvalue()
 
 
 MISTAKES = {
@@ -250,21 +251,21 @@ def test_a_mistake_ends_with_code_2_and_one_line(case, task, capsys):
     words, expected = MISTAKES[case]
     with pytest.raises(SystemExit) as ended:
         main(task, words)
-    told = capsys.readouterr().err
+    error = capsys.readouterr().err
     assert ended.value.code == 2
-    assert told.startswith("Error: ")
-    assert expected in told
-    assert len(told.splitlines()) == 1
-    assert "Traceback" not in told
+    assert error.startswith("Error: ")
+    assert expected in error
+    assert len(error.splitlines()) == 1
+    assert "Traceback" not in error
 
 
 def test_a_file_of_inputs_that_is_not_utf8_is_named(task, verbs, tmp_path, capsys):
     (tmp_path / "old.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(SystemExit):
         main(task, ["predict", "--file", str(tmp_path / "old.txt")])
-    told = capsys.readouterr().err
-    assert told.startswith(f"Error: {tmp_path / 'old.txt'}: not UTF-8.")
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"Error: {tmp_path / 'old.txt'}: not UTF-8.")
+    assert error.count("\n") == 1
 
 
 def test_empty_input_is_refused(task, verbs, monkeypatch, capsys):
@@ -298,9 +299,9 @@ def test_a_full_disk_ends_with_code_1_and_one_line(
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(SystemExit) as ended:
         main(task, ["tiny", "train", f"data.file={reviews_csv}"])
-    told = capsys.readouterr().err
+    error = capsys.readouterr().err
     assert ended.value.code == 1
-    assert told == "Error: [Errno 28] No space left on device\n"
+    assert error == "Error: [Errno 28] No space left on device\n"
     assert list(Path("runs/sentiment/tiny/seed-1").iterdir()) == []
 
 
@@ -310,11 +311,11 @@ def test_the_help_teaches_recipes_verbs_and_settings(task, capsys):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert "Is a text good or bad?" in text
-    assert text.index("  small ") < text.index("  large ") < text.index("  tiny ")
+    assert text.index("\n  small") < text.index("\n  large") < text.index("\n  tiny")
     assert "Small and quick." in text
     assert "Large and slow." in text
     for verb, meaning in VERBS.items():
-        assert f"  {verb:<18}{meaning}" in text
+        assert f"{verb} {meaning}" in " ".join(text.split())
     assert "section.key=value" in text
     assert "python -m experiments.sentiment predict 'Good?'" in text
     assert "--file" in text

@@ -1,1 +1,1 @@
-"""How far back recurrent networks remember."""
+"""Trains recurrent networks on tasks with long-term dependencies."""

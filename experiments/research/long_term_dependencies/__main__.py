@@ -1,4 +1,4 @@
-"""Runs the grid; `--help` says how."""
+"""Runs the grid of networks, tasks and gaps."""
 
 from experiments.research.long_term_dependencies.grid import main
 

@@ -1,7 +1,8 @@
-"""How far back can recurrent networks remember? Trains them on tasks that need it.
+"""Trains recurrent networks on tasks with long-term dependencies.
 
-A simple RNN, a GRU, our LSTM and our LSTM with chrono initialisation, of the same
-size, see the same sequences of four tasks with gaps of several lengths.
+A simple RNN, a GRU, our LSTM and our LSTM with chrono initialisation have about the
+same number of parameters. They train on the same sequences of four tasks, with gaps of
+several lengths.
 """
 
 import argparse
@@ -16,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
+from experiments.machine import available_cores
 from experiments.research.long_term_dependencies.tasks import KINDS, TASKS
 
 RUN = Path("runs/long_term_dependencies")
-MEASURED, BATCHES_BETWEEN = 512, 100  # sequences of a measurement, batches before it
+MEASURED, BATCHES_BETWEEN = 512, 100  # sequences of a measurement, batches between two
 GRADIENT_SEQUENCES = 32
 
 
@@ -43,20 +45,21 @@ class Cell:
 
     @property
     def path(self):
-        """Where below the run directory its result is."""
+        """Path of its result, relative to the run directory."""
         name = f"{self.task}-{self.gap}-{self.kind}-seed-{self.seed}.json"
         return Path("cells", name)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How each cell is trained; training stops when the task is solved.
+    """Settings of the training of a cell, which stops when the task is solved.
 
     Attributes:
-        batches: At most so many batches.
-        batch_size: Sequences a batch.
-        learning_rate: Of Adam; it falls along a cosine to a tenth over all batches.
-        clip_norm: Longer gradients are cut to this length.
+        batches: Maximum number of batches.
+        batch_size: Sequences per batch.
+        learning_rate: First learning rate of Adam; it falls along a cosine to a tenth
+            over all batches.
+        clip_norm: Longer gradients are scaled to this norm.
     """
 
     batches: int = 3000
@@ -66,7 +69,7 @@ class Settings:
 
 
 def grid(quick):
-    """Returns the cells: all of them, or those of one task, two gaps and one seed."""
+    """Returns the cells: all, or with `quick` those of one task, two gaps, one seed."""
     if quick:
         return [Cell("agreement", gap, kind, 1) for gap in (20, 50) for kind in KINDS]
     cells = [
@@ -78,29 +81,28 @@ def grid(quick):
 
 
 def run_cell(cell, settings, directory):
-    """Trains one cell and writes its result, unless it is there.
+    """Trains one cell and writes its result; an existing result is only read.
 
     Returns:
-        A line for the user.
+        A line of progress.
 
     Raises:
-        ValueError: If it is there with other settings.
+        ValueError: If the existing result has other settings.
     """
     path = Path(directory, cell.path)
     if not path.exists():
         result = _trained(cell, settings)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        write_json(path, result, indent=1)
     result = json.loads(path.read_text(encoding="utf-8"))
     if result["settings"] != asdict(settings):
         raise ValueError(
-            f"{path} was made with other settings: {result['settings']}. Give another "
-            "directory with --directory, or remove this one."
+            f"{path}: trained with other settings: {result['settings']}. Give another "
+            "directory with --directory, or delete this one."
         )
-    found = "solved" if result["solved"] else "not solved"
+    outcome = "solved" if result["solved"] else "not solved"
     return (
-        f"{cell.task}, gap {cell.gap}, {cell.kind}, seed {cell.seed}: {found} "
+        f"{cell.task}, gap {cell.gap}, {cell.kind}, seed {cell.seed}: {outcome} "
         f"({result['score']:.3f}) after {result['curve'][-1]['sequences']:,} sequences"
     )
 
@@ -144,7 +146,7 @@ def _trained(cell, settings):
         if (batch + 1) % BATCHES_BETWEEN == 0:
             seen = (batch + 1) * settings.batch_size
             curve.append({"sequences": seen, "loss": float(value), "score": score()})
-            model.reset_metrics()  # the loss is a mean since then
+            model.reset_metrics()  # the loss is a mean since the last reset
             if task.is_solved(curve[-1]["score"]):
                 break
     return {
@@ -161,15 +163,15 @@ def _trained(cell, settings):
 
 
 def run_grid(cells, settings, directory):
-    """Runs cells side by side, one on each core, and shows how far they are."""
+    """Runs cells in parallel, one process per core, and shows the progress."""
     import keras
 
     bar = keras.utils.Progbar(
         len(cells), unit_name="cell", verbose=int(sys.stdout.isatty())
     )
-    # Each has one core for itself: the longest first, so that none is waited for.
+    # The longest cells first, so that the cores finish at about the same time.
     ordered = sorted(cells, key=lambda cell: (-cell.gap, cell.seed))
-    cores = _cores()
+    cores = available_cores()
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     free = context.SimpleQueue()
     for core in cores:
@@ -181,13 +183,8 @@ def run_grid(cells, settings, directory):
             bar.add(1)
 
 
-def _cores():
-    if hasattr(os, "sched_getaffinity"):  # Linux alone has it
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 def _take_core(free):
+    """Pins a worker process to a core of its queue, where the system can."""
     core = free.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
@@ -208,12 +205,12 @@ def main(arguments=None):
         "--quick", action="store_true", help="one task, two gaps, one seed: two minutes"
     )
     parser.add_argument(
-        "--directory", type=Path, default=RUN, help=f"for the results; default {RUN}"
+        "--directory", type=Path, default=RUN, help=f"results go here (default: {RUN})"
     )
     parser.add_argument(
         "--record",
         action="store_true",
-        help="write a whole grid's results to experiments/results",
+        help="write the results of the whole grid to experiments/results",
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

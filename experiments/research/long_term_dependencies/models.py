@@ -1,4 +1,4 @@
-"""Recurrent networks of one size, and how far their gradients reach back."""
+"""Builds recurrent networks of one size, and measures their gradients over time."""
 
 import keras
 import numpy as np
@@ -8,15 +8,20 @@ from experiments.research.long_term_dependencies.tasks import COPIED
 from lstm_layer import LSTM
 from lstm_layer.initializers import ChronoBias
 
-UNITS = 64  # of the simple RNN; the others get what makes no more parameters
+UNITS = 64  # of the simple RNN; the others have no more parameters
 EMBEDDING_DIM = 16
 
 
 def build_model(kind, task, gap):
-    """Returns an uncompiled model of a kind for a task with gaps of a length.
+    """Returns an uncompiled model.
 
-    All kinds have about the same number of parameters, and none more than the simple
-    RNN with `UNITS` units.
+    All kinds have about the same number of parameters: at most those of the simple RNN
+    with `UNITS` units.
+
+    Args:
+        kind: A name of `KINDS`.
+        task: A `Task`.
+        gap: Length of the gaps.
     """
     longest = task.make(np.random.default_rng(0), 1, gap)[0].shape[1]
     most = _model("rnn", task, UNITS, longest).count_params()
@@ -56,16 +61,16 @@ def _model(kind, task, units, longest):
 
 
 def gradient_norms(model, x, y):
-    """Measures how much the loss at the end depends on the state at each timestep.
+    """Measures how much the final loss depends on the state at each timestep.
 
     Args:
-        model: A model of `build_model` that answers once, in the end, with a class.
+        model: A model of `build_model` that outputs one class, at the last timestep.
         x: Inputs, `(batch, timesteps)`.
         y: Classes, `(batch,)`.
 
     Returns:
-        For "h", and for "c" where there is one, the norm of d loss_T / d h_t, mean
-        over the batch, `(timesteps,)`.
+        For "h", and for an LSTM's "c": the norm of the gradient of the loss with
+        respect to the state at each timestep, a mean over the batch, `(timesteps,)`.
     """
     cell = model.get_layer("recurrent").cell
     embedded = model.get_layer("words")(x)
@@ -88,7 +93,7 @@ def gradient_norms(model, x, y):
 
 
 def _mean_norm(gradient):
-    """Returns 0 for a state that nothing depends on."""
+    """Returns the mean norm over the batch; 0 for None, a state without effect."""
     if gradient is None:
         return 0.0
     return float(tf.reduce_mean(tf.norm(gradient, axis=-1)))

@@ -1,4 +1,4 @@
-"""Table and pictures of the grid of `experiments.research.long_term_dependencies`."""
+"""Makes the table and the plots of the grid; records its results."""
 
 import json
 import shutil
@@ -10,45 +10,45 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.metrics.plots import save_figure
-from apps.common.portable.files import atomic_write
+from apps.common.portable.files import write_json
+from experiments.machine import hardware
 from experiments.research.long_term_dependencies.tasks import KINDS, TASKS
-from experiments.results.tables import RESULTS, hardware
+from experiments.tables import LSTM_PAGE, RESULTS, markdown_table
 
-NAME = "long_term_dependencies"
-RECORDED = RESULTS / f"{NAME}.json"
+NAME, PAGE = "long_term_dependencies", LSTM_PAGE
+RESULT = RESULTS / f"{NAME}.json"
 PICTURES = ("success.png", "gradients.png", "curves.png")
 COLORS = {"rnn": "tab:red", "gru": "tab:green", "lstm": "tab:blue", "chrono": "navy"}
 
 
 def report(cells, directory):
-    """Writes `results.json` and the pictures; returns the table as text.
+    """Writes `results.json` and the plots; returns the Markdown table.
 
     Args:
-        cells: The cells of the grid, all of which have their results.
+        cells: The cells of the grid; each has its result.
         directory: The run directory.
     """
     directory = Path(directory)
-    found = [
+    results = [
         json.loads(Path(directory, cell.path).read_text(encoding="utf-8"))
         for cell in cells
     ]
-    rows = summary(found)
-    with atomic_write(directory / "results.json") as temporary:
-        temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    rows = summary(results)
+    write_json(directory / "results.json", rows, indent=1)
     _plot_success(rows, directory / "success.png")
-    _plot_gradients(found, directory / "gradients.png")
-    _plot_curves(found, directory / "curves.png")
+    _plot_gradients(results, directory / "gradients.png")
+    _plot_curves(results, directory / "curves.png")
     return table(rows)
 
 
-def summary(found):
+def summary(results):
     """Returns a row for each task, gap and kind: scores, seeds and sequences.
 
     Args:
-        found: The cells' results.
+        results: Results of the cells.
     """
     groups = defaultdict(list)
-    for result in found:
+    for result in results:
         groups[result["task"], result["gap"], result["kind"]].append(result)
     return [
         {
@@ -73,20 +73,21 @@ def _in_order(item):
 
 
 def table(rows):
-    """Returns the rows as a Markdown table: the mean score of each kind."""
+    """Returns the rows as a Markdown table with the mean score of each kind."""
     kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
-    lines = [
-        "| task | gap | chance | " + " | ".join(KINDS[k] for k in kinds) + " |",
-        "|---|---|---|" + "---|" * len(kinds),
-    ]
-    by_place = defaultdict(dict)
+    by_task_and_gap = defaultdict(dict)
     for row in rows:
-        by_place[row["task"], row["gap"]][row["kind"]] = row
-    for (task, gap), of_kind in by_place.items():
-        cells = [_table_cell(of_kind[kind]) for kind in kinds]
-        name, chance = TASKS[task].title, f"{TASKS[task].chance:.3f}"
-        lines.append(f"| {name} | {gap} | {chance} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        by_task_and_gap[row["task"], row["gap"]][row["kind"]] = row
+    return markdown_table(
+        ("task", "gap", "chance", *(KINDS[kind] for kind in kinds)),
+        [
+            (
+                *(TASKS[task].title, gap, f"{TASKS[task].chance:.3f}"),
+                *(_table_cell(by_kind[kind]) for kind in kinds),
+            )
+            for (task, gap), by_kind in by_task_and_gap.items()
+        ],
+    )
 
 
 def _table_cell(row):
@@ -95,49 +96,48 @@ def _table_cell(row):
 
 
 def record(cells, directory):
-    """Writes a whole grid's results and pictures to `experiments/results`.
+    """Writes the results and plots of the whole grid to `experiments/results`.
 
     Raises:
         ValueError: If the grid is the quick one.
     """
     if len({cell.task for cell in cells}) < len(TASKS):
-        raise ValueError("--record is for the whole grid: leave --quick away.")
+        raise ValueError("--record: needs the whole grid; leave --quick away.")
     rows = json.loads(Path(directory, "results.json").read_text(encoding="utf-8"))
     first = json.loads(Path(directory, cells[0].path).read_text(encoding="utf-8"))
     recorded = {
         "settings": first["settings"],
         "minutes_of_one_core": round(sum(row["seconds"] for row in rows) / 60, 1),
-        "command": f"python -m experiments.{NAME} --record",
+        "command": f"python -m experiments.research.{NAME} --record",
         "hardware": hardware(),
         "date": date.today().isoformat(),
         "rows": rows,
     }
-    with atomic_write(RECORDED) as temporary:
-        temporary.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
+    write_json(RESULT, recorded, indent=1)
     for picture in PICTURES:
         shutil.copyfile(Path(directory, picture), RESULTS / f"{NAME}_{picture}")
-    return RECORDED
+    return RESULT
 
 
 def recorded_table():
-    """Returns the Markdown table of the recorded grid, and how it was measured."""
-    found = json.loads(RECORDED.read_text(encoding="utf-8"))
+    """Returns the Markdown table of the recorded grid, with command and hardware."""
+    recorded = json.loads(RESULT.read_text(encoding="utf-8"))
     sizes = defaultdict(set)
-    for row in found["rows"]:
+    for row in recorded["rows"]:
         sizes[row["kind"]].add(row["units"])
     units = "; ".join(
         f"{KINDS[kind]} {' or '.join(map(str, sorted(of_kind)))}"
         for kind, of_kind in sizes.items()
     )
-    settings = found["settings"]
+    settings = recorded["settings"]
     most = settings["batches"] * settings["batch_size"]
     return (
-        f"{table(found['rows'])}\n\n"
+        f"{table(recorded['rows'])}\n\n"
         "Mean score over the seeds (accuracy; for adding the mean squared error), and "
         f"in how many of them the task was solved. Units: {units}. At most {most:,} "
-        f"training sequences each. `{found['command']}`: "
-        f"{found['minutes_of_one_core']} minutes of one core, "
-        f"{found['hardware']}, {found['date']}."
+        f"training sequences each. `{recorded['command']}`: "
+        f"{recorded['minutes_of_one_core']} minutes of one core, "
+        f"{recorded['hardware']}, {recorded['date']}."
     )
 
 
@@ -175,8 +175,8 @@ def _plot_success(rows, path):
     save_figure(figure, path)
 
 
-def _plot_gradients(found, path):
-    measured = [r for r in found if r["gradients"]["before"] and r["seed"] == 1]
+def _plot_gradients(results, path):
+    measured = [r for r in results if r["gradients"]["before"] and r["seed"] == 1]
     tasks = list(dict.fromkeys(result["task"] for result in measured))
     if not tasks:
         return
@@ -186,7 +186,7 @@ def _plot_gradients(found, path):
         gap = max(result["gap"] for result in mine)
         for result in (result for result in mine if result["gap"] == gap):
             for when, line in (("before", ":"), ("after", "-")):
-                # What is carried on: C where there is one, h where there is not.
+                # The state that reaches furthest: C of an LSTM, else h.
                 norms = np.array(result["gradients"][when].get("c") or _h(result, when))
                 distance = np.arange(len(norms))[::-1]
                 panel.semilogy(
@@ -208,10 +208,10 @@ def _h(result, when):
     return result["gradients"][when]["h"]
 
 
-def _plot_curves(found, path):
-    figure, panels = _panels(list(dict.fromkeys(result["task"] for result in found)))
+def _plot_curves(results, path):
+    figure, panels = _panels(list(dict.fromkeys(result["task"] for result in results)))
     for task, panel in panels.items():
-        mine = [result for result in found if result["task"] == task]
+        mine = [result for result in results if result["task"] == task]
         gap = sorted({result["gap"] for result in mine})[1]
         seen = set()
         for result in (result for result in mine if result["gap"] == gap):
@@ -221,7 +221,7 @@ def _plot_curves(found, path):
                 [point["score"] for point in result["curve"]],
                 "o-",
                 markersize=4,
-                markevery=[-1],  # some have ended where they began
+                markevery=[-1],  # a curve of one point would be invisible without it
                 color=COLORS[kind],
                 alpha=0.7,
                 label=None if kind in seen else KINDS[kind],

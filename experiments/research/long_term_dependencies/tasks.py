@@ -1,4 +1,4 @@
-"""Tasks that need memory: the sequences, what is asked of them, what chance reaches."""
+"""Tasks with long-term dependencies: their sequences, targets and chance levels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ KINDS = {
     "lstm": "LSTM",
     "chrono": "LSTM, chrono",
 }
-SYMBOLS, COPIED = 8, 10  # of the copy task: so many symbols, so many of them a sequence
+SYMBOLS, COPIED = 8, 10  # of the copying task: distinct symbols, symbols per sequence
 LANGUAGES = {
     "France": "French",
     "Spain": "Spanish",
@@ -39,16 +39,16 @@ class Task:
     """A task whose sequences have a gap of any length.
 
     Attributes:
-        title: Its name in words.
-        source: Where it comes from.
+        title: Name for tables and plots.
+        source: Paper that the task is from.
         make: `make(rng, count, gap)` returns inputs and targets, arrays with `count`
             rows. Inputs are numbers `(count, timesteps, features)` or token ids
             `(count, timesteps)`. Targets are a number `(count, 1)`, a class `(count,)`,
             or classes of the last timesteps `(count, outputs)`.
         tokens: Number of token ids; 0 for numbers.
-        classes: Number of classes; 0 for a number, of which the error is squared.
-        solved: Accuracy from which on, or error below which, the task counts as solved.
-        chance: What who remembers nothing reaches.
+        classes: Number of classes; 0 for a number, scored by its squared error.
+        solved: Minimum accuracy, or maximum error, of a solved task.
+        chance: Score of a network without memory.
         gaps: The gaps of the grid.
     """
 
@@ -67,7 +67,7 @@ class Task:
 
 
 def adding(rng, count, gap):
-    """Two numbers of many are marked: what is their sum?
+    """Adds the two marked numbers of a sequence.
 
     One is in the first half, one in the second; a constant guess has an error of 1/6.
     """
@@ -81,7 +81,7 @@ def adding(rng, count, gap):
 
 
 def copying(rng, count, gap):
-    """Ten symbols, then nothing for a while, then a sign: which were they?"""
+    """Recalls ten symbols after a gap of blanks and a sign that ends the gap."""
     blank, sign = SYMBOLS, SYMBOLS + 1
     symbols = rng.integers(0, SYMBOLS, (count, COPIED))
     token_ids = np.full((count, gap + 2 * COPIED), blank, "int32")
@@ -91,9 +91,10 @@ def copying(rng, count, gap):
 
 
 def temporal_order(rng, count, gap):
-    """An X or a Y early and one in the middle, among noise: which, in which order?
+    """Classifies the order of two symbols, each an X or a Y, among noise.
 
-    The second comes `gap` before the end, about; the first as long before the second.
+    The second is about `gap` timesteps before the end, the first about `gap` timesteps
+    before the second.
     """
     jitter = max(2, gap // 10)
     token_ids = rng.integers(2, 6, (count, 2 * gap + 2 * jitter)).astype("int32")
@@ -106,7 +107,7 @@ def temporal_order(rng, count, gap):
 
 
 def agreement(rng, count, gap):
-    """Who says "I live in France" speaks which language, `gap` words later?"""
+    """Completes "I live in France, ... I speak" with a language, `gap` words later."""
     words = agreement_words()
     ids = {word: index for index, word in enumerate(words)}
     clauses = [[ids[word] for word in (*c.split(), ",")] for c in CLAUSES]

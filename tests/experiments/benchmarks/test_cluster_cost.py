@@ -1,11 +1,11 @@
-"""The arithmetic of a cluster's cost, from figures that are given here."""
+"""The arithmetic of a cluster's cost, from figures of this file."""
 
 import json
 
 import pytest
 
 from experiments.benchmarks import cluster_cost
-from experiments.benchmarks.cluster_cost import measured, recorded_table
+from experiments.benchmarks.cluster_cost import estimate, recorded_table
 
 
 @pytest.fixture
@@ -17,38 +17,38 @@ def figures(monkeypatch, tmp_path):
     monkeypatch.setattr(cluster_cost, "BENCHMARK", benchmark)
     monkeypatch.setattr(cluster_cost, "RESULT", tmp_path / "cluster_cost.json")
     monkeypatch.setattr(cluster_cost, "_model", lambda: (1_000_000, 1000))
-    monkeypatch.setattr(cluster_cost, "_between_two", lambda parameters: 0.01)
+    monkeypatch.setattr(cluster_cost, "_all_reduce_seconds", lambda parameters: 0.01)
     reading = {"megabytes": 100, "rows": 20_000_000, "mb_per_s": 5.0}
     monkeypatch.setattr(cluster_cost, "_reading", lambda: reading)
 
 
 @pytest.mark.parametrize(
     ("gigabits", "mb_a_second"),
-    [(100, 400), (0.8, 100)],  # what the processes reach, and what the network does
+    [(100, 400), (0.8, 100)],  # limited by the processes, by the network
 )
 def test_a_step_waits_for_the_slower_of_network_and_process(
     gigabits, mb_a_second, figures
 ):
-    found = measured(10, 4, gigabits)
-    assert found["communication_mb_a_step"] == pytest.approx(2 * 3 / 4 * 4)
+    costs = estimate(10, 4, gigabits)
+    assert costs["communication_mb_a_step"] == pytest.approx(2 * 3 / 4 * 4)
     seconds = 6 / mb_a_second
-    assert found["communication_ms_a_step"] == pytest.approx(1000 * seconds)
-    assert found["efficiency"] == pytest.approx(0.1 / (0.1 + seconds))
+    assert costs["communication_ms_a_step"] == pytest.approx(1000 * seconds)
+    assert costs["efficiency"] == pytest.approx(0.1 / (0.1 + seconds))
 
 
 def test_an_epoch_is_the_tokens_over_the_workers_and_their_efficiency(figures):
-    found = measured(10, 4, 100)
-    assert found["tokens"] == pytest.approx(2e9)
+    costs = estimate(10, 4, 100)
+    assert costs["tokens"] == pytest.approx(2e9)
     alone = 2e9 / (1000 / 0.1) / 3600
-    assert found["hours_an_epoch_alone"] == pytest.approx(alone)
-    expected = alone / 4 / found["efficiency"]
-    assert found["hours_an_epoch"] == pytest.approx(expected)
-    assert found["hours_to_read"] == pytest.approx(10_000 / 5 / 3600)
-    assert found["gigabytes_of_token_ids"] == pytest.approx(8)
+    assert costs["hours_an_epoch_alone"] == pytest.approx(alone)
+    expected = alone / 4 / costs["efficiency"]
+    assert costs["hours_an_epoch"] == pytest.approx(expected)
+    assert costs["hours_to_read"] == pytest.approx(10_000 / 5 / 3600)
+    assert costs["gigabytes_of_token_ids"] == pytest.approx(8)
 
 
 def test_the_table_has_what_was_recorded(figures):
-    cluster_cost.RESULT.write_text(json.dumps(measured(100, 64, 10)))
+    cluster_cost.RESULT.write_text(json.dumps(estimate(100, 64, 10)))
     table = recorded_table()
-    assert "| 100 GB, 64 workers | |" in table
+    assert "| 100 GB, 64 workers |  |" in table
     assert "1,000,000 parameters, 1,000 tokens, 100 ms" in table

@@ -1,4 +1,4 @@
-"""What graphs cost: nodes are counted, rows become a table; nothing is timed here."""
+"""The cost of graphs: nodes are counted, rows become a table; nothing is timed."""
 
 import json
 from subprocess import CompletedProcess
@@ -14,7 +14,7 @@ from experiments.benchmarks.graph_cost import (
     MEASUREMENTS,
     _in_fresh_process,
     main,
-    measured,
+    measure,
     recorded_table,
     table,
 )
@@ -104,11 +104,11 @@ def test_every_shape_is_called_before_one_is_called_again():
 
 @pytest.fixture
 def costs(monkeypatch):
-    """Figures in the place of the processes that measure, and what these were asked."""
-    asked = []
+    """Returns figures instead of starting processes; notes their requests."""
+    requests = []
 
     def figures(function, **arguments):
-        asked.append((function.__name__, arguments))
+        requests.append((function.__name__, arguments))
         if function.__name__ == "new_length":
             return {CAROUSEL: 0.2, KERAS: 0.1}[arguments["library"]]
         seconds = {CAROUSEL: [2.0, 0.5], KERAS: [1.0, 0.25]}[arguments["library"]]
@@ -118,11 +118,11 @@ def costs(monkeypatch):
         return {"seconds": parts, "by_shape": {}, "later_ms": {}}
 
     monkeypatch.setattr(graph_cost, "_in_fresh_process", figures)
-    return asked
+    return requests
 
 
 def test_first_steps_are_the_sum_of_training_and_validation(costs, tmp_path, capsys):
-    rows = measured(["sentiment", "summarization", "length"], tmp_path)["rows"]
+    rows = measure(["sentiment", "summarization", "length"], tmp_path)["rows"]
     row = rows["first steps of sentiment"]
     assert (row["ours"], row["keras"]) == (2.5, 1.25)
     assert row["parts"] == {"training": 2.0, "validation": 0.5}
@@ -163,7 +163,7 @@ def test_graphs_alone_leave_the_speed_that_was_recorded(monkeypatch, tmp_path):
     path.write_text(json.dumps({"date": "2025-01-01", "layers": {"forward": {}}}))
     monkeypatch.setattr(benchmark, "RESULT", path)
     monkeypatch.setattr(benchmark, "run", None)
-    monkeypatch.setattr(graph_cost, "measured", lambda: RESULT)
+    monkeypatch.setattr(graph_cost, "measure", lambda: RESULT)
     benchmark.main(["--record", "--only", "graphs"])
     expected = {"date": "2025-01-01", "layers": {"forward": {}}, "graphs": RESULT}
     assert json.loads(path.read_text()) == expected
@@ -175,13 +175,13 @@ def test_the_speed_alone_leaves_the_graphs_that_were_recorded(monkeypatch, tmp_p
     monkeypatch.setattr(benchmark, "RESULT", path)
     monkeypatch.setattr(benchmark, "run", lambda *_, memory: {"layers": {}})
     monkeypatch.setattr(benchmark, "plot", lambda result, path: None)
-    monkeypatch.setattr(graph_cost, "measured", None)
+    monkeypatch.setattr(graph_cost, "measure", None)
     benchmark.main(["--record", "--only", "speed"])
     assert json.loads(path.read_text()) == {"layers": {}, "graphs": RESULT}
 
 
 def test_the_readme_has_the_markers_of_the_table():
-    from experiments.results.tables import BEGIN, END, README
+    from experiments.tables import BEGIN, END, README
 
     text = README.read_text(encoding="utf-8")
     begin, end = (mark.format(graph_cost.NAME) for mark in (BEGIN, END))

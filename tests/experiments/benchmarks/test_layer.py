@@ -1,4 +1,6 @@
-"""The benchmark's arithmetic, and that its contenders do the same work."""
+"""The benchmark's arithmetic, its table, and that its contenders do the same work."""
+
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from experiments.benchmarks.contenders import (
     fit_contenders,
     layer_contenders,
 )
-from experiments.benchmarks.layer import MATMUL, interleaved, main, plot, summary
+from experiments.benchmarks.layer import main, plot, recorded_table
+from experiments.benchmarks.timing import MATMUL, interleaved, summary
 
 SMALL = Shape(batch=3, timesteps=4, features=2, units=5)
 FIRST = {CAROUSEL: 1.0, KERAS: 2.0, MATMUL: 0.5}
@@ -81,7 +84,7 @@ def test_both_libraries_give_gradients_of_the_same_shapes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", FIT)
-# Tests before this one have asked for determinism, with which Keras takes no XLA.
+# Earlier tests enable determinism, with which Keras does not use XLA.
 @pytest.mark.filterwarnings("ignore:Model doesn't support `jit_compile=True`")
 def test_a_step_of_each_app_runs_with_either_layer(task):
     for step in fit_contenders(task).values():
@@ -93,3 +96,32 @@ def test_a_picture_is_drawn(tmp_path):
     layers = {"forward": {"1x1x1x1": row}, "forward + backward": {"1x1x1x1": row}}
     plot({"layers": layers}, tmp_path / "benchmark.png")
     assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_of_the_benchmark_counts_the_faster_mode(tmp_path):
+    def row(milliseconds, ratio):
+        quartiles = [0.9 * milliseconds, milliseconds, 1.1 * milliseconds]
+        return {"milliseconds": quartiles, "ratio": ratio, "share_of_matmul": 0.25}
+
+    rows = {
+        "lstm_layer": row(3.0, 1.5),
+        "lstm_layer + XLA": row(2.0, 1.0),
+        "keras": row(5.0, 2.5),
+        "keras + XLA": row(4.0, 2.1),
+        "torch": row(1.0, 0.5),
+    }
+    result = {
+        "hardware": "2 cores of a test",
+        "date": "2026-01-01",
+        "layers": {"forward": {"1x2x3x4": rows}},
+        "fit": {"sentiment": {n: {**rows[n]} for n in ("lstm_layer", "keras")}},
+        "peak_megabytes": {"1x2x3x4": {"lstm_layer": 10, "keras": 20}},
+    }
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps(result))
+    lines = recorded_table(path).splitlines()
+    cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
+    assert cells == ["1x2x3x4", "forward", "2", "2.10", "0.50", "0.25"]
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells == ["the model of sentiment", "training step", "3", "2.50", "", "0.25"]
+    assert "1x2x3x4: 10 MB, Keras 20 MB" in lines[-1]

@@ -1,4 +1,4 @@
-"""The load on a server: what is counted, and what is refused."""
+"""The load on a server: what it counts and refuses, and its table."""
 
 import asyncio
 import json
@@ -7,18 +7,19 @@ import pytest
 from fastapi import FastAPI, Response
 
 from experiments.benchmarks import load
+from experiments.benchmarks.load_clients import requests_of
 from tests.serving.live import serving
 
 
 @pytest.fixture
 def port():
     """A server that refuses every third request."""
-    app, asked = FastAPI(), []
+    app, requests = FastAPI(), []
 
     @app.post("/v1/models/{name}:predict")
     async def predict(name: str):
-        asked.append(name)
-        return Response("{}", 500 if len(asked) % 3 == 0 else 200)
+        requests.append(name)
+        return Response("{}", 500 if len(requests) % 3 == 0 else 200)
 
     with serving(app) as number:
         yield number
@@ -47,17 +48,17 @@ def test_servers_take_turns(monkeypatch):
         def __init__(self, port):
             self.port = port
 
-    asked = []
+    ports = []
 
     async def one(port, app, clients, seconds):
-        asked.append(port)
+        ports.append(port)
         await asyncio.sleep(0.01)
         return [0.001 * port] * (20 // port), 0
 
     monkeypatch.setattr(load, "load", one)
     servers = {load.OURS: Stub(1), load.BASELINE: Stub(2)}
     row = load.measure(servers, "sentiment", 8, 3, 0.1)
-    assert asked == [1, 2] * 4  # the first turn warms up
+    assert ports == [1, 2] * 4  # the first turn warms up
     assert row[load.OURS]["p50_ms"] == 1
     assert row[load.BASELINE]["p99_ms"] == 2
     assert 1 < row["ratio"] < 4
@@ -67,8 +68,8 @@ def test_there_are_requests_for_every_app():
     from tests.test_app_contract import APPS
 
     for app in APPS:
-        assert all(list(request) == ["inputs"] for request in load.requests_of(app))
-        json.dumps(load.requests_of(app))
+        assert all(list(request) == ["inputs"] for request in requests_of(app))
+        json.dumps(requests_of(app))
 
 
 def test_a_model_that_is_not_exported_is_refused_in_one_line(
@@ -77,6 +78,41 @@ def test_a_model_that_is_not_exported_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         load.main(["sentimental"])
-    said = capsys.readouterr().err
-    assert said.startswith("Error: Expected exported models")
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: Expected exported models")
+    assert error.count("\n") == 1
+
+
+def test_the_table_of_the_load_has_a_row_for_each_number_of_clients(tmp_path):
+    def row(rate, p99):
+        times = {"p50_ms": p99 / 4, "p95_ms": p99 / 2, "p99_ms": p99}
+        return {"requests_per_second": rate, "failed": 0, **times}
+
+    rows = {"joined": row(900.4, 20.0), "one by one": row(300.2, 80.0), "ratio": 3.0}
+    result = {
+        "load": {"sentiment": {"8": rows, "32": rows}},
+        "hardware": "2 cores of a test",
+        "date": "2026-01-01",
+    }
+    path = tmp_path / "load.json"
+    path.write_text(json.dumps(result))
+    lines = load.recorded_table(path).splitlines()
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells == [
+        "sentiment",
+        "32",
+        "900",
+        "5.0",
+        "10.0",
+        "20.0",
+        "300",
+        "80.0",
+        "3.00",
+    ]
+    assert lines[-1] == "Measured on 2 cores of a test, 2026-01-01."
+    soak = {"app": "sentiment", "clients": 32, "minutes": 10, "versions": 10}
+    soak |= {"answered": 1234567, "failed": 0, "p99_ms": 41.2}
+    soak |= {"megabytes_by_minute": [900, 910, 912, 911]}
+    path.write_text(json.dumps({**result, "soak": soak}))
+    note = load.recorded_table(path).splitlines()[-1]
+    assert "1,234,567 answers, 0 failures, memory by minute 900, 910" in note

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 from experiments.benchmarks import streaming_memory
-from experiments.benchmarks.streaming_memory import SUFFIXES, main, table, word, write
-from experiments.results import tables as results
+from experiments.benchmarks.streaming_memory import SUFFIXES, main, table
+from experiments.benchmarks.zipf_texts import word, write
+from experiments.tables import BEGIN, DATA_PAGE, END
 
 ROW = {
     "task": "sentiment",
@@ -62,9 +63,9 @@ def test_each_app_reads_its_file_and_the_peaks_are_noted(task, write_text, capsy
 
 def test_what_was_recorded_is_the_table_of_the_page(tmp_path, monkeypatch):
     page, result = tmp_path / "data.md", tmp_path / "streaming_memory.json"
-    begin = results.BEGIN.format(streaming_memory.NAME)
-    page.write_text(f"{begin}\n{results.END.format(streaming_memory.NAME)}\n")
-    monkeypatch.setattr(streaming_memory, "DATA_PAGE", page)
+    begin = BEGIN.format(streaming_memory.NAME)
+    page.write_text(f"{begin}\n{END.format(streaming_memory.NAME)}\n")
+    monkeypatch.setattr(streaming_memory, "PAGE", page)
     monkeypatch.setattr(streaming_memory, "RESULT", result)
     other = {**ROW, "task": "language_modeling", "megabytes": 100}
     for row in (ROW, {**other, "minutes": 9.9}, other):
@@ -81,5 +82,5 @@ def test_what_was_recorded_is_the_table_of_the_page(tmp_path, monkeypatch):
 
 def test_the_page_has_the_figures_that_were_recorded():
     if streaming_memory.RESULT.exists():
-        page = results.DATA_PAGE.read_text(encoding="utf-8")
+        page = DATA_PAGE.read_text(encoding="utf-8")
         assert streaming_memory.recorded_table() in page

@@ -1,4 +1,4 @@
-"""The regression on bags of words: what it is fitted to, and what it cannot know."""
+"""The regression on bags of words: it learns training stories, not test stories."""
 
 from apps.question_answering.stories import Story
 from experiments.research.bag_of_words import accuracy
@@ -7,7 +7,7 @@ PLACES = ("kitchen", "garden", "office")
 
 
 def stories(answers, count=8):
-    """Returns stories that name a place; of each the answer is the one given."""
+    """Returns stories that name a place, with the given answers."""
     return [
         Story((f"mary went to the {place}",), "where is mary", answer, "t", ())
         for place, answer in zip(PLACES * count, answers * count, strict=True)

@@ -1,4 +1,4 @@
-"""The smoothed 5-gram: a distribution, of contexts and not of occurrences."""
+"""The smoothed 5-gram: a distribution that counts contexts, not occurrences."""
 
 import numpy as np
 import pytest

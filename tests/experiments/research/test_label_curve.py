@@ -1,4 +1,4 @@
-"""The curve over numbers of labels: its commands, its table and what is recorded."""
+"""The curve over numbers of labels: its commands, its table and its record."""
 
 import json
 import subprocess
@@ -18,14 +18,14 @@ from experiments.research.label_curve import (
     measure,
     table,
 )
-from experiments.results import tables as results
 from experiments.run import parse
 from experiments.sentiment import TASK
+from experiments.tables import BEGIN, END
 
 
 @pytest.fixture
 def trained(monkeypatch, tmp_path):
-    """The commands that were run; each leaves metrics as the app does."""
+    """Notes the commands instead of running them; writes metrics as the app does."""
     monkeypatch.chdir(tmp_path)
     commands = []
 
@@ -91,9 +91,9 @@ def test_a_part_of_the_curve_is_a_table_and_a_picture(trained, tmp_path, capsys)
         ]
     )
     assert len(trained) == 2
-    said = capsys.readouterr().out
-    assert "| begins from | 100 labels | 1,000 labels |" in said
-    assert "| language model | 0.510 | 0.520 |" in said
+    output = capsys.readouterr().out
+    assert "| begins from | 100 labels | 1,000 labels |" in output
+    assert "| language model | 0.510 | 0.520 |" in output
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -110,9 +110,9 @@ def test_points_are_recorded_one_after_the_other_and_are_the_readme_s(
 ):
     readme = tmp_path / "README.md"
     name = label_curve.NAME
-    readme.write_text(f"{results.BEGIN.format(name)}\n{results.END.format(name)}\n")
+    readme.write_text(f"{BEGIN.format(name)}\n{END.format(name)}\n")
     for constant, value in {
-        "README": readme,
+        "PAGE": readme,
         "RESULT": tmp_path / "curve.json",
         "PICTURE": tmp_path / "curve.png",
     }.items():
@@ -121,13 +121,13 @@ def test_points_are_recorded_one_after_the_other_and_are_the_readme_s(
     main([*runs, "--labels", "1000"])
     main([*runs, "--labels", "100", "--begins-from", "word-vectors"])
     main([*runs, "--labels", "1000", "--begins-from", "language-model"])
-    found = json.loads((tmp_path / "curve.json").read_text())
-    assert [(row["kind"], row["labels"], row["accuracy"]) for row in found["rows"]] == [
+    rows = json.loads((tmp_path / "curve.json").read_text())["rows"]
+    assert [(row["kind"], row["labels"], row["accuracy"]) for row in rows] == [
         ("language-model", 1000, 0.55),
         ("random-weights", 1000, 0.52),
         ("word-vectors", 100, 0.54),
         ("word-vectors", 1000, 0.53),
     ]
-    assert table(found["rows"]) in readme.read_text()
+    assert table(rows) in readme.read_text()
     assert "6 minutes of training" in readme.read_text()
     assert (tmp_path / "curve.png").exists()

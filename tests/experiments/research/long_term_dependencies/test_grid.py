@@ -1,4 +1,4 @@
-"""The grid of networks and gaps: fair sizes, true gradients, resumed cell by cell."""
+"""The grid of networks and gaps: equal sizes, correct gradients, resumed cells."""
 
 import json
 from dataclasses import asdict, replace
@@ -37,7 +37,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def not_trained(monkeypatch):
-    """Cells have results of their form at once."""
+    """Cells get made-up results instead of a training."""
     monkeypatch.setattr(grid_module, "_trained", made_up)
 
 
@@ -82,7 +82,7 @@ def test_gradient_norms_are_those_of_finite_differences(kind):
     states = list(states) if isinstance(states, (list, tuple)) else [states]
     for t in range(4):
         _, states = cell(e[:, t], states)
-    units = states[0].shape[-1]  # a row for each, up and down
+    units = states[0].shape[-1]  # one row per unit and direction
     steps = 1e-2 * np.concatenate([np.eye(units), -np.eye(units)])
     states = [tf.repeat(state, 2 * units, axis=0) for state in states]
     states[0] += steps.astype("float32")
@@ -100,10 +100,10 @@ def test_a_cell_is_trained_once_and_other_settings_are_refused(tmp_path):
     assert "agreement, gap 4, lstm, seed 1: not solved" in line
     path = tmp_path / cell.path
     written = path.read_bytes()
-    found = json.loads(written)
-    assert [p["sequences"] for p in found["curve"]] == [4, 8, 12]
-    assert len(found["gradients"]["after"]["c"]) == 8
-    assert found.keys() == made_up(cell, SHORT).keys()
+    result = json.loads(written)
+    assert [p["sequences"] for p in result["curve"]] == [4, 8, 12]
+    assert len(result["gradients"]["after"]["c"]) == 8
+    assert result.keys() == made_up(cell, SHORT).keys()
     assert run_cell(cell, SHORT, tmp_path) == line
     assert path.read_bytes() == written
     with pytest.raises(ValueError, match="other settings"):
@@ -135,9 +135,9 @@ def test_each_batch_is_another_and_every_network_sees_the_same(tmp_path, monkeyp
 def test_what_is_solved_stops_early(tmp_path, monkeypatch):
     monkeypatch.setattr(type(TASKS["adding"]), "is_solved", lambda task, score: True)
     run_cell(Cell("adding", 6, "rnn", 1), SHORT, tmp_path)
-    found = json.loads((tmp_path / "cells/adding-6-rnn-seed-1.json").read_text())
-    assert found["solved"]
-    assert len(found["curve"]) == 1
+    result = json.loads((tmp_path / "cells/adding-6-rnn-seed-1.json").read_text())
+    assert result["solved"]
+    assert len(result["curve"]) == 1
 
 
 def test_the_table_shows_what_fails_as_failing():
@@ -149,11 +149,11 @@ def test_the_table_shows_what_fails_as_failing():
             **{"seconds": 1.0, "curve": curve},
         }
 
-    found = [
+    results = [
         *(result("rnn", 0.125, False, seed) for seed in (1, 2)),
         *(result("lstm", 1.0, True, seed) for seed in (1, 2)),
     ]
-    text = table(summary(found))
+    text = table(summary(results))
     assert "0.125 (0/2)" in text
     assert "**0.125" not in text
     assert "**1.000 (2/2)**" in text
@@ -176,7 +176,7 @@ def test_the_report_draws_the_cells_of_a_grid(tmp_path):
 @pytest.mark.usefixtures("not_trained")
 def test_a_recorded_grid_says_how_it_was_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(memory_report, "RESULTS", tmp_path)
-    monkeypatch.setattr(memory_report, "RECORDED", tmp_path / "recorded.json")
+    monkeypatch.setattr(memory_report, "RESULT", tmp_path / "recorded.json")
     cells = [Cell(task, gap, "rnn", 1) for task in TASKS for gap in (4, 6)]
     for cell in cells:
         run_cell(cell, SHORT, tmp_path)

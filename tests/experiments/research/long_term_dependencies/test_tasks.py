@@ -1,4 +1,4 @@
-"""The tasks that need memory: an answer follows from its sequence and nothing else."""
+"""The tasks with long-term dependencies: a target follows from its sequence."""
 
 import numpy as np
 import pytest

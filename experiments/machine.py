@@ -1,0 +1,37 @@
+"""Hardware and package versions that a recorded result names."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn")
+CPUINFO = Path("/proc/cpuinfo")  # Linux alone has it
+
+
+def available_cores():
+    """Returns the numbers of the cores that this process may use, in order.
+
+    macOS and Windows do not report them: there, all cores of the machine.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def hardware():
+    """Returns the number of cores and the processor, without the machine's name."""
+    return f"{len(available_cores())} cores of {_processor()}"
+
+
+def versions(packages=VERSIONS):
+    """Returns the installed version of each package, by name."""
+    return {package: version(package) for package in packages}
+
+
+def _processor():
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    models = [line for line in lines if line.startswith("model name")]
+    if models:
+        return models[0].partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,78 @@
+"""A `Task`: the facts about an app that the command lines need."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.common.config import load_config
+
+RECIPES = Path(__file__).parent / "recipes"
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The facts about an app that the command lines need.
+
+    Attributes:
+        name: Name of the package below `apps`.
+        summary: One line for the help text.
+        default_recipe: Recipe when the command names none.
+        headline: Metrics for the closing table.
+        questions: Two example inputs for a newly exported model.
+        example_inputs: For models that take more than one text: a function from the
+            `Predictor` to the names of the examples and to the inputs; several inputs
+            are a dictionary.
+        explain_inputs: A function from the `Predictor` to example inputs for `explain`;
+            by default the questions.
+        fold: Setting of the section `data` that selects the fold of a cross-validation.
+    """
+
+    name: str
+    summary: str
+    default_recipe: str
+    headline: tuple
+    questions: tuple
+    example_inputs: Callable | None = None
+    explain_inputs: Callable | None = None
+    fold: str | None = None
+
+    def function(self, verb):
+        """Returns the app's function for a verb."""
+        return getattr(importlib.import_module(f"apps.{self.name}.{verb}"), verb)
+
+    def predictor(self, directory):
+        """Returns the app's `Predictor` of a finished run."""
+        module = importlib.import_module(f"apps.{self.name}.predict")
+        return module.Predictor.load(directory)
+
+    def examples(self, predictor):
+        """Returns the inputs that `explain` takes when the user gives none."""
+        if self.explain_inputs:
+            return self.explain_inputs(predictor)
+        return self.questions
+
+    def config_class(self):
+        """Returns the app's `Config`."""
+        return importlib.import_module(f"apps.{self.name}.config").Config
+
+    def config(self, recipe, overrides):
+        """Returns the `Config` of a recipe after `section.key=value` overrides."""
+        return load_config(self.config_class(), self.recipe_path(recipe), overrides)
+
+    def recipe_path(self, recipe):
+        """Returns the YAML file of a recipe."""
+        return RECIPES / self.name / f"{recipe}.yaml"
+
+    def recipes(self):
+        """Returns the names of the recipes, the default first."""
+        names = sorted(path.stem for path in (RECIPES / self.name).glob("*.yaml"))
+        return sorted(names, key=lambda name: name != self.default_recipe)
+
+
+def run_directory(task, recipe, config):
+    """Returns `runs/<task>/<recipe>/seed-<n>`; a fold adds `-<fold>`."""
+    fold = getattr(config.data, task.fold) if task.fold else ""
+    name = f"seed-{config.train.seed}{fold and '-'}{fold}"
+    return RUNS / task.name / recipe / name
