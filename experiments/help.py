@@ -123,14 +123,18 @@ def _settings_of(section, section_class):
 
 
 def documented_meanings(section_class):
-    """Returns the meanings of settings, from "Attributes:" of the class docstring."""
-    parsed = docstring_parser.parse(
-        section_class.__doc__, docstring_parser.DocstringStyle.GOOGLE
-    )
-    return {
-        attribute.arg_name: " ".join(attribute.description.split())
-        for attribute in parsed.params
-    }
+    """Returns the meanings of settings, from "Attributes:" of the docstrings.
+
+    A section inherits the meanings of its base class, and can replace them.
+    """
+    meanings = {}
+    for one in reversed(section_class.__mro__[:-1]):
+        parsed = docstring_parser.parse(
+            one.__doc__, docstring_parser.DocstringStyle.GOOGLE
+        )
+        for attribute in parsed.params:
+            meanings[attribute.arg_name] = " ".join(attribute.description.split())
+    return meanings
 
 
 def type_in_words(annotation):
