@@ -1,1 +1,1 @@
-"""What two apps use unchanged."""
+"""Code that two or more apps use unchanged."""

@@ -1,4 +1,4 @@
-"""Recipes: YAML to frozen dataclasses, with strict keys and types."""
+"""Loads YAML recipes into frozen dataclasses, with strict keys and types."""
 
 import difflib
 from dataclasses import asdict, fields
@@ -50,29 +50,29 @@ class TrainConfig:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads every plain scalar as text; the type of its setting says what it means.
+    """Reads every plain scalar as text, which pydantic converts to the setting's type.
 
-    So `1e-3` is a number, `no` is False for a switch and a word for a name, and `010`
-    is ten: YAML 1.1 takes them for a text, False and eight.
+    So `1e-3` is a number, `010` is ten, and `no` is False for a boolean setting but
+    text for a string setting. YAML 1.1 would read text, eight and False.
     """
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML
 
 
 def load_config(config_class, path, overrides=()):
-    """Reads a recipe.
+    """Loads a recipe and applies overrides from the command line.
 
     Args:
-        config_class: A dataclass of dataclasses; it holds the defaults.
+        config_class: A dataclass of dataclasses, which has the defaults.
         path: YAML file with the settings that differ from the defaults.
-        overrides: Strings `section.key=value`; the value is read as YAML.
+        overrides: Strings `section.key=value`; the value is parsed as YAML.
 
     Returns:
         An instance of `config_class`.
 
     Raises:
-        ValueError: If a setting is unknown, of another type or out of range, or
-            excludes another; the message names the place in one line.
+        ValueError: If a setting is unknown, has a wrong type, is out of range or
+            excludes another one. The message is one line that names the setting.
     """
     values = _read(path)
     for override in overrides:
@@ -94,17 +94,19 @@ def load_config(config_class, path, overrides=()):
     try:
         return pydantic.TypeAdapter(config_class).validate_python(values, strict=False)
     except pydantic.ValidationError as error:
-        raise _refusal(error.errors()[0], config_class, path, overrides) from None
+        raise _one_line_error(
+            error.errors()[0], config_class, path, overrides
+        ) from None
 
 
 def save_config(config, path):
-    """Writes a configuration with all its settings, defaults included."""
+    """Writes a configuration to YAML with all its settings, defaults included."""
     with atomic_write(path) as temporary:
         temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
 
 
 def differences(old, new):
-    """Returns a line for each `section.key` on which two configurations differ."""
+    """Returns one line for each `section.key` that differs in two configurations."""
     old, new = asdict(old), asdict(new)
     return [
         f"{section}.{key} was {old[section][key]!r} and is now {value!r}"
@@ -130,9 +132,9 @@ def _read(path):
     return values or {}
 
 
-def _refusal(error, config_class, path, overrides):
-    """Returns the `ValueError` for one of pydantic's errors, in one line."""
-    if error["type"] == "value_error":  # of a __post_init__, which names its settings
+def _one_line_error(error, config_class, path, overrides):
+    """Converts one of pydantic's errors to a `ValueError` of one line."""
+    if error["type"] == "value_error":  # from a __post_init__, which names the settings
         return ValueError(str(error["ctx"]["error"]))
     place = [str(part) for part in error["loc"]]
     overridden = any(o.startswith(f"{'.'.join(place)}=") for o in overrides)
@@ -140,13 +142,13 @@ def _refusal(error, config_class, path, overrides):
     message = error["msg"][0].lower() + error["msg"][1:]
     if error["type"] == "unexpected_keyword_argument":
         where, _, word = where.rpartition(": ")
-        kind, known_in = "section", config_class
+        level, known_class = "section", config_class
         if len(place) > 1:
-            kind = "key"
-            known_in = config_class.__dataclass_fields__[place[0]].type
-        known = [field.name for field in fields(known_in)]
-        message = f"unknown {kind} {word!r}.{closest(word, known)} "
-        return ValueError(f"{where}: {message}Known {kind}s: {', '.join(known)}.")
+            level = "key"
+            known_class = config_class.__dataclass_fields__[place[0]].type
+        known = [field.name for field in fields(known_class)]
+        message = f"unknown {level} {word!r}.{closest(word, known)} "
+        return ValueError(f"{where}: {message}Known {level}s: {', '.join(known)}.")
     if error["type"] == "dataclass_type":
         message = "expected keys with values"
     return ValueError(f"{where}: {message}. Received: {error['input']!r}.")

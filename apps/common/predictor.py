@@ -1,4 +1,4 @@
-"""What the predictors of all apps share: the parts of a finished run."""
+"""The base class of all predictors, which loads the parts of a finished run."""
 
 import functools
 import sys
@@ -16,10 +16,10 @@ from apps.common.training.saved import load_model
 
 
 def part(make):
-    """Makes a cached property of a function, computed outside of any graph.
+    """Decorates a method as a cached property that is computed outside any graph.
 
-    It may be asked for first while a `tf.function` is traced; a tensor made in that
-    graph would be of no use in another.
+    The first access may happen while a `tf.function` is traced. A tensor created in
+    that graph could not be used in another one.
     """
 
     @functools.cached_property
@@ -32,18 +32,18 @@ def part(make):
 
 
 class Predictor:
-    """A finished run that answers raw input.
+    """Predicts from raw inputs with the model of a finished run.
 
-    Each part is read when it is first asked for, and then kept. An app's class adds
+    Each part is loaded at its first access and then kept. An app's subclass adds
 
     - `name` and `config_class`;
-    - `answer`, the `tf.function` that a served model runs as `serving_default`;
-    - `gates`, the one behind the signature `gates`;
-    - `predict(inputs)`, a dictionary for each of the user's inputs;
-    - further signatures, if it has any.
+    - `answer`, the `tf.function` of the signature `serving_default`;
+    - `gates`, the `tf.function` of the signature `gates`;
+    - `predict(inputs)`, which returns a dictionary for each input;
+    - further signatures, if the app has any.
 
     Args:
-        directory: Run directory whose training has ended.
+        directory: Run directory with a finished training.
         config: The run's configuration.
     """
 
@@ -57,7 +57,7 @@ class Predictor:
         """Returns the predictor of a run.
 
         Args:
-            directory: Run directory whose training has ended.
+            directory: Run directory with a finished training.
 
         Raises:
             ValueError: If there is no such run, or its training has not ended.
@@ -71,35 +71,35 @@ class Predictor:
 
     @part
     def vocabulary(self):
-        """The tokens that the model knows."""
+        """The model's vocabulary."""
         return Vocabulary.load(self.directory / VOCABULARY)
 
     @part
     def labels(self):
-        """Names of the labels that the model tells apart."""
+        """Names of the model's classes, by id."""
         return load_labels(self.directory / LABELS)
 
     def tracked(self):
-        """Returns the layers whose tables the signatures use."""
+        """Returns the layers whose lookup tables the signatures use."""
         return [self.vocabulary.lookup]
 
     def signatures(self):
-        """Returns what a served model offers, each a `tf.function`, by name."""
+        """Returns the signatures of an export, each a `tf.function`, by name."""
         return {"serving_default": self.answer, "gates": self.gates}
 
 
 def answer_all(answer, *columns, batch_size, unit):
-    """Answers many inputs, those of like length together.
+    """Predicts many inputs in batches of similar length.
 
     Args:
-        answer: A function from texts, a tensor for each column, to a dictionary of
-            tensors with a row for each input.
-        *columns: Lists of strings; the length of the first's counts.
-        batch_size: Inputs that are answered together.
-        unit: What an input is, for the progress bar.
+        answer: A function from one tensor of texts per column to a dictionary of
+            tensors with one row per input.
+        *columns: Lists of strings; inputs are sorted by the length of the first.
+        batch_size: Maximum number of inputs per batch.
+        unit: Name of an input in the progress bar, such as "text".
 
     Returns:
-        A dictionary of arrays for each input, in their order.
+        A list with a dictionary of arrays for each input, in the given order.
     """
     order = np.argsort([len(text) for text in columns[0]], kind="stable")
     rows = [None] * len(order)
@@ -107,10 +107,10 @@ def answer_all(answer, *columns, batch_size, unit):
         len(order), unit_name=unit, verbose=int(sys.stdout.isatty())
     )
     for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        found = answer(*(encoded([column[n] for n in chosen]) for column in columns))
-        found = {name: value.numpy() for name, value in found.items()}
-        for place, n in enumerate(chosen):
-            rows[n] = {name: value[place] for name, value in found.items()}
-        bar.add(len(chosen))
+        batch = order[start : start + batch_size]
+        outputs = answer(*(encoded([column[n] for n in batch]) for column in columns))
+        outputs = {name: value.numpy() for name, value in outputs.items()}
+        for place, n in enumerate(batch):
+            rows[n] = {name: value[place] for name, value in outputs.items()}
+        bar.add(len(batch))
     return rows

@@ -254,7 +254,7 @@ def test_a_chief_that_refuses_says_why_and_the_others_end_too(
     chief, other = workers(("sentiment", sentiment_config, tmp_path / "run"))
     said, _ = chief.communicate(timeout=PATIENCE_S)
     assert chief.returncode == 2
-    assert "it is no run" in said
+    assert "it is not a run directory" in said
     said, _ = other.communicate(timeout=PATIENCE_S)
     assert other.returncode == 1
     assert "Error: Lost worker 0" in said

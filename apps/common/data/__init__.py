@@ -1,1 +1,1 @@
-"""Data: read, split, tokenized, batched."""
+"""Reads, splits, tokenizes and batches data."""

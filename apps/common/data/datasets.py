@@ -1,4 +1,4 @@
-"""Published data sets through tensorflow-datasets, refused at once if out of reach."""
+"""Loads published data sets with tensorflow-datasets; fails fast without a network."""
 
 import os
 import threading
@@ -8,34 +8,34 @@ from pathlib import Path
 
 from apps.common.portable.files import exclusive_lock
 
-SECONDS_TO_ANSWER = 3
+PUBLISHER = "storage.googleapis.com"
+PROBE_TIMEOUT_S = 3
 
 
 def load_dataset(name, split):
-    """Returns a split as `Records`: dictionaries, one an example.
+    """Loads a split as `Records`, one dictionary per example.
 
-    A prepared set is read from `$TFDS_DATA_DIR` (default `~/tensorflow_datasets`);
-    another is downloaded and prepared there.
+    A prepared data set is read from `$TFDS_DATA_DIR` (default
+    `~/tensorflow_datasets`). Any other is downloaded and prepared there.
 
     Args:
         name: Name in the tensorflow-datasets catalogue, such as "glue/sst2".
         split: Name of the split.
 
     Raises:
-        ValueError: If the set is damaged, or is not there and its publisher cannot be
-            reached.
+        ValueError: If the data set is damaged or cannot be downloaded.
     """
-    import tensorflow_datasets as tfds  # half a second that only these sets cost
+    import tensorflow_datasets as tfds  # takes half a second
     from google.protobuf.json_format import ParseError
 
     directory = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     directory = Path(directory).expanduser()
     prepared = _is_prepared(directory / name)
-    if not prepared and not _reaches("https://storage.googleapis.com"):
+    if not prepared and not _is_reachable(f"https://{PUBLISHER}"):
         raise ValueError(
-            f"The data set {name} is not in {directory}, and it cannot be downloaded: "
-            "there is no way to its publisher. Set TFDS_DATA_DIR to the directory that "
-            f"holds {name.split('/')[0]}/, or run where there is a network."
+            f"The data set {name} is not in {directory} and cannot be downloaded: "
+            f"{PUBLISHER} does not answer. Set TFDS_DATA_DIR to the directory that "
+            f"holds {name.split('/')[0]}/, or connect to the network."
         )
     try:
         with ExitStack() as stack:
@@ -43,7 +43,7 @@ def load_dataset(name, split):
                 directory.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(exclusive_lock(directory))
                 prepared = _is_prepared(directory / name)
-            found = tfds.load(
+            dataset = tfds.load(
                 name,
                 split=split,
                 data_dir=directory,
@@ -51,16 +51,18 @@ def load_dataset(name, split):
                 shuffle_files=False,
                 read_config=tfds.ReadConfig(try_autocache=False),
             )
-        return Records(found, directory / name)
+        return Records(dataset, directory / name)
     except ParseError as error:
         raise ValueError(
             f"{directory / name}: a dataset_info.json in it is damaged "
-            f"({' '.join(str(error).split())}). Remove it, and the set is made anew."
+            f"({' '.join(str(error).split())}). Delete this directory; the next run "
+            "prepares the data set again."
         ) from None
-    except AssertionError:  # how tensorflow-datasets says that a version is not there
+    except AssertionError:  # raised by tensorflow-datasets for a missing version
         raise ValueError(
-            f"The data set {name} in {directory} is of another version than this "
-            "tensorflow-datasets reads. Remove it, or set TFDS_DATA_DIR elsewhere."
+            f"The data set {name} in {directory} has a version that the installed "
+            "tensorflow-datasets does not read. Delete it to prepare it again, or set "
+            "TFDS_DATA_DIR to another directory."
         ) from None
 
 
@@ -70,20 +72,21 @@ def _is_prepared(directory):
 
 
 class Records:
-    """A `tf.data.Dataset` that says which of its files is damaged.
+    """Wraps a `tf.data.Dataset` so that its errors name the damaged file.
 
-    Each record has a checksum, and it is known how many there are.
+    TFRecord files have a checksum per record. The metadata of the data set has the
+    number of records.
 
     Args:
-        dataset: The data set.
-        directory: Where its files lie.
+        dataset: The `tf.data.Dataset`.
+        directory: Directory of its files.
     """
 
     def __init__(self, dataset, directory):
         self._dataset, self._directory = dataset, directory
 
     def __getattr__(self, name):
-        """Returns an attribute of the data set."""
+        """Returns an attribute of the wrapped dataset."""
         return getattr(self._dataset, name)
 
     def batch(self, size):
@@ -109,16 +112,17 @@ class Records:
             damaged = [
                 path
                 for path in sorted(self._directory.rglob("*.tfrecord*"))
-                if not _is_whole(path)
+                if not _is_complete(path)
             ]
             where = damaged[0] if damaged else self._directory
             raise ValueError(
-                f"{where} is damaged or not whole ({error.message}). Remove "
-                f"{where.parent if damaged else where}, and the set is made anew."
+                f"{where} is damaged or incomplete ({error.message}). Delete "
+                f"{where.parent if damaged else where}; the next run prepares the data "
+                "set again."
             ) from None
 
 
-def _is_whole(path):
+def _is_complete(path):
     import tensorflow as tf
 
     try:
@@ -127,13 +131,13 @@ def _is_whole(path):
         return False
 
 
-def _reaches(url):
-    """Whether the address answers; a name look-up has no time limit of its own."""
+def _is_reachable(url):
+    """Returns whether a URL answers in time; in a thread, as DNS has no timeout."""
     answered = threading.Event()
 
     def ask():
         try:
-            urllib.request.urlopen(url, timeout=SECONDS_TO_ANSWER).close()
+            urllib.request.urlopen(url, timeout=PROBE_TIMEOUT_S).close()
         except urllib.error.HTTPError:
             answered.set()
         except OSError:
@@ -143,5 +147,5 @@ def _reaches(url):
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(SECONDS_TO_ANSWER)
+    thread.join(PROBE_TIMEOUT_S)
     return answered.is_set()

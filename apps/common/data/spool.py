@@ -1,4 +1,4 @@
-"""Rows of any number: the last of them in memory, those before in a temporary file."""
+"""A sequence of rows that spills from memory to a temporary file."""
 
 import operator
 import os
@@ -8,16 +8,15 @@ from array import array
 
 import numpy as np
 
-IN_MEMORY = 16 * 2**20  # bytes of a spool's last rows
+IN_MEMORY = 16 * 2**20  # maximum number of bytes of the last rows in memory
 
 
 class Spool:
-    """A sequence of texts or of arrays that may be larger than memory.
+    """A sequence of texts or arrays that may be larger than memory.
 
-    Rows are kept one after the other; those beyond `IN_MEMORY` bytes are written to a
-    file without a name in `$TMPDIR`, which goes with the spool. Rows of a file are
-    read, not mapped, so that reading them makes no memory resident. A row costs 8 bytes
-    of memory besides.
+    Rows beyond `IN_MEMORY` bytes are written to an unnamed file in `$TMPDIR`, which is
+    deleted with the spool. They are read, not memory-mapped, so that reading leaves no
+    pages resident. Each row also takes 8 bytes of memory.
 
     >>> rows = Spool("int32")
     >>> rows.extend([[1, 2, 3], [], [4]])
@@ -25,8 +24,8 @@ class Spool:
     (3, array([1, 2, 3], dtype=int32), array([4], dtype=int32))
 
     Args:
-        kind: What a row is: `bytes`, `str`, or the dtype of the numbers of a 1-D array.
-        rows: The first rows.
+        kind: Type of a row: `bytes`, `str`, or the dtype of a 1-D array.
+        rows: Initial rows.
     """
 
     def __init__(self, kind, rows=()):
@@ -35,7 +34,7 @@ class Spool:
         self.extend(rows)
 
     def append(self, row):
-        """Adds a row at the end; of a string half characters become question marks."""
+        """Appends a row; unpaired surrogates of a string become question marks."""
         if self.kind is str:
             row = row.encode("utf-8", "replace")
         elif self.kind is not bytes:
@@ -46,7 +45,7 @@ class Spool:
             self._write()
 
     def extend(self, rows):
-        """Adds rows at the end."""
+        """Appends rows."""
         for row in rows:
             self.append(row)
 
@@ -55,13 +54,13 @@ class Spool:
         return len(self.ends)
 
     def __getitem__(self, index):
-        """Returns a row; of a slice a list of rows."""
+        """Returns a row, or for a slice a list of rows."""
         if isinstance(index, slice):
             return [self[n] for n in range(*index.indices(len(self)))]
         n = operator.index(index)
         n += len(self) if n < 0 else 0
         if not 0 <= n < len(self):
-            raise IndexError(f"Expected a row below {len(self)}. Received: {index}.")
+            raise IndexError(f"No such row among {len(self)}. Received: {index}.")
         start, end = self.ends[n - 1] if n else 0, self.ends[n]
         if start < self.written:
             row = os.pread(self.file.fileno(), end - start, start)
@@ -77,7 +76,7 @@ class Spool:
 
     def _write(self):
         if self.file is None:
-            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as self
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as self
             weakref.finalize(self, self.file.close)
         self.file.write(self.last)
         self.file.flush()

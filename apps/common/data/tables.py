@@ -1,4 +1,4 @@
-"""The user's own tables of texts and labels."""
+"""Reads the user's labelled texts from CSV, TSV and JSON Lines files."""
 
 import csv
 import json
@@ -12,18 +12,20 @@ def labelled_rows(
     label_column,
     settings=("data.text_column", "data.label_column"),
 ):
-    """Yields `(text, label)` of every line of a CSV, TSV or JSON Lines file.
+    """Yields `(text, label)` for each record of a CSV, TSV or JSON Lines file.
 
-    One row is in memory at a time: what is wrong is found when the row is reached.
+    Only one record is in memory at a time: an error is raised when the iteration
+    reaches its line.
 
     Args:
         path: Path of the file.
-        text_column: Name of the column, or key, of the texts,
-        label_column: and of what belongs to them.
-        settings: Settings that name the two, for messages.
+        text_column: Name of the column, or JSON key, of the text.
+        label_column: Name of the column, or JSON key, of the label or other target.
+        settings: Names of the two settings, for error messages.
 
     Raises:
-        ValueError: If there is no such file, or a line is wrong; it names the line.
+        ValueError: If there is no such file, or a line is wrong; the message has the
+            line number.
     """
     wanted, empty = (text_column, label_column), True
     for line, row in _records(path):
@@ -34,18 +36,20 @@ def labelled_rows(
         ]
         if missing:
             raise ValueError(
-                f"{path}:{line}: no {' and no '.join(map(repr, missing))}. Columns "
-                f"here: {', '.join(map(str, row))}. Name yours with "
-                f"{settings[0]}=... and {settings[1]}=..."
+                f"{path}:{line}: no {' and no '.join(map(repr, missing))}. The columns "
+                f"are: {', '.join(map(str, row))}. Set {settings[0]}=... and "
+                f"{settings[1]}=..."
             )
         empty = False
-        yield _whole(str(text)), _whole(label)
+        yield _without_surrogates(str(text)), _without_surrogates(label)
     if empty:
-        raise ValueError(f"{path}: no lines with a text and a label in it.")
+        raise ValueError(
+            f"{path}: no records. Give at least one line with a text and a label."
+        )
 
 
-def _whole(text):
-    """Returns a text without the half characters that JSON can spell."""
+def _without_surrogates(text):
+    """Replaces unpaired surrogates, which JSON can encode, by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -58,7 +62,7 @@ def _records(path):
             yield from _fields(path, file)
         else:
             raise ValueError(
-                f"{path}: expected a name that ends in .csv, .tsv or .jsonl."
+                f"{path}: expected a file name that ends in .csv, .tsv or .jsonl."
             )
 
 
@@ -71,44 +75,51 @@ def _objects(path, file):
         except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
         if not isinstance(record, dict):
-            raise ValueError(f"{path}:{line}: expected an object, one a line.")
+            raise ValueError(f"{path}:{line}: expected one JSON object per line.")
         yield line, record
 
 
 def _fields(path, file):
     csv.field_size_limit(2**31 - 1)
     delimiter = "\t" if path.suffix == ".tsv" else ","
-    lines, ahead = [], next(file, None)  # the lines of a record, and the one after it
+    lines, next_line = [], next(file, None)  # of the current record, and after it
 
-    def noted():
-        nonlocal ahead
-        while ahead is not None:
-            lines.append(ahead)
-            ahead = next(file, None)
+    def recorded():
+        nonlocal next_line
+        while next_line is not None:
+            lines.append(next_line)
+            next_line = next(file, None)
             yield lines[-1]
 
-    reader = csv.DictReader(noted(), delimiter=delimiter)
+    reader = csv.DictReader(recorded(), delimiter=delimiter)
     if reader.fieldnames:
         lines.clear()
     for record in reader:
-        if ahead is None:
+        if next_line is None:
             _check_end(path, lines, reader.line_num - len(lines), delimiter)
         lines.clear()
         if None in record:
             raise ValueError(
                 f"{path}:{reader.line_num}: more fields than the header has. Put "
-                "a text that holds the delimiter in double quotes."
+                "texts that contain the delimiter in double quotes."
             )
         yield reader.line_num, record
 
 
 def _check_end(path, lines, before, delimiter):
-    """Refuses a last record, after so many lines, for want of its last quote."""
+    """Raises ValueError if the last record has an unterminated quoted field.
+
+    Args:
+        path: Path of the file, for the message.
+        lines: Lines of the last record.
+        before: Number of lines before the last record.
+        delimiter: Character between fields.
+    """
     try:
         list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise ValueError(
-                f"{path}:{before + 1}: a double quote begins a text here that nothing "
-                "ends. Is the file cut off?"
+                f"{path}:{before + 1}: unterminated quoted field: the quote opened "
+                "here is never closed. Is the file truncated?"
             ) from None

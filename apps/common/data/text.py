@@ -1,4 +1,4 @@
-"""Tokens and vocabulary: the same TensorFlow operations in training and in serving."""
+"""Tokenization and vocabulary, by the same operations in training and in serving."""
 
 import heapq
 from collections import Counter
@@ -13,11 +13,11 @@ from apps.common.portable.files import atomic_write
 
 PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 PADDING_ID, UNKNOWN_ID = 0, 1
-COUNTED = 10**6  # distinct tokens whose counts are held
+COUNTED = 10**6  # maximum number of distinct tokens that are counted
 
-# In the order in which they apply. \x01 holds the place of an apostrophe that belongs
-# to its token, since RE2 has no look-ahead that could tell it from a quotation mark;
-# \x02 stands at the end of each word, since RE2's \b knows ASCII letters only.
+# Applied in this order. \x01 stands for an apostrophe that belongs to its token: RE2
+# has no look-ahead to distinguish it from a quotation mark. \x02 ends each word: RE2's
+# \b knows ASCII letters only.
 _REWRITES = (
     (r"<br\s*/?>", " "),
     (r"[\s\pZ\pC]+", " "),
@@ -30,8 +30,9 @@ _REWRITES = (
     (r"\x01", "'"),
 )
 
-# How words and marks are joined, in this order. What is joined stays as it is when more
-# follows, so that a text can be shown while it is made; an odd quotation mark opens.
+# Rules that join words and punctuation, applied in this order. Later tokens do not
+# change text that is already joined, so that a text can be shown while it is generated.
+# A quotation mark without a partner opens a quotation.
 _JOINTS = (
     (r'" ([^"]*?) ?"', r'"\1"'),
     (r'" ([^"]*)$', r'"\1'),
@@ -45,9 +46,9 @@ _JOINTS = (
 
 
 def encoded(texts):
-    """Returns strings as a tensor of UTF-8; half characters become question marks.
+    """Encodes strings as a tensor of UTF-8; unpaired surrogates become question marks.
 
-    Bytes stay as they are.
+    Items of type `bytes` stay as they are.
     """
     return tf.constant(
         [t if isinstance(t, bytes) else t.encode("utf-8", "replace") for t in texts],
@@ -56,11 +57,11 @@ def encoded(texts):
 
 
 def tokenize(texts):
-    """Splits texts into lower-case words, numbers and marks, as GloVe 6B has them.
+    """Splits texts into lower-case words, numbers and punctuation, as in GloVe 6B.
 
-    "It isn't good!" gives it, is, n't, good, !. A text without any token gives the one
-    token `<unk>`, so that every text has at least one timestep. Bytes that are not
-    UTF-8 become U+FFFD.
+    "It isn't good!" becomes it, is, n't, good, !. A text without tokens becomes
+    `<unk>`, so that every text has at least one timestep. Bytes that are not UTF-8
+    become U+FFFD.
 
     Args:
         texts: Strings, `(batch,)`.
@@ -78,7 +79,7 @@ def tokenize(texts):
 
 
 def join_words(tokens):
-    """Writes words and marks as people write them.
+    """Joins words and punctuation into texts with the usual spacing.
 
     "it is n't ( yet ) done ." becomes "it isn't (yet) done.".
 
@@ -95,32 +96,33 @@ def join_words(tokens):
 
 
 def batches_of_texts(texts, rows=4096, size=2**22):
-    """Yields lists of at most so many texts, and of about `size` characters or bytes.
+    """Yields lists of at most `rows` texts and about `size` characters.
 
     Args:
-        texts: An iterable of strings.
-        rows: Texts after so many begin a new list,
-        size: and so do those after so many characters.
+        texts: An iterable of strings, or of `bytes`.
+        rows: Maximum number of texts in a list.
+        size: A list ends with the text that brings it to this many characters, or
+            bytes.
     """
-    batch, held = [], 0
+    batch, batch_size = [], 0
     for text in texts:
         batch.append(text)
-        held += len(text)
-        if len(batch) >= rows or held >= size:
+        batch_size += len(text)
+        if len(batch) >= rows or batch_size >= size:
             yield batch
-            batch, held = [], 0
+            batch, batch_size = [], 0
     if batch:
         yield batch
 
 
 class TokenCounts:
-    """Counts of tokens, in memory that has a bound.
+    """Counts tokens in bounded memory, by lossy counting.
 
-    Up to `limit` distinct tokens all counts are exact. When there are more, half of
-    them are dropped, the rarest, and `missed` rises: a variant of lossy counting (Manku
-    and Motwani 2002, "Approximate frequency counts over data streams"). Then no count
-    is too low, none is more than `missed` too high, and no token that occurred more
-    often than `missed` is lacking; `missed` is less than 2 / `limit` of all tokens.
+    Up to `limit` distinct tokens, all counts are exact. Beyond that, the rarest half is
+    dropped and `missed` rises. This is a variant of lossy counting (Manku and Motwani
+    2002, "Approximate frequency counts over data streams"). Then no count is too low,
+    and none is more than `missed` too high. Every token that occurred more than
+    `missed` times is counted. `missed` is less than 2 / `limit` of all tokens.
 
     >>> counts = TokenCounts()
     >>> counts.update([b"b", b"a", b"c", b"b"])
@@ -128,38 +130,38 @@ class TokenCounts:
     ['b', 'a']
 
     Args:
-        limit: Distinct tokens that are held at most; by default `COUNTED`.
+        limit: Maximum number of distinct tokens in memory; the default is `COUNTED`.
 
     Attributes:
-        missed: How often a token may have occurred that is not held.
+        missed: Maximum number of occurrences of a token that has no count.
     """
 
     def __init__(self, limit=None):
         self.limit, self.missed, self.counts = limit or COUNTED, 0, {}
 
     def update(self, tokens):
-        """Counts tokens, an iterable of UTF-8."""
+        """Adds tokens, an iterable of UTF-8 `bytes`, to the counts."""
         for token, count in Counter(tokens).items():
             self.counts[token] = self.counts.get(token, self.missed) + count
         if len(self.counts) > self.limit:
             self._drop()
 
     def _drop(self):
-        kept, held = self.limit // 2, len(self.counts)
-        counts = np.fromiter(self.counts.values(), "int64", held)
-        self.missed = int(np.partition(counts, held - kept - 1)[held - kept - 1])
+        dropped = len(self.counts) - self.limit // 2
+        counts = np.fromiter(self.counts.values(), "int64", len(self.counts))
+        self.missed = int(np.partition(counts, dropped - 1)[dropped - 1])
         self.counts = {t: n for t, n in self.counts.items() if n > self.missed}
 
     def most_frequent(self, size, min_count=1, without=()):
         """Returns the most frequent tokens as strings; ties in alphabetical order.
 
         Args:
-            size: At most so many.
-            min_count: Rarer tokens are left out,
-            without: and so are these.
+            size: Maximum number of tokens.
+            min_count: Minimum number of occurrences of a token.
+            without: Tokens to leave out.
         """
         skipped = {token.encode() for token in without}
-        found = heapq.nsmallest(
+        pairs = heapq.nsmallest(
             size,
             (
                 (-count, token)
@@ -167,18 +169,18 @@ class TokenCounts:
                 if count >= min_count and token not in skipped
             ),
         )
-        return [token.decode() for _, token in found]
+        return [token.decode() for _, token in pairs]
 
 
 class Vocabulary:
-    """Tokens and their ids: 0 is padding, 1 the unknown token.
+    """Maps tokens to ids; 0 is padding, 1 the unknown token.
 
     Attributes:
-        tokens: All tokens; a token's place is its id.
+        tokens: All tokens, in the order of their ids.
     """
 
     def __init__(self, tokens):
-        """Takes the tokens from id 2 on, without repeats."""
+        """Stores the tokens from id 2 on; they must be distinct."""
         self.tokens = [PADDING, UNKNOWN, *tokens]
         self.lookup = keras.layers.StringLookup(
             vocabulary=np.array(self.tokens[2:]), mask_token="", oov_token=UNKNOWN
@@ -191,12 +193,12 @@ class Vocabulary:
 
     @classmethod
     def from_texts(cls, texts, size, min_count=1):
-        """Counts tokens and keeps the most frequent; ties in alphabetical order.
+        """Builds a vocabulary of the most frequent tokens; ties in alphabetical order.
 
         Args:
             texts: An iterable of strings in UTF-8, which is read once.
-            size: At most so many tokens of the texts.
-            min_count: Rarer tokens are left out.
+            size: Maximum number of tokens, besides padding and unknown.
+            min_count: Minimum number of occurrences of a token.
         """
         counts = TokenCounts()
         for batch in batches_of_texts(texts):
@@ -204,20 +206,21 @@ class Vocabulary:
         return cls(counts.most_frequent(size, min_count, without=(UNKNOWN,)))
 
     def extended(self, tokens):
-        """Returns a vocabulary that has more tokens after its own; those it has stay.
+        """Returns a vocabulary with more tokens at the end; existing ids stay.
 
         Args:
-            tokens: Tokens without repeats.
+            tokens: Distinct tokens; those that the vocabulary has already are skipped.
         """
-        own = set(self.tokens)
-        return type(self)([*self.tokens[2:], *(t for t in tokens if t not in own)])
+        known = set(self.tokens)
+        return type(self)([*self.tokens[2:], *(t for t in tokens if t not in known)])
 
     def token_ids(self, texts, max_length=None):
         """Returns the ids of texts `(batch,)` as a ragged tensor `(batch, tokens)`.
 
         Args:
             texts: Strings, `(batch,)`.
-            max_length: Tokens after so many are left out.
+            max_length: Maximum number of tokens per text; later ones are cut off. None
+                keeps all.
         """
         tokens = tokenize(texts)
         if max_length is not None:
@@ -225,13 +228,13 @@ class Vocabulary:
         return tokens.with_flat_values(self.lookup(tokens.flat_values))
 
     def save(self, path):
-        """Writes one token a line; the line's number, from 0, is the id."""
+        """Writes one token per line; the line number, from 0, is the token's id."""
         with atomic_write(path) as temporary:
             temporary.write_text("\n".join(self.tokens) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path):
-        """Reads what `save` wrote.
+        """Reads a vocabulary that `save` wrote.
 
         Raises:
             ValueError: If the file does not begin with the padding and unknown tokens.
@@ -239,7 +242,7 @@ class Vocabulary:
         tokens = Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
         if tokens[:2] != [PADDING, UNKNOWN]:
             raise ValueError(
-                f"{path}: a vocabulary begins with the lines {PADDING} and {UNKNOWN}. "
-                f"Received: {tokens[:2]}."
+                f"{path}: not a vocabulary: the first two lines must be {PADDING} and "
+                f"{UNKNOWN}. Received: {tokens[:2]}."
             )
         return cls(tokens[2:])

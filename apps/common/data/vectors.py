@@ -12,40 +12,41 @@ GLOVE = "glove_6b_50d"
 
 
 def frequent_words(size):
-    """Returns the most frequent words that have a vector, the most frequent first."""
+    """Returns the `size` most frequent words with a vector, most frequent first."""
     with zipfile.ZipFile(fetch(GLOVE)) as archive:
         return _words(archive)[:size]
 
 
 def with_frequent_words(vocabulary, config):
-    """Returns a vocabulary that knows words with a vector as well, as many as wanted.
+    """Adds the most frequent words with a pretrained vector to a vocabulary.
 
     Args:
         vocabulary: `Vocabulary` of the training texts.
-        config: A `DataConfig` with `vectors` and `vector_words`.
+        config: A `DataConfig` with `vectors` and `vector_words`, the number of words
+            to add; 0 adds none.
 
     Raises:
-        ValueError: If words are wanted, and the vectors are random ones.
+        ValueError: If `vector_words` is above 0 and the vectors are not pretrained.
     """
     if not config.vector_words:
         return vocabulary
     if config.vectors != GLOVE:
         raise ValueError(
-            "data.vector_words: random vectors have no words; take "
-            f"data.vectors={GLOVE}, or 0. Received: {config.vector_words}."
+            f"data.vector_words={config.vector_words} needs pretrained vectors: set "
+            f"data.vectors={GLOVE}, or data.vector_words=0."
         )
     return vocabulary.extended(frequent_words(config.vector_words))
 
 
 def pretrained_vectors(vocabulary, config):
-    """Returns the vectors that an embedding starts from, or None for random ones.
+    """Returns the initial vectors of the embedding, or None for random ones.
 
     Args:
         vocabulary: The model's `Vocabulary`.
         config: A `Config` with `data.vectors`, `model.embedding_dim` and `train.seed`.
 
     Raises:
-        ValueError: If the vectors have another size than the embedding.
+        ValueError: If the vectors and the embedding differ in size.
     """
     if config.data.vectors != GLOVE:
         return None
@@ -55,18 +56,18 @@ def pretrained_vectors(vocabulary, config):
 
 
 def vector_matrix(tokens, seed, embedding_dim):
-    """Returns one vector a token, `(len(tokens), embedding_dim)` float32.
+    """Returns one vector per token, `(len(tokens), embedding_dim)` float32.
 
-    A token without a vector gets a random one with the spread of the others; the
-    first, padding, gets zeros.
+    A token without a pretrained vector gets a random one with the standard deviation
+    of the others. The first token, padding, gets zeros.
 
     Args:
         tokens: Tokens in the order of their ids.
         seed: Seed of the random vectors.
-        embedding_dim: Size of a vector, as the model expects it.
+        embedding_dim: Size of a vector in the model.
 
     Raises:
-        ValueError: If the vectors are of another size.
+        ValueError: If the pretrained vectors have another size.
     """
     with zipfile.ZipFile(fetch(GLOVE)) as archive:
         words = _words(archive)
@@ -74,7 +75,7 @@ def vector_matrix(tokens, seed, embedding_dim):
     if vectors.shape[1] != embedding_dim:
         raise ValueError(
             f"model.embedding_dim: GloVe's vectors have {vectors.shape[1]} dimensions. "
-            f"Received: {embedding_dim}."
+            f"Received: {embedding_dim}. Set it to {vectors.shape[1]}."
         )
     rows = {word: row for row, word in enumerate(words)}
     known = np.array([rows.get(token, -1) for token in tokens])

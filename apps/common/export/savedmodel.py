@@ -1,4 +1,4 @@
-"""SavedModels for TensorFlow Serving: signatures, warm-up, and a check before use."""
+"""Exports SavedModels for TensorFlow Serving and checks them before publishing."""
 
 import base64
 import json
@@ -18,19 +18,19 @@ from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.versions import WARMUP, newest_version, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
-ASIDE = ".export-"  # where a version is written; what a killed process left has it, too
+TEMPORARY_PREFIX = ".export-"  # of the directory in which a version is written
 CHECK = Path(__file__).with_name("check.py")
 TOLERANCE = 1e-5
-# Nobody trains an export: without the gradients it has half as many functions.
+# An export is not trained; without gradients it has half as many functions.
 OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
 def export_run(predictor, examples):
-    """Writes `export/<app>/1/` into a run directory, unless there is a version.
+    """Exports a run to `export/<app>/1/` of its directory, unless it has a version.
 
     Args:
         predictor: The run's `Predictor`.
-        examples: A function from it to examples, as `export_model` takes them.
+        examples: A function from the predictor to the `examples` of `export_model`.
 
     Returns:
         The path of the version.
@@ -45,26 +45,26 @@ def export_run(predictor, examples):
 
 
 def export_model(directory, tracked, signatures, examples):
-    """Writes the next version of a model, checks it, and only then gives it its name.
+    """Writes the next version of a model, checks it, and publishes it by a rename.
 
-    Of two processes that export to the same place at once, the second takes the version
-    of the first.
+    If two processes export to the same directory at once, the second one returns the
+    version of the first.
 
     Args:
-        directory: The model's directory; versions 1, 2, ... lie in it.
-        tracked: Layers whose tables the signatures use. Weights are found without; of a
-            tracked layer they would be written twice.
-        signatures: Functions by signature name, each a `tf.function` with named inputs
-            that returns a dictionary.
-        examples: For each signature a dictionary from input name to an array; used for
-            the check and as warm-up requests.
+        directory: The model's directory, with versions 1, 2, ...
+        tracked: Layers whose lookup tables the signatures use. Weights need no
+            tracking; those of a tracked layer would be saved twice.
+        signatures: Maps each signature name to a `tf.function` with named inputs that
+            returns a dictionary.
+        examples: Maps each signature name to a dictionary from input name to array.
+            They are used for the check and as warm-up requests.
 
     Returns:
         The path of the version.
 
     Raises:
-        ValueError: If the written model does not load without our code, or does not
-            answer there as it does here.
+        ValueError: If the export does not run without this project's code, or its
+            outputs differ from the model's.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -72,11 +72,14 @@ def export_model(directory, tracked, signatures, examples):
     with exclusive_lock(directory) as locked:
         if target.exists():
             return target
-        for left in directory.glob(f"{ASIDE}*") if locked else ():
-            shutil.rmtree(left)
+        leftovers = directory.glob(f"{TEMPORARY_PREFIX}*")  # of killed processes
+        for leftover in leftovers if locked else ():
+            shutil.rmtree(leftover)
         with (
-            tempfile.TemporaryDirectory(prefix=ASIDE, dir=directory) as scratch,
-            _fresh_process() as process,  # loads TensorFlow while we write
+            tempfile.TemporaryDirectory(
+                prefix=TEMPORARY_PREFIX, dir=directory
+            ) as scratch,
+            _fresh_process() as process,  # loads TensorFlow during the export
         ):
             temporary = Path(scratch, "version")
             archive = keras.export.ExportArchive()
@@ -84,7 +87,7 @@ def export_model(directory, tracked, signatures, examples):
                 archive.track(layer)
             for name, function in signatures.items():
                 archive.add_endpoint(name, function, list(function.input_signature))
-            with _told_by_the_system(directory):
+            with _write_errors(directory):
                 archive.write_out(temporary, options=OPTIONS, verbose=False)
                 _write_warmup(temporary, directory.name, examples)
                 _write_batching(temporary, signatures)
@@ -94,17 +97,17 @@ def export_model(directory, tracked, signatures, examples):
 
 
 @contextmanager
-def _told_by_the_system(directory):
-    """Makes an `OSError` of what TensorFlow raises when it cannot write a file."""
+def _write_errors(directory):
+    """Converts TensorFlow's errors about writing, such as a full disk, to `OSError`."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:
-        said = error.message.rpartition("; ")[2].split(" [Op:")[0]
-        raise OSError(f"{directory}: no version could be written: {said}") from error
+        reason = error.message.rpartition("; ")[2].split(" [Op:")[0]
+        raise OSError(f"{directory}: no version could be written: {reason}") from error
 
 
 def _write_warmup(version, model_name, examples):
-    """Writes the requests that TensorFlow Serving sends itself before it is ready."""
+    """Writes the warm-up requests that TensorFlow Serving runs before it is ready."""
     from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
     (version / WARMUP).parent.mkdir()
@@ -125,10 +128,10 @@ def _write_warmup(version, model_name, examples):
 
 
 def _write_batching(version, signatures):
-    """Writes how TensorFlow Serving may join requests, if it may.
+    """Writes TensorFlow Serving's batching parameters, if it may batch requests.
 
-    It may not where rows of two requests can differ in length, such as sound: it would
-    pad them. Texts are padded by the model itself.
+    It must not batch rows of different lengths, such as audio, since it would pad them.
+    It can batch texts, which the model itself pads.
     """
     specs = [spec for f in signatures.values() for spec in f.input_signature]
     if all(spec.shape[1:].is_fully_defined() for spec in specs):
@@ -142,7 +145,7 @@ def _write_batching(version, signatures):
 
 @contextmanager
 def _fresh_process():
-    """Yields a process that has none of our code, and waits for what to check."""
+    """Starts a process without this project's code, which waits for a version."""
     with subprocess.Popen(
         [sys.executable, "-I", str(CHECK)],
         stdin=subprocess.PIPE,
@@ -153,42 +156,42 @@ def _fresh_process():
         try:
             yield process
         finally:
-            process.kill()  # if it still waits
+            process.kill()  # in case it still waits
 
 
 def _check(process, version, signatures, examples):
-    """Compares the answers of a fresh process that has none of our code with ours."""
+    """Raises ValueError if a fresh process and the model give different outputs."""
     request = {"version": str(version.resolve()), "examples": examples}
     output, errors = process.communicate(json.dumps(request, default=_plain))
     if process.returncode:
         raise ValueError(
-            "The exported model does not run without our code, as a server would run "
-            f"it: {(errors.strip().splitlines() or ['no message'])[-1]}"
+            "The exported model does not run without this project's code, as a server "
+            f"would run it: {(errors.strip().splitlines() or ['no message'])[-1]}"
         )
-    theirs = json.loads(output.splitlines()[-1])
+    exported = json.loads(output.splitlines()[-1])
     for signature, inputs in examples.items():
         function = signatures[signature]
-        ours = function(
+        outputs = function(
             *(tf.constant(inputs[spec.name]) for spec in function.input_signature)
         )
-        for name, value in ours.items():
-            answer = np.array(theirs[signature][name])
-            value = value.numpy()
-            if value.dtype == object:
+        for name, expected in outputs.items():
+            actual = np.array(exported[signature][name])
+            expected = expected.numpy()
+            if expected.dtype == object:
                 same = [
-                    text.decode() for text in value.ravel()
-                ] == answer.ravel().tolist()
+                    text.decode() for text in expected.ravel()
+                ] == actual.ravel().tolist()
             else:
-                same = np.allclose(value, answer, rtol=TOLERANCE, atol=TOLERANCE)
+                same = np.allclose(expected, actual, rtol=TOLERANCE, atol=TOLERANCE)
             if not same:
                 raise ValueError(
-                    f"The exported signature {signature} gives another {name} than the "
-                    f"model: {answer.tolist()} instead of {value.tolist()}."
+                    f"The exported signature {signature} returns another {name} than "
+                    f"the model: {actual.tolist()} instead of {expected.tolist()}."
                 )
 
 
 def _plain(value):
-    """Returns arrays as lists, and bytes as TensorFlow Serving's JSON has them."""
+    """Converts arrays to lists and bytes to {"b64": ...}, like TensorFlow Serving."""
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
     return value.tolist()

@@ -1,1 +1,1 @@
-"""Keras layers that two apps use."""
+"""Keras layers that two or more apps use."""

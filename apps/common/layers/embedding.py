@@ -1,4 +1,4 @@
-"""Word vectors in a model: looked up, or shared with the softmax."""
+"""Embedding layers: with partly trained vectors, or tied to the softmax."""
 
 import keras
 import tensorflow as tf
@@ -10,11 +10,11 @@ from lstm_layer.xla import compiled
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class WordEmbedding(keras.layers.Layer):
-    """Turns token ids into vectors, of which the first ones are trained.
+    """Looks up word vectors; only those of the first ids are trained.
 
-    A word that the training texts do not have keeps its pretrained vector: the model
-    reads it by its likeness to words that they have. Id 0 is padding and masked.
-    `token_ids` `(batch, timesteps)` become `(batch, timesteps, embedding_dim)`.
+    A word that the training texts lack keeps its pretrained vector, which is close to
+    those of similar words. Id 0 is padding and masked. `token_ids`
+    `(batch, timesteps)` become `(batch, timesteps, embedding_dim)`.
 
     >>> layer = WordEmbedding(vocabulary_size=5, embedding_dim=2, trained=3)
     >>> tuple(layer(keras.ops.array([[1, 4, 0]])).shape)
@@ -25,12 +25,12 @@ class WordEmbedding(keras.layers.Layer):
     Args:
         vocabulary_size: Number of token ids.
         embedding_dim: Size of a vector.
-        trained: Ids below it are trained.
-        spread: Random vectors begin with values from -spread to spread.
+        trained: Number of trained vectors: those of the ids below it.
+        spread: Vectors are initialized uniformly from -spread to spread.
 
     Raises:
-        ValueError: If not even the unknown token's vector would be trained, or more
-            than there are.
+        ValueError: If `trained` is below 2 or above `vocabulary_size`. Padding and
+            unknown token are always trained.
     """
 
     def __init__(self, vocabulary_size, embedding_dim, trained, spread=0.05, **kwargs):
@@ -45,7 +45,7 @@ class WordEmbedding(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Creates the vectors."""
+        """Creates the trained and the fixed vectors."""
         for name, rows in self._parts().items():
             vectors = self.add_weight(
                 name=name,
@@ -57,7 +57,7 @@ class WordEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, token_ids):
-        """Looks the vectors of `token_ids` up."""
+        """Looks up the vectors of `token_ids`."""
         is_trained = token_ids < self.trained
         x = ops.take(self.trained_vectors, ops.where(is_trained, token_ids, 0), axis=0)
         if self.trained == self.vocabulary_size:
@@ -67,7 +67,7 @@ class WordEmbedding(keras.layers.Layer):
         return ops.where(ops.expand_dims(is_trained, -1), x, fixed)
 
     def compute_mask(self, token_ids, mask=None):
-        """Returns True for all but padding, `(batch, timesteps)`."""
+        """Returns the mask `(batch, timesteps)`: False for padding, else True."""
         return ops.not_equal(token_ids, 0)
 
     def compute_output_shape(self, input_shape):
@@ -75,13 +75,13 @@ class WordEmbedding(keras.layers.Layer):
         return (*input_shape, self.embedding_dim)
 
     def assign(self, vectors):
-        """Takes vectors for all ids, `(vocabulary_size, embedding_dim)`."""
+        """Sets the vectors of all ids, `(vocabulary_size, embedding_dim)`."""
         self.trained_vectors.assign(vectors[: self.trained])
         if self.trained < self.vocabulary_size:
             self.fixed_vectors.assign(vectors[self.trained :])
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments, for serialization."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -99,10 +99,10 @@ class WordEmbedding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class TiedEmbedding(keras.layers.Layer):
-    """Turns token ids into vectors and, with the same vectors, states into logits.
+    """Looks up token vectors and computes logits with the same weights (weight tying).
 
-    Press and Wolf 2017; Inan, Khosravi and Socher 2017. `layer(token_ids)` looks up,
-    `layer(states, reverse=True)` gives logits.
+    Press and Wolf 2017; Inan, Khosravi and Socher 2017. `layer(token_ids)` returns
+    vectors, `layer(states, reverse=True)` returns logits.
 
     >>> layer = TiedEmbedding(vocabulary_size=7, embedding_dim=3, dropout=0.0)
     >>> x = layer(keras.ops.array([[1, 4]]))
@@ -112,9 +112,9 @@ class TiedEmbedding(keras.layers.Layer):
     Args:
         vocabulary_size: Number of token ids.
         embedding_dim: Size of a vector.
-        dropout: Fraction of the tokens whose vectors are dropped wherever they occur
-            in a batch (Gal and Ghahramani 2016).
-        softmax_dtype: Type of the logits' products in training.
+        dropout: Fraction of the vocabulary that is dropped in training, each token
+            wherever it occurs in the batch (Gal and Ghahramani 2016).
+        softmax_dtype: Dtype of the matrix product for the logits in training.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class TiedEmbedding(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
-        """Creates the vectors, and a bias for each logit."""
+        """Creates the vectors and the bias of the logits."""
         self.vectors = self.add_weight(
             name="vectors",
             shape=(self.vocabulary_size, self.embedding_dim),
@@ -143,9 +143,9 @@ class TiedEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, reverse=False, training=False):
-        """Looks token ids up, or turns `(batch, timesteps, features)` into logits."""
+        """Looks up token ids, or computes logits of `(batch, timesteps, features)`."""
         if reverse:
-            # In rows and with these operations, since TensorFlow makes one of the two.
+            # TensorFlow fuses matmul and bias_add of a matrix into one operation.
             dtype = self.softmax_dtype if training else self.compute_dtype
             rows = tf.reshape(inputs, [-1, self.embedding_dim])
             rows, vectors = ops.cast(rows, dtype), ops.cast(self.vectors, dtype)
@@ -163,14 +163,14 @@ class TiedEmbedding(keras.layers.Layer):
         return x
 
     def compute_output_spec(self, inputs, reverse=False, training=False):
-        """Returns the symbolic output."""
+        """Returns the output's shape and dtype as a `KerasTensor`."""
         shape = (*inputs.shape, self.embedding_dim)
         if reverse:
             shape = (*inputs.shape[:-1], self.vocabulary_size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments, for serialization."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -182,14 +182,13 @@ class TiedEmbedding(keras.layers.Layer):
 
 @compiled
 def cross_entropy(logits, targets):
-    """Returns the loss of each row of logits, `(rows,)`, for training.
+    """Returns the cross-entropy of each row of logits, `(rows,)`, for training.
 
-    A program of XLA's, since TensorFlow's own takes longer, the more so where its
-    operations are to be deterministic.
+    Compiled by XLA: TensorFlow's op is slower, most of all with op determinism.
 
     Args:
         logits: `(rows, vocabulary_size)`.
-        targets: Ids, `(rows,)`.
+        targets: Token ids, `(rows,)`.
     """
     return tf.nn.sparse_softmax_cross_entropy_with_logits(
         targets, tf.cast(logits, "float32")

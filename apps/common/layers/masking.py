@@ -1,3 +1,3 @@
-"""What a softmax or a maximum takes for a masked place."""
+"""The value that replaces masked scores before a softmax or a maximum."""
 
-MASKED = -1e9  # finite: a row that is masked whole gives no NaN
+MASKED = -1e9  # finite, so that a fully masked row gives no NaN

@@ -1,4 +1,4 @@
-"""Pooling over time, for classifiers of sequences."""
+"""Pooling over time, for sequence classifiers."""
 
 import keras
 from keras import ops
@@ -9,9 +9,9 @@ from lstm_layer.options import PACKAGE
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class MaskedPooling(keras.layers.Layer):
-    """Turns a sequence into one vector, masked timesteps left out.
+    """Pools the timesteps of a sequence that are not masked into one vector.
 
-    `(batch, timesteps, features)` becomes `(batch, features)`. A row masked whole gives
+    `(batch, timesteps, features)` becomes `(batch, features)`. A fully masked row gives
     finite values.
 
     Args:
@@ -47,7 +47,7 @@ class MaskedPooling(keras.layers.Layer):
         return ops.sum(weights * inputs, axis=1)
 
     def compute_mask(self, inputs, mask=None):
-        """Returns None: time is gone."""
+        """Returns None: the output has no time axis."""
         return None
 
     def compute_output_shape(self, input_shape):
@@ -55,5 +55,5 @@ class MaskedPooling(keras.layers.Layer):
         return (input_shape[0], input_shape[-1])
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments, for serialization."""
         return {**super().get_config(), "pooling": self.pooling}

@@ -1,1 +1,1 @@
-"""Metrics of classifiers, and plots."""
+"""Metrics and plots of finished runs."""

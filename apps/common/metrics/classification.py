@@ -6,7 +6,7 @@ from sklearn import metrics as sk
 
 
 def loss_and_accuracy(logits, labels, weights):
-    """Returns the sums that training reports, each with its weight.
+    """Returns the summed loss and the number of correct labels, each with its weight.
 
     Args:
         logits: `(batch, ..., labels)`.
@@ -15,18 +15,18 @@ def loss_and_accuracy(logits, labels, weights):
     """
     weights = tf.cast(weights, "float32")
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    right = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
+    correct = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
     return {
         "loss": (tf.reduce_sum(losses * weights), tf.reduce_sum(weights)),
         "accuracy": (
-            tf.reduce_sum(tf.cast(right, "float32") * weights),
+            tf.reduce_sum(tf.cast(correct, "float32") * weights),
             tf.reduce_sum(weights),
         ),
     }
 
 
 def measure(targets, probabilities, labels):
-    """Returns the metrics of predictions.
+    """Computes the metrics of a classifier's predictions.
 
     Args:
         targets: Label ids, `(examples,)`.
@@ -35,8 +35,8 @@ def measure(targets, probabilities, labels):
 
     Returns:
         accuracy, f1 (mean over labels), roc_auc (None unless every label occurs),
-        by_label (precision, recall, f1, examples) and confusion_matrix (a row a true
-        label, a column a predicted one).
+        by_label (precision, recall, f1, examples) and confusion_matrix (rows are true
+        labels, columns predicted ones).
     """
     ids = range(len(labels))
     predicted = probabilities.argmax(axis=-1)

@@ -1,4 +1,4 @@
-"""Measures a finished run once, and keeps what was measured."""
+"""Measures a finished run once and stores its metrics."""
 
 import json
 
@@ -11,20 +11,20 @@ from apps.common.training.fit import read_history
 def measure_once(predictor, measure, metric):
     """Measures a run on its test split and writes `metrics.json`.
 
-    A run that has its metrics keeps them: the test split is read once.
+    If the file exists, returns its metrics: each run reads the test split once.
 
     Args:
         predictor: The run's `Predictor`.
-        measure: The app's function from a predictor to three values: the metrics, a
-            dictionary; the number of test examples; and what an example is, such as
-            "tokens". It draws the plots of the app.
-        metric: Metric whose learning curve is drawn, as in `history.csv`.
+        measure: The app's function from a predictor to three values: a dictionary of
+            metrics, the number of test examples, and the name of an example, such as
+            "tokens". It also draws the app's plots.
+        metric: Metric of the learning curve, by its name in `history.csv`.
 
     Returns:
         The metrics, as in `metrics.json`.
 
     Raises:
-        ValueError: If the metrics of the run cannot be read.
+        ValueError: If an existing `metrics.json` cannot be read.
     """
     directory = predictor.directory
     path = directory / METRICS
@@ -51,7 +51,7 @@ def _read(path):
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(
-            f"{path} cannot be read ({error}). Remove it and evaluate again."
+            f"{path} cannot be read ({error}). Delete it and evaluate again."
         ) from None
     print(f"{path.parent} is evaluated already.")
     return metrics

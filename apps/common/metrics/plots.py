@@ -1,4 +1,4 @@
-"""Pictures of a run, for those who would rather look than read."""
+"""Plots of a run: learning curve, confusion matrix and ROC curves."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +15,7 @@ def save_figure(figure, path):
 
 
 def plot_learning_curve(history, metric, path):
-    """Draws loss and one metric, training and validation, against epochs.
+    """Draws loss and one metric over epochs, for training and validation.
 
     Args:
         history: Rows as `read_history` returns them.
@@ -36,7 +36,7 @@ def plot_learning_curve(history, metric, path):
 
 
 def plot_confusion_matrix(matrix, labels, path):
-    """Draws a confusion matrix: a row a true label, a column a predicted one."""
+    """Draws a confusion matrix; rows are true labels, columns predicted ones."""
     size = 3 + 0.5 * len(labels)
     figure, axes = plt.subplots(figsize=(size, size), layout="constrained")
     display = ConfusionMatrixDisplay(np.asarray(matrix), display_labels=labels)
@@ -45,9 +45,9 @@ def plot_confusion_matrix(matrix, labels, path):
 
 
 def plot_roc(targets, probabilities, labels, path):
-    """Draws a receiver operating characteristic for each label against the others.
+    """Draws the receiver operating characteristic of each label against all others.
 
-    Two labels need one curve: that of the second.
+    Of two labels, only the second has a curve.
 
     Args:
         targets: Label ids, `(examples,)`.

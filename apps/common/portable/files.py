@@ -1,4 +1,4 @@
-"""Files that are never half written: atomic writes, and locks on directories."""
+"""Atomic writes, advisory locks on directories, and checked reads of user files."""
 
 import fcntl
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+# Errors that reading a damaged file can raise.
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -26,7 +27,7 @@ def open_text(path):
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file.") from None
     except IsADirectoryError:
-        raise ValueError(f"{path}: expected a file, found a directory.") from None
+        raise ValueError(f"{path}: expected a file. Received: a directory.") from None
     except UnicodeDecodeError:
         raise ValueError(
             f"{path}:{_undecodable_line(path)}: not UTF-8. Convert the file, for "
@@ -35,7 +36,7 @@ def open_text(path):
 
 
 def _undecodable_line(path):
-    """Returns the number of the first line that is not UTF-8."""
+    """Returns the number, from 1, of the first line that is not UTF-8."""
     with open(path, "rb") as file:
         for line, content in enumerate(file, start=1):
             try:
@@ -67,7 +68,7 @@ def write_json(path, value, indent=2):
 
 
 def rename_into_place(directory, destination):
-    """Renames a finished directory; an existing destination stays as it is."""
+    """Renames a directory; if the destination exists already, deletes it instead."""
     try:
         os.rename(directory, destination)
     except OSError:
@@ -78,10 +79,10 @@ def rename_into_place(directory, destination):
 
 @contextmanager
 def arrays_in(path):
-    """Yields the arrays of an .npz file; refuses pickled objects.
+    """Opens the arrays of an .npz file; refuses pickled objects.
 
     Raises:
-        One of the errors in `DAMAGED`: If the file is damaged.
+        One of the errors in `DAMAGED`: If the file is missing or damaged.
     """
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
         yield arrays
@@ -91,20 +92,20 @@ def arrays_in(path):
 def exclusive_lock(directory, wait=True):
     """Holds an advisory lock on a directory; waits for other processes.
 
-    The lock ends with its process, however that ends. Yields whether there is a lock:
-    some network file systems have none.
+    The system releases the lock when the process ends, even if it is killed. Yields
+    True, or False on a file system without locks, such as some network file systems.
 
     Args:
-        directory: A directory that exists.
-        wait: Whether to wait for a process that holds the lock.
+        directory: An existing directory.
+        wait: Whether to wait while another process holds the lock.
 
     Raises:
         BlockingIOError: If another process holds the lock, and `wait` is False.
     """
-    place = os.open(directory, os.O_RDONLY)
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(place, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             locked = True
         except BlockingIOError:
             raise
@@ -112,4 +113,4 @@ def exclusive_lock(directory, wait=True):
             locked = False
         yield locked
     finally:
-        os.close(place)
+        os.close(descriptor)

@@ -5,36 +5,45 @@ from typing import NamedTuple
 
 
 class Setting(NamedTuple):
-    """One setting: its default, its type, the least and the most that it may be."""
+    """A setting: default, dtype, minimum, maximum and the help text of its flag."""
 
     default: float
     dtype: str
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     help: str
 
 
 SETTINGS = {
     "temperature": Setting(
-        0.8, "float32", 0, math.inf, "divides the logits; 0 takes the likeliest token"
+        0.8, "float32", 0, math.inf, "divides the logits; 0: always the likeliest token"
     ),
     "top_k": Setting(
-        0, "int32", 0, 2**31 - 1, "draw from the K likeliest tokens; 0: from all"
+        0, "int32", 0, 2**31 - 1, "samples from the N likeliest tokens; 0: from all"
     ),
     "top_p": Setting(
-        0.95, "float32", 0, 1, "draw from the likeliest tokens of this probability"
+        0.95,
+        "float32",
+        0,
+        1,
+        "samples from the top tokens whose probabilities sum to X",
     ),
     "repetition_penalty": Setting(
-        1.1, "float32", 2**-126, math.inf, "makes earlier tokens less likely; 1: off"
+        1.1, "float32", 2**-126, math.inf, "makes repeated tokens less likely; 1: off"
     ),
     "seed": Setting(
-        1, "int32", -(2**31), 2**31 - 1, "the same seed draws the same text"
+        1, "int32", -(2**31), 2**31 - 1, "random seed; the same one repeats the text"
     ),
 }
 
 
 def add_arguments(parser, max_tokens):
-    """Adds a flag for each setting, and `--max-tokens` with this default."""
+    """Adds `--max-tokens` and a flag for each setting to an `ArgumentParser`.
+
+    Args:
+        parser: The parser.
+        max_tokens: Default of `--max-tokens`.
+    """
     parser.add_argument(
         "--max-tokens",
         type=int,
@@ -43,12 +52,12 @@ def add_arguments(parser, max_tokens):
         help="maximum number of tokens (default: %(default)s)",
     )
     for name, setting in SETTINGS.items():
-        kind = int if setting.dtype == "int32" else float
+        number = int if setting.dtype == "int32" else float
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=kind,
-            default=kind(setting.default),
-            metavar="N" if kind is int else "X",
+            type=number,
+            default=number(setting.default),
+            metavar="N" if number is int else "X",
             help=f"{setting.help} (default: %(default)s)",
         )
 
@@ -59,17 +68,17 @@ def check_settings(settings, max_tokens, as_flag=False):
     Args:
         settings: Values by the names in `SETTINGS`.
         max_tokens: Maximum number of tokens.
-        as_flag: Whether messages name settings as on the command line.
+        as_flag: Whether messages name a setting by its command-line flag.
     """
-    bounds = {name: (s.least, s.most) for name, s in SETTINGS.items()}
+    bounds = {name: (s.minimum, s.maximum) for name, s in SETTINGS.items()}
     bounds["max_tokens"] = (0, math.inf)
     for name, value in {"max_tokens": max_tokens, **settings}.items():
-        least, most = bounds[name]
-        if least <= value <= most and value < math.inf:
+        minimum, maximum = bounds[name]
+        if minimum <= value <= maximum and value < math.inf:
             continue
         shown = f"--{name.replace('_', '-')}" if as_flag else name
-        lowest = "above 0" if 0 < least < 1 else f"{least} or more"
-        highest = "" if most == math.inf else f", at most {most}"
+        lowest = "above 0" if 0 < minimum < 1 else f"{minimum} or more"
+        highest = "" if maximum == math.inf else f", at most {maximum}"
         raise ValueError(
             f"{shown}: expected a number, {lowest}{highest}. Received: {value}."
         )

@@ -1,1 +1,1 @@
-"""Training: one job, one or many replicas, run directories, exact resume."""
+"""Trains on one or many replicas, in run directories, and resumes exactly."""

@@ -1,4 +1,4 @@
-"""One worker or many: which strategy training runs on, and who writes."""
+"""Chooses the `tf.distribute` strategy: one device, several GPUs or several workers."""
 
 import functools
 import itertools
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-WAIT_S, WAIT_VARIABLE = 300, "CAROUSEL_WAIT_S"
+WAIT_S, WAIT_VARIABLE = 300, "CAROUSEL_WAIT_S"  # seconds to wait for other workers
 EXAMPLE = (
     '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -22,22 +22,27 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers' addresses, `host:port`, the chief's first, and which is this one."""
+    """The workers of a distributed training.
+
+    Attributes:
+        addresses: `host:port` of each worker; the first is the chief.
+        index: Index of this worker in `addresses`.
+    """
 
     addresses: tuple
     index: int
 
 
 def training_strategy():
-    """Returns the `tf.distribute.Strategy` that fits what this process is part of.
+    """Returns the `tf.distribute.Strategy` for this process's workers and GPUs.
 
-    Several workers, as TF_CONFIG or SLURM tells them: `MultiWorkerMirroredStrategy`.
-    Several GPUs: `MirroredStrategy`. Else TensorFlow's default, which does nothing. To
-    be called before TensorFlow computes anything.
+    Several workers, defined by TF_CONFIG or SLURM, use `MultiWorkerMirroredStrategy`.
+    Several GPUs use `MirroredStrategy`. Else it is TensorFlow's default strategy, which
+    distributes nothing. Must be called before TensorFlow runs any operation.
 
     Raises:
-        ValueError: If TF_CONFIG is wrong.
-        ConnectionError: If a worker is not there in time.
+        ValueError: If TF_CONFIG, a SLURM variable or CAROUSEL_WAIT_S is wrong.
+        ConnectionError: If a worker cannot be reached within CAROUSEL_WAIT_S seconds.
     """
     cluster = cluster_of(os.environ)
     if cluster:
@@ -52,11 +57,13 @@ def local_devices():
     return [device.name for device in tf.config.list_logical_devices("GPU")]
 
 
-@functools.cache  # TensorFlow joins a cluster once
+@functools.cache  # a process can join a cluster only once
 def _workers(cluster):
     seconds = os.environ.get(WAIT_VARIABLE, str(WAIT_S))
     if not re.fullmatch(r"\d+(\.\d*)?", seconds):
-        raise ValueError(f"{WAIT_VARIABLE}: expected seconds. Received: {seconds!r}.")
+        raise ValueError(
+            f"{WAIT_VARIABLE}: expected a number of seconds. Received: {seconds!r}."
+        )
     wait_for_peers(cluster, float(seconds))
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
@@ -68,26 +75,26 @@ def _workers(cluster):
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except tf.errors.OpError as error:
         raise ConnectionError(
-            "TensorFlow could not join the workers. Start all of them again. It said: "
-            f"{_first_line(error)}"
+            "TensorFlow could not connect the workers. Start all of them again. Its "
+            f"error: {_first_line(error)}"
         ) from error
 
 
 def is_chief(strategy):
-    """Whether this process is the one that writes."""
+    """Returns whether this process is the chief, the only worker that writes files."""
     resolver = strategy.cluster_resolver
     return resolver is None or resolver.task_id == 0
 
 
 def cluster_of(environment):
-    """Returns the `Cluster` that environment variables tell of, or None.
+    """Parses environment variables to a `Cluster`, or None for a single worker.
 
     Args:
-        environment: A mapping; TF_CONFIG goes before the variables of a SLURM step,
-            which TensorFlow reads from the process's own environment.
+        environment: A mapping. TF_CONFIG takes precedence over the variables of a SLURM
+            step. TensorFlow reads the latter from `os.environ`, not from this mapping.
 
     Raises:
-        ValueError: If they do not describe a cluster of workers.
+        ValueError: If the variables do not describe a cluster of workers.
     """
     if environment.get("TF_CONFIG"):
         cluster = _from_tf_config(environment["TF_CONFIG"])
@@ -100,34 +107,34 @@ def cluster_of(environment):
 
 def _from_tf_config(text):
     try:
-        found = json.loads(text)
-        jobs, task = found.get("cluster") or {}, found.get("task") or {}
+        config = json.loads(text)
+        jobs, task = config.get("cluster") or {}, config.get("task") or {}
         addresses = {job: list(jobs.get(job, ())) for job in ("chief", "worker")}
         place = task.get("type"), int(task.get("index", -1))
     except (ValueError, TypeError, AttributeError) as error:
         raise _wrong(text, f"it cannot be read ({error})") from None
-    if others := sorted(set(jobs) - set(addresses)):
-        raise _wrong(text, f"a cluster has workers and perhaps a chief, not {others}")
+    if unknown := sorted(set(jobs) - set(addresses)):
+        raise _wrong(text, f"only the jobs worker and chief are supported: {unknown}")
     if sum(map(len, addresses.values())) < 2:
         return Cluster(tuple(itertools.chain(*addresses.values())), 0)
-    every = [(job, n) for job in addresses for n in range(len(addresses[job]))]
+    places = [(job, n) for job in addresses for n in range(len(addresses[job]))]
     if not {"type", "index"} <= set(task):
         raise _wrong(text, "the task has no type or no index")
-    if place not in every:
+    if place not in places:
         raise _wrong(text, f"the cluster has no {place[0]} {place[1]}")
-    listed = [addresses[job][number] for job, number in every]
+    listed = [addresses[job][number] for job, number in places]
     for address in listed:
         if not re.fullmatch(r".+:\d+", str(address)):
-            raise _wrong(text, f"{address!r} is no host:port")
+            raise _wrong(text, f"{address!r} is not host:port")
     if len(set(listed)) < len(listed):
-        raise _wrong(text, "two workers have one address")
-    return Cluster(tuple(listed), every.index(place))
+        raise _wrong(text, "two workers have the same address")
+    return Cluster(tuple(listed), places.index(place))
 
 
 def _wrong(text, reason):
     return ValueError(
-        f"TF_CONFIG: {reason}. Expected something like {EXAMPLE}, each worker with an "
-        f"index of its own, or no TF_CONFIG to train alone. Received: {text}"
+        f"TF_CONFIG: {reason}. Set it as in {EXAMPLE}, with another index for each "
+        f"worker, or unset it to train on this machine alone. Received: {text}"
     )
 
 
@@ -141,65 +148,66 @@ def _from_slurm(environment):
         addresses = resolver.cluster_spec().job_tasks("worker")
     except (RuntimeError, KeyError) as error:
         raise ValueError(
-            f"The variables of the SLURM step cannot be read ({error}). Start the "
+            f"SLURM: the variables of this step cannot be read ({error}). Start the "
             "workers with srun, or set TF_CONFIG."
         ) from None
-    # TensorFlow orders nodes by name, SLURM as it likes.
+    # TensorFlow orders the nodes by name; SLURM's order may differ.
     host, node = addresses[resolver.task_id].partition(":")[0], "SLURMD_NODENAME"
     if environment.get(node, host) != host:
         raise ValueError(
-            f"SLURM counts its tasks in another order than TensorFlow: task "
-            f"{resolver.task_id} is on {environment[node]}, not on {host}. Take "
-            "srun --distribution=block, and nodes whose names have numbers of one "
-            "length; or set TF_CONFIG."
+            f"SLURM orders its tasks differently from TensorFlow: task "
+            f"{resolver.task_id} is on {environment[node]}, not on {host}. Use "
+            "srun --distribution=block and nodes whose numbers all have the same "
+            "length, or set TF_CONFIG."
         )
     return Cluster(tuple(addresses), resolver.task_id)
 
 
 def wait_for_peers(cluster, seconds):
-    """Returns when every worker can be reached.
+    """Waits until every worker accepts connections.
 
-    TensorFlow itself would wait for longer, and not say for whom.
+    TensorFlow itself would wait longer and not name the missing workers.
 
     Args:
         cluster: A `Cluster`.
-        seconds: How long to wait.
+        seconds: Maximum time to wait, in seconds.
 
     Raises:
-        ConnectionError: If the time is over; names who is missing.
+        ConnectionError: If a worker is missing after that time; the message names it.
     """
     port = int(cluster.addresses[cluster.index].rpartition(":")[2])
     missing = {n: a for n, a in enumerate(cluster.addresses) if n != cluster.index}
     try:
-        both = socket.has_dualstack_ipv6()
+        dualstack = socket.has_dualstack_ipv6()
         listener = socket.create_server(
             ("", port),
-            family=socket.AF_INET6 if both else socket.AF_INET,
-            dualstack_ipv6=both,
+            family=socket.AF_INET6 if dualstack else socket.AF_INET,
+            dualstack_ipv6=dualstack,
         )
     except OSError as error:
         raise ConnectionError(
-            f"Worker {cluster.index} cannot listen at port {port} ({error}). Is there "
-            "another worker of this index on this machine, or one left from before?"
+            f"Worker {cluster.index} cannot listen on port {port} ({error}). Stop the "
+            "process that uses it, such as a worker of an earlier run or with the same "
+            "index."
         ) from error
-    with listener:  # others see that this one is there before TensorFlow listens
+    with listener:  # peers can connect before TensorFlow listens
         end = time.monotonic() + seconds
         while missing:
             for number, address in list(missing.items()):
-                if _answers(address):
+                if _accepts_connections(address):
                     del missing[number]
             if missing and time.monotonic() > end:
                 names = ", ".join(f"worker {n} ({a})" for n, a in missing.items())
                 raise ConnectionError(
                     f"Waited {seconds:g} s for {names} of {len(cluster.addresses)} "
-                    "workers. Start every worker, each with its own task index, and "
-                    f"see that the ports are open; {WAIT_VARIABLE} is how many seconds "
-                    "to wait."
+                    "workers. Start every worker with its own task index, and check "
+                    "that the ports are open. To wait longer, set "
+                    f"{WAIT_VARIABLE}=SECONDS."
                 )
             time.sleep(0.1 if missing else 0)
 
 
-def _answers(address):
+def _accepts_connections(address):
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
@@ -209,58 +217,55 @@ def _answers(address):
 
 
 def gather_numbers(strategy, number):
-    """Returns the number that each replica's worker gives, in their order.
+    """All-gathers an integer from every worker; a barrier.
 
-    All workers have to call it; none goes on before all have.
+    Every worker has to call it. Returns one number per replica, in their order.
     """
     if is_alone(strategy):
         return np.array([number])
 
     @tf.function(autograph=False)
-    def gathered(value):
+    def gather(value):
         return strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0)
 
-    return gathered(tf.constant([number], "int64")).numpy()
+    return gather(tf.constant([number], "int64")).numpy()
 
 
 def is_alone(strategy):
-    """Whether there is no other worker; there may be several GPUs."""
+    """Returns whether this process is the only worker; it may have several GPUs."""
     return strategy.cluster_resolver is None
 
 
 @contextmanager
 def lost_workers(strategy):
-    """Turns TensorFlow's error for a worker that is gone into one line.
+    """Converts TensorFlow's errors about a lost worker to a `ConnectionError`.
 
     Raises:
-        ConnectionError: If that happens in the block.
+        ConnectionError: If a worker is lost while the block runs; the message names it.
     """
     errors = tf.errors
-    gone = (errors.UnavailableError, errors.AbortedError, errors.InternalError)
+    lost = (errors.UnavailableError, errors.AbortedError, errors.InternalError)
     try:
         yield
-    except (*gone, errors.DeadlineExceededError, errors.CancelledError) as error:
+    except (*lost, errors.DeadlineExceededError, errors.CancelledError) as error:
         if is_alone(strategy):
             raise
         addresses = strategy.cluster_resolver.cluster_spec().job_tasks("worker")
         numbers = sorted(set(re.findall(r"/task:(\d+)", error.message)))
         names = ", ".join(f"worker {n} ({addresses[int(n)]})" for n in numbers)
         raise ConnectionError(
-            f"Lost {names or 'a worker: ' + _first_line(error)}. See what it said "
-            "last, and start all workers again by the same command: training goes on "
-            "from the last checkpoint."
+            f"Lost {names or 'a worker: ' + _first_line(error)}. Check its last "
+            "output, then start all workers again with the same command: training "
+            "resumes from the last checkpoint."
         ) from error
 
 
 def _first_line(error):
-    return next(iter(error.message.splitlines()), "nothing")
+    return next(iter(error.message.splitlines()), "no message")
 
 
 def decorrelate_dropout(variables, strategy):
-    """Lets each replica drop others than the one beside it.
-
-    Keras gives every replica the same random state.
-    """
+    """Gives each replica its own dropout seed; Keras gives all the same."""
     if strategy.num_replicas_in_sync == 1:
         return
     resolver = strategy.cluster_resolver

@@ -1,4 +1,4 @@
-"""What a language model has learnt, for a model that reads: embedding and LSTMs."""
+"""Transfers the embedding and LSTM weights of a language model to another model."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from apps.common.portable.run_files import ENCODER, MODEL, VOCABULARY
 
 
 def save_encoder(model, directory, tokens):
-    """Writes the word vectors and the LSTMs of a language model into its run directory.
+    """Saves the embedding and LSTM weights of a language model in its run directory.
 
     Args:
         model: A model with the layers `embedding`, `lstm_1`, `lstm_2` and so on.
         directory: The run directory.
-        tokens: What its tokens are, as `data.tokens` has it.
+        tokens: The setting `data.tokens` of the run, such as "words".
     """
     arrays = {
         "tokens": tokens,
@@ -32,18 +32,19 @@ def save_encoder(model, directory, tokens):
 
 
 def pretrained_vocabulary(directory):
-    """Returns the vocabulary of a run whose encoder can be taken over.
+    """Returns the vocabulary of a language model whose encoder can be loaded.
 
     Raises:
-        ValueError: If there is no such run, or its training has not ended.
+        ValueError: If the directory is not the finished run of a language model with
+            `data.tokens=words`.
     """
     for name in (ENCODER, VOCABULARY):
         if not Path(directory, name).exists():
             raise ValueError(
-                f"model.pretrained: {directory} has no {name}. Expected the run "
-                "directory of a language model whose training has ended. Train it: "
-                "python -m experiments.language_modeling RECIPE train (one that was "
-                f"trained by an earlier version: remove its {MODEL} first)"
+                f"model.pretrained: {directory} has no {name}. Give the run directory "
+                "of a finished language model. Train it with python -m "
+                "experiments.language_modeling RECIPE train; if an earlier version "
+                f"trained it, delete its {MODEL} first."
             )
     if (tokens := str(_read(directory)["tokens"])) != "words":
         raise ValueError(
@@ -54,39 +55,40 @@ def pretrained_vocabulary(directory):
 
 
 def load_encoder(model, directory):
-    """Gives a model the word vectors and LSTMs that `save_encoder` wrote.
+    """Loads the weights that `save_encoder` wrote into a model.
 
     Args:
-        model: A model with the layers `embedding`, `lstm_1` and so on, of these sizes.
-        directory: The run directory.
+        model: A model with layers `embedding`, `lstm_1` and so on of the same sizes.
+        directory: Run directory of the language model.
 
     Raises:
-        ValueError: If the sizes differ.
+        ValueError: If the sizes differ, or the file cannot be read.
     """
     arrays = _read(directory)
     layers = _lstms(model)
     stored = {name.split("/")[0] for name in arrays if "/" in name}
     if stored != {layer.name for layer in layers}:
         raise ValueError(
-            f"model.num_layers: the language model of {directory} has {len(stored)}. "
-            f"Received: {len(layers)}."
+            f"model.num_layers: must be as in the language model {directory}, which "
+            f"has {len(stored)}. Received: {len(layers)}."
         )
-    size, received = arrays["embedding"].shape[1], model.get_layer("embedding")
-    if size != received.embedding_dim:
+    size, embedding = arrays["embedding"].shape[1], model.get_layer("embedding")
+    if size != embedding.embedding_dim:
         raise ValueError(
-            f"model.embedding_dim: the language model of {directory} has {size}. "
-            f"Received: {received.embedding_dim}."
+            f"model.embedding_dim: must be as in the language model {directory}, which "
+            f"has {size}. Received: {embedding.embedding_dim}."
         )
     for layer in layers:
         for weight in layer.cell.trainable_weights:
             array = arrays[f"{layer.name}/{weight.name}"]
             if array.shape != tuple(weight.shape):
                 raise ValueError(
-                    f"model.units: {layer.name} of {directory} has {weight.name} of "
-                    f"the shape {array.shape}. Received: {tuple(weight.shape)}."
+                    f"model.units: must be as in the language model {directory}, whose "
+                    f"{layer.name} has a {weight.name} of shape {array.shape}. "
+                    f"Received: {tuple(weight.shape)}."
                 )
             weight.assign(array)
-    model.get_layer("embedding").assign(arrays["embedding"])
+    embedding.assign(arrays["embedding"])
 
 
 def _read(directory):
@@ -96,11 +98,11 @@ def _read(directory):
             return {name: arrays[name] for name in ("tokens", *arrays.files)}
     except DAMAGED as error:
         raise ValueError(
-            f"{path} cannot be read ({error}). Remove the {MODEL} beside it and "
-            "train: it is written again without a step of training."
+            f"{path} cannot be read ({error}). Delete {MODEL} in the same directory "
+            "and run its training command again: it rewrites the file without training."
         ) from None
 
 
 def _lstms(model):
-    found = [layer for layer in model.layers if layer.name.startswith("lstm_")]
-    return sorted(found, key=lambda layer: layer.name)
+    layers = [layer for layer in model.layers if layer.name.startswith("lstm_")]
+    return sorted(layers, key=lambda layer: layer.name)

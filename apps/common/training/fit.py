@@ -1,4 +1,4 @@
-"""Training that survives a kill: an exact checkpoint, the best weights beside it."""
+"""Resumable training: exact checkpoints, early stopping and the best weights."""
 
 import csv
 import json
@@ -26,12 +26,12 @@ from apps.common.training.cluster import decorrelate_dropout, gather_numbers
 
 
 def fit(run, job, settings):
-    """Trains a compiled model, resuming where a killed run had its last checkpoint.
+    """Trains a compiled model; resumes from the last checkpoint if there is one.
 
-    A resumed run sees the same batches, masks and learning rates as an undisturbed one.
-    At the end the model has the weights of the best evaluation. If the optimizer keeps
-    an average of the weights (`use_ema`), the average is what is evaluated and kept.
-    Of several workers each calls this, and the chief writes.
+    A resumed run has the same batches, dropout masks and learning rates as one that was
+    not interrupted. At the end the model has the weights of the best evaluation. If the
+    optimizer averages the weights (`use_ema`), the average is evaluated and kept. Every
+    worker calls this function; only the chief writes files.
 
     Args:
         run: The `Run`, for checkpoint, best weights, `history.csv` and logs.
@@ -40,8 +40,8 @@ def fit(run, job, settings):
             each the model is evaluated and a checkpoint is written.
 
     Raises:
-        ValueError: If the loss becomes infinite or NaN, or what a run has left cannot
-            be read, or workers differ in what they have found.
+        ValueError: If the loss becomes infinite or NaN, or workers differ in checkpoint
+            or data. Also if no checkpoint can be read, or the best weights cannot.
     """
     directory, strategy, model = run.directory, run.strategy, job.trainer
     steps_per_epoch = job.batches.steps
@@ -50,12 +50,13 @@ def fit(run, job, settings):
     progress = _Progress(run, job, parts, settings.patience)
     progress.restore(model)
     start = len(progress.history)
-    found = (start, steps_per_epoch, job.validation.steps, model.count_params())
-    if len(set(gather_numbers(strategy, zlib.crc32(repr(found).encode())))) > 1:
+    # Must be equal on all workers.
+    fingerprint = (start, steps_per_epoch, job.validation.steps, model.count_params())
+    if len(set(gather_numbers(strategy, zlib.crc32(repr(fingerprint).encode())))) > 1:
         raise ValueError(
-            f"{directory}: the workers find different checkpoints or different data. "
-            f"Here: {start} evaluations done, {steps_per_epoch:,} steps an epoch. Run "
-            "directory and data have to be the same for all of them."
+            f"{directory}: the workers have different checkpoints or data. This one "
+            f"has {start} evaluations and {steps_per_epoch:,} steps per epoch. Give "
+            "all workers the same run directory and the same data."
         )
     decorrelate_dropout(model.variables, strategy)
     if not progress.stopped:
@@ -82,14 +83,14 @@ def fit(run, job, settings):
             verbose=progress.verbosity,
             callbacks=progress.callbacks,
         )
-    gather_numbers(strategy, start)  # the chief has written the best weights
+    gather_numbers(strategy, start)  # barrier: the chief has written the best weights
     try:
         with arrays_in(directory / BEST) as best:
             model.set_weights([best[name] for name in best.files])
     except DAMAGED as error:
         raise ValueError(
-            f"{directory / BEST} cannot be read ({error}). Remove the run directory, "
-            "and train anew."
+            f"{directory / BEST} cannot be read ({error}). Delete the run directory "
+            "and train again."
         ) from error
 
 
@@ -101,7 +102,7 @@ def read_history(directory):
 
 @contextmanager
 def averaged_weights(model):
-    """Gives the model the optimizer's average of its weights while the block runs."""
+    """Sets the model to the optimizer's averaged weights while the block runs."""
     if not model.optimizer.use_ema:
         yield
         return
@@ -115,11 +116,11 @@ def averaged_weights(model):
 
 
 class _Progress(keras.callbacks.Callback):
-    """Evaluates averaged weights, keeps the best, and writes the checkpoint."""
+    """Evaluates averaged weights, saves the best ones, and writes the checkpoint."""
 
     def __init__(self, run, job, parts, patience):
         super().__init__()
-        self.writes, self.directory = run.chief, run.directory
+        self.chief, self.directory = run.chief, run.directory
         self.parts, self.patience = parts, patience
         self.monitor, self.sign = job.monitor, {"max": 1, "min": -1}[job.mode]
         self.history = []
@@ -127,13 +128,13 @@ class _Progress(keras.callbacks.Callback):
 
     @property
     def verbosity(self):
-        """What of several workers only one shows."""
-        return self.writes and (1 if sys.stdout.isatty() else 2)
+        """Keras's `verbose`: 0 except on the chief; 1 in a terminal, 2 in a log."""
+        return self.chief and (1 if sys.stdout.isatty() else 2)
 
     @property
     def callbacks(self):
-        """Returns this callback, and the one for TensorBoard beside it."""
-        if not self.writes:
+        """Returns this callback and, on the chief, TensorBoard's."""
+        if not self.chief:
             return [self]
         logs = keras.callbacks.TensorBoard(self.directory / LOGS, write_graph=False)
         return [self, logs]
@@ -145,22 +146,22 @@ class _Progress(keras.callbacks.Callback):
 
     @property
     def stopped(self):
-        """Whether the last `patience` evaluations brought nothing better."""
+        """Early stopping: whether the last `patience` evaluations were not better."""
         scores = self.scores
         return (
             bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= self.patience
         )
 
     def restore(self, model):
-        """Takes up a checkpoint: weights, optimizer, random state and history.
+        """Restores a checkpoint: weights, optimizer, random state and history.
 
-        The one before the last is taken if the last cannot be read.
+        Falls back to the previous checkpoint if the last one cannot be read.
         """
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        left = [self.directory / name for name in (CHECKPOINT, CHECKPOINT_BEFORE)]
-        left = [path for path in left if path.exists()]
-        for path in left:
+        paths = [self.directory / name for name in (CHECKPOINT, CHECKPOINT_BEFORE)]
+        paths = [path for path in paths if path.exists()]
+        for path in paths:
             try:
                 with arrays_in(path) as checkpoint:
                     history = json.loads(str(checkpoint["history"]))
@@ -174,15 +175,15 @@ class _Progress(keras.callbacks.Callback):
             for variable, value in zip(_variables(model), values, strict=True):
                 variable.assign(value)
             self.history = history
-            if self.writes:
+            if self.chief:
                 self._write_history()
                 epochs = history[-1]["epoch"]
                 print(f"Resuming {self.directory} after {epochs:g} epochs.")
             return
-        if left:
+        if paths:
             raise ValueError(
-                f"{self.directory} has no checkpoint that can be read. Remove the "
-                "directory, and train anew."
+                f"{self.directory} has no checkpoint that can be read. Delete the "
+                "directory and train again."
             )
 
     def on_train_batch_end(self, batch, logs=None):
@@ -190,9 +191,9 @@ class _Progress(keras.callbacks.Callback):
         if not math.isfinite(loss):
             done = self.history[-1]["epoch"] if self.history else 0
             raise ValueError(
-                f"The loss is {loss} at batch {batch + 1} after {done:g} epochs, whose "
-                f"checkpoint is kept. Try a smaller train.learning_rate, or look for "
-                "what is wrong in the data."
+                f"The loss is {loss} at batch {batch + 1} after {done:g} epochs; the "
+                "last checkpoint is kept. Set a smaller train.learning_rate, or check "
+                "the data."
             )
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -212,17 +213,17 @@ class _Progress(keras.callbacks.Callback):
             {"epoch": (epoch + 1) / self.parts, **row, "seconds": round(seconds, 2)}
         )
         self.model.stop_training = self.stopped
-        state = {  # from every worker, since some have a part of it
+        state = {  # on every worker: reading `PerReplicaState` gathers from all
             f"variable_{index}": variable.numpy()
             for index, variable in enumerate(_variables(self.model))
         }
         if not all(np.isfinite(value).all() for value in state.values()):
             raise ValueError(
                 f"Weights are infinite or NaN after {(epoch + 1) / self.parts:g} "
-                "epochs; the checkpoint before is kept. Try a smaller "
-                "train.learning_rate, or look for what is wrong in the data."
+                "epochs; the previous checkpoint is kept. Set a smaller "
+                "train.learning_rate, or check the data."
             )
-        if not self.writes:
+        if not self.chief:
             return
         if int(np.argmax(self.scores)) == len(self.history) - 1:
             with averaged_weights(self.model):
@@ -247,7 +248,7 @@ def _save_arrays(path, *arrays, **named):
 
 
 def _save_checkpoint(directory, **named):
-    """Writes the checkpoint, and keeps the one before it."""
+    """Writes the checkpoint and keeps the previous one."""
     path = directory / CHECKPOINT
     with atomic_write(path) as temporary:
         with open(temporary, "wb") as file:
@@ -257,9 +258,10 @@ def _save_checkpoint(directory, **named):
 
 
 def _variables(model):
-    """Returns all that training changes: weights, seeds of dropout, optimizer.
+    """Returns all variables that training changes, in the order of a checkpoint.
 
-    And what a `Trainer` carries from batch to batch.
+    These are weights, dropout seeds, optimizer variables and the state that a `Trainer`
+    carries from batch to batch.
     """
     metrics = {id(variable) for variable in model.metrics_variables}
     changing = [v for v in model.variables if id(v) not in metrics]

@@ -1,4 +1,4 @@
-"""A training from recipe to finished run: what all apps do alike."""
+"""Trains any app: from its configuration to a finished run directory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,20 +14,19 @@ from apps.common.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Job:
-    """What training needs beside its settings.
+    """The model, the data and the monitored metric of a training.
 
     Attributes:
-        trainer: A `Trainer`, which has the model, its optimizer and its loss.
-        batches: Training batches: `steps`, their number in an epoch, and
-            `shuffled(seed, epoch, shard)`, those from that epoch on, endlessly, and the
-            same ones each time it is called.
-        validation: Batches on which the model is evaluated: `steps`, and
-            `in_order(shard)`.
-        examples: What an epoch consists of, such as "6,920 texts".
-        monitor: What is compared from evaluation to evaluation, by its name in the
+        trainer: A `Trainer` with the model, its optimizer and its loss.
+        batches: Training batches. `steps` is their number per epoch.
+            `shuffled(seed, epoch, shard)` returns endless batches from that epoch on,
+            the same at each call.
+        validation: Validation batches, with `steps` and `in_order(shard)`.
+        examples: Size of an epoch, for the log, such as "6,920 texts".
+        monitor: Metric of early stopping and of the best weights, by its name in the
             history.
-        mode: "max" or "min", whichever is better.
-        finish: Does what is left to do with the trained model before it is saved.
+        mode: "max" if a higher metric is better, "min" if a lower one is.
+        finish: Called on the chief after training, before the model is saved.
     """
 
     trainer: Trainer
@@ -40,15 +39,15 @@ class Job:
 
 
 def train_run(config, directory, prepare):
-    """Trains, or resumes training, until the run directory holds `model.keras`.
+    """Trains a run, or resumes it, until its directory has a `model.keras`.
 
     Args:
         config: An app's `Config`.
-        directory: The run directory; several workers have to share it.
+        directory: The run directory; all workers must see the same one.
         prepare: The app's function from its configuration and a `Run` to a `Job`.
 
     Raises:
-        ValueError: If the directory holds another run, or the data cannot be read.
+        ValueError: If the directory has another run, or the data cannot be read.
         ConnectionError: If a worker is missing or lost.
     """
     with open_run(directory, config) as run:
@@ -60,7 +59,7 @@ def train_run(config, directory, prepare):
         model = job.trainer.model
         print(
             f"Training {model.count_params():,} parameters on {job.examples}, "
-            f"{job.batches.steps:,} steps an epoch."
+            f"{job.batches.steps:,} steps per epoch."
         )
         fit(run, job, config.train)
         if run.chief:

@@ -1,26 +1,26 @@
-"""AdamW with an average of the weights; its learning rate rises, then falls to zero."""
+"""AdamW with weight averaging, learning rate warm-up and cosine decay to zero."""
 
 import keras
 
 
 def optimizer(settings, steps_per_epoch):
-    """Returns the optimizer of classifiers; the rate rises for half an epoch.
+    """Returns the optimizer of classifiers; the warm-up takes half an epoch.
 
     Args:
         settings: A `TrainConfig`.
-        steps_per_epoch: Batches of an epoch.
+        steps_per_epoch: Batches per epoch.
     """
     return _adamw(settings, steps_per_epoch, max(1, steps_per_epoch // 2))
 
 
 def clipped_optimizer(settings, steps_per_epoch):
-    """Returns the optimizer of models that write or search: gradients are clipped.
+    """Returns an optimizer with gradient clipping, for models that generate or search.
 
-    The rate rises for half an epoch, at most 200 steps.
+    The warm-up takes half an epoch, at most 200 steps.
 
     Args:
-        settings: A `TrainConfig` with `clip_norm`.
-        steps_per_epoch: Batches of an epoch.
+        settings: A `TrainConfig` with `clip_norm`, the maximum global norm.
+        steps_per_epoch: Batches per epoch.
     """
     warmup = max(1, min(steps_per_epoch // 2, 200))
     return _adamw(settings, steps_per_epoch, warmup, settings.clip_norm)

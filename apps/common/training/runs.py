@@ -1,4 +1,4 @@
-"""Run directories: made, resumed or refused, and never overwritten."""
+"""Creates, resumes and locks run directories; never overwrites one."""
 
 import zlib
 from contextlib import ExitStack, contextmanager
@@ -24,10 +24,10 @@ class Run:
     """A run directory opened for training.
 
     Attributes:
-        directory: Its path.
+        directory: Path of the directory.
         strategy: The `tf.distribute.Strategy` of the training.
-        chief: Whether this process is the one that writes.
-        finished: Whether there is nothing left to train.
+        chief: Whether this process is the chief, the only worker that writes files.
+        finished: Whether the training has ended already.
     """
 
     directory: Path
@@ -36,7 +36,7 @@ class Run:
     finished: bool
 
     def save_names(self, vocabulary=None, labels=()):
-        """Writes the vocabulary and the labels, which a `Predictor` reads.
+        """Writes the vocabulary and the labels for the run's `Predictor`.
 
         Args:
             vocabulary: A `Vocabulary`, or None for a model without one.
@@ -48,7 +48,7 @@ class Run:
             save_labels(labels, self.directory / LABELS)
 
     def save(self, model):
-        """Writes the trained model, which ends the training."""
+        """Writes the trained model, which marks the run as finished."""
         if self.chief:
             with atomic_write(self.directory / MODEL) as temporary:
                 model.save(temporary)
@@ -56,10 +56,10 @@ class Run:
 
 @contextmanager
 def open_run(directory, config):
-    """Opens a run directory for training, and keeps others from it.
+    """Creates a run directory, or opens it to resume, and locks it.
 
-    A new one is made; one with the same configuration is there to be resumed. Of
-    several workers the chief makes it, and the others have to find it.
+    An existing directory must have the same configuration. The chief creates and locks
+    the directory; the other workers must see it on a shared file system.
 
     Args:
         directory: The run directory.
@@ -69,7 +69,7 @@ def open_run(directory, config):
         A `Run`.
 
     Raises:
-        ValueError: If the directory belongs to another configuration or is no run, if
+        ValueError: If the directory has another configuration or is not a run, if
             another process trains in it, or if workers differ in their configuration.
         ConnectionError: If a worker is missing or lost.
     """
@@ -79,21 +79,20 @@ def open_run(directory, config):
         digests = gather_numbers(strategy, zlib.crc32(repr(config).encode()))
         if len(set(digests)) > 1:
             raise ValueError(
-                "The workers have different configurations. Start all of them by the "
+                "The workers have different configurations. Start all of them with the "
                 "same command."
             )
         if chief:
             directory.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(directory))
-            _make(directory, config)
-        gather_numbers(strategy, 0)  # the others wait for the chief
+            _create(directory, config)
+        gather_numbers(strategy, 0)  # barrier: the chief has created the directory
         path = directory / CONFIG
-        made = int(path.stat().st_mtime) if path.exists() else 0
-        if len(set(gather_numbers(strategy, made))) > 1:
+        modified = int(path.stat().st_mtime) if path.exists() else 0
+        if len(set(gather_numbers(strategy, modified))) > 1:
             raise ValueError(
-                f"{directory}: the workers do not all see what the chief has made. "
-                "They need a run directory that all of them reach: give one on a "
-                "shared file system with run_directory=..."
+                f"{directory}: not all workers see the files of the chief. Give a run "
+                "directory on a shared file system with run_directory=..."
             )
         finished = is_finished(directory)
         if finished and chief:
@@ -101,44 +100,45 @@ def open_run(directory, config):
         yield Run(directory, strategy, chief, finished)
 
 
-def _make(directory, config):
-    """Makes a run directory, or checks that the one that is there can be resumed."""
-    way_out = "Give another directory with run_directory=..., or remove this one."
-    found = {path.name for path in _contents(directory)}
-    if found <= {CONFIG}:  # new, or ended before there was anything to lose
+def _create(directory, config):
+    """Creates a run directory, or checks that the existing one can be resumed."""
+    remedy = "Give another directory with run_directory=..., or delete this one."
+    names = {path.name for path in _contents(directory)}
+    if names <= {CONFIG}:  # new, or killed before its first checkpoint
         save_config(config, directory / CONFIG)
         return
-    if CONFIG not in found:
+    if CONFIG not in names:
         raise ValueError(
-            f"{directory} has files in it but no {CONFIG}: it is no run. {way_out}"
+            f"{directory} has files in it but no {CONFIG}: it is not a run directory. "
+            f"{remedy}"
         )
     changed = differences(load_config(type(config), directory / CONFIG), config)
     if changed:
         raise ValueError(
-            f"{directory} holds a run of another configuration: {'; '.join(changed)}. "
-            f"{way_out}"
+            f"{directory} has a run with another configuration: {'; '.join(changed)}. "
+            f"{remedy}"
         )
 
 
 @contextmanager
 def _locked(directory):
-    """Keeps a run directory for this process; the lock ends with it, however it ends.
+    """Holds an advisory lock on a run directory.
 
     Raises:
-        ValueError: If another process has it.
+        ValueError: If another process holds the lock.
     """
     try:
         with exclusive_lock(directory, wait=False):
             yield
     except BlockingIOError:
         raise ValueError(
-            f"{directory}: another process is training in it. Wait for its end, or "
+            f"{directory}: another process is training in it. Wait until it ends, or "
             "give another directory with run_directory=..."
         ) from None
 
 
 def is_finished(directory):
-    """Whether the run's training has ended."""
+    """Returns whether the run's training has ended."""
     return (Path(directory) / MODEL).exists()
 
 
@@ -156,11 +156,11 @@ def finished_run(directory, config_class):
     if not is_finished(directory):
         raise ValueError(
             f"{directory} is not finished: it has no {MODEL}. "
-            "The command that trains it resumes it."
+            "Run its training command again, which resumes it."
         )
     return load_config(config_class, directory / CONFIG)
 
 
 def _contents(directory):
-    """Yields what is in a directory, but what a killed process left aside."""
+    """Yields the entries of a directory without temporary files of killed processes."""
     return (path for path in directory.iterdir() if not path.name.startswith("."))

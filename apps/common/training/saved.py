@@ -1,35 +1,35 @@
-"""Models of finished runs, loaded as what they may be: somebody else's program."""
+"""Loads the model of a finished run, in Keras's safe mode."""
 
 import zipfile
 from pathlib import Path
 
 import keras
 
-from apps.common.portable.run_files import MODEL
+from apps.common.portable.run_files import BEST, MODEL
 
 
 def load_model(directory):
-    """Returns the model of a run.
+    """Loads the model of a run.
 
-    A `.keras` file names layers and functions to build. In safe mode these are Keras's
-    and ours, and none whose code stands in the file itself.
+    A `.keras` file names the layers and functions to build. Safe mode builds those of
+    Keras and of this project, and refuses those whose code is in the file.
 
     Args:
-        directory: Run directory whose training has ended.
+        directory: Run directory with a finished training.
 
     Raises:
-        ValueError: If the file is damaged, or holds code.
+        ValueError: If the file is damaged or contains code.
     """
     path = Path(directory, MODEL)
     try:
-        if not zipfile.is_zipfile(path):  # of which Keras says that it is not there
+        if not zipfile.is_zipfile(path):  # Keras would report a missing file
             raise ValueError("It is damaged: its end is missing.")
         return keras.models.load_model(path, safe_mode=True)
     except PermissionError:
         raise
     except Exception as error:  # whatever a damaged file makes Keras raise
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} cannot be loaded. {said} If a training here wrote it, remove that "
-            "file, and the same training, asked for again, writes it again."
+            f"{path} cannot be loaded. {reason} Delete it and run the training command "
+            f"again: the weights are in {BEST}."
         ) from error

@@ -1,4 +1,4 @@
-"""The steps of training, the same on one replica and on many."""
+"""Training and evaluation steps on one or many replicas."""
 
 import math
 
@@ -15,20 +15,20 @@ class Trainer(keras.Model):
     update uses the sums over all replicas, so that neither the number of replicas nor
     padding changes a step.
 
-    `keras.Model.fit` runs it. It is made outside the strategy's scope, since Keras 3
-    cannot train on several workers: its train function calls `strategy.run`.
+    `keras.Model.fit` runs it. It must be created outside the strategy's scope and calls
+    `strategy.run` itself, since Keras 3's train function fails on several workers.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: The model to train, made in the strategy's scope.
-        optimizer: Its optimizer, made in the same scope.
-        loss_fn: `loss_fn(batch, training, *state)` returns the objective, which is
-            minimized; a dictionary of metrics, for each name a sum and its weight,
-            "loss" among them; and the next state. All are sums over the rows of the
+        model: The model to train, created in the strategy's scope.
+        optimizer: Its optimizer, created in the same scope.
+        loss_fn: `loss_fn(batch, training, *state)` returns the loss to minimize, a
+            dictionary of metrics, and the next state. Each metric is a pair of a sum
+            and its weight; one of them is "loss". All are sums over the rows of the
             batch.
         reported: Names of the metrics that `loss_fn` returns.
-        state: Lists of `PerReplicaState` that go from batch to batch, for "train" and
-            for "test".
+        state: For "train" and for "test" a list of `PerReplicaState`, which is carried
+            from batch to batch.
         perplexity: Whether to report the exponential of the loss as well.
     """
 
@@ -54,16 +54,16 @@ class Trainer(keras.Model):
 
     @property
     def metrics(self):
-        """Returns what is reset at each epoch."""
+        """Returns the metrics, which Keras resets at each epoch."""
         return list(self.means.values())
 
     def make_train_function(self, force=False):
-        """Makes what `fit` calls for each batch."""
+        """Builds the function that `fit` calls for each training batch."""
         if self.train_function is None or force:
             self.train_function = self._on_each_replica("train", self._update)
 
     def make_test_function(self, force=False):
-        """Makes what `evaluate` calls for each batch."""
+        """Builds the function that `fit` calls for each validation batch."""
         if self.test_function is None or force:
             self.test_function = self._on_each_replica("test", lambda gradients: None)
 
@@ -79,8 +79,8 @@ class Trainer(keras.Model):
 
         def function(iterator):
             state = self.state[split]
-            logs, after = step(iterator, [tensor.values for tensor in state])
-            for tensor, values in zip(state, after, strict=True):
+            logs, next_state = step(iterator, [tensor.values for tensor in state])
+            for tensor, values in zip(state, next_state, strict=True):
                 tensor.values = values
             return logs
 
@@ -102,13 +102,13 @@ class Trainer(keras.Model):
         return [tf.cast(value, "float32") for value in values]
 
     def _packed(self, tensors):
-        """Returns tensors in one row, if they are to be sent: once, not one by one."""
+        """Concatenates tensors, so that replicas reduce them in one operation."""
         if self.strategy.num_replicas_in_sync == 1:
             return tensors
         return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
     def _over_replicas(self, sums, training):
-        """Returns gradients, and what is reported, summed over all replicas."""
+        """All-reduces gradients and metrics to their sums over all replicas."""
         weights = self.model.trainable_weights if training else []
         shapes = [weight.shape for weight in weights]
         shapes += [()] * (2 * len(self.means))
@@ -121,7 +121,7 @@ class Trainer(keras.Model):
     def _update(self, gradients):
         if self.strategy.num_replicas_in_sync == 1:
             self._compiled_update(gradients)
-        else:  # XLA cannot update the copies of a variable
+        else:  # XLA cannot update mirrored variables
             self.optimizer.apply(gradients, self.model.trainable_weights)
 
     @compiled
@@ -142,11 +142,11 @@ class Trainer(keras.Model):
 
 
 class PerReplicaState:
-    """An array of which each replica has some of the rows.
+    """An array whose rows are divided among the replicas.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        array: All rows, the first ones for the first replica; their number is a
+        array: All rows, in the order of the replicas. The number of rows must be a
             multiple of the number of replicas.
     """
 
@@ -155,17 +155,19 @@ class PerReplicaState:
         self.assign(array)
 
     def assign(self, array):
-        """Gives each replica its rows."""
+        """Divides an array among the replicas."""
         rows = len(array) // self.strategy.num_replicas_in_sync
 
-        def own(context):
+        def rows_of_replica(context):
             number = context.replica_id_in_sync_group
             return tf.constant(array[number * rows : (number + 1) * rows])
 
-        self.values = self.strategy.experimental_distribute_values_from_function(own)
+        self.values = self.strategy.experimental_distribute_values_from_function(
+            rows_of_replica
+        )
 
     def numpy(self):
-        """Returns all rows, from wherever they are."""
+        """Gathers all rows from all replicas."""
         if self.strategy.num_replicas_in_sync == 1:
             return self.values.numpy()
         return self.strategy.gather(self.values, axis=0).numpy()

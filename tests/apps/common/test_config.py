@@ -1,4 +1,4 @@
-"""Recipes: what is refused, in which words, and what comes through unchanged."""
+"""Recipes: error messages, conversion of values, saving and loading."""
 
 from dataclasses import asdict
 from typing import Annotated, Literal
@@ -220,8 +220,8 @@ def test_a_recipe_changes_what_it_names_and_an_override_has_the_last_word(load):
 def test_a_value_is_read_as_its_setting_means_it(setting, meant, load):
     (section, name), value = setting.split("=")[0].split("."), setting.split("=")[1]
     for config in (load("", setting), load(f"{section}: {{{name}: {value}}}")):
-        found = getattr(getattr(config, section), name)
-        assert (found, type(found)) == (meant, type(meant))
+        loaded = getattr(getattr(config, section), name)
+        assert (loaded, type(loaded)) == (meant, type(meant))
 
 
 def test_settings_given_in_python_are_not_converted():

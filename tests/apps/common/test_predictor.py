@@ -1,4 +1,4 @@
-"""A finished run's parts are read when asked for; many inputs are answered at once."""
+"""Parts of a finished run are loaded on first access; inputs are batched by length."""
 
 import importlib
 import json
@@ -20,14 +20,14 @@ APPS = (
 
 
 def untrained(app, directory):
-    """Returns the predictor of a directory that has no model to be read."""
+    """Returns the predictor of a directory without a model."""
     config_class = importlib.import_module(f"apps.{app}.config").Config
     predictor_class = importlib.import_module(f"apps.{app}.predict").Predictor
     return predictor_class(directory, config_class())
 
 
 def parts(predictor):
-    """Returns the names of the parts that are read."""
+    """Returns the names of the parts that are loaded."""
     return set(vars(predictor)) - {"directory", "config"}
 
 
@@ -117,20 +117,20 @@ def test_a_finished_run_is_loaded_with_its_configuration_alone(app, tmp_path):
 def test_answers_are_in_the_order_of_the_inputs_and_like_lengths_go_together(
     batch_size,
 ):
-    """Seven texts: three do not divide them, twenty are more than there are."""
+    """Of seven texts, 3 leaves an incomplete batch, and 20 is more than all."""
     texts = ["a" * 4, "b" * 9, "c", "d" * 6, "", "e" * 4, b"\xff" * 2]
-    asked = ["1", "2", "3", "4", "5", "6", "7"]
+    questions = ["1", "2", "3", "4", "5", "6", "7"]
     seen = []
 
     def answer(text, number):
         seen.append(tf.strings.length(text).numpy().tolist())
         return {"text": text, "pair": tf.stack([text, number], axis=1)}
 
-    rows = answer_all(answer, texts, asked, batch_size=batch_size, unit="text")
+    rows = answer_all(answer, texts, questions, batch_size=batch_size, unit="text")
     given = [t if isinstance(t, bytes) else t.encode() for t in texts]
     assert [row["text"] for row in rows] == given
     numbers = [row["pair"].tolist() for row in rows]
-    assert numbers == [[t, n.encode()] for t, n in zip(given, asked, strict=True)]
+    assert numbers == [[t, n.encode()] for t, n in zip(given, questions, strict=True)]
     lengths = sorted(map(len, texts))
     starts = range(0, len(texts), batch_size)
     assert seen == [lengths[start : start + batch_size] for start in starts]

@@ -146,7 +146,7 @@ def test_an_unknown_answer_weighs_nothing():
 
 def test_vectors_have_to_be_named(babi_folder):
     config = DataConfig(dataset="babi", directory=str(babi_folder), vector_words=10)
-    with pytest.raises(ValueError, match=r"data\.vector_words: random vectors"):
+    with pytest.raises(ValueError, match=r"data\.vector_words=10 needs pretrained"):
         load_data(config)
 
 

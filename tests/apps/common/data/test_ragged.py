@@ -1,4 +1,4 @@
-"""Ragged tensors: what TensorFlow's own functions give, by fewer operations."""
+"""Ragged tensor functions equal TensorFlow's, with fewer operations."""
 
 import pytest
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Rows come back as they went in, from memory and from the file."""
+"""A spool returns the rows that were appended, from memory and from its file."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def plain(rows):
 
 @pytest.fixture(params=[0, 7, 2**20], ids=["file", "both", "memory"])
 def in_memory(request, monkeypatch):
-    """A limit with which every row, some or none are in the file."""
+    """Sets a limit with which all rows, some or none are in the file."""
     monkeypatch.setattr(spool, "IN_MEMORY", request.param)
 
 
@@ -48,7 +48,7 @@ def test_a_spool_is_indexed_as_a_list_is():
     for part in (slice(2, 5), slice(None), slice(-3, 99), slice(None, None, -2)):
         assert kept[part] == rows[part]
     for wrong in (9, -10):
-        with pytest.raises(IndexError, match=f"below 9. Received: {wrong}"):
+        with pytest.raises(IndexError, match=f"among 9. Received: {wrong}"):
             kept[wrong]
 
 

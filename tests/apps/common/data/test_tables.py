@@ -1,4 +1,4 @@
-"""Tables are read row by row; what each app refuses is tested with the app."""
+"""Tables are read row by row; the tests of each app cover the rows it refuses."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Tokens by hand-written examples; a vocabulary's order, limits and round trip."""
+"""Tokens of hand-written examples; a vocabulary's order, limits and round trip."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ from apps.common.data.text import (
 )
 
 EXAMPLES = {
-    "words and marks": ("It is good!", "it is good !"),
+    "words and punctuation": ("It is good!", "it is good !"),
     "not": ("It isn't. Don't! can't", "it is n't . do n't ! ca n't"),
     "other contractions": (
         "I'm we're they've she'll he'd it's",
@@ -39,7 +39,7 @@ EXAMPLES = {
     "emoji": ("😀 so😀so", "😀 so 😀 so"),
     "emoji only": ("👍🏽", "👍 🏽"),
     "accents": ("Café ÀÉ", "café àé"),
-    "accents of their own": ("cafe\u0301", "cafe\u0301"),
+    "combining accents": ("cafe\u0301", "cafe\u0301"),
     "other scripts": ("Хорошо 很好", "хорошо 很好"),
     "white space": (" a\t\tb\r\nc\u3000d ", "a b c d"),
     "no-break space": ("a\u00a0b", "a b"),
@@ -140,8 +140,8 @@ def test_an_empty_text_is_one_unknown_token(vocabulary):
     [(1, [[2], [3]]), (2, [[2, 3], [3]]), (9, [[2, 3, 4], [3]]), (None, None)],
 )
 def test_tokens_after_max_length_are_left_out(vocabulary, max_length, expected):
-    found = ids_of(vocabulary, "film a good", "a", max_length=max_length)
-    assert found == (expected or [[2, 3, 4], [3]])
+    ids = ids_of(vocabulary, "film a good", "a", max_length=max_length)
+    assert ids == (expected or [[2, 3, 4], [3]])
 
 
 def test_an_extended_vocabulary_keeps_its_ids_and_adds_what_it_lacks(vocabulary):
@@ -244,9 +244,9 @@ def test_a_saved_vocabulary_loads_with_the_same_ids(tmp_path_factory, known, tex
     loaded = Vocabulary.load(path)
     assert loaded.tokens == vocabulary.tokens == ["<pad>", "<unk>", *known]
     texts = [*known, *texts]
-    found = ids_of(loaded, *texts)
-    assert found == ids_of(vocabulary, *texts)
-    assert all(0 < i < len(loaded) for row in found for i in row)
+    ids = ids_of(loaded, *texts)
+    assert ids == ids_of(vocabulary, *texts)
+    assert all(0 < i < len(loaded) for row in ids for i in row)
 
 
 def test_a_saved_vocabulary_has_a_line_for_each_id(vocabulary, tmp_path):
@@ -259,5 +259,5 @@ def test_a_saved_vocabulary_has_a_line_for_each_id(vocabulary, tmp_path):
 def test_a_file_that_is_no_vocabulary_is_refused(text, tmp_path):
     path = tmp_path / "vocabulary.txt"
     path.write_text(text)
-    with pytest.raises(ValueError, match="a vocabulary begins with the lines <pad>"):
+    with pytest.raises(ValueError, match="not a vocabulary: the first two lines must"):
         Vocabulary.load(path)

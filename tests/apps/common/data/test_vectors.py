@@ -1,4 +1,4 @@
-"""Pretrained vectors from a small archive that is laid out like GloVe's package."""
+"""Pretrained vectors from a small archive with the layout of GloVe's package."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ WORDS = ["the", "film", "was", "good"]
 
 @pytest.fixture(autouse=True)
 def table(write_glove, tmp_path, monkeypatch):
-    """The vectors of `WORDS`, with a spread of 3 around 0."""
+    """The vectors of `WORDS`, with a standard deviation of 3 around 0."""
     table = np.random.default_rng(50).normal(0, 3, (4, 50)).astype("float32")
     wheel = write_glove(tmp_path / "glove.whl", WORDS, table)
     monkeypatch.setattr(vectors, "fetch", {"glove_6b_50d": wheel}.__getitem__)

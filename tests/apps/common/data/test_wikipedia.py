@@ -7,11 +7,11 @@ from apps.common.data.wikipedia import articles, split_of
 
 def test_every_article_is_in_one_split(wikipedia):
     splits = {name: articles(name) for name in ("train", "validation", "test")}
-    titles = [a["title"] for found in splits.values() for a in found]
+    titles = [a["title"] for split in splits.values() for a in split]
     assert sorted(titles) == sorted(a["title"] for a in wikipedia)
-    for name, found in splits.items():
-        assert found
-        assert {split_of(a["title"]) for a in found} == {name}
+    for name, split in splits.items():
+        assert split
+        assert {split_of(a["title"]) for a in split} == {name}
 
 
 @pytest.mark.parametrize(

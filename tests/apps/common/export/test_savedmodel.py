@@ -1,4 +1,4 @@
-"""A version gets its name only after a process without our code answered alike."""
+"""A version is published only if a process without our code gives the same outputs."""
 
 import contextlib
 import io
@@ -30,7 +30,7 @@ def layer():
 
 @pytest.fixture
 def answer_of(layer):
-    """Makes a signature that does something to what the layer gives."""
+    """Returns a function that makes a signature: a function of the layer's output."""
 
     def make(function=lambda y: y):
         @tf.function(input_signature=SIGNATURE)
@@ -43,15 +43,15 @@ def answer_of(layer):
 
 
 class Process(contextlib.nullcontext):
-    """Stands in for the process that checks: `answer` takes a request and says it."""
+    """Replaces the checking process; `answer(request)` returns code, stdout, stderr."""
 
     def __init__(self, answer):
         super().__init__(self)
         self.answer, self.returncode = answer, None
 
     def communicate(self, request):
-        self.returncode, *said = self.answer(request)
-        return said
+        self.returncode, *streams = self.answer(request)
+        return streams
 
     def kill(self):
         """Does nothing."""
@@ -59,27 +59,27 @@ class Process(contextlib.nullcontext):
 
 @pytest.fixture
 def in_process(monkeypatch):
-    """Runs the check in this process: all but its freshness, and faster."""
+    """Runs the check in this process, which is faster than a fresh one."""
 
     def answer(request):
-        said = io.StringIO()
+        stdout = io.StringIO()
         monkeypatch.setattr(sys, "stdin", io.StringIO(request))
         ours = {name: sys.modules.pop(name) for name in ("apps", "lstm_layer")}
         try:
-            with contextlib.redirect_stdout(said):
+            with contextlib.redirect_stdout(stdout):
                 check_export.main()
         except SystemExit as error:
             return 1, "", str(error)
         finally:
             sys.modules.update(ours)
-        return 0, said.getvalue(), ""
+        return 0, stdout.getvalue(), ""
 
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: Process(answer))
 
 
 @pytest.fixture
-def says(monkeypatch):
-    """Replaces the check by a process that says something."""
+def check_returns(monkeypatch):
+    """Replaces the check by a process with a given exit code and output."""
 
     def stand_in(code, out="", err=""):
         process = Process(lambda request: (code, out, err))
@@ -99,8 +99,8 @@ def test_each_export_is_the_next_version(tmp_path, layer, answer_of, in_process)
         assert path == tmp_path / "tiny" / version
     assert sorted(content(tmp_path / "tiny")) == ["1", "2"]
     loaded = tf.saved_model.load(str(path))
-    found = loaded.signatures["serving_default"](x=tf.ones((4, 2)))
-    np.testing.assert_allclose(found["y"], layer(tf.ones((4, 2))), rtol=1e-6)
+    outputs = loaded.signatures["serving_default"](x=tf.ones((4, 2)))
+    np.testing.assert_allclose(outputs["y"], layer(tf.ones((4, 2))), rtol=1e-6)
 
 
 def python_function(y):
@@ -150,7 +150,7 @@ def test_an_lstm_is_served_unless_it_asks_for_xla(jit_compile, tmp_path, in_proc
 
 @pytest.mark.slow
 def test_a_fresh_process_refuses_a_python_function(tmp_path, layer, answer_of):
-    with pytest.raises(ValueError, match="does not run without our code") as caught:
+    with pytest.raises(ValueError, match="does not run without this proj") as caught:
         export_model(tmp_path / "tiny", [layer], answer_of(python_function), EXAMPLES)
     assert "operation PyFunc does not run on every server" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -159,21 +159,23 @@ def test_a_fresh_process_refuses_a_python_function(tmp_path, layer, answer_of):
 
 @pytest.mark.parametrize("difference", [0.1, float("nan")])
 def test_a_model_that_answers_otherwise_gets_no_version(
-    difference, tmp_path, layer, answer_of, says
+    difference, tmp_path, layer, answer_of, check_returns
 ):
-    there = np.array(layer(EXAMPLES["serving_default"]["x"])) + difference
-    says(0, "a log line\n" + json.dumps({"serving_default": {"y": there.tolist()}}))
-    with pytest.raises(ValueError, match="serving_default gives another y than the"):
+    y = np.array(layer(EXAMPLES["serving_default"]["x"])) + difference
+    check_returns(
+        0, "a log line\n" + json.dumps({"serving_default": {"y": y.tolist()}})
+    )
+    with pytest.raises(ValueError, match="serving_default returns another y than the"):
         export_model(tmp_path / "tiny", [layer], answer_of(), EXAMPLES)
     assert content(tmp_path / "tiny") == []
 
 
 @pytest.mark.parametrize("stderr", ["Traceback:\nKeyError: the cause\n", ""])
 def test_a_check_that_crashes_is_one_line_with_its_cause(
-    stderr, tmp_path, layer, answer_of, says
+    stderr, tmp_path, layer, answer_of, check_returns
 ):
-    says(1, err=stderr)
-    with pytest.raises(ValueError, match="does not run without our code") as caught:
+    check_returns(1, err=stderr)
+    with pytest.raises(ValueError, match="does not run without this proj") as caught:
         export_model(tmp_path / "tiny", [layer], answer_of(), EXAMPLES)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith("the cause" if stderr else "no message")
@@ -201,11 +203,11 @@ def test_a_failure_ends_the_process_that_would_check(
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
-    def noted(*arguments, **options):
+    def record(*arguments, **options):
         started.append(start(*arguments, **options))
         return started[0]
 
-    monkeypatch.setattr(subprocess, "Popen", noted)
+    monkeypatch.setattr(subprocess, "Popen", record)
     monkeypatch.setattr(export, "_write_warmup", fail)
     with pytest.raises(OSError, match="No space left"):
         export_model(tmp_path / "tiny", [layer], answer_of(), EXAMPLES)

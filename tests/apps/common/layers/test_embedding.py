@@ -1,4 +1,4 @@
-"""Word vectors: which are trained, which stay, what is masked, the round trip."""
+"""Word vectors: trained and fixed ones, the mask, and saving and loading."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Pooling over time, against NumPy, under masks."""
+"""Pooling over time with masks, compared with NumPy."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from apps.common.layers.pooling import MaskedPooling
 
 @pytest.fixture
 def sequences():
-    """Values and a mask with holes; the first mask is whole."""
+    """Values and a random mask; the first row is not masked."""
     generator = np.random.default_rng(9)
     mask = generator.random((4, 5)) < 0.6
     mask[0], mask[:, 2] = True, True
@@ -41,11 +41,11 @@ def test_pooling_is_what_numpy_makes_of_the_real_timesteps(pooling, masked, sequ
     layer.build(x.shape)
     generator = np.random.default_rng(2)
     layer.set_weights([generator.normal(size=w.shape) for w in layer.weights])
-    found = layer(x, mask=mask if masked else None)
+    pooled = layer(x, mask=mask if masked else None)
     mask = mask if masked else np.ones_like(mask)
     expected = by_numpy(pooling, x, mask, layer.get_weights())
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    assert found.shape == layer.compute_output_shape(x.shape)
+    np.testing.assert_allclose(pooled, expected, rtol=1e-5, atol=1e-6)
+    assert pooled.shape == layer.compute_output_shape(x.shape)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

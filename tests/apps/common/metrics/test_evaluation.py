@@ -1,4 +1,4 @@
-"""A run is measured once, and its metrics say what a reader of them asks for."""
+"""A run is measured once; its metrics name data set, split, size and time."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Plots show what they are given, in PNG files, whatever the labels."""
+"""Plots are PNG files that show their data, with any labels."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,19 +23,19 @@ def path(tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """A list of the figures that were written."""
+    """Records the figures that are written."""
     figures, save = [], plots.save_figure
 
-    def note(figure, path):
+    def record(figure, path):
         figures.append(figure)
         save(figure, path)
 
-    monkeypatch.setattr(plots, "save_figure", note)
+    monkeypatch.setattr(plots, "save_figure", record)
     return figures
 
 
 def curves(axes):
-    """Returns the points of each curve by what the legend calls it."""
+    """Returns the points of each curve, by its name in the legend."""
     return {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
 
 
@@ -82,18 +82,18 @@ def test_a_confusion_matrix_has_its_numbers_and_labels(labels, path, drawn):
 def test_of_two_labels_the_second_has_a_curve(path, drawn):
     targets, p = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
     plot_roc(targets, np.stack([1 - p, p], axis=1), ["no", "yes"], path)
-    found = curves(drawn[0].axes[0])
-    assert set(found) == {"yes", "chance"}
-    assert found["yes"] == [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]]
+    points = curves(drawn[0].axes[0])
+    assert set(points) == {"yes", "chance"}
+    assert points["yes"] == [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]]
 
 
 @pytest.mark.parametrize("labels", [["a", "b", "_c"], ["1 $", "2 $", "3"]])
 def test_of_more_labels_each_has_a_curve(labels, path, drawn):
     targets = np.arange(6) % 3
     plot_roc(targets, np.eye(3)[targets], labels, path)
-    found = curves(drawn[0].axes[0])
-    assert set(found) == {*labels, "chance"}
-    assert all(found[label] == [[0, 0], [0, 1], [1, 1]] for label in labels)
+    points = curves(drawn[0].axes[0])
+    assert set(points) == {*labels, "chance"}
+    assert all(points[label] == [[0, 0], [0, 1], [1, 1]] for label in labels)
 
 
 def test_a_label_without_an_example_has_no_curve(path, drawn):

@@ -1,4 +1,4 @@
-"""What tests of `fit` share: a run of one process, and jobs of functions."""
+"""Helpers for tests of `fit`: a run of one process, and jobs made of functions."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,7 @@ from apps.common.training.runs import Run
 
 
 def run_in(directory):
-    """Returns a `Run` of this process alone."""
+    """Returns a new `Run` of one process."""
     strategy = tf.distribute.get_strategy()
     return Run(directory, strategy, chief=True, finished=False)
 
@@ -18,12 +18,12 @@ def job_of(model, steps, batches, validation_steps, validation, **options):
     """Returns a `Job`.
 
     Args:
-        model: A compiled model, in the place of a `Trainer`.
-        steps: Batches of an epoch.
-        batches: A function from an epoch to those from it on.
+        model: A compiled model, used as the `Trainer`.
+        steps: Batches per epoch.
+        batches: A function from an epoch to a dataset of batches from that epoch on.
         validation_steps: Batches of the validation split.
-        validation: A function to them.
-        **options: As of `Job`.
+        validation: A function that returns a dataset of these batches.
+        **options: Further fields of `Job`.
     """
     return Job(
         model,
@@ -37,7 +37,7 @@ def job_of(model, steps, batches, validation_steps, validation, **options):
 
 
 def settings_of(epochs, parts=1, patience=100):
-    """Returns what `fit` asks of a `TrainConfig`."""
+    """Returns the settings of a `TrainConfig` that `fit` reads."""
     return SimpleNamespace(
         seed=1, epochs=epochs, evaluations_per_epoch=parts, patience=patience
     )

@@ -1,4 +1,4 @@
-"""Which workers a process is told of, and what it says if they are not there."""
+"""Parsing of TF_CONFIG and SLURM's variables, and errors about missing workers."""
 
 import json
 import socket
@@ -24,8 +24,8 @@ from experiments.launch import free_ports
 HOSTS = ["one:2222", "two:2222", "three:2222"]
 
 
-def told(jobs, kind="worker", index=0):
-    task = {"type": kind, "index": index}
+def parsed(jobs, job="worker", index=0):
+    task = {"type": job, "index": index}
     return cluster_of({"TF_CONFIG": json.dumps({"cluster": jobs, "task": task})})
 
 
@@ -46,19 +46,19 @@ def test_a_process_that_is_told_of_no_other_trains_alone(environment):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_worker_knows_its_place(index):
-    assert told({"worker": HOSTS}, index=index) == Cluster(tuple(HOSTS), index)
+    assert parsed({"worker": HOSTS}, index=index) == Cluster(tuple(HOSTS), index)
 
 
 def test_an_index_may_be_text_as_some_launchers_write_it():
-    assert told({"worker": HOSTS}, index="2").index == 2
+    assert parsed({"worker": HOSTS}, index="2").index == 2
 
 
 @pytest.mark.parametrize(
-    ("kind", "index", "place"), [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)]
+    ("job", "index", "place"), [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)]
 )
-def test_a_chief_of_its_own_is_the_first(kind, index, place):
+def test_a_chief_of_its_own_is_the_first(job, index, place):
     jobs = {"worker": HOSTS[1:], "chief": HOSTS[:1]}
-    assert told(jobs, kind, index) == Cluster(tuple(HOSTS), place)
+    assert parsed(jobs, job, index) == Cluster(tuple(HOSTS), place)
 
 
 @pytest.mark.parametrize(
@@ -89,16 +89,16 @@ def test_a_chief_of_its_own_is_the_first(kind, index, place):
         (
             '{"cluster": {"worker": ["a:1", "b"]}, '
             '"task": {"type": "worker", "index": 0}}',
-            "'b' is no host:port",
+            "'b' is not host:port",
         ),
         (
             '{"cluster": {"worker": ["a:1", "a:1"]}, '
             '"task": {"type": "worker", "index": 0}}',
-            "two workers have one address",
+            "two workers have the same address",
         ),
         (
             '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}}',
-            r"workers and perhaps a chief, not \['ps'\]",
+            r"only the jobs worker and chief are supported: \['ps'\]",
         ),
     ],
 )
@@ -125,11 +125,11 @@ def test_a_slurm_step_tells_of_its_tasks(index, monkeypatch):
     }
     for name, value in step.items():
         monkeypatch.setenv(name, value)
-    found = cluster_of(step)
-    assert found.index == index
-    hosts = [address.partition(":")[0] for address in found.addresses]
+    workers = cluster_of(step)
+    assert workers.index == index
+    hosts = [address.partition(":")[0] for address in workers.addresses]
     assert hosts == ["node01", "node01", "node02", "node02"]
-    assert len(set(found.addresses)) == 4
+    assert len(set(workers.addresses)) == 4
 
 
 def test_a_slurm_step_that_counts_in_another_order_is_refused(monkeypatch):
@@ -154,7 +154,7 @@ def test_peers_that_come_late_are_waited_for():
         time.sleep(0.3 * index)
         try:
             wait_for_peers(Cluster(addresses, index), 20)
-            # As TensorFlow does from here on.
+            # From here on TensorFlow listens.
             with socket.create_server(("", int(addresses[index][10:]))):
                 time.sleep(1.5)
         except OSError as error:
@@ -187,7 +187,7 @@ def test_two_workers_of_one_index_on_a_machine_are_told():
     (port,) = free_ports(1)
     with (
         socket.create_server(("", port)),
-        pytest.raises(ConnectionError, match=f"Worker 0 cannot listen at port {port}"),
+        pytest.raises(ConnectionError, match=f"Worker 0 cannot listen on port {port}"),
     ):
         wait_for_peers(Cluster((f"localhost:{port}", "localhost:1"), 0), 1)
 
@@ -206,8 +206,8 @@ def test_several_gpus_mirror(monkeypatch):
     assert training_strategy() == ["GPU:0", "GPU:1"]
 
 
-class ToldStrategy:
-    """A strategy of two workers that only tells who they are."""
+class TwoWorkers:
+    """A strategy that only has the addresses of two workers."""
 
     class cluster_resolver:  # noqa: N801
         @staticmethod
@@ -216,24 +216,24 @@ class ToldStrategy:
 
 
 def test_a_worker_that_is_gone_is_named_in_one_line():
-    said = "Collective ops is aborted by: from /job:worker/replica:0/task:1: connection"
+    text = "Collective ops is aborted by: from /job:worker/replica:0/task:1: connection"
     with (
         pytest.raises(ConnectionError, match=r"Lost worker 1 \(two:2222\)") as caught,
-        lost_workers(ToldStrategy),
+        lost_workers(TwoWorkers),
     ):
-        raise tf.errors.UnavailableError(None, None, said)
-    assert "again by the same command" in str(caught.value)
+        raise tf.errors.UnavailableError(None, None, text)
+    assert "again with the same command" in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [ValueError, tf.errors.UnavailableError])
 def test_other_errors_stay_as_they_are(error):
-    made = error("x") if error is ValueError else error(None, None, "x")
+    raised = error("x") if error is ValueError else error(None, None, "x")
     with pytest.raises(error), lost_workers(tf.distribute.get_strategy()):
-        raise made
+        raise raised
 
 
 class TwoCopies:
-    """A strategy of which this process has two replicas, and others four before."""
+    """A strategy of six replicas; this process has the last two of them."""
 
     num_replicas_in_sync = 6
 

@@ -1,4 +1,4 @@
-"""A language model's embedding and LSTMs, taken over by a model that reads."""
+"""Transfer of a language model's embedding and LSTM weights to a classifier."""
 
 import keras
 import numpy as np
@@ -41,12 +41,12 @@ def run(tmp_path):
 
 def test_the_reader_has_the_states_of_the_language_model(run):
     keras.utils.set_random_seed(5)
-    model, own = writer(), reader()
-    load_encoder(own, run)
+    model, classifier = writer(), reader()
+    load_encoder(classifier, run)
     token_ids = np.array([[2, 3, 5], [4, 5, 2]])
     states = [np.zeros((2, 6), "float32")] * 4
     *_, h, _ = model([token_ids, *states])
-    encoder = keras.Model(own.input, own.get_layer("lstm_2").output)
+    encoder = keras.Model(classifier.input, classifier.get_layer("lstm_2").output)
     np.testing.assert_allclose(encoder(token_ids), h, atol=1e-6)
 
 
@@ -57,21 +57,22 @@ def test_the_vocabulary_is_that_of_the_run(run):
 @pytest.mark.parametrize("name", ["encoder.npz", "vocabulary.txt"])
 def test_a_run_without_an_encoder_is_refused_with_the_way_out(name, run):
     (run / name).unlink()
-    with pytest.raises(ValueError, match=f"model.pretrained: .* has no {name}") as told:
+    message = f"model.pretrained: .* has no {name}"
+    with pytest.raises(ValueError, match=message) as caught:
         pretrained_vocabulary(run)
-    assert "python -m experiments.language_modeling" in str(told.value)
+    assert "python -m experiments.language_modeling" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ({"num_layers": 1}, r"model.num_layers: .* has 2\. Received: 1"),
-        ({"units": 5}, r"model.units: lstm_1 of .*\(6, 24\)\. Received: \(6, 20\)"),
+        ({"units": 5}, r"model.units: .* lstm_1 .*\(6, 24\)\. Received: \(6, 20\)"),
         ({"embedding_dim": 4}, r"model.embedding_dim: .* has 6\. Received: 4"),
     ],
 )
-def test_other_sizes_are_refused(sizes, said, run):
-    with pytest.raises(ValueError, match=said):
+def test_other_sizes_are_refused(sizes, message, run):
+    with pytest.raises(ValueError, match=message):
         load_encoder(reader(**sizes), run)
 
 

@@ -1,7 +1,7 @@
-"""What `fit` evaluates, keeps, stops at and resumes, on a model that follows a script.
+"""Evaluation, best weights, early stopping and resume of `fit`, with scripted scores.
 
-The script says how good the model is after each part of an epoch; the model only counts
-its steps and notes its batches.
+The script has the model's validation score after each part of an epoch. The model only
+counts its steps and records its batches.
 """
 
 import os
@@ -19,7 +19,7 @@ STEPS = 4
 
 
 class Scripted(keras.Model):
-    """Its score after each evaluation is the script's; its one weight counts steps."""
+    """Returns the scores of a script; its only weight counts the steps."""
 
     def __init__(self, script, steps_per_part=STEPS, dies_at=None):
         super().__init__()
@@ -57,10 +57,10 @@ def run(tmp_path):
 
     def start(model, parts=1, patience=100, mode="max", epochs=None):
         validation = tf.data.Dataset.range(1)
-        how = {"monitor": "val_score", "mode": mode}
+        options = {"monitor": "val_score", "mode": mode}
         fit(
             run_in(tmp_path),
-            job_of(model, STEPS, batches, 1, lambda: validation, **how),
+            job_of(model, STEPS, batches, 1, lambda: validation, **options),
             settings_of(epochs or len(model.script) // parts, parts, patience),
         )
         return model
@@ -204,8 +204,8 @@ def test_a_full_disk_ends_training_and_keeps_the_checkpoint_of_before(run, monke
     with pytest.raises(OSError, match="No space left"):
         run(Scripted(script))
     monkeypatch.setattr(os, "replace", replace)
-    left = {path.name for path in run.directory.iterdir()}
-    assert left == {"best.npz", "checkpoint-before.npz", "history.csv", "logs"}
+    names = {path.name for path in run.directory.iterdir()}
+    assert names == {"best.npz", "checkpoint-before.npz", "history.csv", "logs"}
     model = run(Scripted(script))
     assert model.seen[0] == 100
     assert model.steps == 3 * STEPS

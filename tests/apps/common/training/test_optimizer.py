@@ -1,4 +1,4 @@
-"""The optimizer: its learning rate, weight decay, clipping, and the average."""
+"""The optimizer: learning rate, weight decay, gradient clipping, weight averaging."""
 
 from types import SimpleNamespace
 
@@ -20,9 +20,9 @@ GRADIENTS = np.array([[3.0, 4.0], [0.03, 0.04], [-6.0, 8.0]], "float32")
 
 
 def updated(make, gradients=GRADIENTS, **settings):
-    """Returns a weight after each step from (1, -2), and what `fit` evaluates then.
+    """Returns a weight after each step from (1, -2), and the weight `fit` evaluates.
 
-    The first step is the one with the highest learning rate.
+    The first step has the highest learning rate.
     """
     weight = keras.Variable(np.array([1.0, -2.0], "float32"))
     adamw = make(SimpleNamespace(**{**PLAIN, **settings}), STEPS)
@@ -38,11 +38,11 @@ def updated(make, gradients=GRADIENTS, **settings):
 
 
 def rates(make, steps_per_epoch, steps):
-    adamw, found = make(SimpleNamespace(**PLAIN), steps_per_epoch), []
+    adamw, values = make(SimpleNamespace(**PLAIN), steps_per_epoch), []
     for step in steps:
         adamw.iterations.assign(step)
-        found.append(float(adamw.learning_rate))
-    return found
+        values.append(float(adamw.learning_rate))
+    return values
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_the_rate_rises_from_zero_and_falls_to_zero_along_a_cosine(
     expected = [0, 0.05, 0.1, 0.05, 0, 0]
     if steps_per_epoch == 1:  # half a step is none
         steps, expected = steps[::2], expected[::2]
-    found = rates(make, steps_per_epoch, steps)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    actual = rates(make, steps_per_epoch, steps)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [optimizer, clipped_optimizer])
@@ -74,18 +74,18 @@ def test_weights_decay_by_their_share_of_the_learning_rate(make):
 
 
 def test_gradients_are_cut_to_the_norm_that_is_asked_for():
-    cut, _ = updated(clipped_optimizer, clip_norm=2.0)
+    clipped, _ = updated(clipped_optimizer, clip_norm=2.0)
     lengths = np.linalg.norm(GRADIENTS, axis=1, keepdims=True)
     expected, _ = updated(optimizer, GRADIENTS * np.minimum(1, 2 / lengths))
-    whole, _ = updated(optimizer)
-    np.testing.assert_allclose(cut, expected, rtol=1e-5)
-    assert np.abs(cut - whole).max() > 0.01
+    unclipped, _ = updated(optimizer)
+    np.testing.assert_allclose(clipped, expected, rtol=1e-5)
+    assert np.abs(clipped - unclipped).max() > 0.01
 
 
 @pytest.mark.parametrize("make", [optimizer, clipped_optimizer])
 def test_the_optimizer_keeps_a_moving_average_of_the_weights(make):
     values, average = updated(make, average_momentum=0.75)
-    expected = 0.0  # where it begins if the first steps are left out
+    expected = 0.0  # the average before the first step
     for value in values:
         expected = 0.75 * expected + 0.25 * value
     np.testing.assert_allclose(average, expected, rtol=1e-5)

@@ -1,7 +1,7 @@
-"""A killed and resumed training ends bit-equal; what is kept is the average.
+"""A killed and resumed training ends bit-equal; the averaged weights are kept.
 
-The model has all that a checkpoint must know of: dropout of a layer and of the cell,
-AdamW with a falling learning rate, and an average of the weights.
+The model has everything that a checkpoint must store: dropout of a layer and of the
+cell, AdamW with a falling learning rate, and averaged weights.
 """
 
 import keras
@@ -41,7 +41,7 @@ def order(epoch):
 
 
 def batches_until(end):
-    """Makes `batches(epoch)` of a machine that dies at that batch of all."""
+    """Makes `batches(epoch)` that raises an error at the batch with number `end`."""
 
     def batches(epoch):
         def generate():
@@ -60,13 +60,13 @@ def batches_until(end):
 
 def train(directory, parts, until=None):
     model = make_model()
-    validation = tf.data.Dataset.from_generator(  # of unknown length, as buckets are
+    validation = tf.data.Dataset.from_generator(  # of unknown length, like buckets
         lambda: zip(INPUTS[:3], TARGETS[:3], strict=True), output_signature=SIGNATURE
     )
-    how = {"monitor": "val_loss", "mode": "min"}
+    options = {"monitor": "val_loss", "mode": "min"}
     fit(
         run_in(directory),
-        job_of(model, STEPS, batches_until(until), 3, lambda: validation, **how),
+        job_of(model, STEPS, batches_until(until), 3, lambda: validation, **options),
         settings_of(EPOCHS, parts),
     )
     return model
@@ -74,7 +74,7 @@ def train(directory, parts, until=None):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """Gives `(directory, weights)` of a training that nothing disturbed, by parts."""
+    """Returns a function from `parts` to `(directory, weights)` of a whole training."""
     done = {}
 
     def of(parts):
@@ -129,7 +129,7 @@ def test_a_killed_and_resumed_run_ends_bit_equal_to_an_undisturbed_one(
 
 
 def test_what_is_evaluated_and_kept_is_the_average_of_the_weights(undisturbed):
-    """Against a loop by hand: gradient, step, average with the momentum."""
+    """Compares with a hand-written loop: gradient, step, moving average."""
     model, loss = make_model(), keras.losses.SparseCategoricalCrossentropy(True)
     variables = model.trainable_variables
     average, losses, averages = None, [], []
@@ -148,8 +148,8 @@ def test_what_is_evaluated_and_kept_is_the_average_of_the_weights(undisturbed):
             losses.append(np.mean(each))
             averages.append(average)
     directory, weights = undisturbed(2)
-    found = [row["val_loss"] for row in read_history(directory)]
-    assert found == pytest.approx(losses, rel=1e-4)
+    recorded = [row["val_loss"] for row in read_history(directory)]
+    assert recorded == pytest.approx(losses, rel=1e-4)
     best = averages[int(np.argmin(losses))]
     kept = [w for w in weights if w.dtype == "float32"]  # the rest is random state
     for ours, theirs in zip(kept, best, strict=True):

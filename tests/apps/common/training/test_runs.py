@@ -1,4 +1,4 @@
-"""A run directory is made, resumed or refused, and never overwritten."""
+"""A run directory is created, resumed or refused, and never overwritten."""
 
 import signal
 import subprocess
@@ -30,7 +30,7 @@ class Recipe:
 
 
 def opens(directory, config):
-    """Opens and closes a run; returns whether there is training left."""
+    """Opens and closes a run; returns whether it is still to be trained."""
     with open_run(directory, config) as opened:
         return not opened.finished
 
@@ -106,7 +106,7 @@ def test_another_config_is_refused_with_old_and_new_values_and_the_way_out(
 def test_a_directory_with_other_files_is_refused_and_left_alone(run):
     run.mkdir(parents=True)
     (run / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match=r"no config.yaml: it is no run") as caught:
+    with pytest.raises(ValueError, match=r"it is not a run directory") as caught:
         opens(run, Recipe())
     assert "run_directory=" in str(caught.value)
     assert content(run) == {"thesis.tex": b"years of work"}

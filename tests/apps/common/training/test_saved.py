@@ -1,4 +1,4 @@
-"""A model file that is damaged or holds code is refused in one line."""
+"""A model file that is damaged or contains code is refused in one line."""
 
 import os
 import pickle
@@ -33,13 +33,13 @@ def test_a_file_that_is_cut_off_is_told_with_the_way_out(run, kept):
     with pytest.raises(ValueError, match="its end is missing") as caught:
         load_model(run)
     assert str(caught.value).startswith(f"{path} cannot be loaded.")
-    assert "remove that file" in str(caught.value)
+    assert "run the training command again" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
 def test_a_file_that_changed_is_told_or_gives_the_same_weights(run, place):
-    """A byte that nothing reads may change; one that matters is noticed."""
+    """An unused byte may change; a byte that is read raises an error."""
     before = load_model(run).get_weights()
     path = run / "model.keras"
     whole = bytearray(path.read_bytes())
@@ -50,17 +50,17 @@ def test_a_file_that_changed_is_told_or_gives_the_same_weights(run, place):
     try:
         after = load_model(run).get_weights()
     except ValueError as error:
-        told = str(error)
+        message = str(error)
     else:
         for one, other in zip(before, after, strict=True):
             np.testing.assert_array_equal(one, other)
         return
-    assert "cannot be loaded" in told
-    assert "\n" not in told
+    assert "cannot be loaded" in message
+    assert "\n" not in message
 
 
 def test_code_in_a_models_file_is_not_run(run, tmp_path):
-    """What an attacker would send: a layer whose function makes a folder."""
+    """An attacker's file: a layer whose function creates a directory."""
     mark = str(tmp_path / "mark")
 
     model = keras.Sequential(
@@ -81,7 +81,7 @@ def test_code_in_a_models_file_is_not_run(run, tmp_path):
 
 
 class Bomb:
-    """An object whose pickle makes a folder when it is read."""
+    """An object whose pickle creates a directory when it is read."""
 
     def __init__(self, mark):
         self.mark = mark
