@@ -1,4 +1,4 @@
-"""The textbook LSTM, written to be read: one cell, and the layer that runs it."""
+"""Provides the textbook LSTM, written to be read: a cell, and a layer that runs it."""
 
 from lstm_layer.cell import LSTMCell
 from lstm_layer.layer import LSTM

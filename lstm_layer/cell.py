@@ -1,4 +1,4 @@
-"""The cell: the weights, and one step of the LSTM with them."""
+"""Defines the cell: the weights of an LSTM, and one step with them."""
 
 import keras
 from keras import ops
@@ -9,25 +9,25 @@ from lstm_layer.step import lstm_step
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class LSTMCell(CellOptions):
-    r"""Long short-term memory, one timestep.
+    r"""Computes one timestep of an LSTM (long short-term memory).
 
-    With the input x_t, the previous output h_{t-1} and the previous cell state
-    C_{t-1}::
+    The input is x_t, the previous output h_{t-1}, the previous cell state C_{t-1}::
 
         group 1   f_t  = sigmoid(x_t W_f + h_{t-1} U_f + b_f)     forget gate
         group 2   i_t  = sigmoid(x_t W_i + h_{t-1} U_i + b_i)     input gate
-                  C~_t = tanh(x_t W_C + h_{t-1} U_C + b_C)        candidate
+                  C~_t = tanh(x_t W_C + h_{t-1} U_C + b_C)        candidate values
                   C_t  = f_t * C_{t-1} + i_t * C~_t               new cell state
         group 3   o_t  = sigmoid(x_t W_o + h_{t-1} U_o + b_o)     output gate
                   h_t  = o_t * tanh(C_t)                          output
 
-    `call` computes the four sums in the brackets, `lstm_layer/step.py` the rest.
+    `sums` computes the four sums in the brackets; `lstm_layer/step.py` does the rest.
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory"; forget gate:
     Gers, Schmidhuber and Cummins 2000, "Learning to forget".
 
-    The four W stand side by side in `kernel`, the four U in `recurrent_kernel` and
-    the four b in `bias`, in the order i, f, C, o, so that weights move freely to and
-    from `keras.layers.LSTM`. The state is always `[h, c]`.
+    `kernel` holds the four W side by side, in the order i, f, C~, o;
+    `recurrent_kernel` holds the four U and `bias` the four b in the same order. Keras
+    uses this order too, so weights can be copied to and from `keras.layers.LSTM`. The
+    state is always `[h, c]`.
 
     >>> cell = LSTMCell(3)
     >>> h, (h, c) = cell(ops.ones((2, 5)), cell.get_initial_state(batch_size=2))
@@ -38,40 +38,44 @@ class LSTMCell(CellOptions):
 
     Args:
         units: Size of the state and of the output, a positive integer.
-        activation: Squashes the candidate and the cell state; None is linear.
-        recurrent_activation: Squashes the three gates; None is linear.
-        use_bias: Whether the four sums have a bias.
+        activation: Function of the candidate and of the cell state; None is linear.
+        recurrent_activation: Function of the three gates; None is linear.
+        use_bias: Whether to add a bias to the four sums.
         kernel_initializer: Initial values of `kernel`.
         recurrent_initializer: Initial values of `recurrent_kernel`.
-        bias_initializer: Initial values of `bias`, but see `unit_forget_bias`.
-        unit_forget_bias: Whether b_f begins with ones, whatever `bias_initializer`
-            says: a new cell remembers (Jozefowicz, Zaremba and Sutskever 2015).
+        bias_initializer: Initial values of `bias`, except b_f where
+            `unit_forget_bias` is True.
+        unit_forget_bias: Whether b_f starts at 1, so that a new cell remembers
+            (Jozefowicz, Zaremba and Sutskever 2015).
         kernel_regularizer: Penalty on `kernel`.
         recurrent_regularizer: Penalty on `recurrent_kernel`.
         bias_regularizer: Penalty on `bias`.
         kernel_constraint: Constraint on `kernel`.
         recurrent_constraint: Constraint on `recurrent_kernel`.
         bias_constraint: Constraint on `bias`.
-        dropout: Fraction of the input features dropped in training; one mask a
-            sequence serves all its timesteps (Gal and Ghahramani 2016).
-        recurrent_dropout: The same for h_{t-1}.
-        weight_drop: Fraction of the entries of `recurrent_kernel` dropped in training;
-            one mask a sequence serves all its timesteps and the whole batch (Wan et
-            al. 2013; Merity, Keskar and Socher 2018).
-        seed: Seed of the dropout masks, an integer; None is another one each time.
-        implementation: Accepted for Keras's sake; changes nothing.
+        dropout: Fraction of the input features that training sets to zero, from 0 to
+            below 1. All timesteps of a sequence share one mask (Gal and Ghahramani
+            2016).
+        recurrent_dropout: Fraction of h_{t-1} that training sets to zero, with one
+            mask per sequence as for `dropout`.
+        weight_drop: Fraction of the entries of `recurrent_kernel` that training sets
+            to zero. All timesteps and all rows of a batch share one mask (Wan et al.
+            2013; Merity, Keskar and Socher 2018).
+        seed: Seed of the dropout masks, an integer; None draws a random seed.
+        implementation: Accepted for compatibility with Keras; has no effect.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If `units` is not a positive integer or a dropout is not a
+            fraction.
     """
 
     def call(self, inputs, states, training=False):
-        """Takes one step.
+        """Computes one step.
 
         Args:
             inputs: x_t, `(batch, features)`.
             states: `[h_prev, c_prev]`, each `(batch, units)`.
-            training: Whether dropout applies.
+            training: Whether to apply dropout.
 
         Returns:
             `(h, [h, c])`, each `(batch, units)`.
@@ -80,7 +84,7 @@ class LSTMCell(CellOptions):
         return new.h, [new.h, new.c]
 
     def sums(self, inputs, h_prev, training=False):
-        """Returns x_t W + h_{t-1} U + b, `(batch, 4 * units)`, packed i, f, c, o."""
+        """Returns x_t W + h_{t-1} U + b, `(batch, 4 * units)`, packed i, f, C~, o."""
         if training and self.dropout:
             inputs = inputs * self.get_dropout_mask(inputs)
         if training and self.recurrent_dropout:
@@ -92,9 +96,9 @@ class LSTMCell(CellOptions):
         return z + self.bias if self.use_bias else z
 
     def step(self, z, c_prev):
-        """Returns the `Step` from the sums and C_{t-1}; override it for other gates.
+        """Computes a `Step` from the sums and C_{t-1}; override it for other gates.
 
-        A cell that changes what goes into the sums, such as one with peepholes,
-        overrides `call`; its gates cannot be recorded.
+        A cell whose sums read other values, such as one with peepholes, overrides
+        `call` instead. `record_gates` cannot record the gates of such a cell.
         """
         return lstm_step(z, c_prev, self.activation, self.recurrent_activation)

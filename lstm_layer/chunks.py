@@ -1,51 +1,59 @@
-"""Runs the LSTM over chunks of the timesteps, and its gradient back over them.
+"""Cuts the timesteps into chunks and runs the LSTM, or its gradient, chunk by chunk.
 
-- A long sequence runs in chunks in training: beside the values kept for the gradient,
-  the loop needs memory for one chunk.
-- XLA compiles a loop for each length. A length that is known only when the graph runs
-  is cut into chunks of few lengths, the last one padded, so that few are compiled.
+- Memory: beside the values saved for the gradient, a long sequence in training needs
+  memory for one chunk only.
+- Compile time: XLA compiles one loop per length. Where the length is known only when
+  the graph runs, all chunks have one of few lengths (the last chunk is padded), so XLA
+  compiles few loops.
 """
 
 import tensorflow as tf
 
-from lstm_layer.kernel import Kept, Weights, backward, forward, pad, size_of
+from lstm_layer.kernel import Saved, Weights, backward, forward, pad, size_of
 
-MIN_CHUNKED_TIMESTEPS = 256  # a shorter sequence of known length is one chunk
-NUM_CHUNKS = 8  # of a longer sequence of known length
-# Of a sequence of unknown length: the first that holds it, or else the last.
+# For sequences of static length: shorter ones are not cut, longer ones are cut into
+# NUM_CHUNKS.
+MIN_CHUNKED_TIMESTEPS = 256
+NUM_CHUNKS = 8
+# Timesteps per chunk where the length is dynamic: the first for sequences that fit into
+# one such chunk, the second for all others.
 CHUNK_LENGTHS = (32, 64)
 
 
 def forward_in_chunks(
-    compiled, keep, x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask
+    compiled, save, x, kernel, recurrent_kernel, bias, h_0, c_0, mask, h_mask
 ):
-    """Returns h of all timesteps, the last h and C, and the values kept.
+    """Runs `forward` over the chunks of a batch-major sequence.
 
-    The values kept are the fields of `Kept`; of a sequence in chunks, an array for each
-    field, with one element a chunk.
+    The arguments are those of `lstm_sequence`, which calls this.
+
+    Returns:
+        All h, `(batch, timesteps, units)`; the last h and the last C; and the fields of
+        `Saved`. A sequence in several chunks gives an array (`_array`) for each field,
+        with one element per chunk.
     """
     x, mask, weights = (
-        time_first(x),
-        mask_time_first(mask),
+        to_time_major(x),
+        mask_to_time_major(mask),
         Weights(kernel, recurrent_kernel, bias),
     )
     timesteps = size_of(x, 0)
-    length, count = _chunks(timesteps, compiled, keep)
+    length, count = _chunks(timesteps, compiled, save)
     if length is None:
-        h_sequence, h, c, *kept = forward(
-            x, weights, h_0, c_0, mask, h_mask, timesteps, length, compiled, keep
+        h_sequence, h, c, *saved = forward(
+            x, weights, h_0, c_0, mask, h_mask, timesteps, length, compiled, save
         )
-        return _batch_first(h_sequence), h, c, *kept
+        return _to_batch_major(h_sequence), h, c, *saved
 
-    sequences = _padded((x, mask), length, count)
+    sequences = _pad_to_chunks((x, mask), length, count)
 
     def body(k, h, c, *arrays):
-        x_k, mask_k = _chunk(k, length, sequences)
+        x_k, mask_k = _get_chunk(k, length, sequences)
         steps = tf.minimum(length, timesteps - k * length)
-        h_sequence, h, c, *kept = forward(
-            x_k, weights, h, c, mask_k, h_mask, steps, length, compiled, keep
+        h_sequence, h, c, *saved = forward(
+            x_k, weights, h, c, mask_k, h_mask, steps, length, compiled, save
         )
-        values = (h_sequence, *kept)
+        values = (h_sequence, *saved)
         return (
             k + 1,
             h,
@@ -57,19 +65,20 @@ def forward_in_chunks(
         )
 
     shape = [length if isinstance(length, int) else -1, *_shape(h_0)]
-    arrays = [_array(x.dtype, count, shape) for _ in range(1 + len(Kept._fields))]
-    _, h, c, h_sequence, *kept = tf.while_loop(
+    arrays = [_array(x.dtype, count, shape) for _ in range(1 + len(Saved._fields))]
+    _, h, c, h_sequence, *saved = tf.while_loop(
         lambda k, *_: k < count,
         body,
         (0, h_0, c_0, *arrays),
         maximum_iterations=count if isinstance(count, int) else None,
     )
-    return _batch_first(_joined(h_sequence, x.dtype, shape)[:timesteps]), h, c, *kept
+    h_sequence = _join_chunks(h_sequence, x.dtype, shape)[:timesteps]
+    return _to_batch_major(h_sequence), h, c, *saved
 
 
 def backward_in_chunks(
     compiled,
-    keep,
+    save,
     x,
     kernel,
     recurrent_kernel,
@@ -79,44 +88,55 @@ def backward_in_chunks(
     mask,
     h_mask,
     h_sequence,
-    kept,
-    end,
+    saved,
+    d_results,
 ):
-    """Returns the gradients of x, the weights, h_0 and C_0."""
+    """Backpropagates through `forward_in_chunks`, from the last chunk to the first.
+
+    The arguments are those of `forward_in_chunks`, and its results `h_sequence` and
+    `saved`, and their gradients `d_results` as in `backward`.
+
+    Returns:
+        The gradients of x, of the three weights, of h_0 and of C_0.
+    """
     weights = Weights(kernel, recurrent_kernel, bias)
-    x, mask, h_sequence = time_first(x), mask_time_first(mask), time_first(h_sequence)
+    x, mask, h_sequence = (
+        to_time_major(x),
+        mask_to_time_major(mask),
+        to_time_major(h_sequence),
+    )
     timesteps = size_of(x, 0)
-    length, count = _chunks(timesteps, compiled, keep)
+    length, count = _chunks(timesteps, compiled, save)
     if length is None:
         dx, dh, dc, d_weights = backward(
             *(x, weights, h_0, c_0, mask, h_mask, timesteps, length),
-            *(h_sequence, Kept(*kept), end, compiled),
+            *(h_sequence, Saved(*saved), d_results, compiled),
         )
-        return _batch_first(dx), *d_weights, dh, dc
+        return _to_batch_major(dx), *d_weights, dh, dc
 
-    dh_sequence, dh, dc = end
-    dh_sequence = time_first(dh_sequence)
-    sequences = _padded((x, mask, h_sequence, dh_sequence), length, count)
+    dh_sequence, dh, dc = d_results
+    dh_sequence = to_time_major(dh_sequence)
+    sequences = _pad_to_chunks((x, mask, h_sequence, dh_sequence), length, count)
     size = length if isinstance(length, int) else -1
-    shape, kept_shape = [size, *_shape(x)[1:]], [size, *_shape(h_0)]
+    shape, saved_shape = [size, *_shape(x)[1:]], [size, *_shape(h_0)]
 
     def body(k, dh, dc, dx_array, *d_weights):
-        x_k, mask_k, h_k, dh_k = _chunk(k, length, sequences)
+        x_k, mask_k, h_k, dh_k = _get_chunk(k, length, sequences)
         steps = tf.minimum(length, timesteps - k * length)
         before = tf.maximum(k - 1, 0)
-        kept_k = Kept(*(_read(array, k, x.dtype, kept_shape) for array in kept))
-        c_before = _read(kept[-1], before, x.dtype, kept_shape)[length - 1]
+        saved_k = Saved(*(_read(array, k, x.dtype, saved_shape) for array in saved))
+        c_before = _read(saved[-1], before, x.dtype, saved_shape)[length - 1]
         h_before = h_sequence[tf.maximum(k * length - 1, 0)]
         dx, dh, dc, d_k = backward(
             x_k,
             weights,
             tf.where(k > 0, h_before, h_0),
             tf.where(k > 0, c_before, c_0),
-            *(mask_k, h_mask, steps, length, h_k, kept_k),
-            (_batch_first(dh_k), dh, dc),
+            *(mask_k, h_mask, steps, length, h_k, saved_k),
+            (_to_batch_major(dh_k), dh, dc),
             compiled,
         )
-        d_weights = (total + own for total, own in zip(d_weights, d_k, strict=True))
+        d_weights = (total + d for total, d in zip(d_weights, d_k, strict=True))
         return k - 1, dh, dc, _write(dx_array, k, pad(dx, length)), *d_weights
 
     _, dh, dc, dx, *d_weights = tf.while_loop(
@@ -128,12 +148,16 @@ def backward_in_chunks(
         ),
         maximum_iterations=count if isinstance(count, int) else None,
     )
-    return _batch_first(_joined(dx, x.dtype, shape)[:timesteps]), *d_weights, dh, dc
+    dx = _join_chunks(dx, x.dtype, shape)[:timesteps]
+    return _to_batch_major(dx), *d_weights, dh, dc
 
 
-def _chunks(timesteps, compiled, keep):
-    """Returns the length of a chunk and their number; None is the whole sequence."""
-    if not keep:
+def _chunks(timesteps, compiled, save):
+    """Returns the timesteps per chunk and the number of chunks.
+
+    The first is None if the sequence is not cut; both are tensors if `timesteps` is.
+    """
+    if not save:
         return None, 1
     if isinstance(timesteps, int):
         if is_one_chunk(timesteps):
@@ -148,22 +172,23 @@ def _chunks(timesteps, compiled, keep):
 
 
 def is_one_chunk(timesteps):
-    """Whether a sequence of a known number of timesteps runs whole in training."""
+    """Returns whether training does not cut a sequence of this static length."""
     return timesteps < MIN_CHUNKED_TIMESTEPS
 
 
-def _padded(sequences, length, count):
-    """Appends zeros to whole chunks, if their length is known; None stays None.
+def _pad_to_chunks(sequences, length, count):
+    """Pads sequences with zeros to whole chunks, if the chunk length is static.
 
-    Then every size is known, as XLA needs it where it compiles all around.
+    All sizes are then static, as XLA needs where it compiles the function around the
+    layer. Entries that are None stay None.
     """
     if not isinstance(length, int):
         return sequences
     return [None if t is None else pad(t, count * length) for t in sequences]
 
 
-def _chunk(k, length, sequences):
-    """Returns chunk k of sequences; the last is shorter where the length is unknown."""
+def _get_chunk(k, length, sequences):
+    """Slices chunk k; the last is shorter where the chunk length is a tensor."""
     start = k * length
     if not isinstance(length, int):
         return [None if t is None else t[start : start + length] for t in sequences]
@@ -173,8 +198,8 @@ def _chunk(k, length, sequences):
     ]
 
 
-# Arrays of chunks are variant tensors, since a `tf.function` can return and take them;
-# a `tf.TensorArray` it cannot.
+# Arrays of chunks are TensorLists (variant tensors): unlike a `tf.TensorArray`, they
+# can be arguments and results of a `tf.function`.
 
 
 def _array(dtype, count, shape):
@@ -194,8 +219,8 @@ def _read(array, k, dtype, shape):
     return tf.ensure_shape(value, [None if size == -1 else size for size in shape])
 
 
-def _joined(array, dtype, shape):
-    """Returns the elements of an array one after the other, along their first axis."""
+def _join_chunks(array, dtype, shape):
+    """Concatenates the elements of an array along the time axis."""
     stacked = tf.raw_ops.TensorListStack(
         input_handle=array, element_shape=shape, element_dtype=dtype
     )
@@ -206,14 +231,14 @@ def _shape(tensor):
     return [-1 if size is None else size for size in tensor.shape]
 
 
-def time_first(sequences):
-    """Returns `(timesteps, batch, size)` of `(batch, timesteps, size)`."""
+def to_time_major(sequences):
+    """Transposes `(batch, timesteps, size)` to `(timesteps, batch, size)`, or back."""
     return tf.transpose(sequences, [1, 0, 2])
 
 
-_batch_first = time_first
+_to_batch_major = to_time_major
 
 
-def mask_time_first(mask):
-    """Returns `(timesteps, batch, 1)` of `(batch, timesteps)`, or None."""
+def mask_to_time_major(mask):
+    """Transposes a mask `(batch, timesteps)` to `(timesteps, batch, 1)`, or None."""
     return None if mask is None else tf.transpose(mask)[..., tf.newaxis]

@@ -1,4 +1,4 @@
-"""Records the gates of an LSTM over a sequence, and the contributions to its state."""
+"""Records the gates of an LSTM over a sequence; splits C_t into contributions."""
 
 import warnings
 from contextlib import contextmanager
@@ -13,27 +13,26 @@ from lstm_layer.cell import LSTMCell
 from lstm_layer.step import Step
 
 NAMES = Step._fields
-_calls = ContextVar("calls of layers that are recorded", default=None)
+_calls = ContextVar("recorded calls of layers", default=None)
 
 
 @dataclass(frozen=True)
 class Gates:
-    """The values that a cell computed, each `(batch, timesteps, units)`.
+    """Holds the values that a cell computed, each `(batch, timesteps, units)`.
 
-    Where the mask is False the cell computed nothing: the values are those of the step
-    before.
+    The timesteps are in the order of the sequence. At a masked timestep the cell
+    computes nothing; the values repeat those of the previous step.
 
     Attributes:
-        f: Forget gate. It is None, like i, C~ and o, for a cell that overrides
-            `LSTMCell.call`, whose gates are not known.
+        f: Forget gate. f, i, c_tilde and o are None if the cell overrides
+            `LSTMCell.call`, since they are then unknown.
         i: Input gate.
-        c_tilde: Candidate C~.
+        c_tilde: Candidate values C~.
         c: Cell state after the step.
         o: Output gate.
         h: Output.
         mask: `(batch, timesteps)`, True for a real timestep, or None.
-        backwards: Whether the cell read the sequence from its end. The timesteps are in
-            the order of the sequence all the same.
+        backwards: Whether the cell read the sequence from its end.
     """
 
     f: object
@@ -47,14 +46,14 @@ class Gates:
 
 
 def note_call(layer, sequences, initial_state, mask):
-    """Adds a call of an `lstm_layer.LSTM` to the list of `record_gates`, if it runs."""
+    """Appends a call of an `LSTM` to the list of calls while `record_gates` runs."""
     if (calls := _calls.get()) is not None:
         calls.append((layer, sequences, initial_state, mask))
 
 
 @contextmanager
-def _noted():
-    """Yields the list to which the layers' calls are added while the block runs."""
+def _record_calls():
+    """Yields a list to which `note_call` appends while the `with` block runs."""
     calls = []
     token = _calls.set(calls)
     try:
@@ -64,10 +63,10 @@ def _noted():
 
 
 def record_gates(run):
-    """Calls `run()`, and returns its result and the gates of each `LSTM` it called.
+    """Calls `run()`; returns its result and the gates of each `LSTM` that it called.
 
-    The result is the same as without recording. The gates are computed once more, from
-    the same inputs and weights, without dropout. It works inside a `tf.function` too.
+    Recording does not change the result. The gates are computed a second time, from the
+    same inputs and weights, without dropout. This works inside a `tf.function` too.
 
     >>> from lstm_layer import LSTM
     >>> model = keras.Sequential([LSTM(3, name="memory")])
@@ -76,16 +75,16 @@ def record_gates(run):
     ((2, 3), (2, 5, 3))
 
     Args:
-        run: Calls a model, or several.
+        run: Function without arguments that calls one or more models.
 
     Returns:
-        The result of `run`, and a dictionary of `Gates` by the name of the layer, in
-        the order of the calls. A second call of a layer is `name_2`.
+        The result of `run`, and a dictionary from layer name to `Gates`, in the order
+        of the calls. The second call of a layer has the key `name_2`.
 
     Raises:
         ValueError: If a layer's cell is not an `LSTMCell`.
     """
-    with _noted() as calls:
+    with _record_calls() as calls:
         result = run()
     gates = {}
     for layer, *arguments in calls:
@@ -97,35 +96,37 @@ def record_gates(run):
 
 
 def gates_of(cell, sequences, initial_state=None, mask=None, backwards=False):
-    """Returns the gates and states of a cell that reads sequences, without dropout.
+    """Runs a cell over sequences without dropout; returns its gates and states.
 
-    The values come from `cell.sums` and `cell.step`, which `LSTMCell.call` calls. Of a
-    cell that overrides `call` only the states are known; a warning says so.
+    It calls `cell.sums` and `cell.step`, as `LSTMCell.call` does. If the cell overrides
+    `call`, it records only the states and warns.
 
     Args:
-        cell: An `LSTMCell` or an instance of a subclass, built.
+        cell: `LSTMCell` or an instance of a subclass, built.
         sequences: x of all timesteps, `(batch, timesteps, features)`.
-        initial_state: `[h, c]` before the first step; zeros by default.
-        mask: `(batch, timesteps)`, True for a real timestep.
-        backwards: Whether the cell reads from the end.
+        initial_state: `[h, c]` before the first step, `(batch, units)` each; by default
+            zeros.
+        mask: `(batch, timesteps)`, True for a real timestep, or None.
+        backwards: Whether the cell reads the sequence from its end.
 
     Returns:
         `Gates`.
 
     Raises:
-        ValueError: If the cell is not an `LSTMCell`: others do not have these gates.
+        ValueError: If the cell is not an `LSTMCell`.
     """
     if not isinstance(cell, LSTMCell):
         raise ValueError(
-            "Expected an `LSTMCell` or an instance of a subclass: other cells do not "
-            f"have its gates. Received: cell={cell!r}."
+            "`cell` must be an `LSTMCell` or an instance of a subclass: other cells "
+            f"do not have its gates. Received: cell={cell!r}."
         )
     names = NAMES
     if type(cell).call is not LSTMCell.call:
         names = ("c", "h")
         warnings.warn(
-            f"{type(cell).__name__} overrides `call`: its gates are not known, so only "
-            "its states c and h are recorded. Override `step` if you can.",
+            f"{type(cell).__name__} overrides `call`: its gates are unknown, and only "
+            "its states c and h are recorded. To record the gates, override `step` "
+            "instead.",
             stacklevel=2,
         )
     if initial_state is None:
@@ -142,7 +143,7 @@ def gates_of(cell, sequences, initial_state=None, mask=None, backwards=False):
 
 
 class _GateOutputs(keras.layers.Layer):
-    """A cell whose output is all that another cell computes, side by side."""
+    """Wraps a cell; its output is all values of the step, concatenated."""
 
     def __init__(self, cell, names):
         super().__init__(dtype=cell.dtype_policy)
@@ -153,7 +154,7 @@ class _GateOutputs(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, states):
-        """Takes one step of the cell."""
+        """Computes one step of the cell."""
         h_prev, c_prev = states
         if self.names == NAMES:
             new = self.cell.step(self.cell.sums(inputs, h_prev), c_prev)
@@ -172,26 +173,26 @@ def contributions(gates, row=0):
 
         C_t = f_t ... f_1 C_0 + sum_s (f_t ... f_{s+1}) i_s C~_s
 
-    The contribution of s at t is the term of s. It is exact along the cell state, and
-    says nothing about the way from h through the gates. With C_0 = 0 the contributions
-    at t add up to C_t.
+    The contribution of timestep s to C_t is its term of this sum. This is exact for the
+    path along the cell state; it leaves out the path from h_s through later gates. If
+    C_0 is zero, the contributions add up to C_t.
 
     Args:
         gates: `Gates`.
         row: Index of the row in the batch.
 
     Returns:
-        NumPy `(timesteps t, timesteps s, units)`, zero where s comes after t, or before
-        it for a cell that reads backwards.
+        NumPy array `(timesteps t, timesteps s, units)`; zero where the cell reads s
+        after t.
 
     Raises:
-        ValueError: If the gates are not known, or if the cell state is not
+        ValueError: If the gates are unknown, or if the cell state is not
             f_t C_{t-1} + i_t C~_t.
     """
     if gates.f is None:
         raise ValueError(
-            "The contributions to C need the gates f, i and c_tilde. Received: gates "
-            "of a cell that overrides `call`. Override `step` if you can."
+            "`gates` must contain f, i and c_tilde. Received: gates of a cell that "
+            "overrides `call`. Override `step` instead of `call`."
         )
     f, i, c_tilde, c = (
         np.asarray(values[row]).astype("float64")
@@ -204,21 +205,22 @@ def contributions(gates, row=0):
     order = slice(None, None, -1 if gates.backwards else 1)
     f, written, c = f[order], written[order], c[order]
     _check_cell_state(f, written, c, gates.c[row].dtype)
-    held = np.zeros((len(f), *f.shape))
+    terms = np.zeros((len(f), *f.shape))
     for t in range(len(f)):
         if t:
-            held[t, :t] = held[t - 1, :t] * f[t]
-        held[t, t] = written[t]
-    return held[order, order]
+            terms[t, :t] = terms[t - 1, :t] * f[t]
+        terms[t, t] = written[t]
+    return terms[order, order]
 
 
 def _check_cell_state(f, written, c, dtype):
-    """Raises if C_t is not f_t C_{t-1} + i_t C~_t, within the precision of a dtype."""
+    """Raises unless C_t = f_t C_{t-1} + i_t C~_t within the precision of the dtype."""
     half = keras.backend.standardize_dtype(dtype) in ("float16", "bfloat16")
     tolerance = 0.05 if half else 1e-3
     error = np.abs(f[1:] * c[:-1] + written[1:] - c[1:]).max(initial=0.0)
     if error > tolerance * max(1.0, np.abs(c).max(initial=0.0)):
         raise ValueError(
-            "The contributions add up to C only if C_t = f_t C_{t-1} + i_t C~_t. "
-            f"Received: a cell state that differs from it by up to {error:.2g}."
+            "`gates` must satisfy C_t = f_t C_{t-1} + i_t C~_t. Received: a cell state "
+            f"that differs from it by up to {error:.2g}. Only cells with this equation "
+            "have contributions."
         )

@@ -1,4 +1,4 @@
-"""The gradient of one step, by hand, and the check that it fits the equations."""
+"""Computes the gradient of one step by hand, and checks it against the equations."""
 
 import functools
 import warnings
@@ -8,12 +8,22 @@ import tensorflow as tf
 
 
 def step_gradient(f, i, c_tilde, o, c_prev, dh, dc):
-    """Returns the gradients of the sums and of C_{t-1}, given those of h_t and C_t.
+    """Backpropagates through `lstm_step` with tanh and sigmoid.
 
-    That of `lstm_step` with tanh and sigmoid, from the gates that it computed. Each
-    argument is `(batch, units)`, the gradient of the sums `(batch, 4 * units)`.
+    Args:
+        f: Forget gate that `lstm_step` computed, `(batch, units)`, as all arguments.
+        i: Input gate.
+        c_tilde: Candidate values.
+        o: Output gate.
+        c_prev: Cell state C_{t-1}.
+        dh: Gradient of the loss with respect to h_t.
+        dc: Gradient of the loss with respect to C_t, from the step t + 1.
+
+    Returns:
+        The gradients with respect to the sums, `(batch, 4 * units)`, packed
+        i, f, C~, o, and to C_{t-1}, `(batch, units)`.
     """
-    tanh_c = tf.tanh(f * c_prev + i * c_tilde)  # costs less than to keep it
+    tanh_c = tf.tanh(f * c_prev + i * c_tilde)  # cheaper than storing it
     dc = dc + dh * o * (1 - tanh_c * tanh_c)
     dz = [
         dc * c_tilde * i * (1 - i),
@@ -25,22 +35,25 @@ def step_gradient(f, i, c_tilde, o, c_prev, dh, dc):
 
 
 def gradient_is_of(step):
-    """Whether `step_gradient` is the gradient of a function, such as `lstm_step`.
+    """Returns whether `step_gradient` is the gradient of a function like `lstm_step`.
 
-    It compares with differences of the function at random numbers: whoever edits the
-    equations trains with the gradient of what they wrote.
+    Compares it with central differences of the function at one random point. So the
+    fast loop never trains edited equations with the gradient of the old ones.
+
+    Args:
+        step: Function of the sums and C_{t-1} that returns a `Step`.
     """
     units, epsilon = 3, 1e-6
     rng = np.random.default_rng(1997)
     point, dh, dc = (rng.normal(size=size) for size in (5 * units, units, units))
-    moved = point + epsilon * np.concatenate([np.eye(5 * units), -np.eye(5 * units)])
+    shifted = point + epsilon * np.concatenate([np.eye(5 * units), -np.eye(5 * units)])
 
-    def step_at(points):  # (rows, 4 * units of z and units of C_{t-1})
+    def step_at(points):  # (rows, 5 * units): z, then C_{t-1}
         z, c_prev = np.split(points, [4 * units], axis=-1)
         return step(tf.constant(z), tf.constant(c_prev)), c_prev
 
-    with tf.init_scope():  # a gradient tape does not record here
-        new, _ = step_at(moved)
+    with tf.init_scope():  # gradient tapes record nothing here
+        new, _ = step_at(shifted)
         up, down = np.split(np.sum(dh * new.h + dc * new.c, axis=-1), 2)
         new, c_prev = step_at(point[np.newaxis])
         gradient = step_gradient(new.f, new.i, new.c_tilde, new.o, c_prev, dh, dc)
@@ -50,13 +63,13 @@ def gradient_is_of(step):
 
 @functools.cache
 def gradient_is_current(step):
-    """Whether `step_gradient` fits the equations; if it does not, warns once."""
+    """Returns `gradient_is_of(step)`, cached; the first call warns if it is False."""
     current = gradient_is_of(step)
     if not current:
         warnings.warn(
             "lstm_layer.step.lstm_step was changed: lstm_layer.gradient.step_gradient "
-            "is not its gradient. Every LSTM runs the slower loop over its cell. To "
-            "have the fast loop, change step_gradient too.",
+            "is not its gradient. Every LSTM now runs the slower loop over its cell. "
+            "For the fast loop, change step_gradient to match.",
             stacklevel=2,
         )
     return current

@@ -1,15 +1,15 @@
-"""The fast loop over timesteps, forward and backward.
+"""Runs the fast loop over timesteps, forward and backward.
 
-It computes what `LSTMCell.call` computes step by step, with `lstm_step` itself. Three
-things make it fast:
+The loop calls `lstm_step` and gives the same results as `LSTMCell.call` step by step.
+It is faster for three reasons:
 
-- The inputs' share of the four sums is one product for all timesteps, before the loop.
-- The loop carries the sums of the next step: where the gates read them from a slice of
-  the whole sequence, XLA finds no vector instructions for them.
-- The backward loop carries dL/dh and dL/dC alone; the gradients of the inputs and of
-  the kernels are one product each, after it.
+- x_t W is one matrix product for all timesteps, before the loop.
+- Each iteration computes the sums of the next step and passes them on. If `lstm_step`
+  read them from a slice of the sequence, XLA would not vectorize the gates.
+- The backward loop carries only dL/dh and dL/dC. The gradients of the inputs and of
+  the kernels are one matrix product each, after the loop.
 
-All sequences here have the timesteps first: `(timesteps, batch, ...)`.
+All sequences in this module are time-major: `(timesteps, batch, ...)`.
 """
 
 import functools
@@ -22,15 +22,15 @@ from lstm_layer.step import lstm_step
 
 
 class Weights(NamedTuple):
-    """Kernels and bias, packed i, f, c, o, in the dtype of the inputs."""
+    """Holds kernels and bias, packed i, f, C~, o, in the dtype of the inputs."""
 
     kernel: tf.Tensor  # (features, 4 * units)
     recurrent_kernel: tf.Tensor  # (units, 4 * units)
     bias: tf.Tensor  # (4 * units,)
 
 
-class Kept(NamedTuple):
-    """What the gradient needs of each timestep, `(timesteps, batch, units)` each."""
+class Saved(NamedTuple):
+    """Holds what the backward loop reads, each `(timesteps, batch, units)`."""
 
     f: tf.Tensor
     i: tf.Tensor
@@ -39,46 +39,47 @@ class Kept(NamedTuple):
     c: tf.Tensor
 
 
-def forward(x, weights, h, c, mask, h_mask, timesteps, length, compiled, keep):
+def forward(x, weights, h, c, mask, h_mask, timesteps, length, compiled, save):
     """Runs the LSTM over a sequence.
 
     Args:
         x: Inputs, `(timesteps, batch, features)`.
         weights: `Weights`.
-        h: State before the first step, `(batch, units)`.
+        h: h before the first step, `(batch, units)`.
         c: Cell state before the first step, `(batch, units)`.
         mask: `(timesteps, batch, 1)`, True for a real timestep, or None. A masked
-            timestep leaves the state as it is.
-        h_mask: Factors on h_{t-1}, `(batch, units)`: recurrent dropout; or None.
-        timesteps: Number of timesteps; what follows them in `x` is padding.
-        length: Timesteps to which the loop's arrays are padded, so that XLA compiles
-            one loop for several lengths; None pads nothing.
-        compiled: Whether XLA compiles the loop, once for each shape.
-        keep: Whether to return what the gradient needs.
+            timestep does not change the state.
+        h_mask: Recurrent dropout: factors on h_{t-1}, `(batch, units)`, or None.
+        timesteps: Number of timesteps; later entries of `x` are padding.
+        length: Number of timesteps to pad to, so that XLA compiles one loop for
+            several sequence lengths; None does not pad.
+        compiled: Whether XLA compiles the loop, once per shape.
+        save: Whether to return the fields of `Saved`.
 
     Returns:
-        All h, `(length, batch, units)`, the last h and C, `(batch, units)` each, and
-        the fields of `Kept`, `(length, batch, units)` each, or nothing.
+        All h, `(length, batch, units)`; the last h and the last C, `(batch, units)`
+        each; and if `save`, the fields of `Saved`, `(length, batch, units)` each.
     """
     z_x = tf.matmul(_rows(x), weights.kernel)
     bias = weights.bias
-    if not compiled:  # XLA adds it in the loop for nothing
+    if not compiled:  # XLA fuses this addition into the loop at no cost
         z_x, bias = z_x + bias, None
     z_x = pad(tf.reshape(z_x, [*_sizes(x)[:2], z_x.shape[-1]]), length)
     mask = None if mask is None else pad(mask, length)
     loop = _compiled(_forward_loop) if compiled else _forward_loop
-    h_sequence, h_last, c_last, *kept = loop(
-        z_x, weights.recurrent_kernel, bias, h, c, mask, h_mask, timesteps, keep
+    h_sequence, h_last, c_last, *saved = loop(
+        z_x, weights.recurrent_kernel, bias, h, c, mask, h_mask, timesteps, save
     )
-    # A loop that was traced for unknown sizes serves known ones, and forgets them.
+    # TensorFlow may reuse a loop that was traced for unknown sizes: restore the shapes.
     for state in (h_last, c_last):
         state.set_shape(h.shape)
-    for sequence in (h_sequence, *kept):
+    for sequence in (h_sequence, *saved):
         sequence.set_shape([z_x.shape[0], *h.shape])
-    return h_sequence, h_last, c_last, *kept
+    return h_sequence, h_last, c_last, *saved
 
 
-def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, timesteps, keep):
+def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, timesteps, save):
+    """Runs `lstm_step` for each timestep, given x_t W of all timesteps."""
     length = tf.shape(z_x)[0]
 
     def sums(t, h):
@@ -92,13 +93,13 @@ def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, timesteps, ke
         if mask is not None:
             h_new = tf.where(mask[t], h_new, h)
             c_new = tf.where(mask[t], c_new, c)
-        values = (h_new, *Kept(new.f, new.i, new.c_tilde, new.o, c_new))
+        values = (h_new, *Saved(new.f, new.i, new.c_tilde, new.o, c_new))
         arrays = [a.write(t, v) for a, v in zip(arrays, values, strict=False)]
-        # Not timesteps - 1: XLA would compile the loop anew for each value of it.
+        # Not timesteps - 1: XLA would compile the loop again for each value of it.
         z_next = sums(tf.minimum(t + 1, length - 1), h_new)
         return t + 1, z_next, h_new, c_new, *arrays
 
-    count = 1 + (len(Kept._fields) if keep else 0)
+    count = 1 + (len(Saved._fields) if save else 0)
     arrays = [
         tf.TensorArray(z_x.dtype, length, element_shape=h.shape) for _ in range(count)
     ]
@@ -108,8 +109,8 @@ def _forward_loop(z_x, recurrent_kernel, bias, h, c, mask, h_mask, timesteps, ke
         (0, sums(0, h), h, c, *arrays),
         maximum_iterations=z_x.shape[0],
     )
-    h_sequence, *kept = (array.stack() for array in arrays)
-    return h_sequence, h, c, *kept
+    h_sequence, *saved = (array.stack() for array in arrays)
+    return h_sequence, h, c, *saved
 
 
 def backward(
@@ -122,29 +123,33 @@ def backward(
     timesteps,
     length,
     h_sequence,
-    kept,
-    end,
+    saved,
+    d_results,
     compiled,
 ):
-    """Returns the gradients of x, of h_0, of C_0, and of the weights.
+    """Backpropagates through `forward`.
 
     Args:
-        x: As in `forward`, like the seven after it.
+        x: Inputs, `(timesteps, batch, features)`.
         weights: `Weights`.
-        h_0: `(batch, units)`.
-        c_0: `(batch, units)`.
+        h_0: h before the first step, `(batch, units)`.
+        c_0: Cell state before the first step, `(batch, units)`.
         mask: `(timesteps, batch, 1)` or None.
         h_mask: `(batch, units)` or None.
         timesteps: Number of timesteps.
-        length: What `forward` padded to.
+        length: The `length` that `forward` padded to, or None.
         h_sequence: All h, `(length, batch, units)`.
-        kept: `Kept`.
-        end: Gradients of all h, `(batch, timesteps, units)`, batch first, and of the
-            last h and C, `(batch, units)` each.
+        saved: `Saved`.
+        d_results: Gradients of the results of `forward`: of all h, batch-major
+            `(batch, timesteps, units)`; of the last h and of the last C,
+            `(batch, units)` each.
         compiled: Whether XLA compiles the loop.
+
+    Returns:
+        The gradients of x, h_0, C_0 and of the weights (`Weights`).
     """
     mask = None if mask is None else pad(mask, length)
-    dh_sequence, dh, dc = end
+    dh_sequence, dh, dc = d_results
     dh_sequence = pad(dh_sequence, length, axis=1)
     loop = _compiled(_backward_loop) if compiled else _backward_loop
     dz, dh, dc = loop(
@@ -152,7 +157,7 @@ def backward(
         mask,
         h_mask,
         c_0,
-        kept,
+        saved,
         dh_sequence,
         dh,
         dc,
@@ -176,8 +181,9 @@ def backward(
 
 
 def _backward_loop(
-    recurrent_kernel, mask, h_mask, c_0, kept, dh_sequence, dh, dc, timesteps
+    recurrent_kernel, mask, h_mask, c_0, saved, dh_sequence, dh, dc, timesteps
 ):
+    """Returns the gradients of the sums of all timesteps, of h_0 and of C_0."""
     real = None if mask is None else tf.cast(mask, dh.dtype)
     back = tf.transpose(recurrent_kernel)
 
@@ -186,13 +192,13 @@ def _backward_loop(
         dh_real, dc_real = dh, dc
         if mask is not None:
             dh_real, dc_real = dh * real[t], dc * real[t]
-        c_prev = tf.where(t > 0, kept.c[tf.maximum(t - 1, 0)], c_0)
-        f, i, c_tilde, o = (values[t] for values in kept[:4])
+        c_prev = tf.where(t > 0, saved.c[tf.maximum(t - 1, 0)], c_0)
+        f, i, c_tilde, o = (values[t] for values in saved[:4])
         dz, dc_before = step_gradient(f, i, c_tilde, o, c_prev, dh_real, dc_real)
         dh_before = tf.matmul(dz, back)
         if h_mask is not None:
             dh_before = dh_before * h_mask
-        if mask is not None:  # a masked step hands the gradients through
+        if mask is not None:  # gradients pass a masked step unchanged
             dh_before = dh_before + dh * (1 - real[t])
             dc_before = dc_before + dc * (1 - real[t])
         return t - 1, dh_before, dc_before, dz_sequence.write(t, dz)
@@ -209,17 +215,18 @@ def _backward_loop(
 
 
 def differentiable(x, weights, h, c, mask, h_mask):
-    """Runs the LSTM as `forward` does, by a loop that TensorFlow can differentiate.
+    """Runs the LSTM in a loop that TensorFlow differentiates; for second derivatives.
 
-    The gradient of the gradient comes from here.
+    The arguments are those of `forward`.
 
     Returns:
-        All h, `(batch, timesteps, units)`, batch first, and the last h and C.
+        All h, batch-major `(batch, timesteps, units)`; the last h and the last C,
+        `(batch, units)` each.
     """
     timesteps = size_of(x, 0)
     z_x = tf.matmul(_rows(x), weights.kernel) + weights.bias
     z_x = tf.reshape(z_x, [*_sizes(x)[:2], z_x.shape[-1]])
-    # Read from an array: the gradient of a slice is as large as the sequence.
+    # A TensorArray, because the gradient of a slice is as large as the whole sequence.
     z_x = tf.TensorArray(x.dtype, timesteps).unstack(z_x)
 
     def body(t, h, c, h_sequence):
@@ -241,7 +248,7 @@ def differentiable(x, weights, h, c, mask, h_mask):
 
 
 def size_of(tensor, axis):
-    """Returns the size of an axis: a number if it is known, else a tensor."""
+    """Returns the size of an axis: an integer if it is static, else a tensor."""
     size = tensor.shape[axis]
     return tf.shape(tensor)[axis] if size is None else size
 
@@ -251,7 +258,7 @@ def _sizes(tensor):
 
 
 def pad(tensor, length, axis=0):
-    """Appends zeros until an axis has a length; None appends nothing."""
+    """Pads an axis with zeros at its end to `length`; None does not pad."""
     if length is None:
         return tensor
     missing = length - size_of(tensor, axis)
@@ -260,13 +267,13 @@ def pad(tensor, length, axis=0):
         return tf.pad(tensor, paddings) if missing else tensor
     static = tensor.shape.as_list()
     static[axis] = length if isinstance(length, int) else None
-    # Not without the condition: where nothing is missing, it saves a copy.
+    # The condition avoids a copy where no padding is needed.
     padded = tf.cond(missing > 0, lambda: tf.pad(tensor, paddings), lambda: tensor)
     return tf.ensure_shape(padded, static)
 
 
 def _rows(sequences):
-    """Returns all timesteps of all rows, `(timesteps * batch, size)`."""
+    """Flattens `(timesteps, batch, size)` to `(timesteps * batch, size)`."""
     return tf.reshape(sequences, [-1, sequences.shape[-1]])
 
 

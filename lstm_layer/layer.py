@@ -1,4 +1,4 @@
-"""The LSTM over a whole sequence: what users of `keras.layers.LSTM` expect."""
+"""Defines the layer: an LSTM over a sequence that replaces `keras.layers.LSTM`."""
 
 import keras
 import tensorflow as tf
@@ -12,7 +12,7 @@ from lstm_layer.options import CELL_OPTIONS, PACKAGE, without_forget_bias
 from lstm_layer.schedule import lstm_sequence
 from lstm_layer.xla import uses_xla
 
-# What `keras.layers.Layer` takes; every other keyword is the cell's.
+# Keywords of `keras.layers.Layer`; all other keywords go to the cell, `_BOTH` to both.
 _LAYER_OPTIONS = (
     "activity_regularizer",
     "autocast",
@@ -24,15 +24,16 @@ _BOTH = ("dtype", "trainable")
 
 
 def _option_of_cell(name):
-    return property(lambda self: getattr(self.cell, name), doc="As in `LSTMCell`.")
+    return property(lambda self: getattr(self.cell, name), doc="See `LSTMCell`.")
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class LSTM(keras.layers.RNN):
-    """Runs a cell over the timesteps of a sequence; a drop-in for Keras's LSTM.
+    """Runs an LSTM cell over the timesteps of a sequence; replaces Keras's LSTM.
 
-    The weights live in `layer.cell`, packed as in `keras.layers.LSTM`: an existing
-    model swaps the class, loads its weights and computes the same.
+    The weights belong to `layer.cell` and are packed as in `keras.layers.LSTM`. To
+    convert a model, replace `keras.layers.LSTM` and load the old weights: the outputs
+    are the same.
 
     >>> layer = LSTM(4, return_sequences=True)
     >>> tuple(layer(keras.ops.ones((2, 7, 3))).shape)
@@ -46,32 +47,32 @@ class LSTM(keras.layers.RNN):
 
     Args:
         units: Size of the state and of the output, a positive integer.
-        activation: As in `LSTMCell`.
-        recurrent_activation: As in `LSTMCell`.
-        cell: A cell of your own instead of `units`: any layer with `state_size` and
+        activation: See `LSTMCell`.
+        recurrent_activation: See `LSTMCell`.
+        cell: Cell to run, instead of `units`: any layer with `state_size` and
             `call(inputs, states) -> output, states`.
         return_sequences: Whether to return all outputs, `(batch, timesteps, units)`,
-            or the last alone, `(batch, units)`.
-        return_state: Whether to return h and c after the last step as well.
-        go_backwards: Whether to read the sequence from its end; the outputs then
-            come in the order in which they were computed.
-        stateful: Whether the state at the end of a batch starts the next one
-            (`reset_state()` forgets it).
-        unroll: Whether to write the loop out; needs a known number of timesteps.
-        zero_output_for_mask: Whether a masked timestep gives zeros instead of the
-            output before it.
-        jit_compile: Whether XLA compiles the loop: "auto" does in training alone, and
-            not where the environment variable `CAROUSEL_XLA` is 0. True
-            is faster at inference too where shapes are few, each taking some tenths
-            of a second to compile; such a model is not for TensorFlow Serving. For
-            `LSTMCell` with its own activations alone (`uses_kernel`).
-        use_cudnn: "auto", True or False, as in `keras.layers.LSTM`; changes nothing.
-        **cell_options: Every other argument of `LSTMCell`, and `name`, `dtype`,
-            `trainable`, `activity_regularizer` as in every Keras layer.
+            or only the last, `(batch, units)`.
+        return_state: Whether to return h and C after the last step as well.
+        go_backwards: Whether to read the sequence from its end. The outputs are in the
+            order of computation: the last timestep comes first.
+        stateful: Whether a batch starts from the last state of the previous batch.
+            `reset_state()` sets the state to zero.
+        unroll: Whether to unroll the loop; needs a static number of timesteps.
+        zero_output_for_mask: Whether a masked timestep outputs zeros. By default it
+            repeats the previous output.
+        jit_compile: Whether XLA compiles the loop. "auto" compiles in training only,
+            unless the environment variable `CAROUSEL_XLA` is 0. True compiles at
+            inference too, which is faster if shapes are few: XLA compiles some tenths
+            of a second per shape, and TensorFlow Serving cannot run the model. It has
+            an effect only where `uses_kernel` is True.
+        use_cudnn: "auto", True or False, as in `keras.layers.LSTM`; has no effect.
+        **cell_options: All other arguments of `LSTMCell`, and `name`, `dtype`,
+            `trainable` and `activity_regularizer` as in any Keras layer.
 
     Raises:
-        ValueError: If neither or both of `units` and `cell` are given, the cell
-            refuses an option, or `jit_compile` is another value.
+        ValueError: If not exactly one of `units` and `cell` is given, if the cell
+            rejects an option, or if `jit_compile` or `use_cudnn` is invalid.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class LSTM(keras.layers.RNN):
         both = {key: cell_options.pop(key) for key in _BOTH if key in cell_options}
         if (units is None) == (cell is None):
             raise ValueError(
-                "Give `units`, or a `cell` of your own, and not both. "
+                "Exactly one of `units` and `cell` must be given. "
                 f"Received: units={units!r}, cell={cell!r}."
             )
         for name, value in (("jit_compile", jit_compile), ("use_cudnn", use_cudnn)):
@@ -120,8 +121,8 @@ class LSTM(keras.layers.RNN):
                 cell_options["activation, recurrent_activation"] = None
             if cell_options:
                 raise ValueError(
-                    "A `cell` brings its own options; give them to the cell. "
-                    f"Received: {', '.join(sorted(cell_options))}."
+                    "With `cell`, the layer takes no options of the cell. Received: "
+                    f"{', '.join(sorted(cell_options))}. Give them to the cell."
                 )
         super().__init__(
             cell,
@@ -137,17 +138,18 @@ class LSTM(keras.layers.RNN):
         self.input_spec = keras.InputSpec(ndim=3)
         self.jit_compile = jit_compile
         self.use_cudnn = use_cudnn
-        # `compile(jit_compile="auto")` then leaves compiling to the kernel, which is
-        # faster: XLA runs the parts of a batch one after the other.
+        # With `compile(jit_compile="auto")` Keras then does not compile the model, and
+        # XLA compiles only the loops. This is faster: in a model compiled as a whole,
+        # XLA runs the parts of a batch one after the other.
         self.supports_jit = False
 
     @property
     def uses_kernel(self):
-        """Whether the fast loop stands in for the cell.
+        """Whether the fast loop (`kernel.py`) runs instead of the cell's `call`.
 
-        It does for `LSTMCell` itself with tanh and sigmoid; a subclass, another cell
-        and other activations run as they are written, and so does an edited
-        `lstm_step`, since the gradient of the fast loop is written by hand.
+        The gradient of the fast loop is written by hand, for `LSTMCell` with tanh and
+        sigmoid. Other cells (subclasses too) and other activations run through `call`.
+        So do a cell with an activity regularizer, `unroll`, and an edited `lstm_step`.
         """
         return (
             type(self.cell) is LSTMCell
@@ -162,16 +164,20 @@ class LSTM(keras.layers.RNN):
         """Runs the cell over `(batch, timesteps, features)`.
 
         Args:
-            sequences: x of all timesteps, of which there must be at least one.
-            initial_state: `[h, c]` before the first step, `(batch, units)` each; by
-                default zeros, or what a stateful layer has kept.
-            mask: `(batch, timesteps)` or `(batch, timesteps, 1)`, True or a number
-                other than zero for a real timestep.
-            training: Whether dropout applies.
+            sequences: x of all timesteps, at least one.
+            initial_state: `[h, c]` before the first step, `(batch, units)` each. By
+                default zeros, or the stored state of a stateful layer.
+            mask: `(batch, timesteps)` or `(batch, timesteps, 1)`; True or nonzero for a
+                real timestep.
+            training: Whether to apply dropout.
+
+        Returns:
+            The outputs, `(batch, timesteps, units)` if `return_sequences`, else
+            `(batch, units)`; if `return_state`, also h and C.
 
         Raises:
-            ValueError: If there is no timestep; where their number is known only when
-                a graph runs, `tf.errors.InvalidArgumentError`.
+            ValueError: If the static number of timesteps is 0.
+            tf.errors.InvalidArgumentError: If it turns out to be 0 when a graph runs.
         """
         sequences = _at_least_one_timestep(ops.convert_to_tensor(sequences))
         if not _is_float(sequences.dtype):
@@ -185,21 +191,21 @@ class LSTM(keras.layers.RNN):
         )
 
     def _maybe_config_dropout_masks(self, cell, input_sequence, input_state):
-        """Does nothing: Keras would draw masks at inference too, `inner_loop` draws."""
+        """Does nothing: Keras calls this at inference too; `inner_loop` draws masks."""
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Runs the cell over time, as `keras.layers.RNN.call` asks for it.
+        """Runs the cell over time; `keras.layers.RNN.call` calls this.
 
         Args:
             sequences: `(batch, timesteps, features)`.
             initial_state: `[h, c]`, each `(batch, units)`.
             mask: `(batch, timesteps)`, True for a real timestep, or None.
-            training: Whether dropout applies.
+            training: Whether to apply dropout.
 
         Returns:
-            Last output `(batch, units)`, all outputs `(batch, timesteps, units)`, and
-            the state after the last step. Each is what `self.cell`, called step by
-            step, gives.
+            The last output, `(batch, units)`; all outputs, `(batch, timesteps, units)`;
+            and the state after the last step, `[h, c]`. They equal those of
+            `self.cell` called step by step.
         """
         note_call(self, sequences, initial_state, mask)
         if training:
@@ -229,11 +235,11 @@ class LSTM(keras.layers.RNN):
             mask,
             h_mask,
             compiled=self._compiles(training),
-            keep=bool(training),
+            save=bool(training),
         )
         if mask is not None:
-            # A masked step repeats the output before it, and before the first real
-            # step that is zero, whatever the initial state.
+            # A masked step repeats the previous output. Before the first real step the
+            # output is zero, whatever the initial state.
             shown = mask
             if not self.zero_output_for_mask:
                 shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
@@ -247,15 +253,15 @@ class LSTM(keras.layers.RNN):
         return self.jit_compile
 
     def get_config(self):
-        """Returns the arguments that make this layer again, the cell's beside its own.
+        """Returns the constructor arguments of this layer, including the cell's.
 
-        A cell of the user's own stands under `cell` instead, and so does an `LSTMCell`
-        that differs from the layer in what both have (`dtype`, `trainable`).
+        The entry `cell` replaces the cell's arguments if the cell is another class, has
+        an activity regularizer, or differs from the layer in `dtype` or `trainable`.
         """
         config = {**super().get_config(), "jit_compile": self.jit_compile}
         if type(self.cell) is not LSTMCell or self.cell.activity_regularizer:
             return config
-        # Not the configs: in one that is saved, Keras numbers the dtype policies.
+        # Not the configs: Keras numbers the dtype policies in a config that it saves.
         both = [(one.dtype_policy, one.trainable) for one in (self, self.cell)]
         if both[0] != both[1]:
             return config
@@ -265,7 +271,7 @@ class LSTM(keras.layers.RNN):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Makes a layer from `get_config()`, or from that of a `keras.layers.LSTM`."""
+        """Creates a layer from a config of this class or of `keras.layers.LSTM`."""
         config = without_forget_bias(config)
         if "cell" in config:
             config["cell"] = keras.saving.deserialize_keras_object(
@@ -283,11 +289,11 @@ def _is_float(dtype):
 
 
 def _at_least_one_timestep(sequences):
-    """Returns `(batch, timesteps, features)` as it is, unless there is no timestep."""
-    message = "A sequence must have at least one timestep. Received: timesteps=0."
+    """Returns `(batch, timesteps, features)` unchanged; raises if timesteps is 0."""
+    message = "`sequences` must have at least one timestep. Received: timesteps=0."
     if sequences.shape[1] == 0:
         raise ValueError(f"{message} Shape: {tuple(sequences.shape)}.")
-    if sequences.shape[1] is None:  # known only when the graph runs
+    if sequences.shape[1] is None:  # check when the graph runs
         check = tf.debugging.assert_positive(tf.shape(sequences)[1], message)
         with tf.control_dependencies([check]):
             return tf.identity(sequences)

@@ -1,12 +1,12 @@
-"""The options of the cell: checked, turned into weights and masks, saved."""
+"""Checks the options of the cell, creates its weights and masks, saves its config."""
 
 from numbers import Integral, Real
 
 import keras
 from keras import ops
 
-# Private to Keras, and the only such import: `keras.layers.RNN` renews the dropout
-# masks of a cell at each new sequence only if the cell is an instance of this class.
+# Private in Keras, and the only such import. `keras.layers.RNN` draws new dropout masks
+# for each sequence only if the cell is an instance of this class.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from lstm_layer.step import BLOCKS
@@ -17,7 +17,7 @@ _GRID = tuple(
     for weight in ("kernel", "recurrent", "bias")
     for kind in ("initializer", "regularizer", "constraint")
 )
-# What `keras.layers.LSTM` shows of its cell, and the layer of ours.
+# Options of the cell that are attributes of the layer too, as in `keras.layers.LSTM`.
 CELL_OPTIONS = (
     "units",
     "activation",
@@ -32,7 +32,7 @@ CELL_OPTIONS = (
 
 
 class CellOptions(DropoutRNNCell, keras.layers.Layer):
-    """Base of `LSTMCell`, which documents the arguments."""
+    """Holds the options of `LSTMCell`, its subclass, which documents the arguments."""
 
     def __init__(
         self,
@@ -113,17 +113,17 @@ class CellOptions(DropoutRNNCell, keras.layers.Layer):
         return ops.concatenate([b_i, ops.ones((self.units,), dtype=dtype), b_c_and_o])
 
     def get_recurrent_dropout_mask(self, step_input):
-        """Returns the factors on h_{t-1}, the same until they are reset.
+        """Returns the dropout mask of h_{t-1}; draws it if a reset deleted it.
 
-        `keras.layers.RNN` asks for them before its loop, which is where those on the
-        weights have to be drawn as well.
+        `keras.layers.RNN` calls this before its loop, where the mask of the recurrent
+        kernel must be drawn as well.
         """
         if self.weight_drop:
             self.get_weight_drop_mask()
         return super().get_recurrent_dropout_mask(step_input)
 
     def get_weight_drop_mask(self):
-        """Returns the factors on `recurrent_kernel`, the same until they are reset."""
+        """Returns the mask of `recurrent_kernel`; draws it if a reset deleted it."""
         if self._weight_drop_mask is None:
             self._weight_drop_mask = keras.random.dropout(
                 ops.ones_like(self.recurrent_kernel),
@@ -133,7 +133,7 @@ class CellOptions(DropoutRNNCell, keras.layers.Layer):
         return self._weight_drop_mask
 
     def reset_recurrent_dropout_mask(self):
-        """Forgets the masks of h_{t-1} and of its weights: a new sequence begins."""
+        """Deletes the masks of h_{t-1} and `recurrent_kernel`, for a new sequence."""
         super().reset_recurrent_dropout_mask()
         self._weight_drop_mask = None
 
@@ -143,7 +143,7 @@ class CellOptions(DropoutRNNCell, keras.layers.Layer):
         return [ops.zeros(shape, dtype=self.compute_dtype) for _ in self.state_size]
 
     def get_config(self):
-        """Returns the arguments that make this cell again."""
+        """Returns the constructor arguments of this cell."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -167,17 +167,17 @@ class CellOptions(DropoutRNNCell, keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Makes a cell from `get_config()`, or from that of a `keras.layers.LSTMCell`.
+        """Creates a cell from a config of this class or of `keras.layers.LSTMCell`.
 
-        Configs that were saved earlier have `forget_bias` for `unit_forget_bias`.
+        Old configs, with `forget_bias` instead of `unit_forget_bias`, are accepted.
         """
         return cls(**without_forget_bias(config))
 
 
 def without_forget_bias(config):
-    """Returns a config in which `unit_forget_bias` stands for an old `forget_bias`.
+    """Replaces the old option `forget_bias` in a config by `unit_forget_bias`.
 
-    Values other than 0 and 1 become a `bias_initializer`.
+    Values other than 0 and 1 become a `bias_initializer`. Returns a new dictionary.
     """
     config = dict(config)
     if "forget_bias" in config:
@@ -201,7 +201,7 @@ def _positive_integer(name, value):
 def _fraction(name, value):
     if not isinstance(value, Real) or not 0.0 <= value < 1.0:
         raise ValueError(
-            f"`{name}` must be a fraction, at least 0 and below 1. "
+            f"`{name}` must be a fraction from 0 to below 1. "
             f"Received: {name}={value!r}."
         )
     return float(value)

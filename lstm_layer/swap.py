@@ -1,4 +1,4 @@
-"""Replaces `keras.layers.LSTM` by `lstm_layer.LSTM` in a whole model, and back."""
+"""Replaces `keras.layers.LSTM` by `lstm_layer.LSTM` in a model, or the reverse."""
 
 import keras
 
@@ -7,25 +7,26 @@ from lstm_layer.layer import LSTM
 
 _KERAS_LSTM = keras.layers.LSTM
 _NAMES = {LSTM: "lstm_layer.LSTM", _KERAS_LSTM: "keras.layers.LSTM"}
-_ENTRIES = {  # what a serialized model says of the two classes
+_ENTRIES = {  # how Keras serializes the two classes
     LSTM: {"module": LSTM.__module__, "registered_name": f"{PACKAGE}>LSTM"},
     _KERAS_LSTM: {"module": "keras.layers", "registered_name": None},
 }
 
 
 def swap(model, to=LSTM, *, verbose=True):
-    """Returns a copy of a model in which every LSTM layer has the other class.
+    """Copies a model and replaces every LSTM layer in the copy by the other class.
 
     The copy has the weights, the states of stateful layers, the names, the dtype
-    policies and the `trainable` flags of `model`, and gives the same outputs. Layers
-    that `model` shares stay shared. `model` itself is not changed.
+    policies and the `trainable` flags of `model`, and gives the same outputs. Shared
+    layers stay shared. `model` itself does not change.
 
-    The copy of a compiled model is compiled with the same arguments. If Keras cannot
-    serialize them (a loss that is not registered), the copy is not compiled, and a line
-    says so. States of optimizer, metrics and random generators are not copied.
+    If `model` is compiled, the copy is compiled with the same arguments. If Keras
+    cannot serialize these (such as an unregistered loss), the copy is not compiled, and
+    `swap` prints a note. States of the optimizer, of metrics and of random generators
+    are not copied.
 
-    `keras.layers.RNN(keras.layers.LSTMCell(...))` and `ConvLSTM2D` are other classes:
-    they are copied as they are. `use_cudnn` is not kept: `lstm_layer.LSTM` ignores it.
+    `keras.layers.RNN(keras.layers.LSTMCell(...))` and `ConvLSTM2D` are other classes
+    and are not replaced. `use_cudnn` is dropped: `lstm_layer.LSTM` ignores it.
 
     >>> model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(4, name="a")])
     >>> ours = swap(model)
@@ -36,18 +37,19 @@ def swap(model, to=LSTM, *, verbose=True):
     swap: 1 layer is now keras.layers.LSTM: a
 
     Args:
-        model: A Keras model or layer. It may be nested, and need not be built.
-        to: `LSTM` replaces every `keras.layers.LSTM`, `keras.layers.LSTM` every `LSTM`.
+        model: A Keras model or layer; it may be nested and need not be built.
+        to: Class to use in the copy. `LSTM` replaces every `keras.layers.LSTM`;
+            `keras.layers.LSTM` replaces every `LSTM`.
         verbose: Whether to print which layers were replaced and what was dropped.
 
     Returns:
-        The copy; `model` itself if it holds no layer to replace.
+        The copy; `model` itself if it has no layer to replace.
 
     Raises:
-        ValueError: If `to` is another class, or if a layer cannot be replaced or
-            rebuilt: a subclass of the LSTM to replace; an LSTM that the code of another
-            class makes; a layer that `get_config()` does not describe completely; an
-            `LSTM` with a cell or an option that Keras's layer lacks.
+        ValueError: If `to` is another class, or if a layer cannot be replaced. This is
+            the case for a subclass of the LSTM class; for an LSTM that a custom class
+            creates in its code; for a layer with an incomplete `get_config()`; and for
+            an `LSTM` with a cell or an option that Keras's layer lacks.
     """
     if to not in _NAMES:
         raise ValueError(
@@ -55,12 +57,12 @@ def swap(model, to=LSTM, *, verbose=True):
             f"Received: to={getattr(to, '__name__', to)!r}."
         )
     source = _KERAS_LSTM if to is LSTM else LSTM
-    found = {one: path for one, path in _walk(model) if isinstance(one, source)}
-    if not found:
+    replaced = {one: path for one, path in _walk(model) if isinstance(one, source)}
+    if not replaced:
         if verbose:
             print(f"swap: {model.name!r} is returned unchanged: no {_NAMES[source]}.")
         return model
-    notes = [note for layer, path in found.items() for note in _check(path, layer)]
+    notes = [note for layer, path in replaced.items() for note in _check(path, layer)]
     copy = _Copier(source, to)(model)
     _copy_values(model, copy, source, to)
     if getattr(model, "compiled", False):
@@ -72,15 +74,15 @@ def swap(model, to=LSTM, *, verbose=True):
                 "compile(). Call compile() on the copy."
             )
     if verbose:
-        count = "1 layer is" if len(found) == 1 else f"{len(found)} layers are"
-        print(f"swap: {count} now {_NAMES[to]}: {', '.join(found.values())}")
+        count = "1 layer is" if len(replaced) == 1 else f"{len(replaced)} layers are"
+        print(f"swap: {count} now {_NAMES[to]}: {', '.join(replaced.values())}")
         for note in notes:
             print(f"swap: {note}")
     return copy
 
 
 def _walk(layer, path="", seen=None):
-    """Yields each layer once, with its path; nothing inside an LSTM."""
+    """Yields each layer once, with its path; does not enter LSTM layers."""
     seen = set() if seen is None else seen
     if id(layer) in seen:
         return
@@ -92,11 +94,11 @@ def _walk(layer, path="", seen=None):
 
 
 def _check(path, layer):
-    """Raises if the LSTM cannot be replaced; yields which option the copy lacks."""
+    """Raises if an LSTM cannot be replaced; yields a note for each dropped option."""
     if type(layer) not in _NAMES:
         raise ValueError(
             f"swap: {path!r} is a {type(layer).__name__}, a subclass that may compute "
-            "something else than its LSTM. Replace it in your code."
+            "something other than its base class. Replace it in your code."
         )
     known, defaults = (cls(1, name="a").get_config() for cls in (_KERAS_LSTM, LSTM))
     for option, value in layer.get_config().items():
@@ -107,8 +109,8 @@ def _check(path, layer):
             continue
         value = type(layer.cell).__name__ if option == "cell" else repr(value)
         raise ValueError(
-            f"swap: {path!r} has {option}={value}, which keras.layers.LSTM cannot do. "
-            "Make the layer without it, or keep lstm_layer.LSTM."
+            f"swap: {path!r} has {option}={value}, which keras.layers.LSTM lacks. "
+            "Create the layer without it, or keep lstm_layer.LSTM."
         )
 
 
@@ -117,7 +119,7 @@ def _is_keras_class(layer):
 
 
 class _Copier:
-    """Rebuilds layers from their configurations, each layer once, without weights."""
+    """Rebuilds layers from their configs, each layer once, without weights."""
 
     def __init__(self, source, to):
         self.source, self.to = source, to
@@ -134,7 +136,8 @@ class _Copier:
         if type(layer) is keras.Sequential:
             return keras.Sequential(map(self, layer._layers), name=layer.name)
         if isinstance(layer, keras.Model) and _is_keras_class(layer):  # functional
-            # `clone_model` would compile, which may fail: give it an uncompiled model.
+            # `clone_model` compiles the clone, which may fail: clone an uncompiled
+            # model.
             graph = keras.Model(layer.input, layer.output, name=layer.name)
             inputs = keras.tree.map_structure(
                 lambda x: self(x._keras_history.operation).output, layer.input
@@ -149,18 +152,18 @@ class _Copier:
             return keras.saving.deserialize_keras_object(
                 self._rewrite(keras.saving.serialize_keras_object(layer)),
                 custom_objects={cls.__name__: cls for cls in classes},
-                safe_mode=False,  # the lambdas are those of this process
+                safe_mode=False,  # lambdas come from this process, so they are safe
             )
-        except Exception as error:  # whatever the code of a user's layer raises
+        except Exception as error:  # a custom layer may raise anything
             raise ValueError(
                 f"swap: {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from "
-                "its configuration. Give it a complete get_config() and register its "
+                "its config. Give it a complete get_config() and register its "
                 "functions with keras.saving.register_keras_serializable(), or use "
                 f"{_NAMES[self.to]} in its code."
             ) from error
 
     def _rewrite(self, config):
-        """Returns a serialized layer with the class of every LSTM in it replaced."""
+        """Replaces the class of every LSTM in a serialized layer."""
         if isinstance(config, (list, tuple)):
             return type(config)(map(self._rewrite, config))
         if not isinstance(config, dict):
@@ -184,16 +187,16 @@ def _copy_values(model, copy, source, to):
     for layer, path in _walk(copy):
         if isinstance(layer, source):
             raise ValueError(
-                f"swap: {path!r} is a {_NAMES[source]} that the code of a class makes, "
-                f"not its configuration. Use {_NAMES[to]} in that code."
+                f"swap: {path!r} is a {_NAMES[source]} that a custom class creates in "
+                f"its code, not from its config. Use {_NAMES[to]} in that code."
             )
     old, new = ([layer for layer, _ in _walk(each)] for each in (model, copy))
     shapes = [[tuple(w.shape) for w in each.weights] for each in (model, copy)]
     types = [to if type(layer) is source else type(layer) for layer in old]
     if types != [type(layer) for layer in new] or shapes[0] != shapes[1]:
         raise ValueError(
-            f"swap: {model.name!r} has other layers or weights than its configuration, "
-            "or a custom layer that shares a layer with the rest of the model. "
+            f"swap: {model.name!r} has other layers or weights than its config, or "
+            "a custom layer that shares a layer with the rest of the model. "
             f"Use {_NAMES[to]} in your code."
         )
     for one, other in zip(old, new, strict=True):

@@ -1,4 +1,4 @@
-"""Whether XLA compiles what profits from it: `CAROUSEL_XLA=0` says no."""
+"""Decides whether XLA compiles: not where the environment has `CAROUSEL_XLA=0`."""
 
 import os
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 def uses_xla():
-    """Returns False if the environment variable `CAROUSEL_XLA` is 0."""
+    """Returns False if the environment variable `CAROUSEL_XLA` is 0, else True."""
     return os.environ.get("CAROUSEL_XLA") != "0"
 
 
 def compiled(function):
-    """Makes a `tf.function` that XLA compiles, if `uses_xla()` when it is made."""
+    """Returns a `tf.function`; XLA compiles it if `uses_xla()` is True at this call."""
     return tf.function(function, autograph=False, jit_compile=uses_xla() or None)

@@ -1,9 +1,10 @@
-"""What the tests of the LSTM share: the oracle, random numbers, masks, twins, pairs.
+"""Provides the fixtures of the LSTM's tests: oracle, random numbers, masks, pairs.
 
-The NumPy oracle checks the cell and one sequence; the cell as written checks the
-kernel; Keras's layer checks names, configs, defaults and a few numbers.
+There are three references. The NumPy oracle checks the cell and the sequence. The cell
+run step by step (`AsWritten`) checks the fast loop. Keras's layer checks names,
+configs, defaults and a few numbers.
 
-The sizes all differ, so that a swapped axis cannot pass: a batch of 3, 4 timesteps,
+All sizes differ, so that a swapped axis cannot pass: a batch of 3, 4 timesteps,
 2 features, 5 units.
 """
 
@@ -41,12 +42,12 @@ MASKS = {
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch):
-    """Cuts no batch into parts, on any machine; tests of parts set more cores."""
+    """Keeps batches in one part on any machine; tests of parts set more cores."""
     monkeypatch.setattr(schedule, "_cores", lambda: 1)
 
 
 class Oracle:
-    """The six equations in NumPy and float64, one gate at a time."""
+    """Computes the six equations in NumPy and float64, one gate at a time."""
 
     def __init__(self, weights, activation=np.tanh, recurrent_activation=None):
         kernel, recurrent_kernel, *bias = [w.astype("float64") for w in weights]
@@ -75,7 +76,7 @@ class Oracle:
         return h, c
 
     def sequence(self, x, state=None, mask=None, go_backwards=False):
-        """Returns all outputs, h and c. A row steps over its masked timesteps."""
+        """Returns all outputs and the last h and C; a row skips masked timesteps."""
         batch, timesteps, _ = x.shape
         h_start, c_start = state or np.zeros((2, batch, self.units))
         outputs = np.zeros((batch, timesteps, self.units))
@@ -124,13 +125,13 @@ def mask(request):
 
 @pytest.fixture
 def holes():
-    """The one mask for tests that the other masks would teach nothing new."""
+    """Returns the mask for tests in which one mask is enough."""
     return MASKS["holes"]
 
 
 @pytest.fixture
 def randomize(draw):
-    """Gives a built layer or model random weights, far enough from constant."""
+    """Sets random weights in a built layer or model."""
 
     def set_random_weights(layer):
         layer.set_weights([0.7 * draw(*w.shape, dtype=w.dtype) for w in layer.weights])
@@ -167,7 +168,7 @@ def make_twins(make_layer):
 
 @pytest.fixture
 def make_pair(randomize):
-    """Makes a layer that uses the kernel and one that does not, of the same weights."""
+    """Makes a layer with the fast loop and one without, with the same weights."""
 
     def make(features=FEATURES, dtype="float32", of_layer=None, **of_cell):
         of_layer = {"return_sequences": True, "return_state": True, **(of_layer or {})}
@@ -195,7 +196,7 @@ def inputs(draw):
 
 @pytest.fixture
 def xla_left_out(monkeypatch):
-    """Runs the loops that XLA would compile as TensorFlow's, which is much quicker."""
+    """Runs the loops that XLA would compile by TensorFlow, which is much faster."""
     monkeypatch.setenv("CAROUSEL_XLA", "1")
     monkeypatch.setattr(kernel, "_compiled", functools.cache(graph))
     schedule._graph.cache_clear()

@@ -1,7 +1,7 @@
-"""What runs a layer with the kernel and one without, and compares their results.
+"""Runs a layer with the fast loop and one without it, and compares their results.
 
-A subclass that changes nothing never runs through the kernel, so a layer with it is
-the specification that the kernel is held to. conftest.py makes the pairs.
+Subclasses of `LSTMCell` never use the fast loop. So a layer with an unchanged subclass
+is the reference for the fast loop. The fixture `make_pair` makes both.
 """
 
 import functools
@@ -22,14 +22,15 @@ graph = functools.partial(tf.function, autograph=False)
 
 
 def eager(function):
-    """Returns the function as it is, beside `graph`."""
+    """Returns the function unchanged; the counterpart of `graph`."""
     return function
 
 
 def run_pair(pair, x, *arguments, wrap=eager, **options):
-    """Returns what `run` returns for each of a pair, for the second without a graph.
+    """Calls `run` with both layers of a pair and returns both results.
 
-    Of a long sequence a graph is quicker to make than the loop is to run without.
+    The second layer runs eagerly, except on long sequences, where tracing a graph takes
+    less time than the eager loop.
     """
     as_written = eager if x.shape[1] < 100 else graph
     return [
@@ -39,13 +40,13 @@ def run_pair(pair, x, *arguments, wrap=eager, **options):
 
 
 def run(layer, x, state, mask=None, training=True, wrap=eager):
-    """Returns all results, and the gradients of a weighted sum of them."""
+    """Returns the layer's results, and the gradients of a weighted sum of them."""
     function = wrap(differentiated(layer, mask, training))
     return function(tf.constant(x), [tf.constant(s) for s in state])
 
 
 def differentiated(layer, mask=None, training=True):
-    """Returns the function of x and the state that `run` calls."""
+    """Returns a function of x and the state: the results and gradients of a layer."""
 
     def results_and_gradients(x, state):
         with tf.GradientTape() as tape:
@@ -53,8 +54,8 @@ def differentiated(layer, mask=None, training=True):
             results = layer(x, initial_state=state, mask=mask, training=training)
             loss = 0.0
             for n, result in enumerate(results):
-                places = tf.range(tf.size(result), dtype="float64")
-                weights = tf.reshape(tf.cos(places + n), tf.shape(result))
+                indices = tf.range(tf.size(result), dtype="float64")
+                weights = tf.reshape(tf.cos(indices + n), tf.shape(result))
                 loss += tf.reduce_sum(tf.cast(weights, result.dtype) * result)
         variables = [weight.value for weight in layer.trainable_weights]
         return [*results, *tape.gradient(loss, [x, *state, *variables])]

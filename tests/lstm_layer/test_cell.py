@@ -1,4 +1,4 @@
-"""One step of the cell: its equations, its initial weights, its arguments."""
+"""Tests one step of the cell: its equations, initial weights and arguments."""
 
 import inspect
 import json
@@ -181,7 +181,7 @@ def test_the_config_brings_every_argument_back():
 @pytest.mark.parametrize("unit_forget_bias", [True, False])
 def test_the_config_of_a_keras_cell_makes_this_cell(unit_forget_bias):
     options = {**NOT_THE_DEFAULTS, "unit_forget_bias": unit_forget_bias}
-    del options["weight_drop"]  # ours alone
+    del options["weight_drop"]  # Keras has no such option
     theirs = keras.layers.LSTMCell(**options)
     ours = LSTMCell.from_config(theirs.get_config())
     expected = LSTMCell(**options, name=theirs.name)
@@ -211,7 +211,7 @@ def test_a_dropout_must_be_a_fraction(name, value):
 def test_a_config_that_was_saved_with_a_forget_bias_still_loads(
     make, forget_bias, unit_forget_bias, b_f
 ):
-    """It was an argument in place of `unit_forget_bias`."""
+    """Old versions had `forget_bias` instead of `unit_forget_bias`."""
     config = make(UNITS, bias_initializer=keras.initializers.Constant(0.5)).get_config()
     del config["unit_forget_bias"]
     again = make.from_config({**config, "forget_bias": forget_bias})

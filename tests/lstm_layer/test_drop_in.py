@@ -1,4 +1,4 @@
-"""What works with `keras.layers.LSTM` works with this layer: arguments, files."""
+"""Tests that the layer takes the arguments and files of `keras.layers.LSTM`."""
 
 import inspect
 
@@ -10,7 +10,7 @@ from lstm_layer import LSTM
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 
-# Another value than the default for every argument of `keras.layers.LSTM`.
+# A value other than the default for each named argument of `keras.layers.LSTM`,
 NAMED = {
     "units": UNITS + 1,
     "activation": "relu",
@@ -37,7 +37,7 @@ NAMED = {
     "unroll": True,
     "use_cudnn": False,
 }
-# And for those that it takes as **kwargs.
+# and for each argument that it takes as **kwargs.
 OTHERS = {
     "implementation": 1,
     "zero_output_for_mask": True,
@@ -54,8 +54,8 @@ def test_the_table_above_has_every_argument_of_keras():
     assert NAMED.keys() == parameters - {"self", "kwargs"}
 
 
-def state_of_affairs(layer):
-    """Returns everything about a built layer that is neither a number nor a name."""
+def describe(layer):
+    """Returns the properties of a built layer, except its weights' values and name."""
     return {
         "weights": [w.name for w in layer.weights],
         "trainable": [w.name for w in layer.trainable_weights],
@@ -89,7 +89,7 @@ def test_an_argument_of_keras_means_what_it_means_there(argument, x, holes, rand
     for one, other in zip(*map(keras.tree.flatten, results), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     np.testing.assert_allclose(sum(ours.losses), sum(theirs.losses), rtol=1e-5)
-    assert state_of_affairs(ours) == state_of_affairs(theirs)
+    assert describe(ours) == describe(theirs)
     assert argument != "name" or ours.name == theirs.name == "encoder"
 
 
@@ -102,7 +102,7 @@ def test_the_config_of_a_keras_layer_makes_this_layer(argument):
     assert ours.get_config() == expected.get_config()
     for layer in (ours, theirs):
         layer.build((BATCH, TIMESTEPS, FEATURES))
-    assert state_of_affairs(ours) == state_of_affairs(theirs)
+    assert describe(ours) == describe(theirs)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def build_model(lstm):
     return keras.Model(token_ids, keras.layers.Dense(2)(both))
 
 
-# Keras 3.15.1 hands NumPy 2.4 its variables without the keyword `copy`.
+# Keras 3.15.1 calls `__array__` in a way that NumPy 2.4 warns about.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(
     ("trained", "swapped"),

@@ -1,8 +1,8 @@
-"""Dropout: one mask a sequence, another for every row and call, none at inference.
+"""Tests dropout: a mask for each row and call, the same at all timesteps of a sequence.
 
-The layers here only add up: with all gates held at one, a linear candidate and no
-bias, c_t = c_{t-1} + x_t W + h_{t-1} U and h_t = c_t. With W or U the identity, the
-outputs show the masks themselves.
+The layers here only add: all gates are 1, the candidate is linear and there is no bias,
+so c_t = c_{t-1} + x_t W + h_{t-1} U and h_t = c_t. If W or U is the identity, the
+outputs show the masks.
 """
 
 import keras
@@ -48,9 +48,9 @@ def make(request):
         """Makes a built layer whose outputs show its masks."""
         layer = request.param(**options)
         layer.build((BATCH, TIMESTEPS, UNITS))
-        shown, hidden = np.zeros((2, UNITS, 4 * UNITS))
-        shown[:, 2 * UNITS : 3 * UNITS] = np.eye(UNITS)
-        weights = [shown, hidden] if "dropout" in options else [hidden, shown]
+        identity, zeros = np.zeros((2, UNITS, 4 * UNITS))
+        identity[:, 2 * UNITS : 3 * UNITS] = np.eye(UNITS)
+        weights = [identity, zeros] if "dropout" in options else [zeros, identity]
         layer.set_weights(weights)
         return layer
 
@@ -76,14 +76,14 @@ def recurrent_masks(layer, training=True):
     return outputs[:, 1:] / outputs[:, :-1] - 1
 
 
-KINDS = pytest.mark.parametrize(
+DROPOUTS = pytest.mark.parametrize(
     ("name", "show"),
     [("dropout", input_masks), ("recurrent_dropout", recurrent_masks)],
     ids=["dropout", "recurrent_dropout"],
 )
 
 
-@KINDS
+@DROPOUTS
 def test_one_mask_serves_all_timesteps_of_a_sequence(make, name, show):
     masks = show(make(**{name: 0.25}))
     same = np.repeat(masks[:, :1], TIMESTEPS, axis=1)
@@ -93,7 +93,7 @@ def test_one_mask_serves_all_timesteps_of_a_sequence(make, name, show):
     assert 0 < kept.mean() < 1
 
 
-@KINDS
+@DROPOUTS
 def test_masks_differ_between_rows_and_between_calls(make, name, show):
     layer = make(**{name: 0.5})
     first, second = show(layer)[:, 0], show(layer)[:, 0]
@@ -101,14 +101,14 @@ def test_masks_differ_between_rows_and_between_calls(make, name, show):
     assert np.any(first != second)
 
 
-@KINDS
+@DROPOUTS
 def test_nothing_is_dropped_at_inference(make, name, show):
     layer = make(**{name: 0.5})
     show(layer)
     np.testing.assert_allclose(show(layer, training=False), 1, atol=1e-6)
 
 
-@KINDS
+@DROPOUTS
 def test_the_same_seed_draws_the_same_masks(make, name, show):
     same, other = (
         [show(make(seed=seed, **{name: 0.5})) for seed in seeds]

@@ -1,4 +1,4 @@
-"""The gates are those of the run; what is still held sums up to the cell state."""
+"""Tests that recorded gates are those of the run, and that contributions sum to C."""
 
 import gc
 import weakref
@@ -34,7 +34,7 @@ def test_the_gates_are_the_textbooks(x, backwards):
     layer = LSTM(4, return_sequences=True, go_backwards=backwards, name="memory")
     state = [np.full((2, 4), 0.3, "float32"), np.full((2, 4), -0.2, "float32")]
     outputs, gates = record_gates(lambda: layer(x, initial_state=state))
-    found = values(gates["memory"])
+    recorded = values(gates["memory"])
     kernel, recurrent, bias = (np.array(w, "float64") for w in layer.get_weights())
     h, c = state
     for t in range(5, -1, -1) if backwards else range(6):
@@ -45,9 +45,9 @@ def test_the_gates_are_the_textbooks(x, backwards):
         h = o * np.tanh(c)
         expected = {"f": f, "i": i, "c_tilde": c_tilde, "c": c, "o": o, "h": h}
         for name, value in expected.items():
-            np.testing.assert_allclose(found[name][:, t], value, atol=1e-5)
+            np.testing.assert_allclose(recorded[name][:, t], value, atol=1e-5)
     outputs = np.array(outputs)[:, ::-1] if backwards else np.array(outputs)
-    np.testing.assert_allclose(found["h"], outputs, atol=1e-5)
+    np.testing.assert_allclose(recorded["h"], outputs, atol=1e-5)
 
 
 def test_recording_changes_nothing(x):
@@ -109,11 +109,11 @@ def test_it_works_inside_a_graph(x):
 def test_a_masked_step_leaves_everything_as_it_was(x):
     layer = LSTM(4, return_sequences=True, return_state=True, name="memory")
     (*_, h, c), gates = record_gates(lambda: layer(x, mask=MASK))
-    found = values(gates["memory"])
+    recorded = values(gates["memory"])
     for name in NAMES:
-        np.testing.assert_array_equal(found[name][0, 2], found[name][0, 1])
-    np.testing.assert_allclose(found["c"][:, -1], c, atol=1e-5)
-    np.testing.assert_allclose(found["h"][:, -1], h, atol=1e-5)
+        np.testing.assert_array_equal(recorded[name][0, 2], recorded[name][0, 1])
+    np.testing.assert_allclose(recorded["c"][:, -1], c, atol=1e-5)
+    np.testing.assert_allclose(recorded["h"][:, -1], h, atol=1e-5)
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -123,27 +123,27 @@ def test_what_is_held_of_all_timesteps_is_the_cell_state(x, mask, backwards):
     _, gates = record_gates(lambda: layer(x, mask=mask))
     gates = gates["memory"]
     for row in range(2):
-        held = contributions(gates, row)
-        assert held.shape == (6, 6, 4)
+        terms = contributions(gates, row)
+        assert terms.shape == (6, 6, 4)
         real = np.ones(6, bool) if mask is None else mask[row]
-        found = held.sum(axis=1)[real]
-        np.testing.assert_allclose(found, np.array(gates.c)[row][real], atol=1e-5)
-        seen = np.tril(np.ones((6, 6)))
-        future = (seen.T if backwards else seen) == 0
-        assert (held[future] == 0).all()
-        assert (held[:, ~real] == 0).all()
+        sums = terms.sum(axis=1)[real]
+        np.testing.assert_allclose(sums, np.array(gates.c)[row][real], atol=1e-5)
+        past = np.tril(np.ones((6, 6)))
+        future = (past.T if backwards else past) == 0
+        assert (terms[future] == 0).all()
+        assert (terms[:, ~real] == 0).all()
 
 
 def test_a_forgotten_timestep_is_held_no_more():
     ones = np.ones((1, 3, 1))
     f = np.array([1.0, 0.5, 0.0]).reshape(1, 3, 1)
     c = np.array([2.0, 3.0, 2.0]).reshape(1, 3, 1)
-    held = contributions(Gates(f, ones, 2 * ones, c, None, None))[..., 0]
-    np.testing.assert_array_equal(held, [[2, 0, 0], [1, 2, 0], [0, 0, 2]])
+    terms = contributions(Gates(f, ones, 2 * ones, c, None, None))[..., 0]
+    np.testing.assert_array_equal(terms, [[2, 0, 0], [1, 2, 0], [0, 0, 2]])
 
 
 class Coupled(LSTMCell):
-    """Writes where it forgets: i = 1 - f."""
+    """Couples the gates: i = 1 - f."""
 
     def step(self, z, c_prev):
         new = super().step(z, c_prev)
@@ -152,7 +152,7 @@ class Coupled(LSTMCell):
 
 
 class Fading(LSTMCell):
-    """Loses a tenth of its cell state at each step, beside the forget gate."""
+    """Loses a tenth of its cell state at each step, before the forget gate."""
 
     def step(self, z, c_prev):
         new = super().step(z, 0.9 * c_prev)
@@ -160,7 +160,7 @@ class Fading(LSTMCell):
 
 
 class Forgetful(LSTMCell):
-    """The same, but in a `call` that hides what it did."""
+    """Loses a tenth of its cell state in `call`, where it cannot be recorded."""
 
     def call(self, inputs, states, training=False):
         h, (h, c) = super().call(inputs, states, training)
@@ -174,14 +174,14 @@ def test_the_gates_of_an_own_step_are_those_that_it_computed(x):
     np.testing.assert_allclose(gates.f + gates.i, np.ones((2, 6, 4)), atol=1e-6)
     np.testing.assert_allclose(gates.c[:, -1], c, atol=1e-6)
     np.testing.assert_allclose(gates.h, outputs, atol=1e-6)
-    held = contributions(gates, row=1)
-    np.testing.assert_allclose(held.sum(axis=1), gates.c[1], atol=1e-5)
+    terms = contributions(gates, row=1)
+    np.testing.assert_allclose(terms.sum(axis=1), gates.c[1], atol=1e-5)
 
 
 def test_contributions_that_do_not_add_up_are_refused(x):
     layer = LSTM(cell=Fading(4), name="own")
     _, gates = record_gates(lambda: layer(x))
-    with pytest.raises(ValueError, match=r"only if C_t = f_t.*differs from it by"):
+    with pytest.raises(ValueError, match=r"must satisfy C_t = f_t.*differs from it by"):
         contributions(gates["own"])
 
 
@@ -195,7 +195,7 @@ def test_of_an_own_call_the_states_are_shown_and_no_gates(x):
     np.testing.assert_allclose(gates.c[:, -1], c, atol=1e-6)
     np.testing.assert_allclose(gates.h, outputs, atol=1e-6)
     assert gates.f is gates.i is gates.c_tilde is gates.o is None
-    with pytest.raises(ValueError, match=r"need the gates.*overrides"):
+    with pytest.raises(ValueError, match=r"must contain f, i and.*overrides"):
         contributions(gates)
 
 
@@ -210,7 +210,7 @@ def test_contributions_leave_out_the_initial_state(x):
 
 def test_a_cell_without_these_gates_is_refused(x):
     layer = LSTM(cell=keras.layers.SimpleRNNCell(4))
-    with pytest.raises(ValueError, match="Expected an `LSTMCell`"):
+    with pytest.raises(ValueError, match="`cell` must be an `LSTMCell`"):
         record_gates(lambda: layer(x))
 
 

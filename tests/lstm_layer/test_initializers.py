@@ -1,4 +1,4 @@
-"""Chrono initialisation: what its formula says, and that a layer takes it."""
+"""Tests chrono initialisation: its formula, and a layer that uses it."""
 
 import keras
 import numpy as np

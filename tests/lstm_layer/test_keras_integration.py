@@ -1,4 +1,4 @@
-"""The kernel in Keras's own machinery: saving, `compile`, `fit`, a strategy."""
+"""Tests the fast loop with Keras's saving, `compile`, `fit` and a strategy."""
 
 import keras
 import pytest

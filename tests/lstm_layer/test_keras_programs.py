@@ -1,4 +1,4 @@
-"""Common Keras programs give with our layer what they give with Keras's."""
+"""Tests that common Keras programs give the same results with our layer."""
 
 import keras
 import numpy as np
@@ -62,9 +62,9 @@ def stateful(lstm, inputs):
 
 @pytest.fixture
 def make_programs(randomize, monkeypatch):
-    """Makes a program with our layer and one with Keras's, run without a graph.
+    """Makes a program with our layer, and the same with Keras's layer, run eagerly.
 
-    A batch of known size is cut in two.
+    A batch of static size is split into two parts.
     """
 
     def make(program, batch):
@@ -126,7 +126,7 @@ def _static_shapes(layer, spec, mask, training):
     return shapes
 
 
-# Each pair of values comes at least once.
+# Covers each pair of values of two arguments at least once.
 @pytest.mark.parametrize(
     ("training", "jit_compile", "batch", "timesteps", "masked"),
     [

@@ -1,4 +1,4 @@
-"""Keras's own tests of its LSTM and of what wraps it, run on ours."""
+"""Runs Keras's own tests of its LSTM and of `Bidirectional` on our layer."""
 
 import importlib
 import unittest
@@ -15,7 +15,7 @@ from lstm_layer import LSTM
     ("module", "names", "fewest"),
     [
         ("lstm_test", ["*"], 5),
-        # The others are of layers that are not ours.
+        # The other tests in this module do not use LSTM.
         ("bidirectional_test", ["*state*", "*shape*", "*cudnn*", "*lstm*"], 7),
     ],
     ids=["lstm_test", "bidirectional_test"],

@@ -1,4 +1,4 @@
-"""The kernel beside the cell as written: outputs, states, gradients, in every mode."""
+"""Tests that the fast loop gives the outputs, states and gradients of the cell."""
 
 import numpy as np
 import pytest
@@ -144,7 +144,7 @@ def test_inference_draws_no_mask(make_pair, inputs):
 def test_compiled_or_not_parts_give_what_the_cell_gives(
     make_pair, inputs, holes, monkeypatch, batch, training, jit_compile
 ):
-    """Two parts of three rows each share what is compiled."""
+    """The batch is split into two parts of three rows, which share a graph."""
     monkeypatch.setattr(schedule, "_cores", lambda: 2)
     monkeypatch.setattr(schedule, "MIN_ROWS_PER_PART", 3)
     fast, slow = make_pair(recurrent_dropout=0.5, seed=2)

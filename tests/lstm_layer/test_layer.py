@@ -1,4 +1,4 @@
-"""The layer over a whole sequence: the oracle, the states, the ways to call it."""
+"""Tests the layer over a sequence: its numbers, its states, the ways to call it."""
 
 import keras
 import numpy as np
@@ -66,14 +66,15 @@ def test_frame_by_frame_with_the_state_carried_is_the_whole_sequence(
     make_layer, x, graph
 ):
     layer = make_layer(return_sequences=True, return_state=True)
-    outputs, *end = layer(x)
+    outputs, *last_states = layer(x)
     step = tf.function(layer, autograph=False) if graph else layer
     state = layer.get_initial_state(batch_size=BATCH)
     frames = []
     for t in range(TIMESTEPS):
         frame, *state = step(tf.constant(x[:, t : t + 1]), initial_state=state)
         frames.append(frame)
-    assert_close([np.concatenate(frames, axis=1), *state], [outputs, *end], atol=1e-6)
+    received = [np.concatenate(frames, axis=1), *state]
+    assert_close(received, [outputs, *last_states], atol=1e-6)
 
 
 def test_two_parts_with_the_state_handed_on_are_the_whole_sequence(

@@ -1,4 +1,4 @@
-"""Masks and batches: what a row may and may not depend on."""
+"""Tests masks and batches: a row depends on no padding and on no other row."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def layer(make_layer):
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("amount", [1, 5])
 def test_the_amount_of_padding_changes_no_row(layer, x, draw, side, amount):
-    """Nor does what stands in the padding."""
+    """The values in the padding change no row either."""
     outputs, *state = layer(x)
     parts = [
         (x, np.ones((BATCH, TIMESTEPS), bool)),
@@ -62,8 +62,8 @@ def test_a_padded_batch_ends_where_each_row_ends_alone(layer, x):
 @pytest.mark.parametrize("timesteps", [1, TIMESTEPS])
 def test_masked_timesteps_leave_the_state_to_the_last_bit(layer, x, state, timesteps):
     mask = np.zeros((BATCH, timesteps), bool)
-    outputs, *end = layer(x[:, :timesteps], initial_state=state, mask=mask)
-    np.testing.assert_array_equal(end, state)
+    outputs, *last_states = layer(x[:, :timesteps], initial_state=state, mask=mask)
+    np.testing.assert_array_equal(last_states, state)
     assert not np.any(outputs)
 
 
@@ -82,7 +82,7 @@ def test_a_mask_of_ones_and_zeros_is_a_mask(layer, x, holes, dtype):
 
 @pytest.mark.parametrize("lstm", [LSTM, keras.layers.LSTM], ids=["ours", "Keras's"])
 def test_the_mask_of_an_embedding_is_passed_through_a_stack(lstm, randomize):
-    """And the next layer sees it: no number depends on the padding."""
+    """The next layer uses the mask: no number depends on the padding."""
     model = keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),
@@ -99,13 +99,13 @@ def test_the_mask_of_an_embedding_is_passed_through_a_stack(lstm, randomize):
 
 @pytest.mark.parametrize("lstm", [LSTM, keras.layers.LSTM], ids=["ours", "Keras's"])
 def test_beside_an_initial_state_the_mask_must_be_given(lstm, state):
-    """Keras passes the mask of an embedding on to a layer's only tensor, no other."""
+    """Keras passes on the mask of an embedding only if the layer gets one tensor."""
     embedded = keras.layers.Embedding(11, FEATURES, mask_zero=True)(
         np.array([[3, 5, 2, 0, 0, 0]] * BATCH)
     )
     layer = lstm(UNITS)
-    forgotten = np.array(layer(embedded, initial_state=state))
-    given = layer(embedded, initial_state=state, mask=embedded._keras_mask)
+    without_mask = np.array(layer(embedded, initial_state=state))
+    with_mask = layer(embedded, initial_state=state, mask=embedded._keras_mask)
     expected = layer(embedded[:, :3], initial_state=state)
-    np.testing.assert_allclose(given, expected, atol=1e-6)
-    assert not np.allclose(forgotten, expected, atol=1e-3)
+    np.testing.assert_allclose(with_mask, expected, atol=1e-6)
+    assert not np.allclose(without_mask, expected, atol=1e-3)

@@ -1,4 +1,4 @@
-"""A cell of one's own: the layer runs its equations and no others."""
+"""Tests that the layer runs the equations of a custom cell and no others."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 
 
 class CoupledCell(LSTMCell):
-    """Forgets just what it writes over: f = 1 - i."""
+    """Couples the gates: f = 1 - i."""
 
     def call(self, inputs, states, training=False):
         h_prev, c_prev = states
@@ -25,7 +25,7 @@ class CoupledCell(LSTMCell):
 
 
 class WithoutOutputGate(LSTMCell):
-    """Shows its whole cell state: o = 1."""
+    """Outputs the whole cell state: o = 1."""
 
     def call(self, inputs, states, training=False):
         _, (_, c) = super().call(inputs, states, training=training)
@@ -54,7 +54,7 @@ OWN = pytest.mark.parametrize(
 
 @pytest.fixture
 def make_own(make_layer):
-    """Makes a layer of the cell, and a stock layer with the same weights."""
+    """Makes a layer with a custom cell, and a stock layer with the same weights."""
 
     def make(cell_class, **options):
         options = {"return_sequences": True, "return_state": True, **options}
@@ -140,22 +140,22 @@ def test_a_cell_of_keras_is_a_cell(x, holes, randomize, cell_class, layer_class)
     ids=["neither", "both"],
 )
 def test_a_layer_takes_units_or_a_cell(options, received):
-    with pytest.raises(ValueError, match=f"Give `units`, or a `cell`.*{received}"):
+    with pytest.raises(ValueError, match=f"one of `units` and `cell` must.*{received}"):
         LSTM(**options)
 
 
 @pytest.mark.parametrize(
     ("options", "received"),
     [
-        ({"use_bias": False, "dropout": 0.5}, r"dropout, use_bias\.$"),
-        ({"unit_forget_bias": False}, r"unit_forget_bias\.$"),
-        ({"uints": 3}, r"uints\.$"),
+        ({"use_bias": False, "dropout": 0.5}, r" dropout, use_bias\. Give"),
+        ({"unit_forget_bias": False}, r" unit_forget_bias\. Give"),
+        ({"uints": 3}, r" uints\. Give"),
     ],
     ids=str,
 )
 def test_a_cell_brings_its_own_options(options, received):
     with pytest.raises(
-        ValueError, match=f"A `cell` brings its own options.*{received}"
+        ValueError, match=f"the layer takes no options of the cell.*{received}"
     ):
         LSTM(cell=LSTMCell(3), **options)
 

@@ -1,4 +1,4 @@
-"""Round trips: configs, `.keras` files, weight files."""
+"""Tests that configs, `.keras` files and weight files restore a layer."""
 
 import json
 
@@ -10,7 +10,7 @@ from lstm_layer import LSTM, LSTMCell
 
 FEATURES, UNITS = 2, 5
 
-# Keras 3.15.1 hands NumPy 2.4 its variables without the keyword `copy`.
+# Keras 3.15.1 calls `__array__` in a way that NumPy 2.4 warns about.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
 )
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @keras.saving.register_keras_serializable(package="tests")
 class LeakyCell(LSTMCell):
-    """An LSTM cell whose output leaks: it has an argument of its own."""
+    """Adds part of the previous output to the output; has an additional argument."""
 
     def __init__(self, units, leak=0.5, **options):
         super().__init__(units, **options)
@@ -35,7 +35,7 @@ class LeakyCell(LSTMCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Coupled(LSTMCell):
-    """The README's cell: it writes where it forgets."""
+    """Couples the gates as in the README: i = 1 - f."""
 
     def step(self, z, c_prev):
         new = super().step(z, c_prev)
@@ -46,7 +46,7 @@ class Coupled(LSTMCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class ReversedLSTM(LSTM):
-    """A subclass of the layer."""
+    """Reads sequences from their end by default; a subclass of the layer."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **{"go_backwards": True, **options})
@@ -138,7 +138,7 @@ def test_a_weight_file_fills_a_model_made_from_the_config(model, x, tmp_path):
 
 
 def test_training_goes_on_after_loading_as_without_saving(x, draw, tmp_path):
-    """But with dropout it does not: Keras saves no state of a random generator."""
+    """Without dropout: Keras does not save the state of random generators."""
     y = draw(len(x), UNITS)
     model = keras.Sequential([keras.Input(x.shape[1:]), LSTM(UNITS)])
     model.compile(optimizer="adam", loss="mse", run_eagerly=True)

@@ -1,4 +1,4 @@
-"""How the kernel runs: in parts, in chunks, compiled or not, and by which graphs."""
+"""Tests how the fast loop runs: in parts, in chunks, with or without XLA."""
 
 import os
 
@@ -19,12 +19,12 @@ from tests.lstm_layer.pairs import (
 )
 
 SIZE = 4 * UNITS * 4 * UNITS  # bytes of a float32 recurrent kernel
-cores_of_the_machine = schedule._cores  # conftest.py puts another in its place
+cores_of_the_machine = schedule._cores  # conftest.py replaces it
 
 
 @pytest.fixture
 def ran(monkeypatch):
-    """A list with an entry for each loop that the kernel has run or traced."""
+    """Returns a list that gets an entry for each loop that is run or traced."""
     ran, own = [], schedule._run
     monkeypatch.setattr(schedule, "_run", lambda *a, **k: ran.append(1) or own(*a, **k))
     return ran
@@ -127,7 +127,7 @@ def test_a_batch_that_is_cut_keeps_its_known_size(inputs, monkeypatch):
 def test_a_large_recurrent_kernel_is_read_by_one_compiled_loop(
     make_pair, inputs, monkeypatch, ran, limit, compiled, loops
 ):
-    """The graph is traced and not run, so that XLA compiles nothing."""
+    """The graph is only traced, so that XLA compiles nothing."""
     monkeypatch.setattr(schedule, "_cores", lambda: 2)
     monkeypatch.setattr(schedule, "LARGE_BYTES", limit)
     fast, _ = make_pair(of_layer={"jit_compile": compiled})
@@ -139,21 +139,21 @@ def test_a_large_recurrent_kernel_is_read_by_one_compiled_loop(
 
 @pytest.fixture
 def traced_chunks(monkeypatch):
-    """A list with the length and number of chunks of each loop that was traced."""
-    found, own = [], chunks._chunks
+    """Returns a list that gets length and number of chunks of each traced loop."""
+    traced, own = [], chunks._chunks
     monkeypatch.setattr(chunks, "MIN_CHUNKED_TIMESTEPS", 9)
     monkeypatch.setattr(chunks, "NUM_CHUNKS", 3)
     monkeypatch.setattr(chunks, "CHUNK_LENGTHS", (4, 8))
 
     def note(*arguments):
-        found.append(own(*arguments))
-        return found[-1]
+        traced.append(own(*arguments))
+        return traced[-1]
 
     monkeypatch.setattr(chunks, "_chunks", note)
     caches = (schedule._graph, schedule._compiled_graph)
     for cache in caches:
         cache.cache_clear()
-    yield found
+    yield traced
     for cache in caches:
         cache.cache_clear()
 
@@ -204,7 +204,7 @@ SPECS = [
 def test_one_graph_runs_every_unknown_length_in_chunks_of_few_lengths(
     make_pair, inputs, traced_chunks, monkeypatch
 ):
-    monkeypatch.setenv("CAROUSEL_XLA", "1")  # few lengths are for XLA alone
+    monkeypatch.setenv("CAROUSEL_XLA", "1")  # without XLA there is one chunk
     fast, slow = make_pair(dtype="float64", **DROPPED)
 
     @graph(input_signature=[*SPECS, tf.TensorSpec((3, None), "bool")])
@@ -237,8 +237,8 @@ def test_an_unknown_length_without_a_mask_runs_in_chunks_too(
     [(1, 32, 1), (32, 32, 1), (33, 64, 1), (64, 64, 1), (65, 64, 2), (300, 64, 5)],
 )
 def test_few_lengths_of_chunks_serve_every_unknown_length(timesteps, length, count):
-    found = chunks._chunks(tf.constant(timesteps), compiled=True, keep=True)
-    assert [int(n) for n in found] == [length, count]
+    chosen = chunks._chunks(tf.constant(timesteps), compiled=True, save=True)
+    assert [int(n) for n in chosen] == [length, count]
 
 
 def test_xla_may_compile_all_around_a_long_sequence(make_pair, inputs, traced_chunks):
@@ -249,7 +249,7 @@ def test_xla_may_compile_all_around_a_long_sequence(make_pair, inputs, traced_ch
 
 
 def compiled_operations(layer, training):
-    """Returns how many functions of the layer's graph must be compiled by XLA."""
+    """Returns how many functions and nodes of the layer's graph require XLA."""
     signature = [tf.TensorSpec((None, None, FEATURES))]
     function = graph(lambda x: layer(x, training=training), signature)
     traced = function.get_concrete_function().graph.as_graph_def()
@@ -268,16 +268,16 @@ def test_it_asks_for_xla_in_training_only_or_as_it_is_told(
 ):
     monkeypatch.setenv("CAROUSEL_XLA", "1")
     layer = LSTM(UNITS, jit_compile=jit_compile)
-    found = {
+    compiled = {
         training for training in (True, False) if compiled_operations(layer, training)
     }
-    assert found == where
+    assert compiled == where
 
 
 def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(
     inputs, monkeypatch
 ):
-    """`tf.function` takes what it traced for unknown sizes where sizes are known."""
+    """`tf.function` reuses a trace for unknown sizes where sizes are known."""
     monkeypatch.setattr(schedule, "_cores", lambda: 2)
     x, _ = inputs(batch=4, timesteps=7)
     layer = LSTM(UNITS, return_sequences=True)
@@ -290,15 +290,15 @@ def test_a_graph_for_any_batch_serves_a_known_one_and_keeps_its_size(
         assert outputs.shape[0] == x.shape[0]
         return tape.gradient(outputs, x)
 
-    found = [
+    gradients = [
         graph(gradient, [tf.TensorSpec((batch, None, FEATURES))])(x)
         for batch in (None, 4)
     ]
-    np.testing.assert_allclose(*found, atol=1e-6)
+    np.testing.assert_allclose(*gradients, atol=1e-6)
 
 
 def test_a_graph_for_any_batch_does_not_depend_on_the_cores(monkeypatch):
-    """A saved model is the same whichever machine wrote it."""
+    """A saved model must not depend on the machine that wrote it."""
     layer = LSTM(UNITS)
     layer.build((None, None, FEATURES))
 

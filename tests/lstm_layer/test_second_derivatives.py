@@ -1,4 +1,4 @@
-"""Gradients of gradients, beside those of `keras.layers.LSTM`."""
+"""Tests second derivatives against those of `keras.layers.LSTM`."""
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def arguments(draw, dtype):
 
 
 def loss_of(results):
-    """Returns a random weighted sum of squares: no two numbers count alike."""
+    """Returns a random weighted sum of results and squares; all weights differ."""
     total = 0.0
     for n, result in enumerate(tf.nest.flatten(results)):
         weights = tf.random.stateless_normal(
@@ -53,7 +53,7 @@ def weights_of(layer):
 
 
 def assert_close(received, expected, dtype):
-    """Compares relative to the largest number of a tensor; no tensor may be missing."""
+    """Compares relative to the largest number of a tensor; no tensor may be zero."""
     for one, other in zip(received, expected, strict=True):
         one, other = np.array(one, "float64"), np.array(other, "float64")
         scale = np.abs(other).max()
@@ -100,7 +100,7 @@ def test_a_gradient_penalty_has_the_gradients_it_has_in_keras(
 def test_a_gradient_penalty_with_recurrent_dropout_has_the_gradients_of_the_cell(
     make_pair, arguments, dtype
 ):
-    """Both layers draw the same mask from their seed."""
+    """Both layers draw the same mask, since they have the same seed."""
     (x, h, c), _ = arguments
     short = ([x[:, :2], h, c], None)
     received, expected = (
@@ -124,7 +124,7 @@ def test_no_gradient_is_missing_where_what_follows_is_linear(
 
 
 def linear_penalty(layer, arguments):
-    """Returns the gradients of a penalty where all that follows the layer is linear."""
+    """Returns the gradients of a penalty on the gradient of a linear score."""
     (x, _, _), _ = arguments
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
@@ -136,7 +136,7 @@ def linear_penalty(layer, arguments):
 
 
 def forward_over_reverse(layer, arguments):
-    """Returns the product of the Hessian in x, h_0 and C_0 with the direction."""
+    """Returns the Hessian-vector product in x, h_0 and C_0, in forward mode."""
     point, direction = arguments
     with tf.autodiff.ForwardAccumulator(point, direction) as accumulator:
         with tf.GradientTape() as tape:
@@ -148,7 +148,7 @@ def forward_over_reverse(layer, arguments):
 
 
 def reverse_over_reverse(layer, arguments):
-    """Returns the same by differentiating the gradients along the direction."""
+    """Returns the same product in reverse mode, as the gradient of the gradients."""
     point, direction = arguments
     with tf.GradientTape() as outer:
         outer.watch(point)
@@ -175,7 +175,7 @@ def test_a_hessian_vector_product_is_that_of_keras(
 
 
 def test_in_a_graph_forward_mode_is_refused_by_name(twins, arguments):
-    """Keras's layer has none there either."""
+    """Keras's layer raises an error there too."""
     ours, theirs = twins
     with pytest.raises(NotImplementedError, match=r"Inside a.*eagerly"):
         tf.function(lambda: forward_over_reverse(ours, arguments), autograph=False)()
@@ -185,11 +185,11 @@ def test_in_a_graph_forward_mode_is_refused_by_name(twins, arguments):
 
 def test_a_directional_derivative_is_that_of_keras(twins, arguments, dtype):
     received, expected = [], []
-    for layer, found in zip(twins, (received, expected), strict=True):
+    for layer, derivatives in zip(twins, (received, expected), strict=True):
         (x, h, c), direction = arguments
         with tf.autodiff.ForwardAccumulator((x, h, c), direction) as accumulator:
             results = layer(x, initial_state=[h, c], training=True)
-        found.extend(map(accumulator.jvp, results))
+        derivatives.extend(map(accumulator.jvp, results))
     assert_close(received, expected, dtype)
 
 
@@ -200,7 +200,7 @@ def test_the_gradient_through_an_inner_step_is_that_of_keras(twins, arguments, d
 
 
 def inner_step(layer, arguments):
-    """Returns the gradients of the loss after a step of descent on x, as in MAML."""
+    """Returns the gradients of the loss after one gradient step on x, as in MAML."""
     (x, h, c), _ = arguments
     with tf.GradientTape() as outer:
         outer.watch(x)
@@ -218,12 +218,12 @@ def inner_step(layer, arguments):
 def test_parts_and_chunks_have_second_derivatives(
     twins, draw, dtype, monkeypatch, xla_left_out, timesteps, parts
 ):
-    """Where the length is unknown, training with XLA runs in chunks of few lengths."""
+    """With XLA and an unknown length, training runs in chunks of few lengths."""
     monkeypatch.setattr(schedule, "_cores", lambda: parts)
     monkeypatch.setattr(chunks, "MIN_CHUNKED_TIMESTEPS", 7)
     monkeypatch.setattr(chunks, "NUM_CHUNKS", 3)
     monkeypatch.setattr(chunks, "CHUNK_LENGTHS", (2, 3))
-    batch = 4  # parts of one size share their graphs
+    batch = 4  # two parts of equal size share a graph
     x = tf.constant(draw(batch, 7, FEATURES, dtype=dtype))
     state = [tf.constant(draw(batch, UNITS, dtype=dtype)) for _ in range(2)]
     signature = [tf.TensorSpec((batch, timesteps, FEATURES), dtype)]

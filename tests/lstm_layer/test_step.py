@@ -1,4 +1,4 @@
-"""The equations: what they say, and that whoever edits them sees it everywhere."""
+"""Tests the equations, and that an edit of them takes effect everywhere."""
 
 import importlib
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from lstm_layer import LSTM, cell, gradient, kernel, step
 from lstm_layer.gates import record_gates
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
-APPS = {  # the arguments of `build_model` that are not in the configuration
+APPS = {  # arguments of `build_model` that are not in the configuration
     "language_modeling": (50,),
     "sentiment": (50, 2, 50),
     "speech_commands": (12, 40),
@@ -39,7 +39,7 @@ def test_a_step_is_the_tutorials_equations(draw, dtype):
 
 
 def edited_step(z, c_prev, activation=np.tanh, recurrent_activation=None):
-    """The equations with another forget gate, half as open."""
+    """Computes the equations with the forget gate halved."""
     new = step_as_written(z, c_prev, keras.activations.tanh, keras.activations.sigmoid)
     f = 0.5 * new.f
     c = f * c_prev + new.i * new.c_tilde
@@ -51,7 +51,7 @@ step_as_written = step.lstm_step
 
 @pytest.fixture
 def edit(monkeypatch):
-    """Edits `lstm_step` wherever it is imported."""
+    """Replaces `lstm_step` in every module that imports it."""
 
     def edit_step():
         for module in (step, cell, kernel):

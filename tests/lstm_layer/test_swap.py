@@ -1,134 +1,34 @@
-"""`swap` replaces the class of every LSTM in a model, and nothing else."""
+"""Tests that `swap` replaces the class of every LSTM in a model and nothing else."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from lstm_layer.cell import LSTMCell
 from lstm_layer.layer import LSTM
 from lstm_layer.swap import swap
-
-BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
-SHAPE = (TIMESTEPS, FEATURES)
-BOTH = (layers.LSTM, LSTM)
-
-
-def sequential(lstm):
-    return keras.Sequential(
-        [
-            keras.Input(SHAPE),
-            lstm(UNITS, return_sequences=True, go_backwards=True, use_bias=False),
-            layers.BatchNormalization(),
-            lstm(2, activation="relu", name="second"),
-        ]
-    )
-
-
-def without_an_input(lstm):
-    model = keras.Sequential([lstm(UNITS), layers.Dense(2)])
-    model(np.zeros((BATCH, *SHAPE), "float32"))
-    return model
-
-
-def states_and_masks(lstm):
-    """An encoder and a decoder with two inputs and two outputs, by name."""
-    source = keras.Input(SHAPE, name="source")
-    kept = keras.Input((TIMESTEPS,), name="kept")
-    masked = layers.Masking()(source)
-    outputs, h, c = lstm(UNITS, return_sequences=True, return_state=True)(masked)
-    decoded = lstm(UNITS, return_sequences=True)(
-        outputs, initial_state=[h, c], mask=kept > 0
-    )
-    return keras.Model(
-        {"source": source, "kept": kept},
-        {"last": decoded[:, -1] + h, "all": layers.Dense(2)(decoded)},
-    )
-
-
-def called_twice(lstm):
-    one, other = keras.Input(SHAPE, name="one"), keras.Input(SHAPE, name="other")
-    shared = lstm(UNITS)
-    return keras.Model([one, other], layers.Subtract()([shared(one), shared(other)]))
-
-
-def an_optional_input(lstm):
-    x, h = keras.Input(SHAPE), keras.Input((UNITS,), optional=True)
-    return keras.Model([x, h], [lstm(UNITS)(x), layers.Identity()(h)])
-
-
-def bidirectional(lstm, merge_mode="concat"):
-    x = keras.Input(SHAPE)
-    layer = layers.Bidirectional(
-        lstm(UNITS, return_sequences=True), merge_mode=merge_mode, name="both"
-    )
-    return keras.Model(x, layer(layers.Masking()(x)))
-
-
-def own_backward_layers(lstm):
-    x = keras.Input(SHAPE)
-    options = {"return_sequences": True, "return_state": True}
-    backward = lstm(UNITS, use_bias=False, go_backwards=True, name="back", **options)
-    first = layers.Bidirectional(lstm(UNITS, **options), backward_layer=backward)
-    second = layers.Bidirectional(
-        lstm(UNITS), backward_layer=lstm(UNITS, activation="relu", go_backwards=True)
-    )
-    y, *states = first(x)
-    return keras.Model(x, second(y, initial_state=states))
-
-
-def time_distributed(lstm):
-    x = keras.Input((2, *SHAPE))
-    inner = keras.Input(SHAPE)
-    encoder = keras.Model(inner, layers.Bidirectional(lstm(2))(inner), name="encoder")
-    layer = layers.TimeDistributed(lstm(UNITS), name="rows")
-    return keras.Model(
-        x, [layer(x), layers.TimeDistributed(encoder)(x), encoder(x[:, 0])]
-    )
-
-
-def nested(lstm):
-    """A layer that two models share, a model that is called twice, a Sequential."""
-    shared = lstm(UNITS, return_sequences=True, name="shared")
-    a, b, x = keras.Input(SHAPE), keras.Input(SHAPE), keras.Input(SHAPE)
-    first = keras.Model(a, lstm(2)(shared(a)), name="first")
-    second = keras.Model(b, shared(b)[:, -1], name="second")
-    third = keras.Sequential([layers.Dense(FEATURES), lstm(3)], name="third")
-    return keras.Model(x, [first(x), first(-x), second(x), third(x)])
-
-
-def other_layers(lstm):
-    """Layers that stay as they are, one of them a lambda."""
-    x = keras.Input(SHAPE)
-    y = layers.RNN(layers.LSTMCell(UNITS), return_sequences=True)(x)
-    y = layers.Lambda(lambda z: 2 * z)(layers.GRU(3, return_sequences=True)(y))
-    return keras.Model(x, keras.ops.tanh(lstm(UNITS)(layers.Dropout(0.5)(y))))
-
-
-def dtypes(lstm):
-    x = keras.Input(SHAPE, dtype="float64")
-    y = lstm(UNITS, return_sequences=True, dtype="float64", autocast=False)(x)
-    return keras.Model(x, lstm(UNITS, dtype="mixed_bfloat16")(y))
-
-
-MODELS = [
-    sequential,
-    without_an_input,
-    states_and_masks,
-    called_twice,
-    an_optional_input,
+from tests.lstm_layer.swap_models import (
+    BATCH,
+    BOTH,
+    FEATURES,
+    MODELS,
+    SHAPE,
+    UNITS,
+    Residual,
+    assert_same,
     bidirectional,
-    own_backward_layers,
-    time_distributed,
-    nested,
-    other_layers,
     dtypes,
-]
+    nested,
+    outputs_of,
+    own_backward_layers,
+    sequential,
+    time_distributed,
+)
 
 
 @pytest.fixture
 def randomized(draw):
-    """Gives a model random weights; variances have to be positive."""
+    """Sets random weights in a model; variances are positive."""
 
     def set_random_weights(model):
         for weight in model.weights:
@@ -141,7 +41,7 @@ def randomized(draw):
 
 @pytest.fixture
 def inputs_of(draw):
-    """Draws inputs in the structure that a functional model takes."""
+    """Draws random inputs in the structure that a functional model takes."""
 
     def draw_inputs(model):
         given = model.input if hasattr(model, "input") else model.inputs[0]
@@ -150,42 +50,6 @@ def inputs_of(draw):
         )
 
     return draw_inputs
-
-
-def everything_of(model):
-    """Returns what a copy has to share with the model, the class of an LSTM aside."""
-    inner = [one for one in model._flatten_layers() if not is_cell(one)]
-    return {
-        "classes": [type(one) for one in inner if not isinstance(one, BOTH)],
-        "places": [isinstance(one, BOTH) for one in inner],
-        "names": [one.name for one in inner],
-        "trainable": [one.trainable for one in model._flatten_layers()],
-        "autocast": [one.autocast for one in inner],
-        "dtypes": [one.dtype_policy.name for one in model._flatten_layers()],
-        "weights": [(w.name, w.dtype, w.trainable) for w in model.weights],
-    }
-
-
-def is_cell(layer):
-    return isinstance(layer, (LSTMCell, layers.LSTMCell))
-
-
-def outputs_of(model, inputs):
-    return [np.array(y, "float64") for y in keras.tree.flatten(model(inputs))]
-
-
-def assert_same(copy, model, to, inputs, atol=1e-5):
-    assert not any(
-        isinstance(one, BOTH) and type(one) is not to for one in copy._flatten_layers()
-    )
-    assert everything_of(copy) == everything_of(model)
-    for one, other in zip(copy.weights, model.weights, strict=True):
-        assert one is not other
-        np.testing.assert_array_equal(one, np.array(other))
-    outputs = [outputs_of(each, inputs) for each in (copy, model)]
-    for one, other in zip(*outputs, strict=True):
-        assert np.std(one) > 0.01
-        np.testing.assert_allclose(one, other, atol=atol)
 
 
 @pytest.mark.parametrize("build", MODELS)
@@ -385,126 +249,3 @@ def test_what_keras_lacks_is_dropped_from_a_layer_only_if_outputs_stay(capsys):
     model = keras.Sequential([LSTM(UNITS, jit_compile=False, name="a")])
     swap(model, to=layers.LSTM)
     assert "swap: 'a' loses jit_compile=False." in capsys.readouterr().out
-
-
-class Residual(layers.Wrapper):  # nobody registered it
-    def call(self, inputs):
-        return inputs + self.layer(inputs)
-
-
-def shared_through_a_wrapper():
-    x, shared = keras.Input(SHAPE), layers.LSTM(FEATURES, return_sequences=True)
-    return keras.Model(x, Residual(shared)(shared(x)), name="whole")
-
-
-class OwnLSTM(layers.LSTM):
-    pass
-
-
-@keras.saving.register_keras_serializable(package="test_swap")
-class OwnCell(LSTMCell):
-    pass
-
-
-class Hidden(keras.Model):
-    def __init__(self, name="hidden"):
-        super().__init__(name=name)
-        self.encoder = layers.LSTM(UNITS, name="encoder")
-
-    def call(self, inputs):
-        return self.encoder(inputs)
-
-
-class HiddenInALayer(layers.Layer):
-    def build(self, input_shape):
-        self.encoders = [layers.LSTM(UNITS, name="encoder")]
-        self.encoders[0].build(input_shape)
-
-    def call(self, inputs):
-        return self.encoders[0](inputs)
-
-
-class WithoutAConfig(layers.Layer):
-    def __init__(self, function):
-        super().__init__(name="without")
-        self.function = function
-
-    def call(self, inputs):
-        return self.function(inputs)
-
-
-def halve(z):
-    return z / 2
-
-
-def built_model(*inner):
-    return keras.Sequential([keras.Input(SHAPE), *inner], name="whole")
-
-
-REFUSED = {
-    "a subclass of Keras's layer": (
-        lambda: built_model(OwnLSTM(UNITS, name="own")),
-        LSTM,
-        r"'own' is a OwnLSTM, a subclass",
-    ),
-    "a model that makes its layers": (
-        lambda: built_model(Hidden()),
-        LSTM,
-        r"'hidden' \(Hidden\) cannot be rebuilt .* use lstm_layer\.LSTM",
-    ),
-    "a model that makes its layers, alone": (
-        Hidden,
-        LSTM,
-        r"'hidden' \(Hidden\) cannot be rebuilt .* use lstm_layer\.LSTM",
-    ),
-    "a layer that makes its layers": (
-        lambda: built_model(HiddenInALayer(name="deep")),
-        LSTM,
-        r"'deep/encoder' .* lstm_layer\.LSTM",
-    ),
-    "a layer without a configuration": (
-        lambda: built_model(layers.LSTM(UNITS), WithoutAConfig(keras.ops.tanh)),
-        LSTM,
-        r"'without' \(WithoutAConfig\) cannot be rebuilt",
-    ),
-    "a layer that a custom wrapper shares": (
-        shared_through_a_wrapper,
-        LSTM,
-        r"'whole' has .* a custom layer that shares a layer",
-    ),
-    "a function that is not registered": (
-        lambda: built_model(layers.LSTM(UNITS, activation=halve, name="half")),
-        LSTM,
-        r"'half' \(LSTM\) cannot be rebuilt",
-    ),
-    "a cell of one's own": (
-        lambda: built_model(layers.Bidirectional(LSTM(cell=OwnCell(2)), name="both")),
-        layers.LSTM,
-        r"'both/forward_\w+' has cell=OwnCell, which keras\.layers\.LSTM cannot do",
-    ),
-    "a cell of Keras's": (
-        lambda: built_model(LSTM(cell=layers.GRUCell(2), name="gru")),
-        layers.LSTM,
-        r"'gru' has cell=GRUCell",
-    ),
-    "weight drop": (
-        lambda: built_model(LSTM(2, weight_drop=0.5, name="drop")),
-        layers.LSTM,
-        r"'drop' has weight_drop=0\.5",
-    ),
-    "another class": (
-        lambda: built_model(layers.LSTM(2)),
-        layers.GRU,
-        "`to` must be .* Received: to='GRU'",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_swapped_is_refused_by_name_in_one_line(case, capsys):
-    build, to, message = REFUSED[case]
-    model = build()
-    with pytest.raises(ValueError, match=message) as error:
-        swap(model, to=to)
-    assert "\n" not in str(error.value)
-    assert not capsys.readouterr().out

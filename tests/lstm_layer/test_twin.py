@@ -1,6 +1,6 @@
-"""The layer beside `keras.layers.LSTM` with the same weights: an anchor in Keras.
+"""Tests the layer against `keras.layers.LSTM` with the same weights.
 
-The cell as written checks most numbers: test_kernel.py and test_schedule.py.
+Most numbers are checked against the cell: test_kernel.py and test_schedule.py.
 """
 
 import keras
@@ -19,7 +19,7 @@ def assert_close(received, expected, atol=1e-5):
 
 
 def results_and_gradients(layer, x, state, mask, draw_loss, training=False):
-    """Returns what the layer returns, and the gradients of a random loss of it."""
+    """Returns the results of a layer, and the gradients of a random loss of them."""
     x = tf.constant(x)
     state = [tf.constant(s) for s in state]
     with tf.GradientTape() as tape:
@@ -33,7 +33,7 @@ def results_and_gradients(layer, x, state, mask, draw_loss, training=False):
 
 @pytest.fixture
 def draw_loss():
-    """A random weighted sum of everything returned: no two numbers count alike."""
+    """Returns the loss: a random weighted sum of all results; all weights differ."""
 
     def loss(results):
         generator = np.random.default_rng(2000)

@@ -1,4 +1,4 @@
-"""What acts on the weights: regularizers, constraints, bias or none, freezing."""
+"""Tests regularizers, constraints, layers without bias, and freezing."""
 
 import keras
 import numpy as np

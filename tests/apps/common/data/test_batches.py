@@ -77,7 +77,7 @@ def test_shards_together_are_the_whole_batches(batches, shards, shuffled):
 
 
 def test_a_batch_that_replicas_cannot_share_evenly_is_refused(batches):
-    with pytest.raises(ValueError, match=r"train.batch_size: .* by 3 rep.*Received: 8\."):
+    with pytest.raises(ValueError, match=r"batch_size: .* by 3 .*Received: 8\."):
         batches.shuffled(1, 0, Shard(num_replicas=3))
 
 
