@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from lstm_layer.options import PACKAGE, CellOptions
+from lstm_layer.options import CellOptions
+from lstm_layer.package import PACKAGE
 from lstm_layer.step import lstm_step
 
 

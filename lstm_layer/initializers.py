@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from lstm_layer.options import PACKAGE
+from lstm_layer.package import PACKAGE
 from lstm_layer.step import BLOCKS
 
 

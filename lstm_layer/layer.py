@@ -8,7 +8,8 @@ from lstm_layer import step
 from lstm_layer.cell import LSTMCell
 from lstm_layer.gates import note_call
 from lstm_layer.gradient import gradient_is_current
-from lstm_layer.options import CELL_OPTIONS, PACKAGE, without_forget_bias
+from lstm_layer.options import CELL_OPTIONS, without_forget_bias
+from lstm_layer.package import PACKAGE
 from lstm_layer.schedule import lstm_sequence
 from lstm_layer.xla import uses_xla
 

@@ -9,9 +9,9 @@ from keras import ops
 # for each sequence only if the cell is an instance of this class.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
+from lstm_layer.initializers import ForgetBias
 from lstm_layer.step import BLOCKS
 
-PACKAGE = "carousel"
 _GRID = tuple(
     (weight, kind)
     for weight in ("kernel", "recurrent", "bias")
@@ -184,8 +184,6 @@ def without_forget_bias(config):
         value = config.pop("forget_bias")
         config["unit_forget_bias"] = value == 1
         if value not in (0, 1):
-            from lstm_layer.initializers import ForgetBias
-
             config["bias_initializer"] = ForgetBias(value, config["bias_initializer"])
     return config
 

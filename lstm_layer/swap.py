@@ -2,8 +2,8 @@
 
 import keras
 
-from lstm_layer.cell import PACKAGE
 from lstm_layer.layer import LSTM
+from lstm_layer.package import PACKAGE
 
 _KERAS_LSTM = keras.layers.LSTM
 _NAMES = {LSTM: "lstm_layer.LSTM", _KERAS_LSTM: "keras.layers.LSTM"}

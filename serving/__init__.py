@@ -1,1 +1,1 @@
-"""Exported models over HTTP."""
+"""Serves exported models over HTTP; a client; publishing for TensorFlow Serving."""

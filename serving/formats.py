@@ -1,4 +1,4 @@
-"""TensorFlow Serving's JSON: a request as arrays, and answers as JSON again.
+"""Converts TensorFlow Serving's JSON to arrays and outputs back to JSON.
 
 The formats are those of TensorFlow Serving's "RESTful API" page.
 """
@@ -13,12 +13,12 @@ import numpy as np
 import orjson
 
 DEFAULT_SIGNATURE = "serving_default"
-DEEPEST = 32  # dimensions of an input; TensorFlow ends the process over some 250
+MAX_DIMENSIONS = 32  # of an input; TensorFlow aborts the process above about 250
 NUMBERS = frozenset((int, float))
 
 
 class RequestError(Exception):
-    """A request that cannot be answered, and the HTTP status that says so."""
+    """A request that is refused, with its HTTP status."""
 
     def __init__(self, status, message):
         super().__init__(message)
@@ -26,10 +26,11 @@ class RequestError(Exception):
 
 
 def parse(body):
-    """Returns the JSON object of a predict request.
+    """Parses the body of a predict request; returns a dictionary.
 
     Raises:
-        RequestError: If it is none, or has neither or both of `instances` and `inputs`.
+        RequestError: If the body is not a JSON object, or has neither or both of
+            `instances` and `inputs`.
     """
     try:
         request = json.loads(body)
@@ -45,17 +46,17 @@ def parse(body):
 
 
 def arrays_of(request, specs):
-    """Returns the arrays of a parsed request.
+    """Returns the input arrays of a request.
 
     Args:
-        request: What `parse` returns.
-        specs: `tf.TensorSpec` by the name of the input.
+        request: Dictionary from `parse`.
+        specs: `tf.TensorSpec` by input name.
 
     Returns:
-        NumPy arrays by the name of the input; strings are bytes in an object array.
+        NumPy arrays by input name; strings are bytes in an object array.
 
     Raises:
-        RequestError: If an input is missing, or of another type or shape.
+        RequestError: If an input is missing or has the wrong type or shape.
     """
     if "inputs" in request:
         columns = _columns(request["inputs"], specs)
@@ -70,32 +71,36 @@ def arrays_of(request, specs):
 
 
 def answer_of(request, outputs):
-    """Returns the JSON, bytes, of the outputs: rows for rows, columns for columns.
+    """Encodes outputs as JSON: as rows if the request has rows, else as columns.
 
     Args:
-        request: What `parse` returns.
-        outputs: NumPy arrays by the name of the output.
+        request: Dictionary from `parse`.
+        outputs: NumPy arrays by output name.
+
+    Returns:
+        JSON as bytes.
 
     Raises:
-        RequestError: If rows are asked for and the outputs differ in their number.
+        RequestError: If the request has rows and the outputs differ in their number of
+            rows.
     """
     finite = all(
         array.dtype.kind != "f" or np.isfinite(array).all()
         for array in outputs.values()
     )
-    answers = {name: _plain(name, array) for name, array in outputs.items()}
-    if not finite:  # stand bare, as in TensorFlow Serving, which orjson does not write
-        answers = {
+    columns = {name: _plain(name, array) for name, array in outputs.items()}
+    if not finite:  # orjson cannot write TensorFlow Serving's bare NaN and Infinity
+        columns = {
             name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in answers.items()
+            for name, value in columns.items()
         }
     if "inputs" in request:
-        content = {"outputs": _bare(answers)}
+        content = {"outputs": _unwrap(columns)}
     else:
-        if len({len(value) for value in answers.values()}) > 1:
+        if len({len(value) for value in columns.values()}) > 1:
             raise RequestError(400, "The outputs have inconsistent batch sizes.")
-        rows = zip(*answers.values(), strict=True)
-        rows = [_bare(dict(zip(answers, row, strict=True))) for row in rows]
+        rows = zip(*columns.values(), strict=True)
+        rows = [_unwrap(dict(zip(columns, row, strict=True))) for row in rows]
         content = {"predictions": rows}
     if finite:
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -103,14 +108,14 @@ def answer_of(request, outputs):
 
 
 def reason(error):
-    """Returns what an operation said, in one line, without the graph's words."""
-    said = re.sub(r"\s*\[\[?\{\{node.*", "", str(error), flags=re.DOTALL)
-    lines = said.strip().splitlines()
+    """Returns the message of an operation's error in one line, without node names."""
+    message = re.sub(r"\s*\[\[?\{\{node.*", "", str(error), flags=re.DOTALL)
+    lines = message.strip().splitlines()
     return lines[-1] if lines else "The request cannot be answered."
 
 
 def _columns(inputs, specs):
-    """Returns values by input name; a single input may come without its name."""
+    """Returns values by input name; a single input may be sent without its name."""
     if not isinstance(inputs, dict) or (len(specs) == 1 and "b64" in inputs):
         inputs = dict.fromkeys(specs, inputs) if len(specs) == 1 else {}
     missing = ", ".join(sorted(set(specs) - set(inputs)))
@@ -134,13 +139,13 @@ def _array(name, value, spec):
 
 
 def _flat(value):
-    """Returns the leaves of nested lists of one length a level, and their shape."""
+    """Returns the leaves of nested lists and their shape."""
     shape, items = [], [value]
     while items and any(isinstance(item, list) for item in items):
-        if len(shape) == DEEPEST:
-            raise ValueError(f"more than {DEEPEST} dimensions")
+        if len(shape) == MAX_DIMENSIONS:
+            raise ValueError(f"more than {MAX_DIMENSIONS} dimensions")
         if not all(isinstance(item, list) for item in items):
-            raise ValueError("values and lists stand side by side")
+            raise ValueError("values and lists are mixed")
         sizes = set(map(len, items))
         if len(sizes) > 1:
             raise ValueError(f"lists of lengths {min(sizes)} and {max(sizes)}")
@@ -175,7 +180,7 @@ def _bytes(item):
 
 
 def _plain(name, array):
-    """Returns an output as JSON has it; names in _bytes come as base64."""
+    """Returns an output as JSON values; base64 if its name ends in `_bytes`."""
     if array.dtype != object:
         return np.ascontiguousarray(array)
 
@@ -187,6 +192,6 @@ def _plain(name, array):
     return np.vectorize(text, otypes=[object])(array).tolist()
 
 
-def _bare(answers):
+def _unwrap(outputs):
     """Returns a single output without its name, as TensorFlow Serving does."""
-    return next(iter(answers.values())) if len(answers) == 1 else answers
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs

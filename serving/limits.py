@@ -1,4 +1,4 @@
-"""What a server takes: how long, how late and how many requests may be."""
+"""Limits the size, the duration and the number of requests."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from serving.formats import RequestError
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server takes.
+    """The limits of a server.
 
     Attributes:
-        body_mb: Size of a request in megabytes.
-        timeout_s: Seconds in which a request must have come, and be answered.
-        waiting: Requests that come in at once, and that compute or wait at once.
+        body_mb: Maximum size of a request in megabytes.
+        timeout_s: Maximum seconds to receive a request, and again to answer it.
+        waiting: Maximum number of requests that are received at a time, and of those
+            that compute or wait.
     """
 
     body_mb: float = 16.0
@@ -22,10 +23,10 @@ class Limits:
 
 
 class Reader:
-    """Reads the bodies of requests, of so many at once.
+    """Reads the bodies of requests, a limited number at a time.
 
     Args:
-        limits: `Limits`; of all bodies together, `waiting` times `body_mb` are kept.
+        limits: `Limits`; bodies take at most `waiting` times `body_mb` of memory.
     """
 
     def __init__(self, limits):
@@ -35,11 +36,12 @@ class Reader:
         """Returns the body of a request.
 
         Raises:
-            RequestError: If it is too long or too slow, or too many come at once.
+            RequestError: If it is too large or too slow, or if too many requests are
+                being received.
         """
         if self._reading >= self._limits.waiting:
             raise RequestError(
-                503, f"{self._reading} requests come in already. Try again in a moment."
+                503, f"{self._reading} requests are being read. Try again in a moment."
             )
         self._reading += 1
         try:
@@ -49,20 +51,20 @@ class Reader:
 
 
 async def _body(request, limits):
-    """Returns the body of a request; one that is too long is read, but not kept."""
-    most = int(limits.body_mb * 1e6)
+    """Returns the body of a request; reads a body that is too large to its end."""
+    max_bytes = int(limits.body_mb * 1e6)
     parts, size = [], 0
     try:
         async with asyncio.timeout(limits.timeout_s):
             async for part in request.stream():
                 size += len(part)
                 parts.append(part)
-                if size > most:
+                if size > max_bytes:
                     parts.clear()
     except TimeoutError:
-        message = f"The request did not come within {limits.timeout_s:g} seconds."
+        message = f"The request did not arrive within {limits.timeout_s:g} seconds."
         raise RequestError(408, message) from None
-    if size > most:
+    if size > max_bytes:
         message = f"Expected at most {limits.body_mb:g} MB. Received: {size / 1e6:.1f}."
         raise RequestError(413, message)
     return b"".join(parts)

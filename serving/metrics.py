@@ -1,4 +1,4 @@
-"""What a server counts, for Prometheus."""
+"""Counts requests and their durations for Prometheus."""
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -17,10 +17,10 @@ REQUESTS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """Counters of one server.
+    """Metrics of one server.
 
     Args:
-        models: `Models`; what is asked for another name counts as "unknown".
+        models: `Models`; requests for other names are counted as "unknown".
     """
 
     def __init__(self, models):
@@ -42,7 +42,7 @@ class Metrics:
         )
         self.joined = Histogram(
             "carousel_joined_requests",
-            "Requests answered in one run of a signature",
+            "Requests in one batch",
             buckets=REQUESTS,
             registry=registry,
         )

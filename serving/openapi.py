@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of predict requests, which no type here checks."""
+"""The parts of the OpenAPI description that FastAPI cannot derive from types."""
 
 DESCRIPTION = (
     "Exported models behind TensorFlow Serving's REST API. /v1/models/NAME/metadata "
@@ -10,12 +10,12 @@ _ERROR = {
     "required": ["error"],
 }
 _MEANINGS = {
-    400: "The request cannot be answered as it is",
+    400: "The request is not valid",
     404: "No such model or version",
-    408: "The request did not come in time",
+    408: "The request did not arrive in time",
     413: "The request is too large",
     422: "A parameter of the path or the query is wrong",
-    503: "Too many requests wait",
+    503: "Too many requests are waiting",
     504: "The answer took too long",
 }
 ERRORS = {
@@ -26,7 +26,7 @@ ERRORS = {
     for code, meaning in _MEANINGS.items()
 }
 _VALUE = {"description": "A value; nested lists for a tensor; {'b64': '...'} for bytes"}
-_SIGNATURE = {"type": "string", "description": "serving_default unless it is named"}
+_SIGNATURE = {"type": "string", "description": "default: serving_default"}
 PREDICT = {
     "requestBody": {
         "required": True,
@@ -42,8 +42,8 @@ PREDICT = {
                                     "type": "array",
                                     "minItems": 1,
                                     "items": _VALUE,
-                                    "description": "One entry a row: the value of the "
-                                    "only input, or an object of values by input",
+                                    "description": "One entry per row: the value of "
+                                    "the only input, or an object of values by input",
                                 },
                             },
                             "required": ["instances"],

@@ -1,10 +1,10 @@
-"""Installs exports where TensorFlow Serving looks for models, and takes them back.
+"""Installs exports in TensorFlow Serving's models directory; rolls them back.
 
     python -m serving.publish runs/sentiment/movie_snippets/seed-1
     python -m serving.publish --rollback sentiment
 
-A models directory holds `<model>/<version>/` and `models.config`. A version appears
-whole or not at all, and a number is never given twice.
+A models directory contains `<model>/<version>/` and `models.config`. Installing a
+version is atomic, and a version number is never used twice.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from apps.common.portable.versions import versions
 
 MODELS = Path("models")
 CONFIG = "models.config"
-SERVED_FROM = "/models"  # where the server has the models directory
+SERVED_FROM = "/models"  # path of the models directory in the server's container
 WITHDRAWN, REMOVED = ".withdrawn-", ".removed"
 
 
@@ -25,8 +25,8 @@ def publish(run, models=MODELS, keep=3):
     """Installs the newest export of a run as the next version of its model.
 
     Args:
-        run: A run directory with an export.
-        models: The models directory; made if it is not there.
+        run: Run directory with an export.
+        models: Models directory; created if it is missing.
         keep: Number of versions to keep; older ones are removed.
 
     Returns:
@@ -40,7 +40,7 @@ def publish(run, models=MODELS, keep=3):
     exported = sorted(Path(run, "export").glob("*/*/saved_model.pb"), key=_number)
     if not exported:
         raise ValueError(
-            f"{run} has no export. The verb export makes one: "
+            f"{run}: it has no export. Create one with "
             "python -m experiments.TASK RECIPE export."
         )
     source = exported[-1].parent
@@ -49,7 +49,7 @@ def publish(run, models=MODELS, keep=3):
     with exclusive_lock(model):
         number = max((*versions(model), *_withdrawn(model)), default=0) + 1
         _copy(source, model / str(number))
-        for left in model.glob(f"{REMOVED}*"):  # of a publish that was killed
+        for left in model.glob(f"{REMOVED}*"):  # of a killed publish
             shutil.rmtree(left)
         for old in versions(model)[:-keep]:
             _remove(model / str(old))
@@ -58,28 +58,28 @@ def publish(run, models=MODELS, keep=3):
 
 
 def roll_back(name, models=MODELS):
-    """Takes the newest version of a model back, so that the one before it serves.
+    """Withdraws the newest version of a model, so that the previous one is served.
 
     Returns:
-        The path of the version that serves now.
+        The path of the version that is served now.
 
     Raises:
-        ValueError: If there is no version before the newest.
+        ValueError: If the model has fewer than two versions.
     """
     model = Path(models, name)
     if not model.is_dir():
-        raise ValueError(f"Rolling back needs two versions. {model} has 0.")
+        raise ValueError(f"{model}: a rollback needs two versions. Received: 0.")
     with exclusive_lock(model):
-        found = versions(model)
-        if len(found) < 2:
+        numbers = versions(model)
+        if len(numbers) < 2:
             raise ValueError(
-                f"Rolling back needs two versions. {model} has {len(found)}."
+                f"{model}: a rollback needs two versions. Received: {len(numbers)}."
             )
-        newest = model / str(found[-1])
-        newest.rename(model / f"{WITHDRAWN}{found[-1]}")
+        newest = model / str(numbers[-1])
+        newest.rename(model / f"{WITHDRAWN}{numbers[-1]}")
         for number in _withdrawn(model)[:-1]:
             _remove(model / f"{WITHDRAWN}{number}")
-    return model / str(found[-2])
+    return model / str(numbers[-2])
 
 
 def write_config(models):
@@ -103,14 +103,14 @@ def _write_config(models):
 
 
 def _copy(source, target):
-    """Copies a version: aside, and then at once into sight."""
+    """Copies a version under a hidden name, then renames it, which is atomic."""
     temporary = target.with_name(f".{target.name}")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a publish that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # of a killed publish
     try:
         shutil.copytree(source, temporary)
         temporary.rename(target)
-    except shutil.Error as error:  # a list, with an entry a file
-        raise OSError(f"{source} cannot be copied: {error.args[0][0][-1]}") from None
+    except shutil.Error as error:  # it holds a list with one entry per file
+        raise OSError(f"{source}: copying failed: {error.args[0][0][-1]}") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -126,7 +126,7 @@ def _withdrawn(model):
 
 
 def _remove(version):
-    """Removes a version: first from sight, at once, then from the disk."""
+    """Renames a version to a hidden name, which is atomic, then deletes it."""
     temporary = version.with_name(f"{REMOVED}{version.name}")
     version.rename(temporary)
     shutil.rmtree(temporary)
@@ -139,10 +139,10 @@ def main(arguments=None):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("run", nargs="?", type=Path, help="run directory with an export")
-    what.add_argument(
-        "--rollback", metavar="MODEL", help="take its newest version back"
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("run", nargs="?", type=Path, help="run directory with an export")
+    task.add_argument(
+        "--rollback", metavar="MODEL", help="withdraw the newest version of MODEL"
     )
     parser.add_argument(
         "--models", type=Path, default=MODELS, help="models directory (%(default)s)"
@@ -153,7 +153,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     with report_errors():
         if options.rollback:
-            print(f"Serves now: {roll_back(options.rollback, options.models)}")
+            print(f"Now served: {roll_back(options.rollback, options.models)}")
         else:
             path = publish(options.run, options.models, options.keep)
             print(f"Published: {path}")

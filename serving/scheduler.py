@@ -1,8 +1,8 @@
-"""Answers together what waits together.
+"""Dynamic batching: joins the requests that wait for a signature into one batch.
 
-While a signature computes, requests to it wait; then all that wait are joined into one
-batch. Nobody waits for a batch to fill: under low load each request goes alone, and the
-higher the load the larger the batches.
+While a signature computes, new requests for it wait; they form the next batch. No
+request waits for a batch to fill: under low load each request is a batch, and the
+higher the load, the larger the batches.
 """
 
 import asyncio
@@ -15,80 +15,79 @@ import numpy as np
 
 from serving.formats import RequestError
 
-MOST_ROWS = 64  # that are joined
+MAX_BATCH_ROWS = 64  # a single larger request is a batch by itself
 
 
 @dataclass
 class PendingRequest:
-    """A request that waits: its arrays, how many rows they have, and its answer."""
+    """A request that waits for its turn.
+
+    Attributes:
+        arrays: Inputs by name.
+        rows: Number of rows; 0 for a request that is not batched.
+        outputs: Future of the outputs by name.
+    """
 
     arrays: dict
     rows: int
-    answer: asyncio.Future
+    outputs: asyncio.Future
 
 
 class Scheduler:
-    """Runs signatures in a few threads.
+    """Runs signatures in a pool of threads, with dynamic batching.
 
     Args:
-        most_waiting: Requests that may be under way or wait; more are refused.
-        join: Whether requests are joined.
-        observe: Called with the number of requests of each run.
+        max_waiting: Maximum number of requests that compute or wait; more are refused.
+        join: Whether requests are joined into batches.
+        observe: Called with the number of requests in each batch.
     """
 
-    def __init__(self, most_waiting, join=True, observe=lambda requests: None):
-        self.most_waiting, self.join, self.observe = most_waiting, join, observe
+    def __init__(self, max_waiting, join=True, observe=lambda requests: None):
+        self.max_waiting, self.join, self.observe = max_waiting, join, observe
         self.waiting = 0
         self._queues, self._running = {}, {}
         self._workers = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._workers, "run")
 
     async def run(self, signature, arrays):
-        """Returns what a signature answers.
+        """Returns a signature's outputs by name.
 
         Raises:
-            RequestError: If the signature refuses the input, or too many wait.
+            RequestError: If the signature refuses the input, or if too many requests
+                wait.
         """
-        if self.waiting >= self.most_waiting:
+        if self.waiting >= self.max_waiting:
             raise RequestError(
-                503, f"{self.waiting} requests wait already. Try again in a moment."
+                503, f"{self.waiting} requests are waiting. Try again in a moment."
             )
         sizes = {array.shape[0] if array.ndim else None for array in arrays.values()}
         joins = self.join and signature.joins and len(sizes) == 1 and None not in sizes
         shapes = tuple(array.shape[1:] for array in arrays.values()) if joins else None
         key = (signature, shapes)
-        one = PendingRequest(
+        request = PendingRequest(
             arrays,
             sizes.pop() if joins else 0,
             asyncio.get_running_loop().create_future(),
         )
-        self._queues.setdefault(key, deque()).append(one)
+        self._queues.setdefault(key, deque()).append(request)
         self.waiting += 1
         self._start(key)
         try:
-            return await one.answer
+            return await request.outputs
         finally:
             self.waiting -= 1
 
     def close(self):
-        """Waits for what is under way."""
+        """Waits until the running batches are computed."""
         self._pool.shutdown(wait=True)
 
     def _start(self, key):
-        """Starts the next run of a queue, if it is its turn."""
+        """Starts the next batch of a queue unless enough of its batches are running."""
         signature, shapes = key
         queue, running = self._queues[key], self._running.get(key, 0)
         if running >= (1 if shapes is not None else self._workers):
             return
-        batch, rows = [], 0
-        while queue and (not batch or rows + queue[0].rows <= MOST_ROWS):
-            one = queue.popleft()
-            if one.answer.done():  # given up
-                continue
-            batch.append(one)
-            rows += one.rows
-            if shapes is None:
-                break
+        batch = _take_batch(queue, join=shapes is not None)
         if not batch:
             if not running:
                 del self._queues[key]
@@ -97,25 +96,39 @@ class Scheduler:
         self._running[key] = running + 1
         self.observe(len(batch))
         loop = asyncio.get_running_loop()
-        arrays = [one.arrays for one in batch]
-        run = loop.run_in_executor(self._pool, _answers, signature, arrays)
+        arrays = [request.arrays for request in batch]
+        run = loop.run_in_executor(self._pool, _run_batch, signature, arrays)
         run.add_done_callback(lambda done: self._finish(key, batch, done))
 
     def _finish(self, key, batch, done):
         self._running[key] -= 1
-        answers = [done.exception()] * len(batch) if done.exception() else done.result()
-        for one, answer in zip(batch, answers, strict=True):
-            if one.answer.done():
+        results = [done.exception()] * len(batch) if done.exception() else done.result()
+        for request, result in zip(batch, results, strict=True):
+            if request.outputs.done():
                 continue
-            if isinstance(answer, BaseException):
-                one.answer.set_exception(answer)
+            if isinstance(result, BaseException):
+                request.outputs.set_exception(result)
             else:
-                one.answer.set_result(answer)
+                request.outputs.set_result(result)
         self._start(key)
 
 
-def _answers(signature, batch):
-    """Returns the answer to each request, or the error that it ends in."""
+def _take_batch(queue, join):
+    """Removes the requests of the next batch from a queue and returns them."""
+    batch, rows = [], 0
+    while queue and (not batch or rows + queue[0].rows <= MAX_BATCH_ROWS):
+        request = queue.popleft()
+        if request.outputs.done():  # cancelled
+            continue
+        batch.append(request)
+        rows += request.rows
+        if not join:
+            break
+    return batch
+
+
+def _run_batch(signature, batch):
+    """Computes a batch; returns the outputs or the exception of each request."""
     if len(batch) > 1:
         joined = {
             name: np.concatenate([arrays[name] for arrays in batch])
@@ -124,7 +137,7 @@ def _answers(signature, batch):
         sizes = [len(next(iter(arrays.values()))) for arrays in batch]
         try:
             outputs = signature(joined)
-        except RequestError:  # one of them is to blame: each by itself
+        except RequestError:  # one request is wrong: run each by itself
             pass
         else:
             if all(len(value) == sum(sizes) for value in outputs.values()):
@@ -133,11 +146,11 @@ def _answers(signature, batch):
                     {name: value[end - size : end] for name, value in outputs.items()}
                     for size, end in zip(sizes, ends, strict=True)
                 ]
-            signature.joins = False  # its outputs do not go by rows
-    return [_answer(signature, arrays) for arrays in batch]
+            signature.joins = False  # its outputs have no batch dimension
+    return [_run_one(signature, arrays) for arrays in batch]
 
 
-def _answer(signature, arrays):
+def _run_one(signature, arrays):
     try:
         return signature(arrays)
     except Exception as error:

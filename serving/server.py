@@ -1,11 +1,11 @@
 """Embedded server: exported models behind TensorFlow Serving's REST paths.
 
-    GET  /v1/models/NAME[/versions/N]            which versions are available
+    GET  /v1/models/NAME[/versions/N]            state of the versions
     GET  /v1/models/NAME[/versions/N]/metadata   inputs and outputs of each signature
-    POST /v1/models/NAME[/versions/N]:predict    rows or columns in, the same out
+    POST /v1/models/NAME[/versions/N]:predict    predictions for rows or columns
 
-and besides them a page to try the models on at /, the list of models at /v1/models,
-/openapi.json, and /monitoring/prometheus/metrics.
+It also has a page to try the models at /, the list of models at /v1/models, the OpenAPI
+description at /openapi.json, and metrics at /monitoring/prometheus/metrics.
 """
 
 import argparse
@@ -42,8 +42,9 @@ from serving.models import Models, find_models
 from serving.scheduler import Scheduler
 
 WEB = Path(__file__).with_name("web")
-FAILED = "The server failed; its log says where."
-LONG_BODY = 1 << 16  # bytes from which a body is read by a thread
+SHARED = [("apps.common.portable", "web")]  # heatmap.js
+FAILED = "The server failed. See its log."
+LONG_BODY_BYTES = 1 << 16  # longer bodies are converted in a thread
 log = logging.getLogger("carousel.serving")
 
 
@@ -53,9 +54,9 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     Args:
         models: `Models`.
         limits: `Limits`.
-        join: Whether requests that wait are answered together.
-        cors: Whether pages of other servers may ask.
-        poll_s: Seconds between two looks for newer versions; 0 is never.
+        join: Whether waiting requests are joined into batches.
+        cors: Whether pages from other servers may call this one.
+        poll_s: Seconds between checks for new versions; 0 disables them.
     """
     limits = limits or Limits()
     metrics = Metrics(models)
@@ -81,7 +82,16 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     )
     if cors:
         app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"])
+    _add_error_handlers(app)
+    _add_models(app, models)
+    _add_predict(app, models, reader, scheduler, metrics, limits.timeout_s)
+    _add_monitoring(app, models, metrics)
+    page = _Page(directory=WEB, packages=SHARED, html=True, check_dir=False)
+    app.mount("/", page)
+    return app
 
+
+def _add_error_handlers(app):
     @app.exception_handler(RequestError)
     async def refuse(request, error):
         headers = {"Retry-After": "1"} if error.status == 503 else None
@@ -95,7 +105,9 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     async def fail(request, error):
         return _error(FAILED, 500)
 
-    @app.get("/v1/models", summary="Names of the models that are served")
+
+def _add_models(app, models):
+    @app.get("/v1/models", summary="Names of the served models")
     async def names() -> dict[str, list[str]]:
         return {"models": [model.name for model in models]}
 
@@ -109,18 +121,18 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     def metadata(name: str, version: str | None = None):
         return _json(models.get(name, version).metadata)
 
+
+def _add_predict(app, models, reader, scheduler, metrics, timeout_s):
     async def predict(request: Request, name: str, version: str | None = None):
         began, code = time.perf_counter(), 500
         try:
             model = models.get(name, version)
             body = await reader.read(request)
-            answer = await asyncio.wait_for(
-                _answer(scheduler, model, body), limits.timeout_s
-            )
+            answer = await asyncio.wait_for(_answer(scheduler, model, body), timeout_s)
             code = 200
         except TimeoutError:
             code = 504
-            message = f"No answer within {limits.timeout_s:g} seconds."
+            message = f"No answer within {timeout_s:g} seconds."
             raise RequestError(code, message) from None
         except ClientDisconnect:
             code = 499  # nobody reads the answer
@@ -140,22 +152,21 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
             predict
         )
 
+
+def _add_monitoring(app, models, metrics):
     @app.get(PATH, summary="Metrics for Prometheus", response_class=PlainTextResponse)
     def measured():
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
-    @app.get("/healthz", summary="Whether requests can be answered")
+    @app.get("/healthz", summary="Whether the server is ready")
     async def health() -> dict[str, str]:
         if not any(True for _ in models):
             raise RequestError(503, "No model is loaded.")
         return {"status": "ok"}
 
-    app.mount("/", _Page(directory=WEB, html=True, check_dir=False))
-    return app
-
 
 class _Page(StaticFiles):
-    """The page; it loads nothing from elsewhere, and asks servers that it is told."""
+    """The page. It may load files from this server only, but call any server."""
 
     async def get_response(self, path, scope):
         response = await super().get_response(path, scope)
@@ -167,7 +178,7 @@ class _Page(StaticFiles):
 
 
 def _log(error):
-    """Writes where an error came from, but not its message: that may hold a text."""
+    """Logs where an error was raised, not its message: that may quote a user's text."""
     if os.environ.get("CAROUSEL_DEBUG"):
         log.error("A request failed", exc_info=error)
         return
@@ -177,7 +188,7 @@ def _log(error):
 
 
 def _error(message, status, headers=None):
-    text = message.encode("utf-8", "replace").decode()  # half characters are no JSON
+    text = message.encode("utf-8", "replace").decode()  # no surrogates
     return _json({"error": text}, status, headers)
 
 
@@ -186,15 +197,17 @@ def _json(content, status=200, headers=None):
 
 
 async def _answer(scheduler, model, body):
+    """Returns the JSON answer to the body of a predict request."""
+
     def read():
         request = parse(body)
         signature = model.signature(request.get("signature_name", DEFAULT_SIGNATURE))
         return request, signature, arrays_of(request, signature.inputs)
 
-    long = len(body) > LONG_BODY
+    long = len(body) > LONG_BODY_BYTES
     request, signature, arrays = await run_in_threadpool(read) if long else read()
     outputs = await scheduler.run(signature, arrays)
-    long = sum(array.nbytes for array in outputs.values()) > LONG_BODY
+    long = sum(array.nbytes for array in outputs.values()) > LONG_BODY_BYTES
     if long:
         return await run_in_threadpool(answer_of, request, outputs)
     return answer_of(request, outputs)
@@ -204,8 +217,8 @@ def _directories(named):
     return named or sorted(Path("runs").glob("*/*/*/export"))
 
 
-def main(arguments=None):
-    """Serves the newest version of each exported model."""
+def _parser():
+    """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.server",
         description=__doc__,
@@ -215,51 +228,61 @@ def main(arguments=None):
     add(
         "directories",
         nargs="*",
-        help="directories with <model>/<version>/ in them, such as models/ "
+        help="directories that contain <model>/<version>/, such as models/ "
         "(default: runs/*/*/*/export)",
     )
     add("--host", default="127.0.0.1", help="address (%(default)s)")
     add("--port", default=8501, type=int, help="port (%(default)s)")
-    add("--cors", action="store_true", help="let pages of other servers ask")
+    add("--cors", action="store_true", help="allow calls from pages of other servers")
     add(
         "--poll-s",
         default=5.0,
         type=float,
-        help="seconds between looks for newer versions; 0: never (%(default)g)",
+        help="seconds between checks for new versions; 0: never (%(default)g)",
     )
     add(
         "--body-mb",
         default=Limits.body_mb,
         type=float,
-        help="largest request in megabytes (%(default)g)",
+        help="maximum size of a request in megabytes (%(default)g)",
     )
     add(
         "--timeout-s",
         default=Limits.timeout_s,
         type=float,
-        help="longest time for a request in seconds (%(default)g)",
+        help="maximum time for a request in seconds (%(default)g)",
     )
     add(
         "--waiting",
         default=Limits.waiting,
         type=int,
-        help="requests that may wait; more are told to come again (%(default)d)",
+        help="maximum number of waiting requests; more get HTTP 503 (%(default)d)",
     )
-    add("--one-by-one", action="store_true", help="never answer requests together")
-    options = parser.parse_args(arguments)
+    add("--one-by-one", action="store_true", help="do not batch requests")
+    return parser
+
+
+def _check(options):
+    """Raises a `ValueError` for a number out of range."""
+    if not 0 <= options.poll_s < 1e6:
+        raise ValueError(
+            f"--poll-s: expected seconds, 0 or more. Received: {options.poll_s:g}."
+        )
+    for name in ("body_mb", "timeout_s", "waiting"):
+        if not 0 < (value := getattr(options, name)) < float("inf"):
+            flag = name.replace("_", "-")
+            raise ValueError(
+                f"--{flag}: expected a number above 0. Received: {value:g}."
+            )
+
+
+def main(arguments=None):
+    """Serves the newest version of each exported model."""
+    options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format="%(message)s")
     with report_errors():
-        if not 0 <= options.poll_s < 1e6:
-            raise ValueError(
-                f"--poll-s: expected seconds, 0 or more. Received: {options.poll_s:g}."
-            )
-        for name in ("body_mb", "timeout_s", "waiting"):
-            if not 0 < (value := getattr(options, name)) < float("inf"):
-                flag = name.replace("_", "-")
-                raise ValueError(
-                    f"--{flag}: expected a number above 0. Received: {value:g}."
-                )
+        _check(options)
         models = Models(lambda: find_models(_directories(options.directories)))
         models.refresh()
         if not list(models):
@@ -269,7 +292,7 @@ def main(arguments=None):
             )
         address = f"http://{options.host}:{options.port}"
         names = ", ".join(model.name for model in models)
-        print(f"A page to try {names} on: {address}/", flush=True)
+        print(f"Try {names} in a browser: {address}/", flush=True)
         uvicorn.run(
             create_app(
                 models,

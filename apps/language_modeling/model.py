@@ -5,7 +5,7 @@ from keras import ops
 
 from apps.common.layers.embedding import TiedEmbedding
 from lstm_layer import LSTM
-from lstm_layer.options import PACKAGE
+from lstm_layer.package import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -6,7 +6,7 @@ from keras import ops
 from apps.common.data.text import PADDING_ID, UNKNOWN_ID
 from apps.common.layers.masking import MASKED
 from lstm_layer import LSTM, LSTMCell
-from lstm_layer.options import PACKAGE
+from lstm_layer.package import PACKAGE
 
 
 def is_token(token_ids):

@@ -11,7 +11,7 @@ from apps.common.data.text import PADDING_ID, UNKNOWN_ID
 from apps.common.layers.embedding import TiedEmbedding, cross_entropy
 from apps.common.layers.masking import MASKED
 from lstm_layer import LSTM, LSTMCell
-from lstm_layer.options import PACKAGE
+from lstm_layer.package import PACKAGE
 
 SMALLEST = 1e-9  # of a probability, before its logarithm
 

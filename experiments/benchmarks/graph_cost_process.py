@@ -245,7 +245,7 @@ def serve(directories):
     from serving import models as serving_models
     from serving import server
 
-    serving_models._tensorflow()
+    serving_models.load_tensorflow()
     by_model = {}
 
     class TimedModel(serving_models.Model):

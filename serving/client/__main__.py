@@ -1,4 +1,4 @@
-"""The client's command line: one subcommand for each of its methods."""
+"""The client's command line: one subcommand for each method of `Client`."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from serving.client.arrays import STRING, plain
 from serving.formats import DEFAULT_SIGNATURE
 
 SERVER = "http://127.0.0.1:8501"
-HELP = """Asks models on a server: TensorFlow Serving's, or what `make serve` starts.
+HELP = """Calls models on TensorFlow Serving or on the server of `make serve`.
 
     python -m serving.client predict sentiment "A joy." "A bore."
     python -m serving.client predict question_answering \\
@@ -25,17 +25,16 @@ HELP = """Asks models on a server: TensorFlow Serving's, or what `make serve` st
 
 
 def predict(client, options):
-    """Prints a model's answers, a row a line, as JSON."""
-    which = (options.model, options.signature, options.version)
-    specs = client.signature(*which)["inputs"]
+    """Prints a model's outputs as JSON, one line per row."""
+    model, signature, version = options.model, options.signature, options.version
+    specs = client.signature(model, signature, version)["inputs"]
     columns = _columns(options, specs)
     count = max(map(len, columns.values()))
-    columns = {  # what is given once holds for every row
+    columns = {  # a value given once applies to every row
         name: column * count if len(column) == 1 else column
         for name, column in columns.items()
     }
-    model, *how = which
-    for answer in client.predict_batches(model, columns, 32, *how):
+    for answer in client.predict_batches(model, columns, 32, signature, version):
         answer = {name: value.tolist() for name, value in answer.items()}
         lengths = {len(v) if isinstance(v, list) else None for v in answer.values()}
         rows = [answer]
@@ -49,14 +48,14 @@ def predict(client, options):
 
 
 def status(client, options):
-    """Prints which versions of a model there are, and whether they serve."""
+    """Prints the state of each version of a model."""
     for each in client.status(options.model):
         error = each["error_message"]
         print(f"version {each['version']}: {each['state']}{error and f' ({error})'}")
 
 
 def metadata(client, options):
-    """Prints a model's signatures: name, type and shape of what they take and give."""
+    """Prints a model's signatures: name, type and shape of each input and output."""
     for name, signature in client.metadata(options.model).items():
         print(name)
         for side in ("inputs", "outputs"):
@@ -65,11 +64,11 @@ def metadata(client, options):
 
 
 def generate(client, options):
-    """Prints a text that goes on from a prompt, while it is made."""
+    """Prints a continuation of a prompt, token by token."""
     names = ("max_tokens", "temperature", "top_k", "top_p", "repetition_penalty")
     settings = {name: getattr(options, name) for name in (*names, "seed")}
     pieces = client.generate(options.model, options.prompt, **settings)
-    first = next(pieces, "")  # before anything is printed: it may be an error
+    first = next(pieces, "")  # raises an error before the prompt is printed
     print(options.prompt + first, end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)
@@ -77,12 +76,12 @@ def generate(client, options):
 
 
 def listen(client, options):
-    """Prints the words heard in an audio file, with their times, as they come."""
-    for name, most in (("chunk_ms", 1e6), ("threshold", 1)):
-        if not 0 < (value := getattr(options, name)) <= most:
+    """Prints the words in an audio file with their times, one line per word."""
+    for name, upper in (("chunk_ms", 1e6), ("threshold", 1)):
+        if not 0 < (value := getattr(options, name)) <= upper:
             raise ValueError(
                 f"--{name.replace('_', '-')}: expected a number above 0, at most "
-                f"{most:g}. Received: {value:g}."
+                f"{upper:g}. Received: {value:g}."
             )
     from apps.common.portable.audio import audio_blocks
 
@@ -93,12 +92,15 @@ def listen(client, options):
         for block in audio_blocks(options.file, rate)
         for start in range(0, len(block), size)
     )
-    for one in client.listen(options.model, chunks, options.threshold):
-        print(f"{one.time_s:9.2f} s  {one.word:<12} {one.score:.2f}", flush=True)
+    for detection in client.listen(options.model, chunks, options.threshold):
+        print(
+            f"{detection.time_s:9.2f} s  {detection.word:<12} {detection.score:.2f}",
+            flush=True,
+        )
 
 
 def _columns(options, specs):
-    """Returns the inputs that the command line gives, lists by name."""
+    """Returns the inputs of the command line, lists by name."""
     columns = {}
     for item in options.input:
         name, equals, value = item.partition("=")
@@ -111,9 +113,9 @@ def _columns(options, specs):
         free = [name for name in names if name not in columns]
         if len(free) != 1:
             raise ValueError(
-                "A text without a name needs a signature with one input for it. "
-                f"{options.model}, {options.signature} takes {', '.join(specs)}: give "
-                "--input NAME=VALUE for each."
+                f"TEXT: expected a signature with one text input. {options.model}, "
+                f"{options.signature} takes {', '.join(specs)}. Give --input "
+                "NAME=VALUE for each."
             )
         columns[free[0]] = texts
     if not columns:
@@ -131,8 +133,8 @@ def _value(name, value, spec):
         return json.loads(value)
     except ValueError:
         raise ValueError(
-            f"--input {name}: expected {spec.dtype} as JSON has it, such as 1 or "
-            f"[0.5, 2]. Received: {value}."
+            f"--input {name}: expected {spec.dtype} as JSON, such as 1 or [0.5, 2]. "
+            f"Received: {value}."
         ) from None
 
 
@@ -141,16 +143,16 @@ def _lines(path):
         with open(path, encoding="utf-8") as file:
             return [line.removesuffix("\n") for line in file]
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: expected text in UTF-8, one a line.") from None
+        raise ValueError(f"{path}: expected text in UTF-8.") from None
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that takes options also between positional arguments."""
+    """A parser that accepts options between positional arguments."""
 
     _inside = False
 
     def parse_known_args(self, args=None, namespace=None):
-        """Returns what `parse_known_intermixed_args` does, which calls this again."""
+        """Calls `parse_known_intermixed_args`, which calls this method again."""
         if self._inside:
             return super().parse_known_args(args, namespace)
         self._inside = True
@@ -170,72 +172,74 @@ def main(arguments=None):
         "--server",
         metavar="ADDRESS",
         default=os.environ.get("CAROUSEL_SERVER", SERVER),
-        help="http://, https:// or grpc://HOST:PORT (default: what the environment "
-        f"variable CAROUSEL_SERVER says, else {SERVER})",
+        help="http://, https:// or grpc://HOST:PORT (default: the environment variable "
+        f"CAROUSEL_SERVER, else {SERVER})",
     )
     parser.add_argument(
         "--timeout",
         metavar="S",
         type=float,
         default=30.0,
-        help="seconds for a call, retries included (%(default)s)",
+        help="seconds for a call, including retries (%(default)s)",
     )
     commands = parser.add_subparsers(
         required=True, metavar="COMMAND", parser_class=_Parser
     )
 
     def command(run, example):
-        said = run.__doc__
+        summary = run.__doc__
         example = f"example: python -m serving.client {run.__name__} {example}"
         sub = commands.add_parser(
             run.__name__,
-            help=said,
-            description=said,
+            help=summary,
+            description=summary,
             epilog=example,
             formatter_class=raw,
         )
-        sub.add_argument("model", help="its name on the server")
+        sub.add_argument("model", help="name of the model on the server")
         sub.set_defaults(run=run)
         return sub.add_argument
 
     add = command(predict, 'sentiment "A joy." "A bore."')
-    add("text", nargs="*", help="texts, a row each, for the input that takes them")
+    add("text", nargs="*", help="texts for the only text input, one row each")
     add(
         "--input",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="an input by name; repeated, it gives more rows. A number or list as JSON "
-        "has it; for a name in _bytes, a file",
+        help="an input by name; repeat it for more rows. VALUE is a text, a number or "
+        "list as JSON, or a file if NAME ends in _bytes",
     )
-    add("--file", type=Path, help="texts in a file, one a line")
+    add("--file", type=Path, help="file of texts, one per line")
     add("--signature", default=DEFAULT_SIGNATURE, help="(%(default)s)")
-    add("--version", type=int, metavar="N", help="(default: the one that serves)")
+    add("--version", type=int, metavar="N", help="(default: the newest loaded)")
     command(status, "sentiment")
     command(metadata, "sentiment")
     add = command(generate, 'language_modeling "The city lies" --temperature 0')
-    add("prompt", nargs="?", default="", help="how the text begins")
-    add("--max-tokens", type=int, default=50, help="tokens at most (%(default)s)")
-    add("--temperature", type=float, default=0.8, help="0: always the most probable")
-    add("--top-k", type=int, default=0, help="draw from so many tokens; 0: from all")
-    add("--top-p", type=float, default=0.95, help="draw from this much probability")
+    add("prompt", nargs="?", default="", help="beginning of the text")
+    add("--max-tokens", type=int, default=50, help="maximum tokens (%(default)s)")
+    add("--temperature", type=float, default=0.8, help="0: most probable token")
+    add("--top-k", type=int, default=0, help="sample from the K best tokens; 0: all")
+    add("--top-p", type=float, default=0.95, help="sample from this total probability")
     add("--repetition-penalty", type=float, default=1.1, help="1: none")
-    add("--seed", type=int, default=1, help="another seed, another text")
+    add("--seed", type=int, default=1, help="random seed (%(default)s)")
     add = command(listen, "speech_commands recording.wav")
-    add("file", type=Path, help="an audio file, such as a WAV of any rate")
-    add("--chunk-ms", type=float, default=100.0, help="a call's sound (%(default)s)")
+    add("file", type=Path, help="audio file, such as WAV, of any sample rate")
+    add("--chunk-ms", type=float, default=100.0, help="audio per call (%(default)s)")
     add(
         "--threshold",
         type=float,
         default=THRESHOLD,
-        help="score from which a word is heard, 0 to 1 (%(default)s)",
+        help="minimum score of a word, 0 to 1 (%(default)s)",
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors(), Client(options.server, options.timeout) as client:
         try:
             options.run(client, options)
-        except KeyboardInterrupt:  # a stream's usual end; nothing is to be resumed
+        except (
+            KeyboardInterrupt
+        ):  # the usual end of a stream; there is nothing to resume
             print()
             sys.exit(130)
 

@@ -1,4 +1,4 @@
-"""What a served model takes and gives, as NumPy arrays: read, checked, decoded."""
+"""Converts inputs and outputs of a served model from and to NumPy arrays."""
 
 import base64
 from typing import NamedTuple
@@ -21,7 +21,7 @@ DTYPES = {
     "DT_BOOL": "bool",
     "DT_STRING": STRING,
 }
-KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}  # what may come for which dtype
+KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}  # accepted kinds by dtype kind
 NUMBERS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}
 
 
@@ -29,16 +29,16 @@ class Spec(NamedTuple):
     """An input or output of a signature.
 
     Attributes:
-        dtype: As NumPy names it, or "string" for texts and bytes.
-        shape: Its dimensions, the batch first; None for one that is not fixed. None
-            instead of the tuple if not even their number is.
+        dtype: NumPy's name, or "string" for texts and bytes.
+        shape: Sizes of the dimensions, the batch first; None for a dimension of any
+            size. None instead of the tuple if the number of dimensions is unknown.
     """
 
     dtype: str
     shape: tuple | None
 
     def __str__(self):
-        """Returns it as messages have it, such as `float32 (?, 2)`."""
+        """Returns the form for messages, such as `float32 (?, 2)`."""
         if self.shape is None:
             return f"{self.dtype} of any shape"
         sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
@@ -46,11 +46,11 @@ class Spec(NamedTuple):
 
 
 def read_metadata(answer):
-    """Returns the signatures in an answer of TensorFlow Serving's on its metadata.
+    """Returns the signatures in TensorFlow Serving's metadata of a model.
 
     Args:
-        answer: GetModelMetadataResponse as JSON has it. What is as by default may be
-            left out.
+        answer: GetModelMetadataResponse as a dictionary. Fields with default values may
+            be missing.
 
     Returns:
         For each signature `{"inputs": {name: Spec}, "outputs": {name: Spec}}`.
@@ -65,7 +65,7 @@ def read_metadata(answer):
             for side in ("inputs", "outputs")
         }
         for signature, definition in sorted(signatures.items())
-        if not signature.startswith("__")  # "__saved_model_init_op" cannot be asked
+        if not signature.startswith("__")  # "__saved_model_init_op" is not callable
     }
 
 
@@ -76,20 +76,20 @@ def _spec(info):
     return Spec(DTYPES.get(dtype, dtype), None if shape.get("unknown_rank") else known)
 
 
-def check_inputs(inputs, specs, asked):
-    """Returns inputs as the arrays that a signature takes.
+def check_inputs(inputs, specs, call_name):
+    """Converts inputs to the arrays that a signature takes.
 
     Args:
-        inputs: Anything that NumPy makes arrays of, by input name. Texts may be str or
-            bytes.
+        inputs: Values that NumPy can convert to arrays, by input name. Texts may be str
+            or bytes.
         specs: The signature's inputs, `Spec` by name.
-        asked: What to call model and signature in messages.
+        call_name: Name of the model and signature in messages.
 
     Returns:
-        Arrays by name; texts are arrays of objects, str or bytes as they came.
+        Arrays by name; texts are object arrays that hold the given str or bytes.
 
     Raises:
-        ValueError: If an input is missing, unknown, or of another type or shape.
+        ValueError: If an input is missing or unknown, or has the wrong type or shape.
     """
     missing = ", ".join(name for name in specs if name not in inputs)
     unknown = ", ".join(str(name) for name in inputs if name not in specs)
@@ -98,12 +98,12 @@ def check_inputs(inputs, specs, asked):
         wrong = [f"{missing} missing"] if missing else []
         wrong += [f"{unknown} unknown"] if unknown else []
         raise ValueError(
-            f"{asked}: expected the inputs {known}. Received: "
-            f"{', '.join(map(str, inputs)) or 'none'} ({', '.join(wrong)}). Give each "
-            "of them, and no other."
+            f"{call_name}: expected the inputs {known}. Received: "
+            f"{', '.join(map(str, inputs)) or 'none'} ({', '.join(wrong)}). Give "
+            "exactly the expected inputs."
         )
     return {
-        name: _check(inputs[name], spec, f"{asked}: input {name}: expected {spec}.")
+        name: _check(inputs[name], spec, f"{call_name}: input {name}: expected {spec}.")
         for name, spec in specs.items()
     }
 
@@ -116,15 +116,15 @@ def _check(value, spec, expected):
     pairs = zip(spec.shape, array.shape, strict=False)
     if array.ndim == len(spec.shape) and all(a in (None, b) for a, b in pairs):
         return array
-    mend = "Give arrays of these dimensions."
+    advice = "Give arrays of these dimensions."
     if array.ndim == len(spec.shape) - 1:
-        mend = "The first dimension is the batch: put the value into a list."
+        advice = "The first dimension is the batch: put the value into a list."
     received = f"shape {array.shape}" if array.shape else "a single value"
-    raise ValueError(f"{expected} Received: {received}. {mend}")
+    raise ValueError(f"{expected} Received: {received}. {advice}")
 
 
 def _texts(value, expected):
-    try:  # never as NumPy's texts: those lose zeros at their ends
+    try:  # not NumPy's own strings: they lose trailing null characters
         array = np.array(value, dtype=object)
     except ValueError:
         array = np.array(None)
@@ -134,8 +134,8 @@ def _texts(value, expected):
             raise ValueError(f"{expected} Received: {name[:80]}. Give str or bytes.")
         if isinstance(leaf, str) and not _is_unicode(leaf):
             raise ValueError(
-                f"{expected} Received: {leaf[:80]!a}, which has half a character in "
-                "it. Give text that UTF-8 can hold, or bytes."
+                f"{expected} Received: {leaf[:80]!a}, which contains an unpaired "
+                "surrogate. Give text that UTF-8 can encode, or bytes."
             )
     return array
 
@@ -158,18 +158,18 @@ def _numbers(value, spec, expected):
             f"{expected} Received: rows of differing lengths. Pad them to one length."
         ) from None
     dtype = np.dtype(spec.dtype)
-    mend = f"Give {NUMBERS[dtype.kind]}."
+    advice = f"Give {NUMBERS[dtype.kind]}."
     if array.size and array.dtype.kind not in KINDS[dtype.kind]:
         example = repr(array.flat[0].item() if array.dtype != object else value)
         name = f"{array.dtype}, as {example[:80]}"
-        raise ValueError(f"{expected} Received: {name}. {mend}")
+        raise ValueError(f"{expected} Received: {name}. {advice}")
     if array.size and dtype.kind in "iu":
         bounds = np.iinfo(dtype)
-        least, most = int(array.min()), int(array.max())
-        if least < bounds.min or most > bounds.max:
-            beyond = least if least < bounds.min else most
+        lowest, highest = int(array.min()), int(array.max())
+        if lowest < bounds.min or highest > bounds.max:
+            wrong = lowest if lowest < bounds.min else highest
             raise ValueError(
-                f"{expected} Received: {beyond}. Give whole numbers from {bounds.min} "
+                f"{expected} Received: {wrong}. Give whole numbers from {bounds.min} "
                 f"to {bounds.max}."
             )
     try:
@@ -177,12 +177,16 @@ def _numbers(value, spec, expected):
             return array.astype(dtype)
     except FloatingPointError:
         raise ValueError(
-            f"{expected} Received: a number beyond {np.finfo(dtype).max:.3g}. {mend}"
+            f"{expected} Received: a number beyond {np.finfo(dtype).max:.3g}. {advice}"
         ) from None
 
 
 def check_samples(chunk):
-    """Returns a chunk of sound as float32 `(samples,)`, unless it is something else."""
+    """Returns a chunk of audio as float32 `(samples,)`.
+
+    Raises:
+        ValueError: If it is not a one-dimensional array of finite floats.
+    """
     samples = np.asarray(chunk)
     if samples.ndim != 1 or samples.dtype.kind != "f":
         received = f"{samples.dtype} {samples.shape}"
@@ -191,8 +195,8 @@ def check_samples(chunk):
     else:
         return samples.astype("float32")
     raise ValueError(
-        "chunks: expected arrays of float32 samples between -1 and 1, (any number,). "
-        f"Received: {received}."
+        "chunks: expected arrays of float32 samples between -1 and 1, of shape "
+        f"(samples,). Received: {received}."
     )
 
 
@@ -200,14 +204,14 @@ def read_output(name, value, spec):
     """Returns an output as an array.
 
     Args:
-        name: Its name: if it ends in `_bytes`, texts are bytes, else str.
-        value: An array, or what JSON has: lists, in which `{"b64": ...}` stands for
+        name: Name of the output. If it ends in `_bytes`, texts are bytes, else str.
+        value: An array, or nested lists from JSON, in which `{"b64": ...}` stands for
             bytes.
-        spec: Its `Spec`; JSON knows neither dtypes nor the dimensions after an empty
+        spec: The output's `Spec`. JSON has no dtypes, and no dimensions after an empty
             one.
 
     Raises:
-        ValueError: If the value is of another type, or its texts are not UTF-8.
+        ValueError: If the value has another type, or its texts are not UTF-8.
     """
     if spec.dtype == STRING:
         value = np.asarray(np.frompyfunc(_text, 1, 1)(np.array(value, object)), object)
@@ -229,7 +233,7 @@ def _decode(leaf):
 
 
 def plain(leaf):
-    """Returns bytes as TensorFlow Serving's JSON has them; a `default` of `json`."""
+    """Encodes bytes for TensorFlow Serving's JSON; a `default` function of `json`."""
     if isinstance(leaf, bytes):
         return {"b64": base64.b64encode(leaf).decode()}
-    raise TypeError(f"{type(leaf).__name__} has no form in JSON.")
+    raise TypeError(f"{type(leaf).__name__} cannot be written as JSON.")

@@ -1,44 +1,46 @@
-"""The calls: predictions, status, metadata."""
+"""The client: predictions, status and metadata of the models on a server."""
 
 import numpy as np
 
 from serving.client.arrays import check_inputs, read_metadata
+from serving.client.connect import connect
 from serving.client.streams import Streams
-from serving.client.transport import ServingError, call_with_retries, connect
+from serving.client.transport import ServingError, call_with_retries
 from serving.formats import DEFAULT_SIGNATURE
 
-LONGEST_S = 24 * 60 * 60
+MAX_TIMEOUT_S = 24 * 60 * 60
 
 
 class Client(Streams):
-    """Asks the models of one server. Threads may share it.
+    """Calls the models of one server. Threads may share it.
 
-    A call that finds no connection, or a server that has too much to do (HTTP 429, 502,
-    503; UNAVAILABLE, RESOURCE_EXHAUSTED), is tried again, each time after a pause twice
-    as long, give or take a half, or as long as the server asks for. This is safe:
-    models compute and keep nothing.
+    It retries a call if it gets no connection or if the server is overloaded (HTTP 429,
+    502, 503; UNAVAILABLE, RESOURCE_EXHAUSTED). Each pause is about twice as long as the
+    one before, or as long as the server asks for. Retries are safe: models keep no
+    state.
 
-    Every method raises `ServingError` if the server refuses or gives no answer in time,
-    and `ValueError`, before anything is computed, for a model's signature that is not
-    there, and for inputs that it does not take.
+    Every method raises `ServingError` if the server refuses the call or does not answer
+    in time. It raises `ValueError`, before the model computes anything, if the model
+    lacks the signature or if the signature does not take the inputs.
 
     Args:
         address: `http://HOST:PORT`, `https://HOST:PORT`, or `grpc://HOST:PORT`.
-        timeout_s: Seconds for a call, its retries included.
-        retries: Attempts after the first, at most.
-        backoff_s: Seconds before the first retry, give or take a half.
+        timeout_s: Seconds for a call, including its retries.
+        retries: Maximum number of attempts after the first.
+        backoff_s: Mean pause before the first retry, in seconds; the actual pause is
+            0.5 to 1.5 times as long.
     """
 
     def __init__(self, address, timeout_s=30.0, retries=3, backoff_s=0.1):
         for name, value in (("retries", retries), ("backoff_s", backoff_s)):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name}: expected 0 or more. Received: {value}.")
-        if not 0 < timeout_s <= LONGEST_S:
+        if not 0 < timeout_s <= MAX_TIMEOUT_S:
             raise ValueError(
-                f"timeout_s: expected seconds, above 0, at most {LONGEST_S}. "
+                f"timeout_s: expected seconds, above 0, at most {MAX_TIMEOUT_S}. "
                 f"Received: {timeout_s}."
             )
-        self._patience = timeout_s, retries, backoff_s
+        self._retrying = timeout_s, retries, backoff_s
         self._server, self._transport = connect(address, backoff_s)
         self._known = {}
 
@@ -58,15 +60,15 @@ class Client(Streams):
         """Returns a model's outputs, arrays by name.
 
         Args:
-            model: Its name.
-            inputs: Columns by name: arrays, or lists, the batch first. Texts are str or
-                bytes.
-            signature: One of the model's signatures.
-            version: A number, or None for the one that serves.
+            model: Name of the model.
+            inputs: Columns by name: arrays or lists whose first dimension is the batch.
+                Texts are str or bytes.
+            signature: Name of one of the model's signatures.
+            version: Version number, or None for the newest loaded version.
 
         Returns:
-            Columns by name. Texts are str; in outputs whose name ends in `_bytes` they
-            are bytes.
+            Columns by name. Texts are str; outputs whose name ends in `_bytes` hold
+            bytes.
         """
         arrays = self._check(model, inputs, signature, version)
         return self._predict(model, arrays, signature, version)
@@ -79,17 +81,17 @@ class Client(Streams):
         signature=DEFAULT_SIGNATURE,
         version=None,
     ):
-        """Returns an iterator of `predict`'s answers, batch after batch.
+        """Returns an iterator over the results of `predict`, one for each batch.
 
-        They are not joined: the dimensions of time may differ from batch to batch. All
-        rows are checked before the first batch is sent.
+        The results are not concatenated, because the length of the time dimension may
+        differ between batches. All rows are checked before the first batch is sent.
 
         Args:
-            model: Its name.
+            model: Name of the model.
             inputs: As for `predict`, of equal lengths.
-            batch_size: Rows of a batch, at most.
-            signature: One of the model's signatures.
-            version: A number, or None for the one that serves.
+            batch_size: Maximum number of rows in a batch.
+            signature: Name of one of the model's signatures.
+            version: Version number, or None for the newest loaded version.
         """
         if not batch_size >= 1:
             raise ValueError(f"batch_size: expected 1 or more. Received: {batch_size}.")
@@ -107,11 +109,12 @@ class Client(Streams):
         return (self._predict(model, rows, signature, version) for rows in slices)
 
     def status(self, model, version=None):
-        """Returns what a model's versions are in.
+        """Returns the states of a model's versions.
 
         Returns:
-            For each a dictionary of `version`, a number, `state`, such as "AVAILABLE",
-            `error_code` and `error_message`, "OK" and "" where there is none.
+            For each version a dictionary with `version`, a number, `state`, such as
+            "AVAILABLE", `error_code` and `error_message`. Without an error they are
+            "OK" and "".
         """
         answer = self._call("status", model, version, self._transport.status)
         return [
@@ -125,11 +128,11 @@ class Client(Streams):
         ]
 
     def metadata(self, model, version=None):
-        """Returns a model's signatures; asks once.
+        """Returns a model's signatures; later calls return the cached ones.
 
         Returns:
-            For each `{"inputs": {name: (dtype, shape)}, "outputs": {...}}`. A dtype is
-            as NumPy names it, or "string"; a dimension that is not fixed is None.
+            For each signature `{"inputs": {name: (dtype, shape)}, "outputs": {...}}`.
+            A dtype is NumPy's name, or "string"; a dimension of any size is None.
         """
         signatures = self._known.get((model, version))
         if signatures is None:
@@ -155,23 +158,24 @@ class Client(Streams):
         return signatures[name]
 
     def _check(self, model, inputs, signature, version):
-        asked = f"{model}, signature {signature}"
+        call_name = f"{model}, signature {signature}"
         fresh = (model, version) not in self._known
         try:
             specs = self.signature(model, signature, version)["inputs"]
-            return check_inputs(inputs, specs, asked)
+            return check_inputs(inputs, specs, call_name)
         except ValueError:
             if fresh or version is not None:
                 raise
-        self._known.pop((model, version), None)  # another version may serve by now
+        self._known.pop((model, version), None)  # a new version may have loaded
         specs = self.signature(model, signature, version)["inputs"]
-        return check_inputs(inputs, specs, asked)
+        return check_inputs(inputs, specs, call_name)
 
     def _predict(self, model, arrays, signature, version):
         outputs = self.signature(model, signature, version)["outputs"]
-        sent = (signature, arrays, outputs)
+        request = (signature, arrays, outputs)
+        method = self._transport.predict
         try:
-            return self._call("predict", model, version, self._transport.predict, *sent)
+            return self._call("predict", model, version, method, *request)
         except ServingError:
             self._known.pop((model, version), None)
             raise
@@ -181,5 +185,5 @@ class Client(Streams):
         return call_with_retries(
             lambda left_s: method(model, version, *more, left_s),
             f"{verb} of {model}{which} at {self._server}",
-            *self._patience,
+            *self._retrying,
         )

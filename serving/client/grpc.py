@@ -1,4 +1,4 @@
-"""TensorFlow Serving's gRPC, one attempt at a time."""
+"""The gRPC transport: TensorFlow Serving's API, one attempt at a time."""
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -12,26 +12,26 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from serving.client.transport import AttemptError, TimeUpError, one_line, read_outputs
 
-LARGEST_MESSAGE = 1 << 28  # bytes; gRPC alone would take 4 MiB
+MAX_MESSAGE_BYTES = 1 << 28  # gRPC's default is 4 MiB
 START = (
-    "Is it running? `docker compose -f serving/compose.yaml up` starts one; what "
-    "`make serve` starts speaks REST alone."
+    "Is it running? `docker compose -f serving/compose.yaml up` starts one; the server "
+    "of `make serve` has REST only."
 )
 
 
 class Grpc:
-    """TensorFlow Serving's gRPC; one channel, which threads may share.
+    """One gRPC channel, which threads may share.
 
     Args:
         target: `HOST:PORT`.
-        backoff_s: Seconds before the channel connects anew, at first.
+        backoff_s: Seconds before the channel first reconnects; at least 0.1.
     """
 
     def __init__(self, target, backoff_s):
-        wait_ms = max(100, round(1000 * backoff_s))  # gRPC's least
+        wait_ms = max(100, round(1000 * backoff_s))  # gRPC's minimum
         options = {
-            "grpc.max_send_message_length": LARGEST_MESSAGE,
-            "grpc.max_receive_message_length": LARGEST_MESSAGE,
+            "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+            "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
             "grpc.initial_reconnect_backoff_ms": wait_ms,
             "grpc.min_reconnect_backoff_ms": wait_ms,
         }
@@ -42,7 +42,7 @@ class Grpc:
         self._status = models.GetModelStatus
 
     def predict(self, model, version, signature, arrays, outputs, timeout_s):
-        """Returns the outputs by name, arrays as their `Spec`s in `outputs` say."""
+        """Returns output arrays by name, of the types in `outputs`, `Spec` by name."""
         request = _request(PredictRequest, model, version)
         request.model_spec.signature_name = signature
         for name, array in arrays.items():
@@ -50,17 +50,17 @@ class Grpc:
             tensor = make_tensor_proto(array, dtype, array.shape)
             request.inputs[name].CopyFrom(tensor)
         answer = self._ask(self._predict, request, timeout_s)
-        found = {name: make_ndarray(value) for name, value in answer.outputs.items()}
-        return read_outputs(found, outputs)
+        arrays = {name: make_ndarray(value) for name, value in answer.outputs.items()}
+        return read_outputs(arrays, outputs)
 
     def status(self, model, version, timeout_s):
-        """Returns the states of the versions, as JSON has them."""
+        """Returns the states of the versions, in the form of the REST API."""
         request = _request(GetModelStatusRequest, model, version)
         answer = _json(self._ask(self._status, request, timeout_s))
         return answer.get("model_version_status", [])
 
     def metadata(self, model, version, timeout_s):
-        """Returns the answer on the model's metadata, as JSON has it."""
+        """Returns the model's metadata, in the form of the REST API."""
         request = _request(GetModelMetadataRequest, model, version)
         request.metadata_field.append("signature_def")
         return _json(self._ask(self._metadata, request, timeout_s))
@@ -76,8 +76,8 @@ class Grpc:
             raise _error(error.code().name, error.details() or "") from error
 
 
-def _request(kind, model, version):
-    request = kind(model_spec=ModelSpec(name=model))
+def _request(message_class, model, version):
+    request = message_class(model_spec=ModelSpec(name=model))
     if version is not None:
         request.model_spec.version.value = version
     return request
@@ -88,12 +88,12 @@ def _json(message):
 
 
 def _error(code, details):
-    """Returns what the end of an attempt means."""
+    """Returns the error of an attempt that ended with a status code."""
     if code == "DEADLINE_EXCEEDED":
         return TimeUpError("no answer in time", code)
     if "onnection refused" in details:
         return AttemptError("connection refused", code, advice=START)
     error = AttemptError(f"{code}: {one_line(details)}", code)
-    if "larger than max" in details:  # a message; no attempt mends that
-        error.again, error.advice = False, "Ask for less at once."
+    if "larger than max" in details:  # the message: a retry cannot help
+        error.retryable, error.advice = False, "Ask for less at once."
     return error

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST paths, one attempt at a time."""
+"""The REST transport: TensorFlow Serving's API, one attempt at a time."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ START = "Is it running? `make serve` starts one."
 
 
 class Rest:
-    """TensorFlow Serving's REST paths; each thread keeps a connection of its own.
+    """HTTP sessions, one for each thread.
 
     Args:
         address: `http://HOST:PORT` or `https://HOST:PORT`.
@@ -30,33 +30,34 @@ class Rest:
 
     def __init__(self, address):
         self._url = f"{address}/v1/models/"
-        self._own, self._sessions = threading.local(), weakref.WeakSet()
+        self._thread, self._sessions = threading.local(), weakref.WeakSet()
 
     def predict(self, model, version, signature, arrays, outputs, timeout_s):
-        """Returns the outputs by name, arrays as their `Spec`s in `outputs` say."""
+        """Returns output arrays by name, of the types in `outputs`, `Spec` by name."""
         for name, array in arrays.items():
             if 0 in array.shape[:-1]:
                 raise ValueError(
                     f"{model}, signature {signature}: input {name}: expected at least "
-                    f"one row. Received: shape {array.shape}, which JSON cannot tell."
+                    f"one row. Received: shape {array.shape}, which JSON lists cannot "
+                    "express. Use gRPC."
                 )
         columns = {name: array.tolist() for name, array in arrays.items()}
         request = {"signature_name": signature, "inputs": columns}
         body = json.dumps(request, default=plain).encode()
         path = _path(model, version, ":predict")
         answer = self._ask("POST", path, timeout_s, body)
-        found = _get(answer, "outputs")
-        if len(outputs) == 1:
-            found = dict.fromkeys(outputs, found)  # a single one comes without its name
-        return read_outputs(found, outputs)
+        values = _get(answer, "outputs")
+        if len(outputs) == 1:  # a single output comes without its name
+            values = dict.fromkeys(outputs, values)
+        return read_outputs(values, outputs)
 
     def status(self, model, version, timeout_s):
-        """Returns the states of the versions, as JSON has them."""
+        """Returns the states of the versions, a list of dictionaries."""
         answer = self._ask("GET", _path(model, version), timeout_s)
         return _get(answer, "model_version_status")
 
     def metadata(self, model, version, timeout_s):
-        """Returns the answer on the model's metadata."""
+        """Returns the model's metadata, a dictionary."""
         return self._ask("GET", _path(model, version, "/metadata"), timeout_s)
 
     def close(self):
@@ -65,10 +66,10 @@ class Rest:
             session.close()
 
     def _session(self):
-        if not hasattr(self._own, "session"):
-            self._own.session = requests.Session()
-            self._sessions.add(self._own.session)
-        return self._own.session
+        if not hasattr(self._thread, "session"):
+            self._thread.session = requests.Session()
+            self._sessions.add(self._thread.session)
+        return self._thread.session
 
     def _ask(self, method, path, timeout_s, body=None):
         end, pieces = time.monotonic() + timeout_s, []
@@ -78,8 +79,8 @@ class Rest:
                 self._url + path,
                 data=body,
                 headers={"Content-Type": "application/json"} if body else {},
-                timeout=timeout_s,  # of each wait for a piece, not of the whole
-                allow_redirects=False,  # would make a GET of a POST
+                timeout=timeout_s,  # for each read, not for the whole answer
+                allow_redirects=False,  # a redirect turns a POST into a GET
                 stream=True,
             ) as response:
                 for piece in _pieces(response):
@@ -98,15 +99,15 @@ class Rest:
         try:
             return json.loads(text)
         except ValueError:
-            said = f"expected JSON. Received: {one_line(text, 80) or 'nothing'}"
-            raise AttemptError(said, 200, advice=PORTS) from None
+            message = f"expected JSON. Received: {one_line(text, 80) or 'nothing'}"
+            raise AttemptError(message, 200, advice=PORTS) from None
 
 
 def _pieces(response):
-    """Yields what has come of a body; `iter_content` would wait for 64 KiB or its end.
+    """Yields each part of a body as it arrives; `iter_content` waits for 64 KiB.
 
     Raises:
-        requests.RequestException: If the rest does not come.
+        requests.RequestException: If the connection breaks before the end.
     """
     try:
         while piece := response.raw.read1(1 << 16, decode_content=True):
@@ -124,13 +125,13 @@ def _path(model, version, rest=""):
 
 def _get(answer, name):
     if not isinstance(answer, dict) or name not in answer:
-        said = f'expected "{name}". Received: {one_line(json.dumps(answer), 80)}'
-        raise AttemptError(said, 200, advice=PORTS)
+        message = f'expected "{name}". Received: {one_line(json.dumps(answer), 80)}'
+        raise AttemptError(message, 200, advice=PORTS)
     return answer[name]
 
 
 def _reason(text):
-    """Returns the server's own words in the body of an error."""
+    """Returns the error message in the body of an error response."""
     try:
         text = json.loads(text)["error"]
     except (ValueError, KeyError, TypeError):
@@ -139,30 +140,30 @@ def _reason(text):
 
 
 def _seconds(text):
-    """Returns the seconds of a Retry-After; a date there counts as none."""
+    """Returns the seconds of a Retry-After header, or None if it holds a date."""
     return float(text) if text.strip().isdecimal() else None
 
 
 def _error(error, late):
-    """Returns what an exception of `requests` means."""
+    """Returns the `AttemptError` for an exception of `requests`."""
     if late or isinstance(error, requests.Timeout):
         return TimeUpError("no answer in time")
     cause = _cause(error)
     if isinstance(cause, ConnectionRefusedError):
-        return AttemptError("connection refused", again=True, advice=START)
+        return AttemptError("connection refused", retryable=True, advice=START)
     broken = requests.ConnectionError | requests.exceptions.ChunkedEncodingError
-    untrusted = requests.exceptions.SSLError  # one of the connection errors
-    again = isinstance(error, broken) and not isinstance(error, untrusted)
-    said = getattr(cause, "strerror", None) or str(cause)
-    return AttemptError(one_line(said), again=again, advice=PORTS)
+    untrusted = requests.exceptions.SSLError  # a subclass of ConnectionError
+    retryable = isinstance(error, broken) and not isinstance(error, untrusted)
+    message = getattr(cause, "strerror", None) or str(cause)
+    return AttemptError(one_line(message), retryable=retryable, advice=PORTS)
 
 
 def _cause(error):
-    """Returns what the operating system said, as far down as it lies."""
-    found = error
+    """Returns the innermost error of the operating system in a chain of errors."""
+    cause = error
     while error is not None:
         of_requests = isinstance(error, requests.RequestException)
         if isinstance(error, OSError) and not of_requests:
-            found = error
+            cause = error
         error = error.__cause__ or error.__context__
-    return found
+    return cause

@@ -1,4 +1,4 @@
-"""Answers that come bit by bit, one call a bit: texts and detections."""
+"""Streaming: texts token by token and detections chunk by chunk, one call each."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,17 @@ from apps.common.portable.detector import (
 from serving.client.arrays import check_samples
 
 STREAM = "stream"
-MOST_FRAMES = 500  # in one call, whatever the length of the chunk
+MAX_FRAMES = 500  # in one call; longer chunks are split
 
 
 class StreamSpec(NamedTuple):
-    """What a speech model listens for and to: labels, rate, samples of a frame."""
+    """Labels, sample rate and hop of a streaming model.
+
+    Attributes:
+        labels: Names of the labels.
+        sample_rate_hz: Samples per second that the model takes.
+        hop: Samples per frame.
+    """
 
     labels: list
     sample_rate_hz: int
@@ -25,7 +31,7 @@ class StreamSpec(NamedTuple):
 
 
 class Streams:
-    """The part of a `Client` that streams."""
+    """The streaming methods of a `Client`."""
 
     def generate(
         self,
@@ -39,20 +45,21 @@ class Streams:
         seed=1,
         version=None,
     ):
-        """Yields a language model's text after a prompt, piece by piece as it is drawn.
+        """Yields a language model's continuation of a prompt, token by token.
 
-        One call a token; what the model knows of the text goes to and fro.
+        Makes one call per token. Each call sends the state that the last one returned.
 
         Args:
-            model: One with the signature `stream`.
-            prompt: How the text begins; it is not among the pieces.
-            max_tokens: Pieces, at most; the model may end the text before.
-            temperature: 0 takes the most probable token always.
-            top_k: Draws from so many tokens; 0: from all.
-            top_p: Draws from the tokens that together have this probability.
-            repetition_penalty: 1 is none.
-            seed: Another seed, another text.
-            version: A number, or None for the one that serves.
+            model: Name of a model with the signature `stream`.
+            prompt: Beginning of the text; it is not yielded.
+            max_tokens: Maximum number of tokens; the model may end the text earlier.
+            temperature: Divides the logits; 0 always takes the most probable token.
+            top_k: Samples from this number of the most probable tokens; 0: from all.
+            top_p: Samples from the most probable tokens that together have this
+                probability.
+            repetition_penalty: Penalty for repeated tokens; 1 is none.
+            seed: Random seed.
+            version: Version number, or None for the newest loaded version.
         """
         for name, value, bound in (
             ("max_tokens", max_tokens, np.inf),
@@ -62,10 +69,10 @@ class Streams:
             ("repetition_penalty", repetition_penalty or -1, np.inf),
         ):
             if not 0 <= value <= bound or value == np.inf:
-                least = "above 0" if name == "repetition_penalty" else "0 or more"
-                most = "" if bound == np.inf else f", at most {bound}"
+                lower = "above 0" if name == "repetition_penalty" else "0 or more"
+                upper = "" if bound == np.inf else f", at most {bound}"
                 raise ValueError(
-                    f"{name}: expected a number, {least}{most}. Received: {value}."
+                    f"{name}: expected a number, {lower}{upper}. Received: {value}."
                 )
         given = {
             "prompt": [prompt],
@@ -75,20 +82,20 @@ class Streams:
             "repetition_penalty": [repetition_penalty],
             "seed": [seed],
         }
-        carry = self._zeros(model, given, version)
+        state = self._zeros(model, given, version)
         for _ in range(max_tokens):
-            answer = self.predict(model, {**given, **carry}, STREAM, version)
+            answer = self.predict(model, {**given, **state}, STREAM, version)
             if answer["ended"][0]:
                 return
             yield answer["text"][0]
-            given["prompt"] = [""]  # the model has read it
-            carry = {name: answer[name] for name in carry}
+            given["prompt"] = [""]  # the state contains it
+            state = {name: answer[name] for name in state}
 
     def sound(self, model, version=None):
-        """Returns the labels, sample rate and hop of a speech model, a `StreamSpec`."""
+        """Returns a speech model's labels, sample rate and hop, a `StreamSpec`."""
         samples = {"samples": np.zeros((1, 0), "float32")}
-        carry = self._zeros(model, samples, version)
-        answer = self.predict(model, samples | carry, STREAM, version)
+        state = self._zeros(model, samples, version)
+        answer = self.predict(model, samples | state, STREAM, version)
         rate, hop = int(answer["sample_rate_hz"][0]), int(answer["hop"][0])
         return StreamSpec(answer["labels"][0].tolist(), rate, hop)
 
@@ -101,42 +108,43 @@ class Streams:
         pause_ms=PAUSE_MS,
         version=None,
     ):
-        """Yields the words heard in a stream of sound, each a `Detection`.
+        """Yields a `Detection` for each word in an audio stream.
 
         Args:
-            model: One with the signature `stream`.
-            chunks: Iterable of samples, float32 `(any number,)` between -1 and 1, at
-                the model's rate, which `sound` tells.
-            threshold: Smoothed posterior from which a word is heard.
-            smoothing_ms: Posteriors are averaged over so much time.
-            pause_ms: After a word none is heard for so long.
-            version: A number, or None for the one that serves.
+            model: Name of a model with the signature `stream`.
+            chunks: Iterable of float32 arrays `(samples,)` between -1 and 1, at the
+                model's sample rate (see `sound`). Their lengths may differ.
+            threshold: Minimum smoothed posterior of a detection.
+            smoothing_ms: Milliseconds over which posteriors are averaged.
+            pause_ms: Milliseconds after a detection without another one.
+            version: Version number, or None for the newest loaded version.
         """
         labels, rate, hop = self.sound(model, version)
         listener = Listener(labels, hop / rate, threshold, smoothing_ms, pause_ms)
-        carry = self._zeros(model, ["samples"], version)
+        state = self._zeros(model, ["samples"], version)
         rest = np.zeros(0, "float32")
         for chunk in chunks:
             rest = np.concatenate([rest, check_samples(chunk)])
             while len(rest) >= hop:
-                count = min(len(rest) // hop, MOST_FRAMES) * hop
-                inputs = {"samples": rest[np.newaxis, :count], **carry}
+                count = min(len(rest) // hop, MAX_FRAMES) * hop
+                inputs = {"samples": rest[np.newaxis, :count], **state}
                 answer = self.predict(model, inputs, STREAM, version)
-                carry = {name: answer[name] for name in carry}
+                state = {name: answer[name] for name in state}
                 rest = rest[count:]
                 yield from listener.feed(answer["posteriors"][0])[1]
 
     def _zeros(self, model, given, version):
-        """Returns the first carry of a stream: its other inputs, zeros of one row."""
+        """Returns a stream's initial state: zeros for all inputs but those given."""
         taken, returned = self.signature(model, STREAM, version).values()
-        carried = [name for name in taken if name not in given]
-        if not set(given) <= set(taken) or not set(carried) <= set(returned):
+        state_names = [name for name in taken if name not in given]
+        if not set(given) <= set(taken) or not set(state_names) <= set(returned):
             raise ValueError(
                 f"{model}: expected a signature {STREAM} that takes "
-                f"{', '.join(given)} and else what it returns. Received: one that "
-                f"takes {', '.join(taken)} and returns {', '.join(returned)}."
+                f"{', '.join(given)}, and whose other inputs are among its outputs. "
+                f"Received: the inputs {', '.join(taken)} and the outputs "
+                f"{', '.join(returned)}."
             )
         return {
             name: np.zeros([1, *(size or 0 for size in shape[1:])], dtype)
-            for name, (dtype, shape) in ((name, taken[name]) for name in carried)
+            for name, (dtype, shape) in ((name, taken[name]) for name in state_names)
         }

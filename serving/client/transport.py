@@ -1,23 +1,21 @@
-"""The way to a server: when a call is tried again, and what is said if it fails.
+"""Retries, errors and their messages: what REST and gRPC have in common.
 
-A transport (rest.py, grpc.py) has the methods `predict`, `status`, `metadata`
-and `close`, and makes one attempt at a time. One that fails raises `AttemptError`;
-`call_with_retries` tries again, or makes a `ServingError` of it.
+A transport (rest.py, grpc.py) has the methods `predict`, `status`, `metadata` and
+`close`. Each makes one attempt and raises `AttemptError` if it fails;
+`call_with_retries` retries it or raises a `ServingError`.
 """
 
-import itertools
 import random
 import time
-from urllib.parse import urlsplit
 
 from serving.client.arrays import read_output
 
-AGAIN = ("429", "502", "503", "RESOURCE_EXHAUSTED", "UNAVAILABLE")
+RETRYABLE = ("429", "502", "503", "RESOURCE_EXHAUSTED", "UNAVAILABLE")
 PORTS = "Is it the right port? TensorFlow Serving has REST on 8501, gRPC on 8500."
 ADVICE = {
     "400": "`python -m serving.client metadata MODEL` lists what a model takes.",
     "404": "Is the model exported, and served under this name and version?",
-    "503": "It is starting or has too much to do: try again later.",
+    "503": "It is starting or overloaded: try again later.",
 }
 ADVICE |= {
     "INVALID_ARGUMENT": ADVICE["400"],
@@ -31,14 +29,14 @@ ADVICE |= {
 
 
 class ServingError(OSError):
-    """A server that gives no answer, or refuses.
+    """A server refuses a call or gives no answer.
 
-    An `OSError`, as what goes wrong lies outside of this process; mistakes that are
-    found before anything is sent are `ValueError`s.
+    It is an `OSError` because the cause lies outside this process. Mistakes that the
+    client finds before it sends anything are `ValueError`s.
 
     Attributes:
-        status: What the server said: HTTP's number over REST, the name of the code over
-            gRPC, such as "NOT_FOUND"; None if it said nothing.
+        status: The HTTP status over REST, the name of the status code over gRPC, such
+            as "NOT_FOUND"; None if there was no answer.
     """
 
     def __init__(self, message, status=None):
@@ -47,126 +45,128 @@ class ServingError(OSError):
 
 
 class AttemptError(Exception):
-    """An attempt that failed.
+    """A failed attempt.
 
     Attributes:
         status: As in `ServingError`.
-        again: Whether another attempt may do better.
-        advice: What to try.
-        after_s: Seconds that the server asks to wait, or None.
+        retryable: Whether another attempt may succeed.
+        advice: What the user can do.
+        after_s: Seconds that the server asks the client to wait, or None.
     """
 
-    def __init__(self, said, status=None, again=False, advice=None, after_s=None):
-        super().__init__(said)
+    def __init__(
+        self, message, status=None, retryable=False, advice=None, after_s=None
+    ):
+        super().__init__(message)
         self.status, self.after_s = status, after_s
-        self.again = again or str(status) in AGAIN
+        self.retryable = retryable or str(status) in RETRYABLE
         self.advice = ADVICE.get(str(status), "") if advice is None else advice
 
 
 class TimeUpError(AttemptError):
-    """An attempt that took all the time there was."""
+    """An attempt that used up the time limit."""
 
-    def __init__(self, said, status=None):
-        super().__init__(said, status, advice="Ask for less at once, or wait longer.")
-
-
-def connect(address, backoff_s):
-    """Returns a server's name in messages, and the transport to it.
-
-    Args:
-        address: `http://HOST:PORT`, `https://HOST:PORT` or `grpc://HOST:PORT`.
-        backoff_s: As in `call_with_retries`.
-
-    Raises:
-        ValueError: If the address is none of these.
-    """
-    parts = urlsplit(address)
-    try:
-        port = parts.port
-        valid = parts.hostname and parts.scheme in ("http", "https", "grpc")
-        if parts.scheme == "grpc":
-            valid = valid and port and parts.path in ("", "/")
-    except ValueError:  # of a port that is no number
-        valid = False
-    if not valid:
-        raise ValueError(
-            "address: expected http://HOST:PORT, https://HOST:PORT or "
-            f"grpc://HOST:PORT. Received: {address}."
-        )
-    host = parts.netloc.rpartition("@")[2]  # without a password
-    if parts.scheme == "grpc":
-        from serving.client.grpc import (
-            Grpc,  # loads TensorFlow, which REST does without
+    def __init__(self, message, status=None):
+        super().__init__(
+            message, status, advice="Ask for less at once, or wait longer."
         )
 
-        return f"grpc://{host}", Grpc(host, backoff_s)
-    from serving.client.rest import Rest
 
-    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}", Rest(address.rstrip("/"))
+# Not tenacity: the messages need each error, the pause and the reason for the end, and
+# with callbacks that collect them the code became longer than this loop.
+def call_with_retries(attempt, call_name, timeout_s, retries, backoff_s):
+    """Returns the result of the first attempt that succeeds.
 
-
-def call_with_retries(attempt, asked, timeout_s, retries, backoff_s):
-    """Returns what an attempt returns, the first that succeeds.
-
-    Before the nth retry it waits `backoff_s * 2**(n - 1)` seconds, half as much more or
-    less by chance, or as long as the server asks for.
+    Before retry n it waits `backoff_s * 2**(n - 1)` seconds times a random factor
+    between 0.5 and 1.5, or as long as the server asks for.
 
     Args:
-        attempt: Function of the seconds that are left.
-        asked: What to call the call in the message.
+        attempt: Function that takes the remaining time in seconds.
+        call_name: Name of the call in messages.
         timeout_s: Seconds for all attempts and the pauses between them.
-        retries: Attempts after the first, at most.
-        backoff_s: See above.
+        retries: Maximum number of attempts after the first.
+        backoff_s: Mean pause before the first retry, in seconds.
 
     Raises:
-        ServingError: If none succeeds in time.
+        ServingError: If no attempt succeeds in time.
     """
-    began, heard = time.monotonic(), []
-    for number in itertools.count():
+    began, errors = time.monotonic(), []
+    while True:
         try:
             return attempt(max(began + timeout_s - time.monotonic(), 1e-3))
         except AttemptError as error:
-            heard = [said for said in heard if said != str(error)] + [str(error)]
-            pause = backoff_s * 2**number * random.uniform(0.5, 1.5)
-            pause = pause if error.after_s is None else error.after_s
-            spent = time.monotonic() - began
+            errors.append(error)
+            pause_s = _pause_s(error, len(errors), backoff_s)
+            spent_s = time.monotonic() - began
             late = isinstance(error, TimeUpError) or (
-                error.again and spent + pause >= timeout_s
+                error.retryable and spent_s + pause_s >= timeout_s
             )
-            if late or not error.again or number >= retries:
-                said = "; then ".join(heard)
-                if number:
-                    said += f" ({number + 1} attempts in {spent:.1f} s)"
-                more = [error.advice] if error.advice else []
-                if error.again and error.after_s is not None:
-                    more.insert(0, f"It asks to wait {error.after_s:g} s.")
-                if late:
-                    more.append(f"The time was limited to {timeout_s:g} s.")
-                text = " ".join([f"{asked}: {said.rstrip('.')}.", *more])
-                raise ServingError(text, error.status) from error
-        time.sleep(pause)
+            if late or not error.retryable or len(errors) > retries:
+                limit_s = timeout_s if late else None
+                message = f"{call_name}: {_failure(errors, spent_s, limit_s)}"
+                raise ServingError(message, error.status) from error
+        time.sleep(pause_s)
 
 
-def one_line(text, most=300):
-    """Returns what a server said, without line breaks and the graph's words."""
+def _pause_s(error, number, backoff_s):
+    """Returns the seconds to wait before retry `number`."""
+    if error.after_s is not None:
+        return error.after_s
+    return backoff_s * 2 ** (number - 1) * random.uniform(0.5, 1.5)
+
+
+def _failure(errors, spent_s, limit_s):
+    """Returns the message for failed attempts, with advice.
+
+    Args:
+        errors: The `AttemptError` of each attempt, in order.
+        spent_s: Seconds since the first attempt began.
+        limit_s: The time limit if it ended the attempts, else None.
+    """
+    last = errors[-1]
+    reasons = list(dict.fromkeys(str(error) for error in reversed(errors)))
+    text = "; then ".join(reversed(reasons))  # each once, where it came last
+    if len(errors) > 1:
+        text += f" ({len(errors)} attempts in {spent_s:.1f} s)"
+    sentences = [f"{text.rstrip('.')}."]
+    if last.retryable and last.after_s is not None:
+        sentences.append(f"The server asks to wait {last.after_s:g} s.")
+    if last.advice:
+        sentences.append(last.advice)
+    if limit_s is not None:
+        sentences.append(f"The time limit is {limit_s:g} s.")
+    return " ".join(sentences)
+
+
+def one_line(text, longest=300):
+    """Returns a server's message in one line, without the names of graph nodes."""
     line = " ".join(text.split("[[{{node")[0].split())
-    return line if len(line) <= most else f"{line[:most]}..."
+    return line if len(line) <= longest else f"{line[:longest]}..."
 
 
-def read_outputs(found, specs):
-    """Returns outputs as their `Spec`s say."""
-    if not isinstance(found, dict) or set(found) != set(specs):
+def read_outputs(outputs, specs):
+    """Returns outputs as arrays of the types that `specs` name.
+
+    Args:
+        outputs: Values by output name, as `read_output` takes them.
+        specs: `Spec` by output name.
+
+    Raises:
+        AttemptError: If names or types differ from `specs`.
+    """
+    if not isinstance(outputs, dict) or set(outputs) != set(specs):
+        names = outputs if isinstance(outputs, dict) else ["one without a name"]
         raise AttemptError(
-            f"expected the outputs {', '.join(specs)}. Received: {', '.join(found)}",
-            advice="Another version of the model may serve by now: ask again.",
+            f"expected the outputs {', '.join(specs)}. Received: {', '.join(names)}",
+            advice="The server may have loaded another version: ask again.",
         )
     arrays = {}
     for name, spec in specs.items():
         try:
-            arrays[name] = read_output(name, found[name], spec)
+            arrays[name] = read_output(name, outputs[name], spec)
         except (ValueError, TypeError) as error:
-            said = f"output {name}: expected {spec}. Received: {error}"
+            message = f"output {name}: expected {spec}. Received: {error}"
             is_text = isinstance(error, UnicodeDecodeError)
             advice = "Bytes need a name that ends in _bytes." if is_text else ""
-            raise AttemptError(said, advice=advice) from error
+            raise AttemptError(message, advice=advice) from error
     return arrays

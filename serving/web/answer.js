@@ -1,4 +1,4 @@
-// Question answering: an answer, and the facts or the words that it rests on.
+// Question answering: the answer, and the facts or the words that support it.
 
 import { ApiError } from "./api.js";
 import { Jobs, el, percent, wellFormed } from "./dom.js";
@@ -12,18 +12,18 @@ const PASSAGE = {
   question: "Who built the lighthouse?",
 };
 
-/** Returns the sentences of a story, cut as the model cuts them. */
+/** Splits a story into sentences as the model does. */
 export function sentences(story) {
   return story.split(/[.!?\r\n]+/).map((part) => part.trim()).filter(Boolean);
 }
 
-/** Returns a table of sentences with what each look at the story saw of them. */
+/** Returns a table of the sentences with the attention of each hop. */
 function facts(story, hops) {
   const kept = hops[0].length;
   const rows = sentences(story).slice(-kept);
   const seen = (n) => Math.max(...hops.map((hop) => hop[n]));
   return [
-    el("h3", {}, "The facts it looked at"),
+    el("h3", {}, "The facts that the model used"),
     el("div", { class: "wide" }, el("table", { class: "facts" },
       el("thead", {}, el("tr", {},
         el("th", { scope: "col" }, "sentence"),
@@ -34,21 +34,21 @@ function facts(story, hops) {
           percent(hop[n])))))))),
     el("p", { class: "legend" },
       hops.length > 1
-        ? "Each look is shared out among the sentences; what it found tells the model " +
-          "where to look next. "
-        : "The model's attention, shared out among the sentences. ",
-      "What it finds at a sentence is what the LSTM held there, having read in both " +
-      "directions: that may come from another sentence about the same people and " +
-      "things. Nobody told it which sentences count."),
+        ? "Each look distributes the model's attention over the sentences; its result " +
+          "decides where the model looks next. "
+        : "The model's attention, distributed over the sentences. ",
+      "At a sentence the model reads the state of an LSTM that has read the story in " +
+      "both directions, so a fact may come from another sentence about the same people " +
+      "or things. It was trained without labels for the facts."),
   ];
 }
 
-/** Returns the passage with the answer marked; places count Unicode characters. */
+/** Returns the passage with the answer marked; positions count Unicode characters. */
 function marked(passage, start, end) {
   const characters = Array.from(passage);
   const part = (...range) => characters.slice(...range).join("");
   return [
-    el("h3", {}, "Where it stands"),
+    el("h3", {}, "The answer in the passage"),
     el("p", { class: "words document" },
       part(0, start), el("mark", {}, part(start, end)), part(end)),
   ];
@@ -62,29 +62,29 @@ export function start(panel, api) {
 
   async function answer(signal) {
     const { context, question } = form.elements;
-    const asked = {
+    const texts = {
       context: wellFormed(context.value), question: wellFormed(question.value),
     };
     gates.clear();
-    if (!asked.context.trim() || !asked.question.trim()) {
-      throw new ApiError("A text and a question are needed.", "Write what is missing.");
+    if (!texts.context.trim() || !texts.question.trim()) {
+      throw new ApiError("The text or the question is empty.", "Fill in both fields.");
     }
-    const inputs = { context: [asked.context], question: [asked.question] };
+    const inputs = { context: [texts.context], question: [texts.question] };
     result.replaceChildren(el("p", { class: "state" }, "Reading …"));
-    const found = await api.predict(MODEL, "serving_default", inputs, { signal });
+    const outputs = await api.predict(MODEL, "serving_default", inputs, { signal });
     result.replaceChildren(
-      el("p", { class: "answer" }, `${found.answer[0] || "(nothing)"} ` +
-        `(${percent(found.score[0])})`));
-    if (found.start) {
-      result.append(...marked(asked.context, found.start[0], found.end[0]));
+      el("p", { class: "answer" }, `${outputs.answer[0] || "(nothing)"} ` +
+        `(${percent(outputs.score[0])})`));
+    if (outputs.start) {
+      result.append(...marked(texts.context, outputs.start[0], outputs.end[0]));
     } else {
       const { attention } = await api.predict(MODEL, "attention", inputs,
         { signal, only: "attention" });
-      result.append(...facts(asked.context, attention[0]));
+      result.append(...facts(texts.context, attention[0]));
     }
-    await gates.ask(api, MODEL, inputs, signal, found.start
-      ? "Over the words of the passage, and of the question."
-      : "Over the sentences of the story, and over the words of the question.");
+    await gates.ask(api, MODEL, inputs, signal, outputs.start
+      ? "Over the words of the passage and of the question."
+      : "Over the sentences of the story and the words of the question.");
   }
 
   form.addEventListener("submit", (event) => {
@@ -93,7 +93,7 @@ export function start(panel, api) {
   });
 
   return {
-    /** A reader of passages gets a passage as its example, unless there is a text. */
+    /** Shows a passage as the example if the model reads passages. */
     async served() {
       const signature = await api.signature(MODEL, "serving_default");
       const { context, question } = form.elements;

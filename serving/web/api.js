@@ -1,8 +1,8 @@
-// TensorFlow Serving's REST API, and in words what went wrong with it.
+// A client for TensorFlow Serving's REST API; its errors are written for people.
 
 const TIMEOUT_MS = 120_000;
 
-/** What went wrong, and what to do about it; both are for people. */
+/** An error with advice; both are shown to the user. */
 export class ApiError extends Error {
   constructor(message, advice, status = 0) {
     super(message);
@@ -11,15 +11,15 @@ export class ApiError extends Error {
   }
 }
 
-/** Parses JSON in which NaN and Infinity may stand bare, as TensorFlow Serving has it. */
+/** Parses JSON with bare NaN and Infinity, as TensorFlow Serving writes them. */
 export function parse(text) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // A string comes first in the pattern, so that what it holds stays as it is.
+    // The pattern matches strings first, so that their contents stay unchanged.
     const marked = text.replace(
       /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g,
-      (found) => (found[0] === '"' ? found : `"\\u0000${found}"`),
+      (token) => (token[0] === '"' ? token : `"\\u0000${token}"`),
     );
     if (marked === text) throw error;
     return JSON.parse(marked, (key, value) =>
@@ -27,13 +27,13 @@ export function parse(text) {
   }
 }
 
-/** What makes a model and serves it. */
+/** Returns the commands that train and serve a model. */
 export function commands(model) {
   return `\`make run APP=${model}\` trains and exports it, \`make serve\` serves it.`;
 }
 
 export class Api {
-  /** @param server Address of a server, or "" for the one that gave this page. */
+  /** @param server Address of a server, or "" for the server of this page. */
   constructor(server) {
     this.use(server);
   }
@@ -47,16 +47,16 @@ export class Api {
     return this.server || location.origin;
   }
 
-  /** Returns which of `names` are served, a set. */
+  /** Returns the set of the served models; `names` are those to look for. */
   async served(names) {
     try {
       const { models } = await this.request("v1/models");
       if (Array.isArray(models)) return new Set(models);
     } catch (error) {
-      if (!error.status) throw error; // else it is a server that has no such list
+      if (!error.status) throw error; // with a status: the server has no such list
     }
-    const found = await Promise.all(names.map((name) => this.isServed(name)));
-    return new Set(names.filter((name, n) => found[n]));
+    const served = await Promise.all(names.map((name) => this.isServed(name)));
+    return new Set(names.filter((name, n) => served[n]));
   }
 
   async isServed(name) {
@@ -77,20 +77,20 @@ export class Api {
         { model, signal });
       this.known.set(model, answer.metadata?.signature_def?.signature_def ?? {});
     }
-    const found = this.known.get(model)[name];
-    if (!found) return null;
+    const definition = this.known.get(model)[name];
+    if (!definition) return null;
     const specs = (side) => Object.fromEntries(
-      Object.entries(found[side] ?? {}).map(([key, { dtype, tensor_shape: shape }]) =>
+      Object.entries(definition[side] ?? {}).map(([key, { dtype, tensor_shape: shape }]) =>
         [key, { dtype, shape: (shape?.dim ?? []).map((dim) => Number(dim.size)) }]));
     return { inputs: specs("inputs"), outputs: specs("outputs") };
   }
 
   /**
-   * Asks a model.
-   * @param inputs Columns by the names of the inputs.
-   * @param options signal: an AbortSignal; only: the name of an output that is the
-   *     single one and so comes without its name.
-   * @returns Columns by the names of the outputs.
+   * Calls a signature of a model.
+   * @param inputs Columns by input name.
+   * @param options signal: an AbortSignal; only: the name of the output if there is a
+   *     single one, which the server returns without its name.
+   * @returns Columns by output name.
    */
   async predict(model, signature, inputs, { signal, only } = {}) {
     const body = JSON.stringify({ signature_name: signature, inputs });
@@ -101,7 +101,7 @@ export class Api {
     }
     if (!outputs || typeof outputs !== "object") {
       throw new ApiError(`${this.name} answered without outputs.`,
-        "Is this the address of a server of models?");
+        "Is this the address of a model server?");
     }
     return outputs;
   }
@@ -114,8 +114,8 @@ export class Api {
     let late = false;
     const timer = setTimeout(() => { late = true; stop(); }, TIMEOUT_MS);
     try {
-      // Without a header that says JSON, so that no browser asks another server for
-      // leave first: a question that TensorFlow Serving does not know.
+      // No Content-Type of JSON: it would cause a CORS preflight request, which
+      // TensorFlow Serving does not answer.
       const answer = await fetch(this.server ? `${this.server}/${path}` : path, {
         method: body === undefined ? "GET" : "POST", body, signal: controller.signal,
         credentials: "omit", cache: "no-store",
@@ -124,7 +124,7 @@ export class Api {
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof ApiError) throw error;
-      throw late ? this.tooLate() : this.unreachable();
+      throw late ? this.timedOut() : this.unreachable();
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);
@@ -138,16 +138,17 @@ export class Api {
     } catch {
       if (status < 400) {
         throw new ApiError(`${this.name} answered with something that is not JSON.`,
-          "Is this the address of a server of models? See “Server” above.");
+          "Is this the address of a model server? See “Server” above.");
       }
     }
     if (status < 400) return content ?? {};
-    const said = String(content?.error ?? text).trim().slice(0, 600);
-    throw this.refused(status, said, model);
+    const message = String(content?.error ?? text).trim().slice(0, 600);
+    throw this.refusal(status, message, model);
   }
 
-  refused(status, said, model) {
-    const words = said ? ` It says: ${said}` : "";
+  /** Returns the error for an HTTP status and the server's message. */
+  refusal(status, message, model) {
+    const words = message ? ` It says: ${message}` : "";
     if (status === 404 && model) {
       return new ApiError(`The model ${model} is not served (404).${words}`,
         commands(model), status);
@@ -158,9 +159,9 @@ export class Api {
     }
     if (status >= 500) {
       return new ApiError(`The server failed (${status}).${words}`,
-        "Try again; if it stays so, the server's terminal says more.", status);
+        "Try again. If it fails again, see the server's terminal.", status);
     }
-    if (/signature/i.test(said) && model) {
+    if (/signature/i.test(message) && model) {
       return new ApiError(`The served model lacks what this needs.${words}`,
         stale(model), status);
     }
@@ -168,9 +169,9 @@ export class Api {
       "Change the input or the settings and try again.", status);
   }
 
-  tooLate() {
+  timedOut() {
     return new ApiError(`No answer from ${this.name} in ${TIMEOUT_MS / 1000} seconds.`,
-      "Try again with a shorter input, or when the server has less to do.");
+      "Try again with a shorter input, or when the server is less busy.");
   }
 
   unreachable() {
@@ -178,29 +179,29 @@ export class Api {
     return new ApiError(
       `No answer from ${this.name}.`,
       elsewhere
-        ? "Either nothing runs there (see “Server” above), or it does not let other " +
-          "pages read its answers: start TensorFlow Serving with " +
-          "`--rest_api_enable_cors_support=true`, our own server with `--cors`."
+        ? "Either no server runs there (see “Server” above), or it does not allow " +
+          "calls from other pages. Start TensorFlow Serving with " +
+          "`--rest_api_enable_cors_support=true`, or our server with `--cors`."
         : "The server has stopped, or the connection is lost. Start it with " +
           "`make serve`, then try again.");
   }
 }
 
-/** What to do about a model that was exported before the page's signatures. */
+/** Returns advice about a model whose export lacks a signature of the page. */
 export function stale(model) {
   return "It was exported by an earlier version of this project. Remove the directory " +
-    `\`export\` in its run directory (\`runs/${model}/…\`), then ` +
-    `\`python -m experiments.${model} export\` writes it anew.`;
+    `\`export\` from its run directory (\`runs/${model}/…\`), then run ` +
+    `\`python -m experiments.${model} export\`.`;
 }
 
-/** Returns nested lists of zeros; a dimension of any size has none, the batch one. */
+/** Returns nested lists of zeros; sizes below 0 become 1 for the batch, else 0. */
 export function zeros([size, ...rest], first = true) {
   const length = size < 0 ? Number(first) : size;
   return Array.from({ length }, () => (rest.length ? zeros(rest, false) : 0));
 }
 
-/** Returns the first carry of a signature: zeros for all inputs but those named. */
-export function firstCarry(signature, others) {
+/** Returns the initial state of a stream: zeros for all inputs but `others`. */
+export function initialState(signature, others) {
   return Object.fromEntries(
     Object.entries(signature.inputs)
       .filter(([name]) => !others.includes(name))

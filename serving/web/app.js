@@ -1,4 +1,4 @@
-// The page: tabs, the server's address, and which models it serves.
+// The page: its tabs, the server's address and the list of served models.
 
 import { Api, commands } from "./api.js";
 import { el, problem, rich } from "./dom.js";
@@ -20,9 +20,9 @@ const address = new URLSearchParams(location.search).get("server") ?? "";
 const api = new Api(isAddress(address) ? address : "");
 const parts = Object.fromEntries(NAMES.map((name) =>
   [name, APPS[name]($(`panel-${name}`), api) ?? {}]));
-const greeted = new Set();
-let served = null; // names of the models, once they are known
-let asked = 0; // so that an older answer does not count
+const prepared = new Set(); // tabs whose `served` has run
+let served = null; // names of the served models, once they are known
+let requests = 0; // number of the newest request; older answers are ignored
 
 function isAddress(text) {
   try {
@@ -46,36 +46,36 @@ function show() {
     $(`panel-${name}`).hidden = name !== chosen;
     if (name !== chosen) parts[name].left?.();
   }
-  greet(chosen);
+  prepare(chosen);
 }
 
-/** Lets a tab that is shown first learn of its model what it needs. */
-async function greet(name) {
-  if (greeted.has(name) || !served?.has(name) || !parts[name].served) return;
-  greeted.add(name);
+/** Calls `served` of a tab when the tab is first shown and its model is served. */
+async function prepare(name) {
+  if (prepared.has(name) || !served?.has(name) || !parts[name].served) return;
+  prepared.add(name);
   try {
     await parts[name].served();
   } catch (error) {
-    greeted.delete(name);
+    prepared.delete(name);
     $(`panel-${name}`).querySelector(".absent").replaceChildren(problem(error));
   }
 }
 
-/** Asks which models are served, and says in the tabs of the others how to get them. */
+/** Asks which models are served; the tabs of the others show how to get them. */
 async function look() {
-  const turn = (asked += 1);
+  const number = (requests += 1);
   const name = api.server || "this one";
   $("server-name").textContent = name;
-  greeted.clear();
+  prepared.clear();
   try {
-    const found = await api.served(NAMES);
-    if (turn !== asked) return;
-    served = found;
+    const models = await api.served(NAMES);
+    if (number !== requests) return;
+    served = models;
     notice.replaceChildren();
     $("server-name").textContent =
-      `${name}, ${NAMES.filter((model) => found.has(model)).length} of 5 models`;
+      `${name}, ${NAMES.filter((model) => models.has(model)).length} of 5 models`;
   } catch (error) {
-    if (turn !== asked) return;
+    if (number !== requests) return;
     served = null;
     notice.replaceChildren(problem(error), again());
   }
@@ -85,7 +85,7 @@ async function look() {
     $(`panel-${model}`).querySelector(".absent").replaceChildren(
       ...(absent ? [missing(model)] : []));
   }
-  greet(selected());
+  prepare(selected());
 }
 
 const again = () => el("button", { type: "button", click: look }, "Look again");
@@ -99,16 +99,16 @@ function missing(model) {
 function setServer(event) {
   event.preventDefault();
   const field = event.target.elements.server;
-  const said = settings.querySelector(".state");
+  const state = settings.querySelector(".state");
   const text = field.value.trim();
   if (!isAddress(text)) {
-    said.textContent = "An address begins with http:// or https://, such as " +
+    state.textContent = "An address begins with http:// or https://, such as " +
       "http://127.0.0.1:8501.";
     field.setAttribute("aria-invalid", "true");
     return;
   }
   field.removeAttribute("aria-invalid");
-  said.textContent = "";
+  state.textContent = "";
   const url = new URL(location.href);
   if (text) url.searchParams.set("server", text);
   else url.searchParams.delete("server");
@@ -138,7 +138,7 @@ $("server").value = address;
 if (!isAddress(address)) {
   settings.open = true;
   settings.querySelector(".state").textContent =
-    `${address} is no address; an address begins with http:// or https://.`;
+    `${address} is not an address: an address begins with http:// or https://.`;
 }
 show();
 look();

@@ -1,43 +1,44 @@
-// Sound from files and from the microphone, at the rate of the model.
+// Reads audio files and the microphone at the model's sample rate.
 
 import { ApiError } from "./api.js";
 
-const LONGEST_S = 600;
-const TAPS = 16; // zero crossings of the low-pass on each side
+const MAX_DURATION_S = 600;
+const TAPS = 16; // zero crossings of the low-pass filter on each side
 
-/** Changes the rate of sound that arrives in blocks, by a windowed sinc. */
+/** Resamples audio that arrives in blocks, with a windowed sinc filter. */
 export class Resampler {
   constructor(from, to) {
-    this.step = from / to; // samples that come for one that goes
+    this.step = from / to; // input samples per output sample
     this.cutoff = Math.min(1, to / from) * (from === to ? 1 : 0.95);
     this.half = Math.ceil(TAPS / this.cutoff);
-    this.known = new Float32Array(this.half); // silence before the beginning
-    this.next = this.half; // place of the next output among the known samples
+    this.recent = new Float32Array(this.half); // silence before the first sample
+    this.next = this.half; // position of the next output in `recent`
   }
 
   feed(samples) {
     if (this.step === 1) return samples;
     const { half, cutoff, step } = this;
-    const known = joined([this.known, samples]);
-    const made = [];
-    for (; this.next + half < known.length; this.next += step) {
+    const input = joined([this.recent, samples]);
+    const output = [];
+    for (; this.next + half < input.length; this.next += step) {
       const place = Math.floor(this.next);
       let sum = 0;
       for (let n = place - half + 1; n <= place + half; n++) {
         const x = n - this.next;
         const angle = Math.PI * cutoff * x;
         const sinc = Math.abs(angle) < 1e-9 ? 1 : Math.sin(angle) / angle;
-        sum += known[n] * cutoff * sinc * (0.5 + 0.5 * Math.cos((Math.PI * x) / half));
+        sum += input[n] * cutoff * sinc * (0.5 + 0.5 * Math.cos((Math.PI * x) / half));
       }
-      made.push(sum);
+      output.push(sum);
     }
-    const past = Math.max(0, Math.min(Math.floor(this.next) - half + 1, known.length));
-    this.known = known.slice(past);
+    const past = Math.max(0, Math.min(Math.floor(this.next) - half + 1, input.length));
+    this.recent = input.slice(past);
     this.next -= past;
-    return Float32Array.from(made);
+    return Float32Array.from(output);
   }
 }
 
+/** Returns blocks of samples as one array. */
 export function joined(blocks) {
   const all = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
   let at = 0;
@@ -48,7 +49,7 @@ export function joined(blocks) {
   return all;
 }
 
-/** Blocks that one side gives and the other takes when there are enough samples. */
+/** A queue of blocks of samples: one side pushes, the other awaits enough samples. */
 export class Queue {
   constructor() {
     this.blocks = [];
@@ -69,9 +70,9 @@ export class Queue {
     this.wake();
   }
 
-  /** Returns all there is once it is `least` samples, or null after the end. */
-  async take(least) {
-    while (this.length < least && !this.ended) {
+  /** Returns all samples once there are `minimum`, or null after the end. */
+  async take(minimum) {
+    while (this.length < minimum && !this.ended) {
       await new Promise((resolve) => { this.wake = resolve; });
     }
     if (!this.length) return null;
@@ -82,20 +83,20 @@ export class Queue {
   }
 }
 
-/** Returns the samples of an audio file at a rate, its channels averaged. */
+/** Returns the samples of an audio file at a sample rate; averages its channels. */
 export async function readAudio(file, rate) {
   const bytes = await file.arrayBuffer();
   let decoded;
-  try { // decoding brings sound to the rate of the context
+  try { // decoding resamples to the rate of the context
     decoded = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes);
   } catch {
-    throw new ApiError(`${file.name ?? "The file"} cannot be read as sound.`,
+    throw new ApiError(`${file.name ?? "The file"} is not audio that this browser can read.`,
       "Choose a WAV file, or another format that your browser plays.");
   }
   if (!decoded.length) {
-    throw new ApiError(`${file.name ?? "The file"} holds no sound.`, "Choose another.");
+    throw new ApiError(`${file.name ?? "The file"} has no samples.`, "Choose another.");
   }
-  if (decoded.duration > LONGEST_S) {
+  if (decoded.duration > MAX_DURATION_S) {
     throw new ApiError("This recording is longer than ten minutes.",
       "Cut it, or use `python -m apps.speech_commands.listen FILE`.");
   }
@@ -110,16 +111,16 @@ export async function readAudio(file, rate) {
 
 /**
  * Opens the microphone.
- * @param rate Samples a second of what `onBlock` gets.
- * @param onBlock Called with blocks of samples.
- * @param onEnd Called when the microphone goes away.
- * @returns A function that closes it.
+ * @param rate Sample rate of the blocks, in Hz.
+ * @param onBlock Called with each block of samples.
+ * @param onEnd Called when the microphone is disconnected.
+ * @returns A function that closes the microphone.
  */
 export async function openMicrophone(rate, onBlock, onEnd) {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new ApiError("Here the browser gives no page the microphone.",
-      `It does so on https and on localhost: open http://localhost:${location.port}/, ` +
-      "on the machine that serves, or choose a recording.");
+    throw new ApiError("The browser allows no page at this address to use the microphone.",
+      `It allows https and localhost: open http://localhost:${location.port}/ on the ` +
+      "machine of the server, or choose a recording.");
   }
   let stream;
   try {
@@ -133,7 +134,7 @@ export async function openMicrophone(rate, onBlock, onEnd) {
   const resampler = new Resampler(context.sampleRate, rate);
   const source = context.createMediaStreamSource(stream);
   const node = await listeningNode(context, (block) => onBlock(resampler.feed(block)));
-  source.connect(node).connect(context.destination); // silence, but it keeps it awake
+  source.connect(node).connect(context.destination); // silent, but without it the node does not run
   stream.getTracks().forEach((track) => track.addEventListener("ended", onEnd));
   return () => {
     source.disconnect();
@@ -143,7 +144,7 @@ export async function openMicrophone(rate, onBlock, onEnd) {
   };
 }
 
-/** Returns a node that hands on blocks of sound, in a thread of its own if it can. */
+/** Returns a node that sends blocks of samples, from an audio thread if possible. */
 async function listeningNode(context, onBlock) {
   try {
     await context.audioWorklet.addModule(
@@ -152,7 +153,7 @@ async function listeningNode(context, onBlock) {
     node.port.onmessage = ({ data }) => onBlock(data);
     return node;
   } catch (error) {
-    console.warn("No AudioWorklet; the page itself takes the sound.", error);
+    console.warn("No AudioWorklet: using a ScriptProcessorNode.", error);
   }
   const node = context.createScriptProcessor(2048, 1, 1);
   node.onaudioprocess = ({ inputBuffer }) =>
@@ -163,7 +164,7 @@ async function listeningNode(context, onBlock) {
 function refusal(error) {
   if (error.name === "NotAllowedError" || error.name === "SecurityError") {
     return new ApiError("The browser was not allowed to use the microphone.",
-      "Allow it, by the sign at the left of the address bar, and press Listen again; " +
+      "Allow it with the icon at the left of the address bar and press Listen again, " +
       "or choose a recording.");
   }
   if (error.name === "NotFoundError") {
@@ -171,6 +172,6 @@ function refusal(error) {
       "Connect one and press Listen again, or choose a recording.");
   }
   return new ApiError(`The microphone could not be opened (${error.name}).`,
-    "Perhaps another program uses it. Close that and press Listen again, or choose a " +
-    "recording.");
+    "If another program uses it, close that program and press Listen again, or choose " +
+    "a recording.");
 }

@@ -1,16 +1,16 @@
-// Words in posteriors that arrive bit by bit: apps/speech_commands/detector.py again.
+// Detects words in a stream of posteriors, as apps/common/portable/detector.py does.
 
 export const THRESHOLD = 0.8;
 const SMOOTHING_MS = 200;
 const PAUSE_MS = 300;
 
-/** Python's `round`: halves go to the even neighbour. */
+/** Rounds as Python does: a half is rounded to the even neighbour. */
 const rounded = (x) => {
   const low = Math.floor(x);
   return x - low === 0.5 ? low + (low % 2) : Math.round(x);
 };
 
-/** Labels that begin with "_" are no words. */
+/** Returns whether a label is a word; other labels begin with "_". */
 export const isWord = (label) => label[0] !== "_";
 
 export class Listener {
@@ -30,7 +30,7 @@ export class Listener {
     this.frames = 0;
   }
 
-  /** Returns smoothed posteriors of the next frames, and the words heard in them. */
+  /** Returns the smoothed posteriors of the next frames, and the detected words. */
   feed(posteriors) {
     const smoothed = this.smooth(posteriors);
     const detections = [];
@@ -51,14 +51,14 @@ export class Listener {
     return { smoothed, detections };
   }
 
-  /** Returns the mean over each frame and those before it in the window. */
+  /** Returns the mean over each frame and the earlier ones in the window. */
   smooth(posteriors) {
     const window = this.before.length + 1;
-    const known = [...this.before, ...posteriors];
-    this.before = known.slice(known.length - window + 1);
+    const frames = [...this.before, ...posteriors];
+    this.before = frames.slice(frames.length - window + 1);
     return posteriors.map((_, n) => this.labels.map((__, label) => {
       let sum = 0;
-      for (let k = n; k < n + window; k++) sum += known[k][label];
+      for (let k = n; k < n + window; k++) sum += frames[k][label];
       return sum / window;
     }));
   }

@@ -1,6 +1,6 @@
-// What the tabs share: elements, a job at a time, words that can be walked through.
+// Shared by the tabs: elements, errors, jobs, and keyboard navigation over words.
 
-/** Returns an element; attributes that are functions listen to events. */
+/** Returns an element; attributes that are functions become event listeners. */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -20,12 +20,12 @@ export const rich = (text) => text.split(/(`[^`]+`|\*[^*]+\*)/).map((part, n) =>
 export const percent = (share) =>
   Number.isFinite(share) ? `${Math.round(100 * share)}\u00A0%` : "not a number";
 
-/** Lone halves of characters, which no UTF-8 has, become the sign for that. */
+/** Replaces unpaired surrogates, which UTF-8 cannot encode, by U+FFFD. */
 export const wellFormed = (text) => text.toWellFormed?.() ??
   text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g,
     "\uFFFD");
 
-/** Returns what tells people of an error. */
+/** Returns an element that shows an error and its advice. */
 export function problem(error) {
   const known = error.advice !== undefined;
   if (!known) console.error(error);
@@ -35,11 +35,11 @@ export function problem(error) {
       ...rich(known ? error.advice : `${error}. Reload the page and try again.`)));
 }
 
-/** One job at a time: a newer one ends the older, whose answer then counts no more. */
+/** Runs one job at a time: a new job aborts the running one. */
 export class Jobs {
   /**
-   * @param place Where problems are shown.
-   * @param onBusy Is told whether a job is running.
+   * @param place Element that shows errors.
+   * @param onBusy Called with whether a job is running.
    */
   constructor(place, onBusy = () => {}) {
     this.place = place;
@@ -47,7 +47,7 @@ export class Jobs {
     this.controller = null;
   }
 
-  /** Runs `job(signal)`; shows its error unless it was superseded or stopped. */
+  /** Runs `job(signal)`; shows its error unless the job was aborted. */
   async run(job) {
     this.stop();
     const controller = new AbortController();
@@ -77,18 +77,18 @@ export class Jobs {
 }
 
 /**
- * Makes spans one stop of the Tab key: arrow keys go from one to the next.
+ * Lets arrow keys move the focus over spans, which are one stop of the Tab key.
  * @param spans Elements in their order.
- * @param tell Called with the number of the span that is pointed at or focused.
+ * @param onSelect Called with the number of the span that is focused or pointed at.
  */
-export function walkable(spans, tell) {
+export function walkable(spans, onSelect) {
   spans.forEach((span, n) => {
     span.tabIndex = n ? -1 : 0;
     span.addEventListener("focus", () => {
       for (const other of spans) other.tabIndex = other === span ? 0 : -1;
-      tell(n);
+      onSelect(n);
     });
-    span.addEventListener("pointerenter", () => tell(n));
+    span.addEventListener("pointerenter", () => onSelect(n));
     span.addEventListener("keydown", (event) => {
       const last = spans.length - 1;
       const to = { ArrowRight: n + 1, ArrowDown: n + 1, ArrowLeft: n - 1,
@@ -100,7 +100,7 @@ export function walkable(spans, tell) {
   });
 }
 
-/** Returns a bar from 0 to 1 with its name and its share. */
+/** Returns a list item with a name, a bar of a share from 0 to 1, and its number. */
 export function bar(name, share, best = false) {
   return el("li", { class: best ? "bar best" : "bar" },
     el("span", { class: "name" }, name),

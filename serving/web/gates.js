@@ -1,32 +1,33 @@
-// The gates of a model as they open and close: a part of each tab.
+// Shows the gate activations of a model; each tab has this part.
 
 import { el, problem, rich } from "./dom.js";
-import { HeatMap } from "./heatmap.js";
+import { HeatMap } from "./heatmap.js"; // in apps/common/portable/web
 import { HELD, TITLES, shown, tracesOf } from "./traces.js";
 
 const CAPTIONS = {
-  f: "Bright: the unit keeps what its cell state held. Dark: it lets go.",
+  f: "Bright: the unit keeps its cell state. Dark: it forgets it.",
   i: "Bright: much of the candidate is written into the cell state. Dark: little.",
-  c_tilde: "What could be written: red above 0, blue below.",
-  c: "What the unit holds after the step: red above 0, blue below.",
-  o: "Bright: the unit shows what it holds to the next layer. Dark: it does not yet.",
+  c_tilde: "The values that the input gate can write: red above 0, blue below.",
+  c: "The cell state after the step: red above 0, blue below.",
+  o: "Bright: the next layer sees the cell state. Dark: it is hidden.",
   h: "What the next layer and the next step see: red above 0, blue below.",
-  [HELD]: "Each row is a moment: its memory, shared out among what the columns wrote.",
+  [HELD]: "Row t, column s: the share of the cell state at t that timestep s wrote.",
 };
 const HELP = [
-  "Each column is a timestep, each row a unit, those that keep most on top; the line " +
-  "above the map is the mean over the units. Point at a field, touch it, or move with " +
-  "the arrow keys, to read its value.",
-  "The *forget gate* says how much of its memory a unit keeps, the *input gate* how " +
-  "much of the *candidate* is written to it, the *output gate* how much of the *cell " +
-  "state* is shown as *output*. *Still held* takes the cell state apart: the share of " +
-  "what each timestep wrote and the forget gates since have let through. That is exact " +
-  "along the cell's own line, and says nothing of what went round through the gates.",
+  "Each column is a timestep and each row a unit. The units with the highest mean " +
+  "forget gate are on top. The line above the map is the mean over the units. Point at " +
+  "a field, touch it, or move with the arrow keys to read its value.",
+  "The *forget gate* is the share of its cell state that a unit keeps. The *input gate* " +
+  "is the share of the *candidate* that is written to it, and the *output gate* the " +
+  "share of the *cell state* that is passed on as *output*. *Still held* takes the cell " +
+  "state apart: the share that each timestep wrote and that the later forget gates have " +
+  "kept. This is exact along the cell state, and leaves out what passed through the " +
+  "gates.",
 ];
 const TABLED = ["f", "i", "o"];
 
 export class Gates {
-  /** @param place Element that gets the part; it is hidden until there is something. */
+  /** @param place Element for this part; it is hidden until there are gates. */
   constructor(place) {
     this.place = place;
     this.traces = [];
@@ -39,7 +40,7 @@ export class Gates {
     this.caption = el("p", { class: "caption" });
     this.table = el("table");
     const box = el("div", { class: "wide" });
-    this.map = new HeatMap(box, (row, column) => this.tell(row, column));
+    this.map = new HeatMap(box, (row, column) => this.showValue(row, column));
     this.shown = el("div", {},
       this.of,
       el("p", { class: "choices" },
@@ -61,9 +62,9 @@ export class Gates {
   }
 
   /**
-   * Asks the signature `gates` and shows what it answers.
-   * @param of What the gates are of, a sentence.
-   * @returns The outputs, or null if there are none; the reason is then shown.
+   * Calls the signature `gates` and shows its outputs.
+   * @param of A sentence that names the input of the gates.
+   * @returns The outputs, or null after an error, which is shown.
    */
   async ask(api, model, inputs, signal, of = "") {
     try {
@@ -84,7 +85,7 @@ export class Gates {
     const chosen = this.layer.value;
     this.place.hidden = false;
     this.shown.hidden = !this.traces.length;
-    this.notice.replaceChildren(...(this.traces.length ? [] : ["There is no token."]));
+    this.notice.replaceChildren(...(this.traces.length ? [] : ["The input has no tokens."]));
     if (!this.traces.length) return;
     this.of.textContent = of;
     this.layer.replaceChildren(...this.traces.map(({ layer, backwards }) =>
@@ -117,7 +118,7 @@ export class Gates {
         ...means.map((column) => el("td", {}, column[n].toFixed(2)))))));
   }
 
-  tell(row, column) {
+  showValue(row, column) {
     const map = this.shownMap;
     const value = map.value(row, column);
     const mean = map.means ? `; mean of all units ${map.means[column].toFixed(2)}` : "";

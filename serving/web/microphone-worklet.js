@@ -1,6 +1,6 @@
-// Runs in the browser's audio thread: hands blocks of sound to the page.
+// Runs in the browser's audio thread and sends blocks of samples to the page.
 
-const BLOCK = 1024; // samples; the browser itself gives 128 at a time
+const BLOCK = 1024; // samples; the browser delivers 128 at a time
 
 class Microphone extends AudioWorkletProcessor {
   constructor() {

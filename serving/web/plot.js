@@ -1,14 +1,14 @@
-// The last seconds of a stream: a line for each label, a mark for each word heard.
+// Plots the last seconds of a stream: a line per label, a mark per detected word.
 
 import { THRESHOLD, isWord } from "./detector.js";
 import { el } from "./dom.js";
-import { prepare } from "./heatmap.js";
+import { prepare } from "./heatmap.js"; // in apps/common/portable/web
 
 const SECONDS = 6;
 const HEIGHT = 190, LEFT = 34, RIGHT = 8, TOP = 22, FOOT = 22;
 
 export class Plot {
-  /** @param box Element that gets the canvas and the names of the lines. */
+  /** @param box Element for the canvas and the names of the lines. */
   constructor(box) {
     this.canvas = el("canvas", { role: "img" });
     this.names = el("ul", { class: "names" });
@@ -24,7 +24,7 @@ export class Plot {
     this.labels = labels;
     this.frameS = frameS;
     this.rows = [];
-    this.first = 0; // number of the first frame that is kept
+    this.first = 0; // number of the first frame in `rows`
     this.marks = [];
     this.words = labels.filter(isWord);
     this.names.replaceChildren(...labels.map((label) =>

@@ -1,24 +1,24 @@
-// Sentiment: the label of a text, and the words that moved it.
+// Sentiment: the label of a text, and the influence of each word on it.
 
 import { ApiError } from "./api.js";
 import { Jobs, bar, el, percent, walkable, wellFormed } from "./dom.js";
 import { Gates } from "./gates.js";
 
 const MODEL = "sentiment";
-const MOST = 64; // texts in a request
-// Their labels tell names of labels, which the model gives only to what it chooses.
+const MAX_TEXTS = 64; // in one request
+// The model names only the label it chooses; these texts show the names of both.
 const PROBES = ["A wonderful, clever and moving film.", "A dull, stupid and awful film."];
-const LEAST = 0.02; // a change below it is not shaded as if it were a large one
+const MIN_SCALE = 0.02; // smaller changes are not shaded more strongly
 
-/** Cuts a text into at most `most` runs of words, each with the space after it. */
-export function runs(text, most) {
+/** Splits a text into at most `limit` runs of words, each with its white space. */
+export function runs(text, limit) {
   const words = text.match(/\s*\S+\s*/g) ?? [];
-  const size = Math.ceil(words.length / most);
-  const found = [];
+  const size = Math.ceil(words.length / limit);
+  const pieces = [];
   for (let n = 0; n < words.length; n += size) {
-    found.push(words.slice(n, n + size).join(""));
+    pieces.push(words.slice(n, n + size).join(""));
   }
-  return found;
+  return pieces;
 }
 
 const points = (change) => {
@@ -26,10 +26,10 @@ const points = (change) => {
   return size < 0.95 ? size.toFixed(1) : String(Math.round(size));
 };
 
-/** Returns the words, each shaded by how much `before` falls without it. */
-function moved(pieces, before, without, label) {
+/** Returns the words, each shaded by the change of `before` when it is left out. */
+function influence(pieces, before, without, label) {
   const changes = without.map((share) => before - share);
-  const largest = Math.max(LEAST, ...changes.map(Math.abs));
+  const largest = Math.max(MIN_SCALE, ...changes.map(Math.abs));
   const readout = el("p", { class: "value", "aria-live": "polite" });
   const spans = pieces.map((piece, n) => {
     const side = changes[n] >= 0 ? "for" : "against";
@@ -47,20 +47,20 @@ function moved(pieces, before, without, label) {
   const ranked = changes.map((change, n) => [change, pieces[n].trim()])
     .filter(([change]) => change >= 0.005).sort((a, b) => b[0] - a[0]).slice(0, 3);
   readout.textContent = ranked.length
-    ? "What counted most for it: " + ranked.map(([change, piece]) =>
+    ? "Most important words for it: " + ranked.map(([change, piece]) =>
       `“${piece}” (${points(change)})`).join(", ") + "."
-    : "No single word counted much.";
+    : "No single word was important.";
   return [
-    el("h3", {}, "The words that moved it"),
+    el("h3", {}, "The influence of each word"),
     el("p", { class: "words" }, ...spans.flatMap((span) => [span, " "])),
     readout,
     el("p", { class: "legend" },
-      "The text was read again without each word. ",
+      "The model reads the text again without each word. ",
       el("span", { class: "word for", "--share": 0.8 }, "Underlined"),
-      `: without it ${label} is less probable, the thicker the more. `,
+      `: without this word ${label} is less probable; a thicker line is a larger change. `,
       el("span", { class: "word against", "--share": 0.8 }, "Dashed"),
-      ": without it, more probable. The numbers are points of a hundred. Point at a " +
-      "word, or use the arrow keys among them."),
+      ": without it, more probable. Numbers are percentage points. Point at a word, or " +
+      "use the arrow keys."),
   ];
 }
 
@@ -75,7 +75,7 @@ export function start(panel, api) {
     gates.clear();
     if (!text.trim()) throw new ApiError("There is no text.", "Write one first.");
     result.replaceChildren(el("p", { class: "state" }, "Reading …"));
-    const pieces = runs(text, MOST - 1 - PROBES.length);
+    const pieces = runs(text, MAX_TEXTS - 1 - PROBES.length);
     const without = pieces.map((_, n) => pieces.filter((__, m) => m !== n).join(""));
     const { label, probabilities } = await api.predict(MODEL, "serving_default",
       { text: [text, ...without, ...PROBES] }, { signal });
@@ -87,7 +87,7 @@ export function start(panel, api) {
       el("p", { class: "answer" }, `${label[0]} (${percent(shares[chosen])})`),
       el("ul", { class: "bars" }, ...shares.map((share, n) =>
         bar(names.get(n) ?? `label ${n + 1}`, share, n === chosen))),
-      ...moved(pieces, shares[chosen],
+      ...influence(pieces, shares[chosen],
         pieces.map((_, n) => probabilities[n + 1][chosen]), label[0]));
     await gates.ask(api, MODEL, { text: [text] }, signal,
       "Over the words of the text, as the model reads them.");

@@ -1,4 +1,4 @@
-// Speech commands: words heard in the microphone or in a recording.
+// Speech commands: detects words from the microphone or in a recording.
 
 import { ApiError } from "./api.js";
 import { Queue, joined, openMicrophone, readAudio } from "./audio.js";
@@ -8,11 +8,11 @@ import { Gates } from "./gates.js";
 import { Plot } from "./plot.js";
 import { MODEL, Stream, sendable } from "./stream.js";
 
-const RATE_HZ = 16000; // of models that do not stream, and so do not say it
-const CHUNK_S = 0.1; // of the microphone, at least
-const PIECE_S = 1; // of a recording
-const BEHIND_S = 20; // further behind the server is too slow
-const LONGEST_CLIP_S = 20; // that is kept for a model that does not stream
+const RATE_HZ = 16000; // of models without the signature stream, which name no rate
+const CHUNK_S = 0.1; // minimum length of a chunk from the microphone
+const PIECE_S = 1; // length of a chunk of a recording
+const MAX_DELAY_S = 20; // a server that is further behind is too slow
+const MAX_CLIP_S = 20; // for a model without the signature stream
 
 export function start(panel, api) {
   const find = (name) => panel.querySelector(name);
@@ -25,15 +25,15 @@ export function start(panel, api) {
   const gates = new Gates(find(".gates"));
   const gatesJobs = new Jobs(problems);
   const jobs = new Jobs(problems, (busy) => { stop.disabled = !busy; });
-  let ending = () => {}; // ends the sound, but not the job
+  let ending = () => {}; // stops the audio, but not the job
 
-  /** Opens a stream and says what it listens for. */
+  /** Opens a stream and shows its words; returns null for whole-clip models. */
   async function open(signal) {
     const stream = await Stream.open(api, signal);
     words.textContent = stream
       ? `It listens for: ${stream.labels.filter(isWord).join(", ")}.`
-      : "This model reads whole clips: it answers when the sound has ended, which is " +
-        `sent with ${RATE_HZ} samples a second.`;
+      : "This model reads whole clips: it answers after the end of the recording, which " +
+        `is sent at ${RATE_HZ} Hz.`;
     return stream;
   }
 
@@ -49,13 +49,13 @@ export function start(panel, api) {
     state.textContent = text;
   }
 
-  /** Feeds sound to the stream and shows what is heard; `more()` gives it, then null. */
+  /** Sends audio from `more()`, null at the end, to the stream; shows detections. */
   async function hear(stream, more, signal) {
     const { rate, hop } = stream;
     plotBox.hidden = false;
     plot.clear(stream.labels, hop / rate);
     let recent = new Float32Array(rate), length = 0, heard = 0;
-    /** Shows the gates of the second that ended so many samples ago. */
+    /** Shows the gates of the second that ended `ago` samples ago. */
     const show = (ago, of) => {
       const end = Math.max(rate, recent.length - ago);
       const waveform = [sendable(recent.slice(end - rate, end))];
@@ -82,7 +82,7 @@ export function start(panel, api) {
       `${(length / rate).toFixed(1)} seconds.`;
   }
 
-  /** Asks a model that needs a whole clip. */
+  /** Calls a model that takes a whole clip. */
   async function judge(waveform, signal) {
     plotBox.hidden = true;
     const inputs = { waveform: [sendable(waveform)] };
@@ -92,7 +92,7 @@ export function start(panel, api) {
     state.replaceChildren(el("b", {}, label[0]), ` (${percent(shares[best])})`);
     list.replaceChildren(...shares.map((share, n) =>
       bar(n === best ? label[0] : `label ${n + 1}`, share, n === best)));
-    await gates.ask(api, MODEL, inputs, signal, "The loudest part of the sound.");
+    await gates.ask(api, MODEL, inputs, signal, "The loudest part of the clip.");
   }
 
   async function useMicrophone(signal) {
@@ -112,16 +112,16 @@ export function start(panel, api) {
       state.textContent = "Listening. Say a word.";
       if (stream) {
         await hear(stream, async () => {
-          if (queue.length > BEHIND_S * rate) {
-            throw new ApiError("The server is slower than the sound.",
-              "Press Listen to begin anew, when it has less to do.");
+          if (queue.length > MAX_DELAY_S * rate) {
+            throw new ApiError("The server is too slow for this audio.",
+              "Press Listen to start again when it is less busy.");
           }
           const sound = await queue.take(CHUNK_S * rate);
           signal.throwIfAborted();
           return sound;
         }, signal);
       } else {
-        const clip = await queue.take(LONGEST_CLIP_S * rate);
+        const clip = await queue.take(MAX_CLIP_S * rate);
         signal.throwIfAborted();
         close();
         if (clip) await judge(clip, signal);
@@ -165,14 +165,14 @@ export function start(panel, api) {
   example.addEventListener("click", () => jobs.run(async (signal) => {
     const answer = await fetch("example.wav", { signal });
     if (!answer.ok) {
-      throw new ApiError("The example is not there.", "Choose a recording.");
+      throw new ApiError("The example is missing on this server.", "Choose a recording.");
     }
     const bytes = await answer.arrayBuffer();
     await useFile({ name: "the example", arrayBuffer: async () => bytes }, signal);
   }));
   file.addEventListener("change", () => {
     take(file.files[0]);
-    file.value = ""; // so that the same file may be chosen again
+    file.value = ""; // so that the same file can be chosen again
   });
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -186,12 +186,12 @@ export function start(panel, api) {
   });
 
   return {
-    /** Whoever goes to another tab is listened to no longer. */
+    /** Stops listening when another tab is selected. */
     left() {
       if (jobs.busy) ending();
     },
 
-    /** Says what can be said before anybody speaks. */
+    /** Shows the words of the model before anybody speaks. */
     async served() {
       await open();
     },

@@ -1,34 +1,34 @@
-// Sound that is sent to a model in chunks; its state comes back and goes along.
+// Sends audio to a model in chunks, each with the state that the last call returned.
 
-import { ApiError, firstCarry, stale } from "./api.js";
+import { ApiError, initialState, stale } from "./api.js";
 import { joined } from "./audio.js";
 import { Listener } from "./detector.js";
 
 export const MODEL = "speech_commands";
-const MOST_FRAMES = 250; // in one request
+const MAX_FRAMES = 250; // in one request
 
-/** Numbers short enough to send, finer than 16-bit sound. */
+/** Rounds samples to six decimals: shorter to send, finer than 16 bits. */
 export const sendable = (samples) =>
   Array.from(samples, (value) => Math.round(value * 1e6) / 1e6);
 
 export class Stream {
-  /** Returns a stream, or null if the served model needs whole clips. */
+  /** Returns a stream, or null if the served model takes whole clips only. */
   static async open(api, signal) {
     const signature = await api.signature(MODEL, "stream", signal);
     if (!signature) return null;
-    const carry = firstCarry(signature, ["samples"]);
-    const answer = await api.predict(MODEL, "stream", { samples: [[]], ...carry },
+    const state = initialState(signature, ["samples"]);
+    const answer = await api.predict(MODEL, "stream", { samples: [[]], ...state },
       { signal });
     if (!answer.labels || !answer.sample_rate_hz || !answer.hop) {
-      throw new ApiError("The served model does not say what it listens for.",
+      throw new ApiError("The served model does not return its labels and sample rate.",
         stale(MODEL));
     }
-    return new Stream(api, carry, answer);
+    return new Stream(api, state, answer);
   }
 
-  constructor(api, carry, { labels, sample_rate_hz: rate, hop }) {
+  constructor(api, state, { labels, sample_rate_hz: rate, hop }) {
     this.api = api;
-    this.carry = carry;
+    this.state = state;
     this.labels = labels[0];
     this.rate = rate[0];
     this.hop = hop[0];
@@ -37,23 +37,23 @@ export class Stream {
   }
 
   /**
-   * Takes the next samples, any number of them.
-   * @returns Smoothed posteriors of the frames that are complete, and the detections.
+   * Sends the next samples, any number of them.
+   * @returns Smoothed posteriors of the complete frames, and the detections.
    */
   async feed(samples, signal) {
     const sound = joined([this.rest, samples]);
     const whole = Math.floor(sound.length / this.hop) * this.hop;
     this.rest = sound.slice(whole);
     const smoothed = [], detections = [];
-    const piece = MOST_FRAMES * this.hop;
+    const piece = MAX_FRAMES * this.hop;
     for (let start = 0; start < whole; start += piece) {
       const part = sound.slice(start, Math.min(start + piece, whole));
       const answer = await this.api.predict(MODEL, "stream",
-        { samples: [sendable(part)], ...this.carry }, { signal });
-      for (const name of Object.keys(this.carry)) this.carry[name] = answer[name];
-      const found = this.listener.feed(answer.posteriors[0]);
-      smoothed.push(...found.smoothed);
-      detections.push(...found.detections);
+        { samples: [sendable(part)], ...this.state }, { signal });
+      for (const name of Object.keys(this.state)) this.state[name] = answer[name];
+      const next = this.listener.feed(answer.posteriors[0]);
+      smoothed.push(...next.smoothed);
+      detections.push(...next.detections);
     }
     return { smoothed, detections };
   }

@@ -1,4 +1,4 @@
-// Summarization: a summary, and what each of its words looked at.
+// Summarization: a summary, and the attention of each of its words.
 
 import { ApiError } from "./api.js";
 import { Jobs, el, percent, walkable, wellFormed } from "./dom.js";
@@ -7,11 +7,11 @@ import { Gates } from "./gates.js";
 const MODEL = "summarization";
 const COPIED = 0.5;
 
-/** Returns the summary's words and the document's, which show the attention. */
+/** Returns the words of summary and document; selecting one shows its attention. */
 function looks(words, copied, tokens, attention) {
   const readout = el("p", { class: "value", "aria-live": "polite" },
-    "Point at a word of the summary, or use the arrow keys among them, to see where " +
-    "it looked.");
+    "Point at a word of the summary, or use the arrow keys, to see where the model " +
+    "looked.");
   const read = tokens.map((token) => el("span", { class: "token" }, token));
   const spans = words.map((word, n) =>
     el("span", { class: copied[n] >= COPIED ? "word copied" : "word" }, word,
@@ -29,21 +29,21 @@ function looks(words, copied, tokens, attention) {
       .sort((a, b) => b[0] - a[0]).slice(0, 3)
       .map(([weight, token]) => `“${token}” (${percent(weight)})`);
     readout.textContent = `“${words[n]}”: ` + (copied[n] >= COPIED
-      ? `copied, says the model with ${percent(copied[n])}`
-      : `the model's own word (copied with ${percent(copied[n])})`) +
-      `. It looked at ${top.join(", ") || "nothing in particular"}.`;
+      ? `copied (probability ${percent(copied[n])})`
+      : `from the vocabulary (copied with probability ${percent(copied[n])})`) +
+      `. The model looked at ${top.join(", ") || "nothing in particular"}.`;
   });
   return [
-    el("h3", {}, "Where each word looked"),
+    el("h3", {}, "The attention of each word"),
     el("p", { class: "words" }, ...spans.flatMap((span) => [span, " "])),
     readout,
-    el("p", { class: "words document", "aria-label": "The document as it was read" },
+    el("p", { class: "words document", "aria-label": "The document as the model reads it" },
       ...read.flatMap((token) => [token, " "])),
     el("p", { class: "legend" },
       el("span", { class: "word copied" }, "Boxed"),
-      " words of the summary were copied from the document, the others come from the " +
-      "model's vocabulary. The document stands here as the model read it; the words " +
-      "most looked at are ",
+      " words of the summary were copied from the document; the others come from the " +
+      "model's vocabulary. The document is shown as the model reads it; the words with " +
+      "the most attention are ",
       el("span", { class: "token seen", "--share": 0.9 }, "dark and underlined"), "."),
   ];
 }
@@ -67,14 +67,14 @@ export function start(panel, api) {
     const tokens = answer.document_tokens[0].filter((token) => token !== "");
     result.replaceChildren(
       el("p", { class: "answer" }, answer.summary[0] || "(nothing)"),
-      el("p", { class: "state" }, `Score ${answer.score[0].toFixed(2).replace("-", "−")}: the logarithm ` +
-        "of its probability, adjusted for its length; the nearer to 0, the surer."));
+      el("p", { class: "state" }, `Score ${answer.score[0].toFixed(2).replace("-", "−")}: the log ` +
+        "probability, normalized by length; closer to 0 is more certain."));
     if (words.length) {
       result.append(...looks(words, answer.copied[0], tokens, answer.attention[0]));
     }
     await gates.ask(api, MODEL, inputs, signal,
       "The encoder reads the document in both directions; the decoder writes the " +
-      "summary, and its timesteps are the words written.");
+      "summary, one timestep per word.");
   }
 
   form.addEventListener("submit", (event) => {

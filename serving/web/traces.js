@@ -1,4 +1,4 @@
-// What a signature `gates` answers, as maps to look at.
+// Turns the outputs of a signature `gates` into heat maps.
 
 export const TITLES = {
   f: "forget gate f", i: "input gate i", c_tilde: "candidate C~",
@@ -6,19 +6,19 @@ export const TITLES = {
 };
 export const HELD = "held";
 const RANGES = { f: [0, 1], i: [0, 1], o: [0, 1], c_tilde: [-1, 1], h: [-1, 1] };
-const LONGEST = 120; // timesteps that are shown
+const MAX_TIMESTEPS = 120; // later timesteps are not shown
 
 /**
- * One layer over one input: `labels` of its timesteps, `gates` by name, each a list of
- * timesteps with a list of units, and `order`, the units from those that keep most to
- * those that forget most. Of a long input the first timesteps are shown, and what a
- * reader from the end held when it came to them is left out.
+ * The gates of one layer for one input: `labels` of the timesteps, `gates` by name, each
+ * a list of timesteps with a list of units, and `order`, the units in descending order
+ * of their mean forget gate. If a backward layer reads more than MAX_TIMESTEPS, the
+ * state that it carries from later timesteps is left out.
  */
 class Trace {
   constructor(layer, outputs) {
     const all = outputs[`${layer}_tokens`][0] ?? [];
     const real = all.flatMap((label, n) => (label === "" ? [] : [n]));
-    const kept = real.slice(0, LONGEST);
+    const kept = real.slice(0, MAX_TIMESTEPS);
     this.layer = layer;
     this.leftOut = real.length - kept.length;
     this.backwards = layer.startsWith("backward");
@@ -36,7 +36,7 @@ class Trace {
     return this.gates[name].map(mean);
   }
 
-  /** Returns the map of a gate: rows are units in their order, columns timesteps. */
+  /** Returns the map of a gate for `HeatMap`: rows are units, columns timesteps. */
   map(name) {
     if (name === HELD) return this.held();
     const [low, high] = RANGES[name] ?? [-this.bound(), this.bound()];
@@ -48,7 +48,7 @@ class Trace {
     };
   }
 
-  /** Returns the size that few cell states exceed, for the scale of colours. */
+  /** Returns the 98th percentile of |C|, the limit of the colour scale. */
   bound() {
     const sizes = this.gates.c.flat().map(Math.abs).filter(Number.isFinite);
     sizes.sort((a, b) => a - b);
@@ -56,9 +56,9 @@ class Trace {
   }
 
   /**
-   * Returns the share of each timestep (a column) in the cell state at each (a row): a
-   * contribution i * C~ shrinks by the forget gates after it, and counts by its absolute
-   * value, summed over the units.
+   * Returns the map of the share of timestep s (column) in the cell state at t (row).
+   * The contribution i * C~ of s is multiplied by the later forget gates; shares are of
+   * absolute contributions, summed over the units.
    */
   held() {
     const { f, i, c_tilde: candidate } = this.gates;
@@ -85,22 +85,22 @@ class Trace {
     };
   }
 
-  /** Returns what there is to see in a map, in a sentence or two. */
+  /** Describes a map for screen readers, in one or two sentences. */
   summary(name) {
     const map = this.map(name);
     const size = `${map.title} of layer ${this.layer} over ${map.columns} timesteps`;
-    if (map.square) return `Heat map, ${size}: what each still holds of the others.`;
+    if (map.square) return `Heat map, ${size}: how much each timestep holds of the others.`;
     const ranked = map.means.map((value, n) => [value, shown(this.labels[n])])
       .sort((a, b) => b[0] - a[0]);
-    const tell = ([value, label]) => `“${label}” (${value.toFixed(2)})`;
+    const describe = ([value, label]) => `“${label}” (${value.toFixed(2)})`;
     return `Heat map, ${size} and ${map.rows} units. Mean over the units by timestep: ` +
-      `highest at ${tell(ranked[0])}, lowest at ${tell(ranked.at(-1))}.`;
+      `highest at ${describe(ranked[0])}, lowest at ${describe(ranked.at(-1))}.`;
   }
 }
 
 /** Returns a `Trace` for each layer in the outputs of a signature `gates`. */
 export function tracesOf(outputs) {
-  // What reads the question, or writes, comes after what reads the text.
+  // Encoders of the text come first, then the question reader or the decoder.
   const key = (layer) => Number(/question|decoder/.test(layer)) +
     layer.replace(/^(forward|backward)_/, "");
   return Object.keys(outputs)
@@ -113,7 +113,7 @@ export function tracesOf(outputs) {
     .filter((trace) => trace.labels.length);
 }
 
-/** Returns a token as it can be seen. */
+/** Returns a token with visible white space. */
 export function shown(label) {
   return label.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replace(/^ +$/, "␣");
 }

@@ -14,7 +14,7 @@ from apps.common.portable.versions import newest_version, versions
 from apps.sentiment.evaluate import evaluate
 from apps.sentiment.export import export
 from apps.sentiment.predict import Predictor
-from serving.models import Model
+from serving.model import Model
 from tests.faults.killing import content, killed
 
 LOAD = "from apps.sentiment.predict import Predictor\nrun = Predictor.load({!r})\n"

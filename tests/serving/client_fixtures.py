@@ -1,6 +1,6 @@
-"""Models to ask, and servers of both protocols that serve them as TensorFlow does.
+"""Test models, and a REST and a gRPC server that serve them as TensorFlow Serving does.
 
-A test module takes over the fixtures that it needs: `client = client_fixtures.client`.
+A test module assigns the fixtures that it needs: `client = client_fixtures.client`.
 """
 
 import functools
@@ -76,7 +76,7 @@ class Renamed(tf.Module):
 
 
 class Counting(tf.Module):
-    """A language model that says how many characters and pieces there were."""
+    """A language model whose text counts the characters and tokens so far."""
 
     @function(
         prompt=("string", (None,)),
@@ -123,7 +123,7 @@ class Counting(tf.Module):
 
 
 class Ear(tf.Module):
-    """A speech model that adds up what it hears: above 1 is yes, below -1 is no."""
+    """A speech model that sums its input: above 1 is yes, below -1 is no."""
 
     @function(
         samples=("float32", (None, None)),
@@ -149,7 +149,7 @@ class Ear(tf.Module):
 
 @functools.cache
 def load(directory):
-    """Returns the models, written into a directory; once in a process."""
+    """Writes the models into a directory, once per process; returns them."""
     types, renamed, counting, ear = Types(), Renamed(), Counting(), Ear()
     names = [name for name in vars(Types) if not name.startswith("_")]
     signatures = {name: getattr(types, name) for name in names}
@@ -167,7 +167,7 @@ def load(directory):
 
 @pytest.fixture
 def served(tmp_path_factory):
-    """The models, and what their servers do with them: in each test as at first."""
+    """The models, with call counts and faults reset for each test."""
     models = load(tmp_path_factory.getbasetemp() / "client_models")
     models.reset()
     return models
@@ -230,7 +230,7 @@ def same(found, expected):
 
 @functools.cache
 def recording():
-    """Returns two seconds of sound that say yes, no, yes; and what NumPy hears."""
+    """Returns two seconds of audio of yes, no, yes, and its expected detections."""
     generator = np.random.default_rng(5)
     levels = np.repeat([0, 0.1, -0.2, 0.2], 50 * HOP)
     sound = (levels + generator.normal(0, 0.01, len(levels))).astype("float32")

@@ -1,4 +1,4 @@
-"""An export directory with two models: the sentiment run's, and one of all types."""
+"""An export directory with two models: a sentiment run's, and one with all types."""
 
 import shutil
 
@@ -87,7 +87,7 @@ def client(exports):
 
 @pytest.fixture(scope="session")
 def ask(client):
-    """Asks the model `types`; returns the status and the decoded answer."""
+    """Calls the model `types`; returns the HTTP status and the decoded answer."""
 
     def post(body=None, model="types", **fields):
         path = f"/v1/models/{model}:predict"

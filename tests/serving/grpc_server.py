@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 
 
 class RefusalError(Exception):
-    """What TensorFlow Serving refuses: the name of a code, and its words."""
+    """A refusal of TensorFlow Serving: the name of a status code, and a message."""
 
     def __init__(self, code, words, headers=()):
         super().__init__(words)
@@ -53,7 +53,7 @@ class Models:
         return self.calls.count(verb)
 
     def begin(self, verb):
-        """Counts a call, and lets it fail or wait if it is to."""
+        """Counts a call, then raises the next fault or waits, if the test set one."""
         with self._lock:
             self.calls.append(verb)
             fault = self.faults.pop(0) if self.faults else None
@@ -66,7 +66,7 @@ class Models:
         return sorted(numbers, reverse=True)
 
     def find(self, model, version):
-        """Returns which version is meant, `(model, number)`."""
+        """Returns the requested version, `(model, number)`."""
         numbers = self.versions(model)
         if not numbers or version not in (None, *numbers):
             which = f"Latest({model})" if version is None else "Specific"
@@ -85,7 +85,7 @@ class Models:
         return numbers if version is None else [version]
 
     def signature_defs(self, which):
-        """Returns the definitions as they stand in the SavedModel."""
+        """Returns the signature definitions of the SavedModel."""
         message = saved_model_pb2.SavedModel()
         message.ParseFromString((self._paths[which] / "saved_model.pb").read_bytes())
         return dict(message.meta_graphs[0].signature_def)

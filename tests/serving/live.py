@@ -10,7 +10,7 @@ import uvicorn
 
 @contextlib.contextmanager
 def serving(app):
-    """Gives the port on which an application is served."""
+    """Serves an application; yields its port."""
     config = uvicorn.Config(
         app, "127.0.0.1", 0, log_level="critical", timeout_graceful_shutdown=10
     )
@@ -29,7 +29,7 @@ def serving(app):
 
 
 def talk(port, *pieces, pause=0.0, timeout=20.0):
-    """Sends pieces of a request, and returns all that comes back, as text."""
+    """Sends the parts of a request; returns the whole response as text."""
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for piece in pieces:

@@ -59,7 +59,7 @@ class RestServer:
 
 
 class AnswerError(RefusalError):
-    """A fault that is an answer: a status, a body as it is, and headers."""
+    """A fault that is an answer: a status, a raw body and headers."""
 
     def __init__(self, status, body="", headers=()):
         super().__init__(status, body, headers)
@@ -80,7 +80,7 @@ class CutError(Exception):
 
 class _QuietServer(ThreadingHTTPServer):
     def handle_error(self, *_):
-        """Says nothing about clients that are gone."""
+        """Prints nothing about clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):

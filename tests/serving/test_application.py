@@ -1,17 +1,18 @@
-"""The application without a model: what it reads, counts and refuses."""
+"""The application without a model: reading, counting and refusing requests."""
 
 import asyncio
+import re
 
 import pytest
 from fastapi.testclient import TestClient
 
 from serving.formats import RequestError
 from serving.limits import Limits, Reader
-from serving.server import create_app
+from serving.server import WEB, create_app
 
 
 class Body:
-    """A request whose body waits until it is let go."""
+    """A request whose body waits for an event."""
 
     def __init__(self, go):
         self.go = go
@@ -60,7 +61,7 @@ def test_a_body_that_is_too_long_is_not_kept():
 
 @pytest.fixture
 def given(monkeypatch):
-    """Replaces what an application is made of; notes what it is given."""
+    """Replaces the parts of an application; records their arguments."""
     noted = {}
 
     def note(name):
@@ -86,6 +87,18 @@ def test_who_is_told_to_come_again_is_told_when():
     answer = TestClient(create_app([])).get("/healthz")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
+
+
+def test_each_script_that_the_page_imports_is_served():
+    client = TestClient(create_app([]))
+    scripts = {"app.js"}
+    for path in WEB.glob("*.js"):
+        scripts |= set(re.findall(r'from "\./(.*)"', path.read_text(encoding="utf-8")))
+    assert "heatmap.js" in scripts
+    for name in scripts:
+        answer = client.get(f"/{name}")
+        assert answer.status_code == 200, name
+        assert answer.headers["Content-Type"].startswith("text/javascript"), name
 
 
 class OneModel:

@@ -176,7 +176,7 @@ BAD_INPUTS = {
     "a missing input": (
         ("buy", {"count": [1]}),
         "types, signature buy: expected the inputs count: int32 (?,), price: float32 "
-        "(?,). Received: count (price missing). Give each of them, and no other.",
+        "(?,). Received: count (price missing). Give exactly the expected inputs.",
     ),
     "an unknown input": (
         ("total", {"matrix": [[1, 2]], "vector": [1]}),
@@ -210,9 +210,9 @@ BAD_INPUTS = {
     ),
     "a number for a text": (("echo", {"text": ["a", 1]}), "Received: 1. Give str or"),
     "None for a text": (("echo", {"text": [None]}), "Received: None. Give str or"),
-    "half a character": (
+    "an unpaired surrogate": (
         ("echo", {"text": ["a\ud800"]}),
-        r"Received: 'a\ud800', which has half a character in it.",
+        r"Received: 'a\ud800', which contains an unpaired surrogate. Give text that",
     ),
     "texts for numbers": (
         ("total", {"matrix": [["a", "b"]]}),
@@ -276,7 +276,7 @@ def test_a_new_version_may_take_other_inputs(server, served):
 
 
 def test_bytes_that_are_no_text_need_a_name_that_says_so(servers):
-    """REST has no way to send them at all."""
+    """The output is bytes without `_bytes` in its name, which REST cannot send."""
     expected = r"output copy: expected string .* Bytes need a name that ends in _bytes"
     with (
         Client(servers["grpc"].address) as client,

@@ -134,7 +134,7 @@ MISTAKES = {
     ),
     "a text for a number": (
         ["predict", "types", "a joy"],
-        "Error: A text without a name needs a signature with one input for it.",
+        "Error: TEXT: expected a signature with one text input. types, serving_def",
     ),
     "an input without a name": (
         ["predict", "types", "--input", "matrix"],
@@ -146,7 +146,7 @@ MISTAKES = {
     ),
     "a value that is not JSON": (
         ["predict", "types", "--input", "matrix=a"],
-        "Error: --input matrix: expected float32 as JSON has it, such as 1 or",
+        "Error: --input matrix: expected float32 as JSON, such as 1 or",
     ),
     "an unknown signature": (
         ["predict", "types", "a", "--signature", "x"],
@@ -181,7 +181,7 @@ def test_a_file_that_is_no_text_is_one_line(refused, tmp_path):
     code, line = refused(*words)
     assert (code, "No such file" in line) == (1, True)
     path.write_bytes(b"\xff")
-    assert refused(*words) == (2, f"Error: {path}: expected text in UTF-8, one a line.")
+    assert refused(*words) == (2, f"Error: {path}: expected text in UTF-8.")
 
 
 def test_a_server_that_refuses_is_one_line_and_exit_code_1(refused, closed):

@@ -1,4 +1,4 @@
-"""Streams of text and of sound, over REST and gRPC."""
+"""Streams of text and of audio, over REST and gRPC."""
 
 import re
 
@@ -22,7 +22,7 @@ client = client_fixtures.client
 
 
 def test_a_text_comes_piece_by_piece_until_it_ends(client, served):
-    """The prompt goes once, the state to and fro."""
+    """The prompt is sent once; each call sends the state of the last answer."""
     pieces = client.generate("counting", "h\u00e9y", temperature=0)
     assert next(pieces) == " 4"
     assert served.count("predict") == 1
@@ -65,7 +65,7 @@ def test_a_model_that_does_not_stream_is_told(client):
     expected = "types: expected one of its signatures, .* Received: stream"
     with pytest.raises(ValueError, match=expected):
         next(client.generate("types", ""))
-    expected = "counting: expected a signature stream that takes samples and else what"
+    expected = "counting: expected a signature stream that takes samples, and whose"
     with pytest.raises(ValueError, match=expected):
         client.sound("counting")
     expected = "ear: expected a signature stream that takes prompt, temperature, top_k"
@@ -93,7 +93,7 @@ def test_chunks_of_any_length_give_what_the_whole_sound_gives(size, client):
 
 def test_a_long_chunk_goes_in_parts(rest, served, monkeypatch):
     sound, detections = recording()
-    monkeypatch.setattr("serving.client.streams.MOST_FRAMES", 60)
+    monkeypatch.setattr("serving.client.streams.MAX_FRAMES", 60)
     with Client(rest.address) as client:
         assert len(list(client.listen("ear", [sound]))) == len(detections)
     assert served.count("predict") == 1 + 4  # to learn the labels; 200 frames

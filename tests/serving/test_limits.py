@@ -1,4 +1,4 @@
-"""What a server is exposed to: long, slow and broken requests, and many at once."""
+"""Long, slow, broken and many simultaneous requests."""
 
 import concurrent.futures
 import http.client
@@ -58,7 +58,7 @@ def ask(port, body=BODY, path=PATH):
 
 @pytest.fixture(autouse=True)
 def _still_answers(port):
-    """After each test the server answers as before it."""
+    """Checks after each test that the server still answers."""
     yield
     assert ask(port) == (200, b'{"predictions":[3.0,7.0]}')
 
@@ -79,7 +79,7 @@ def test_fifty_megabytes_are_refused(port, announced):
 def test_a_body_that_does_not_come_is_given_up(port):
     answer = talk(port, request(len(BODY)), BODY[:5])
     assert answer.startswith("HTTP/1.1 408")
-    assert "did not come within 1 seconds" in answer
+    assert "did not arrive within 1 seconds" in answer
 
 
 def test_a_body_that_drips_is_given_up(port):
@@ -154,7 +154,7 @@ def test_two_hundred_clients_at_once_are_answered(port):
 
 
 def test_an_answer_that_takes_too_long_is_given_up(types):
-    """The signature `count` adds up to its input, one by one."""
+    """The signature `count` counts to its input in steps of one, which takes time."""
     limits = Limits(timeout_s=0.1)
     with TestClient(create_app(found_models(types), limits)) as client:
         body = {"inputs": [200_000], "signature_name": "count"}

@@ -15,7 +15,8 @@ from apps.common.portable.versions import WARMUP
 from serving import models, server
 from serving.formats import RequestError
 from serving.limits import Limits
-from serving.models import Models, Signature, find_models
+from serving.model import Signature
+from serving.models import Models, find_models
 from tests.serving.signatures import function
 
 
@@ -36,7 +37,7 @@ def export(tmp_path):
 
 @pytest.fixture
 def served(monkeypatch):
-    """Replaces loading and serving; notes what would be served, and where."""
+    """Replaces loading and serving; records what would be served, and where."""
     calls = []
 
     class Loaded:
@@ -93,7 +94,9 @@ def test_the_exports_of_all_runs_are_served_on_loopback(
     model, options = served_by(served)
     assert (options["host"], options["port"]) == ("127.0.0.1", 8501)
     assert model.path == path.relative_to(tmp_path)
-    assert "sentiment on: http://127.0.0.1:8501/" in capsys.readouterr().out
+    assert (
+        "Try sentiment in a browser: http://127.0.0.1:8501/" in capsys.readouterr().out
+    )
 
 
 def test_directories_host_and_port_may_be_named(export, served, tmp_path, monkeypatch):
@@ -140,11 +143,11 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
 
 @pytest.mark.slow
 def test_memory_does_not_grow_from_version_to_version(exports):
-    """In a process of its own, whose memory is that of the model alone."""
+    """In a separate process, whose memory only the model uses."""
     program = f"""
 import gc
 from pathlib import Path
-from serving.models import Model
+from serving.model import Model
 def megabytes():
     return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) / 1024
 found = []
@@ -165,7 +168,7 @@ print(found[-1] - found[3])
 
 
 class Loading:
-    """A model that fails to load while its file says so."""
+    """A model that fails to load if its file contains "broken"."""
 
     def __init__(self, name, path):
         if (path / "saved_model.pb").read_bytes() == b"broken":
@@ -276,7 +279,7 @@ def test_a_version_that_changes_while_it_is_loaded_is_tried_again(
 def test_no_part_of_a_version_is_served_while_its_files_are_copied(
     exports, tmp_path, caplog
 ):
-    """File by file, each at first a half, the graph first and last: real models."""
+    """Copies file by file, half of each first, the graph first or last; real models."""
     source = exports / "sentiment" / "1"
     files = [path for path in source.rglob("*") if path.is_file()]
     files.sort(key=lambda path: (path.name != "saved_model.pb", path))
@@ -364,7 +367,7 @@ def test_a_limit_that_cannot_be_meant_is_refused_in_one_line(
 
 @pytest.mark.slow
 def test_a_server_needs_no_keras_and_no_number_of_dimensions_ends_it(exports):
-    """In a process of its own: here Keras is loaded, and TensorFlow aborts it."""
+    """In a separate process: here Keras is loaded, and TensorFlow could abort it."""
     path = str(exports / "types" / "3")
     program = f"""
 import sys

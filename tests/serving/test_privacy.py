@@ -1,4 +1,4 @@
-"""What a user sends does not get into the server's log."""
+"""The server's log contains no text of a user."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from tests.faults.server_process import end, free_port, start
 
 MARK = "Rosebud17"
 FAILING = """
-from serving.models import Signature
+from serving.model import Signature
 answer = Signature.__call__
 def call(self, arrays):
     if "text" in arrays and b"fail" in arrays["text"][0]:
@@ -46,7 +46,7 @@ def upper(text):
 def test_no_text_of_a_user_is_in_the_log_unless_it_is_asked_for(
     debug, types, tmp_path, monkeypatch
 ):
-    """A real server, its own log: answered, refused, failing and broken requests."""
+    """A real server and its log, with valid, refused, failing and broken requests."""
     if debug:
         monkeypatch.setenv("CAROUSEL_DEBUG", "1")
     port, log = free_port(), tmp_path / "log"
@@ -78,7 +78,7 @@ def test_no_text_of_a_user_is_in_the_log_unless_it_is_asked_for(
 
 
 def test_a_request_that_fails_is_counted_as_500(types, client, monkeypatch, caplog):
-    from serving.models import Signature
+    from serving.model import Signature
 
     def fail(self, arrays):
         raise KeyError(MARK)

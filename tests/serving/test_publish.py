@@ -1,4 +1,4 @@
-"""Publishing: a version appears whole, old ones go, a bad one is taken back."""
+"""Publishing: it is atomic, removes old versions, and can be rolled back."""
 
 import pytest
 from google.protobuf import text_format
@@ -112,9 +112,9 @@ def test_the_list_of_models_is_what_the_server_reads(run, models):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere"], "has no export"),
+        (["nowhere"], "it has no export"),
         (["RUN", "--keep", "0"], "1 or more"),
-        (["--rollback", "sentimant"], "sentimant has 0"),
+        (["--rollback", "sentimant"], "sentimant: a rollback needs two versions"),
     ],
 )
 def test_mistakes_are_told_in_one_line(words, said, run, models, capsys):

@@ -18,7 +18,7 @@ def b64(content):
 @pytest.mark.parametrize("signature", [None, "serving_default", "total"])
 @pytest.mark.parametrize("bare", [True, False])
 def test_rows_and_columns_give_the_same_answers(signature, bare, ask):
-    """One input or output may come without its name, and the output does."""
+    """A single input may be sent without its name; a single output always is."""
     options = {"signature_name": signature} if signature else {}
     rows = ROWS if bare else [{"matrix": row} for row in ROWS]
     assert ask(instances=rows, **options) == (200, {"predictions": [3, 7.5]})
@@ -188,7 +188,7 @@ BAD_REQUESTS = {
         {"instances": ["a", 7], "signature_name": "upper"},
         "Input text must be string of shape (None,): 7 is not of this type.",
     ),
-    "half a character": (
+    "an unpaired surrogate": (
         {"instances": ["\ud800"], "signature_name": "upper"},
         "Input text must be string of shape (None,): ",
     ),
@@ -266,7 +266,7 @@ def test_an_answer_that_is_not_finite_is_written_as_tensorflow_serving_does(x, c
     assert answer.text in ('{"outputs":[Infinity]}', '{"outputs":[NaN]}')
 
 
-def test_a_signature_name_of_half_a_character_is_400(ask):
+def test_a_signature_name_of_an_unpaired_surrogate_is_400(ask):
     assert "not found" in refusal(ask, '{"inputs": [1], "signature_name": "\\ud800"}')
 
 

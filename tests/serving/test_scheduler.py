@@ -1,4 +1,4 @@
-"""What waits together is answered together, and as it would be alone."""
+"""Dynamic batching: joined requests get the outputs that each would get alone."""
 
 import asyncio
 import threading
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from serving.formats import RequestError
-from serving.scheduler import MOST_ROWS, Scheduler
+from serving.scheduler import MAX_BATCH_ROWS, Scheduler
 
 
 class Doubling:
-    """A signature that notes its batches, and waits until it is let go."""
+    """A signature that records its batches and waits for an event."""
 
     joins = True
 
@@ -29,10 +29,10 @@ class Doubling:
 
 
 def ask(signature, requests, **options):
-    """Asks for all at once; the first goes ahead, the others wait for it."""
+    """Sends all requests at once: the first runs, the others wait for it."""
 
     async def all_of_them():
-        scheduler = Scheduler(**{"most_waiting": 100, **options})
+        scheduler = Scheduler(**{"max_waiting": 100, **options})
         tasks = [
             asyncio.create_task(scheduler.run(signature, {"x": np.array(x)}))
             for x in requests
@@ -58,14 +58,14 @@ def test_what_waits_is_joined_and_each_gets_its_own_rows():
 
 def test_a_batch_has_no_more_rows_than_the_most():
     signature = Doubling()
-    ask(signature, [[1.0]] * (2 * MOST_ROWS + 1), most_waiting=200)
-    assert signature.batches == [1, MOST_ROWS, MOST_ROWS]
+    ask(signature, [[1.0]] * (2 * MAX_BATCH_ROWS + 1), max_waiting=200)
+    assert signature.batches == [1, MAX_BATCH_ROWS, MAX_BATCH_ROWS]
 
 
 def test_a_request_of_more_rows_than_the_most_goes_alone():
     signature = Doubling()
-    ask(signature, [[1.0], [1.0] * (MOST_ROWS + 5), [1.0]])
-    assert signature.batches == [1, MOST_ROWS + 5, 1]
+    ask(signature, [[1.0], [1.0] * (MAX_BATCH_ROWS + 5), [1.0]])
+    assert signature.batches == [1, MAX_BATCH_ROWS + 5, 1]
 
 
 def test_of_other_shapes_are_other_batches():
@@ -108,10 +108,10 @@ def scalar(self, arrays):
 
 def test_more_than_may_wait_are_told_to_come_again():
     signature = Doubling()
-    answers = ask(signature, [[1.0]] * 5, most_waiting=3)
+    answers = ask(signature, [[1.0]] * 5, max_waiting=3)
     refused = [answer for answer in answers if isinstance(answer, RequestError)]
     assert [error.status for error in refused] == [503, 503]
-    assert "3 requests wait already" in str(refused[0])
+    assert "3 requests are waiting" in str(refused[0])
 
 
 def test_a_request_that_was_given_up_is_not_computed():

@@ -1,4 +1,4 @@
-"""Patience: what is tried again, for how long, and what is said in the end."""
+"""Retries: which errors are retried, for how long, and the final message."""
 
 import re
 import threading
@@ -28,7 +28,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Lets nobody sleep; notes for how long they would have."""
+    """Replaces `time.sleep`; records the pauses."""
     noted = []
     monkeypatch.setattr(time, "sleep", lambda wait_s: wait_s and noted.append(wait_s))
     return noted
@@ -99,7 +99,7 @@ def test_retries_come_to_an_end_and_are_counted(server, served):
     served.faults = [RefusalError("UNAVAILABLE", "busy") for _ in range(9)]
     expected = (
         r"status of types at \S+: (HTTP 503|UNAVAILABLE): busy \(3 attempts in \d\.\d "
-        r"s\)\. It is starting or has too much to do: try again later\.$"
+        r"s\)\. It is starting or overloaded: try again later\.$"
     )
     with (
         Client(server.address, retries=2, backoff_s=0.001) as client,
@@ -122,7 +122,7 @@ def test_pauses_double_and_vary(server, served, pauses):
 def test_no_attempt_begins_after_the_time_is_up(server, served):
     served.faults = [RefusalError("UNAVAILABLE", "busy") for _ in range(99)]
     began = time.monotonic()
-    expected = r"busy \(\d+ attempts in .* The time was limited to 0\.5 s"
+    expected = r"busy.* \(\d+ attempts in .* The time limit is 0\.5 s"
     with (
         Client(server.address, 0.5, retries=99, backoff_s=0.05) as client,
         pytest.raises(ServingError, match=expected),
@@ -137,7 +137,7 @@ def test_a_server_that_takes_too_long_is_given_up(server, served):
     began = time.monotonic()
     expected = (
         r"status of types at \S+: no answer in time\. Ask for less at once, or wait "
-        r"longer\. The time was limited to 0\.2 s\.$"
+        r"longer\. The time limit is 0\.2 s\.$"
     )
     with (
         Client(server.address, timeout_s=0.2) as client,
@@ -163,7 +163,7 @@ def test_a_server_that_is_not_there_is_told_with_the_way_out(scheme, closed):
 
 
 def test_a_server_that_comes_back_is_found_again(servers, served):
-    """A channel of gRPC waits between attempts to connect by itself."""
+    """A gRPC channel itself waits between attempts to connect."""
     with GrpcServer(served) as server, Client(server.address) as client:
         client.status("types")
         server.stop()
@@ -237,7 +237,7 @@ def test_rest_waits_as_long_as_the_server_asks(rest, served, pauses):
 
 def test_rest_does_not_wait_longer_than_there_is_time(rest, served, pauses):
     served.faults = [AnswerError(429, "busy", {"Retry-After": "60"})]
-    expected = r"HTTP 429: busy\. It asks to wait 60 s\. .* limited to 30 s"
+    expected = r"HTTP 429: busy\. The server asks to wait 60 s\. .* limit is 30 s"
     with Client(rest.address) as client, pytest.raises(ServingError, match=expected):
         client.status("types")
     assert pauses == []
@@ -268,6 +268,15 @@ def test_rest_tells_what_a_server_of_another_kind_says(fault, expected, rest, se
     with Client(rest.address) as client, pytest.raises(ServingError, match=expected):
         client.status("types")
     assert served.count("status") == 1
+
+
+def test_rest_names_outputs_that_another_version_would_give(rest, served):
+    with Client(rest.address) as client:
+        client.metadata("types")
+        served.faults = [AnswerError(200, '{"outputs": [1.0]}')]
+        expected = r"expected the outputs cost, dear\. Received: one without a name\. "
+        with pytest.raises(ServingError, match=expected):
+            client.predict("types", {"count": [1], "price": [2]}, "buy")
 
 
 def test_metadata_of_another_kind_are_told(rest, served):

@@ -1,4 +1,4 @@
-"""The tab Answer: the facts that were looked at, and the answer marked in a passage."""
+"""The tab Answer: the attention on facts, and the answer marked in a passage."""
 
 import re
 
@@ -14,7 +14,7 @@ def test_a_story_shows_the_facts_that_it_looked_at(visit):
     page = visit("question_answering")
     found = press(page, "question_answering")
     rows = found.locator(".facts tbody tr").all_inner_texts()
-    # The fake keeps the last four sentences, as a model keeps its last.
+    # The test server keeps the last four sentences, as a model keeps its last ones.
     assert rows == [
         "the sun shines\t90\u00a0%\t3\u00a0%",
         "mary went to the office\t3\u00a0%\t3\u00a0%",

@@ -120,7 +120,7 @@ def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
 @needs_browser
 @pytest.mark.slow
 def test_a_value_that_is_no_number_is_shown_as_none(visit, serving):
-    """TensorFlow Serving writes NaN, which is not JSON."""
+    """TensorFlow Serving writes a bare NaN, which is not valid JSON."""
     serving.nan = True
     page = visit("sentiment")
     found = press(page, "sentiment")

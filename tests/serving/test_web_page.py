@@ -14,13 +14,13 @@ from tests.serving.web_browser import (
     panel,
     press,
 )
-from tests.serving.web_fixtures import WEB
+from tests.serving.web_fixtures import SHARED, WEB
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 3}
 
 
 def test_each_file_is_short_and_loads_nothing_from_elsewhere():
-    for path in WEB.iterdir():
+    for path in (*WEB.iterdir(), *SHARED.iterdir()):
         if path.suffix == ".wav":
             continue
         content = path.read_text(encoding="utf-8")

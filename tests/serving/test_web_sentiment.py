@@ -1,4 +1,4 @@
-"""The tab Sentiment: a text's label, and the words that moved it."""
+"""The tab Sentiment: the label of a text, and the influence of its words."""
 
 import pytest
 from playwright.sync_api import expect

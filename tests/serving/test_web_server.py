@@ -1,4 +1,4 @@
-"""The server that the page asks: its address, its answers, and what it refuses."""
+"""The server that the page calls: its address, its answers and its refusals."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""The tab Speech: words in files and at the microphone, and how they are detected."""
+"""The tab Speech: detection of words in files and from the microphone."""
 
 import re
 import wave
@@ -117,7 +117,7 @@ def test_what_is_no_sound_is_told(visit, tmp_path):
     page = visit("speech_commands")
     panel(page, "speech_commands").locator("input[type=file]").set_input_files(path)
     assert problem(page, "speech_commands").startswith(
-        "notes.wav cannot be read as sound."
+        "notes.wav is not audio that this browser can read."
     )
 
 
@@ -191,7 +191,7 @@ def test_whoever_leaves_the_tab_is_listened_to_no_longer(visit, serving):
         ),
         (
             "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })",
-            "Here the browser gives no page the microphone.",
+            "The browser allows no page at this address to use the microphone.",
         ),
     ],
     ids=["denied", "none", "not on localhost"],
@@ -236,7 +236,7 @@ def test_a_model_that_needs_whole_clips_gets_one(visit, serving, tmp_path):
 @needs_browser
 @pytest.mark.slow
 def test_the_page_hears_what_the_package_hears(visit):
-    """The rule of detection is written twice; on random posteriors both agree."""
+    """The detector is written in Python and JavaScript; both give the same."""
     rng = np.random.default_rng(3)
     labels = ["_silence_", "_unknown_", "no", "on", "yes"]
     lengths = rng.integers(8, 24, size=200)  # about the pause after a word

@@ -1,4 +1,4 @@
-"""The tab Summarize: each word of the summary shows where in the document it looked."""
+"""The tab Summarize: each word of the summary shows its attention."""
 
 import pytest
 from playwright.sync_api import expect
@@ -17,9 +17,9 @@ def test_a_word_of_the_summary_shows_where_it_looked(visit):
     ]
     found.locator(".words .word").first.focus()
     expect(found.locator(".result .value")).to_contain_text(
-        "“the”: copied, says the model with 98 %. It looked at “the” (90 %)"
+        "“the”: copied (probability 98 %). The model looked at “the” (90 %)"
     )
     assert found.locator(".document .seen").all_inner_texts() == ["the"]
     page.keyboard.press("ArrowRight")
-    expect(found.locator(".result .value")).to_contain_text("the model's own word")
+    expect(found.locator(".result .value")).to_contain_text("from the vocabulary")
     assert found.locator(".document .seen").all_inner_texts() == ["elmsford"]

@@ -1,4 +1,4 @@
-"""The tab Write: a text is written token by token, as the settings ask."""
+"""The tab Write: the model writes token by token, with the given settings."""
 
 import re
 
@@ -17,7 +17,7 @@ def test_a_text_is_written_token_by_token_until_the_model_ends_it(visit, serving
         "The city lies on the river and the hills are near the old town."
     )
     expect(found.locator(".state")).to_contain_text(
-        "Length 9. Here the model ended the text."
+        "Length 9. The model ended the text."
     )
     expect(found.locator(".state")).to_contain_text("again, and, ⏎.")
     streamed = [inputs for _, name, inputs in serving.asked if name == "stream"]
@@ -45,9 +45,7 @@ def test_settings_are_sent_and_no_more_words_are_written_than_asked(visit, servi
     page.get_by_label("Top-p").fill("1")
     page.get_by_role("spinbutton", name="Length").fill("3")
     found = press(page, "language_modeling")
-    expect(found.locator(".state")).to_contain_text(
-        "Length 3. That is as many as you asked for."
-    )
+    expect(found.locator(".state")).to_contain_text("Length 3. The length is reached.")
     first = serving.asked[0][2]
     assert (first["temperature"], first["top_p"], first["top_k"]) == ([0], [1], [0])
     assert sum(name == "stream" for _, name, _ in serving.asked) == 3

@@ -1,4 +1,4 @@
-"""The browser in which the tests of the page run, and what they do with a tab.
+"""The browser of the tests of the page, and helpers to use a tab.
 
 conftest.py registers the fixtures once. A test module must not take them over itself:
 it would start a second browser.
@@ -42,7 +42,7 @@ needs_browser = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def browser():
-    """Starts the browser for a file: while it lives `asyncio.run` raises an error."""
+    """Starts the browser for one test file: `asyncio.run` fails while it runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=["--no-sandbox", *FAKE_MICROPHONE]
@@ -59,7 +59,7 @@ def serving():
 
 @pytest.fixture
 def visit(browser, serving):
-    """Opens a tab of the page; afterwards nothing may have been said in the console.
+    """Opens a tab of the page; afterwards the browser's console must be empty.
 
     A test that has the server refuse or vanish gives `fails=True`: the browser notes
     each refusal itself.
@@ -124,7 +124,7 @@ def field_colours(found, rows, columns):
 
 
 def run(page, script, argument=None):
-    """Runs a function of JavaScript whose first argument imports a file of the page."""
+    """Runs a JavaScript function; its first argument imports a file of the page."""
     return page.evaluate(
         f"argument => ({script})(name => import(`/${{name}}`), argument)", argument
     )

@@ -1,4 +1,4 @@
-"""A small TensorFlow Serving that answers by rule, for the tests of the page."""
+"""A test server with TensorFlow Serving's API and rule-based answers."""
 
 import json
 import math
@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-WEB = Path(__file__).parents[2] / "serving" / "web"
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "serving" / "web"
+SHARED = ROOT / "apps" / "common" / "portable" / "web"
 TYPES = {
     **{".html": "text/html", ".js": "text/javascript", ".css": "text/css"},
     **{".svg": "image/svg+xml", ".wav": "audio/wav"},
@@ -84,11 +86,11 @@ SIGNATURES = {
 
 
 class RefusalError(Exception):
-    """A status and what is said with it."""
+    """A refusal: HTTP status and message."""
 
 
 class Serving:
-    """What the fake serves, how it fails, and what it was asked.
+    """The models of the test server, its faults, and the requests it got.
 
     Attributes:
         signatures: Of each served model; a test may take some away.
@@ -261,7 +263,7 @@ def _layer(layer, tokens):
 
 
 def _value(place, step, unit, signed):
-    """Returns a number between 0 and 1, or -1 and 1, that any change changes."""
+    """Returns a number between 0 and 1, or -1 and 1, that depends on all arguments."""
     wave = math.sin(1.3 * place + 0.7 * step + 1.7 * unit)
     return round(wave if signed else 0.5 + 0.5 * wave, 6)
 
@@ -303,10 +305,11 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if path.startswith("/v1/"):
             return self.answer(lambda: self.server.serving.get(path))
-        file = WEB / (path.lstrip("/") or "index.html")
-        if file.parent != WEB or not file.is_file():
-            return self.send(404, b"not found", "text/plain")
-        return self.send(200, file.read_bytes(), TYPES[file.suffix])
+        name = path.lstrip("/") or "index.html"
+        for file in (WEB / name, SHARED / name):
+            if file.parent in (WEB, SHARED) and file.is_file():
+                return self.send(200, file.read_bytes(), TYPES[file.suffix])
+        return self.send(404, b"not found", "text/plain")
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -343,12 +346,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """Says nothing: a page that is closed breaks its connections."""
+        """Prints nothing: a page that is closed breaks its connections."""
 
 
 @contextmanager
 def running():
-    """Gives a `Serving` that listens on a port of its own, and the page with it."""
+    """Yields a `Serving` that listens on a free port and serves the page."""
     serving = Serving()
     server = _Server(("127.0.0.1", 0), _Handler)
     server.serving = serving

@@ -1,1 +1,1 @@
-"""Gate activations, as a picture and as a page."""
+"""Explains a prediction by its gate activations: a PNG picture and an HTML page."""

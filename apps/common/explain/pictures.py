@@ -1,4 +1,4 @@
-"""What the gates did with an input, for those who look: a picture and a page."""
+"""Writes the gate activations of an input as a PNG picture and an HTML page."""
 
 from pathlib import Path
 
@@ -14,21 +14,22 @@ from apps.common.portable.run_files import EXPLANATIONS
 def write_explanations(directory, rows):
     """Writes a picture and a page for each input into `explain/` of a run directory.
 
-    Earlier ones are kept: they are numbered.
+    Files are numbered; earlier ones are kept.
 
     Args:
-        directory: The run directory.
-        rows: For each input itself and the answer to it, strings, and what the
-            signature `gates` answers to it alone.
+        directory: Run directory.
+        rows: For each input a tuple of the input and the answer, both strings, and the
+            outputs of the signature `gates` for this input alone.
 
     Returns:
-        The paths of the pages, each beside its picture.
+        Paths of the pages. Each picture has the same name with the suffix `.png`.
     """
     folder = Path(directory, EXPLANATIONS)
     folder.mkdir(exist_ok=True)
-    taken = [int(p.stem) for p in folder.glob("*.html") if p.stem.isdigit()]
+    numbers = [int(p.stem) for p in folder.glob("*.html") if p.stem.isdigit()]
     paths = []
-    for number, (title, answer, outputs) in enumerate(rows, max(taken, default=0) + 1):
+    first = max(numbers, default=0) + 1
+    for number, (title, answer, outputs) in enumerate(rows, first):
         explanation = Explanation(title, answer, traces_of(outputs))
         path = folder / f"{number}.html"
         draw(explanation, path.with_suffix(".png"))
@@ -39,14 +40,14 @@ def write_explanations(directory, rows):
 
 
 def draw(explanation, path):
-    """Draws the gates of each layer, its cell state, and what it still holds of what.
+    """Draws the gates, the cell state and its origin, one row of panels per layer.
 
-    A row is a layer. Heat maps have a row for each unit, those that keep most on top;
-    the line over a heat map is the mean over the units.
+    Heat maps have a row for each unit; the units with the highest mean forget gate are
+    on top. The line over a heat map is the mean over the units.
 
     Args:
         explanation: An `Explanation`.
-        path: PNG file.
+        path: Path of the PNG file.
     """
     traces = explanation.traces
     longest = max(len(trace.labels) for trace in traces)
@@ -55,32 +56,37 @@ def draw(explanation, path):
     figure.suptitle(f"{_short(explanation.title)}\n{_short(explanation.answer)}")
     rows = figure.subfigures(len(traces), 1, squeeze=False)[:, 0]
     for row, trace in zip(rows, traces, strict=True):
-        row.suptitle(trace.layer, x=0.01, ha="left", fontsize=10)
-        panels = row.subplots(2, 5, sharex="col", height_ratios=(1, 3))
-        order = trace.order()
-        for column, name in enumerate(("f", "i", "o")):
-            values = trace.gates[name]
-            panels[0, column].plot(values.mean(axis=1), "o-", markersize=3)
-            panels[0, column].set(title=TITLES[name], ylim=(0, 1))
-            _heat(panels[1, column], values[:, order].T, "viridis", 0, 1)
-        c = trace.gates["c"]
-        for unit in trace.most_variable_units():
-            panels[0, 3].plot(c[:, unit], label=f"{unit}")
-        panels[0, 3].set(title=TITLES["c"])
-        panels[0, 3].legend(fontsize=5, ncols=PLOTTED_UNITS, loc="upper left")
-        bound = trace.bound()
-        _heat(panels[1, 3], c[:, order].T, "RdBu_r", -bound, bound)
-        panels[0, 4].set_axis_off()
-        panels[0, 4].set_title("share of the cell state that each\ncolumn still holds")
-        _heat(panels[1, 4], trace.shares(), "magma_r", 0, None)
-        places = range(len(trace.labels))
-        panels[1, 4].set_yticks(places, trace.labels, fontsize=6)
-        for panel in panels[1]:
-            panel.set_xticks(places, trace.labels, rotation=90, fontsize=7)
+        _draw_layer(row, trace)
     save_figure(figure, path)
 
 
-def _heat(panel, values, colours, lowest, highest):
+def _draw_layer(figure, trace):
+    """Draws the panels of one layer."""
+    figure.suptitle(trace.layer, x=0.01, ha="left", fontsize=10)
+    panels = figure.subplots(2, 5, sharex="col", height_ratios=(1, 3))
+    order = trace.order()
+    for column, name in enumerate(("f", "i", "o")):
+        values = trace.gates[name]
+        panels[0, column].plot(values.mean(axis=1), "o-", markersize=3)
+        panels[0, column].set(title=TITLES[name], ylim=(0, 1))
+        _draw_heat_map(panels[1, column], values[:, order].T, "viridis", 0, 1)
+    c = trace.gates["c"]
+    for unit in trace.most_variable_units():
+        panels[0, 3].plot(c[:, unit], label=f"{unit}")
+    panels[0, 3].set(title=TITLES["c"])
+    panels[0, 3].legend(fontsize=5, ncols=PLOTTED_UNITS, loc="upper left")
+    bound = trace.bound()
+    _draw_heat_map(panels[1, 3], c[:, order].T, "RdBu_r", -bound, bound)
+    panels[0, 4].set_axis_off()
+    panels[0, 4].set_title("share of the cell state that\neach column wrote")
+    _draw_heat_map(panels[1, 4], trace.shares(), "magma_r", 0, None)
+    places = range(len(trace.labels))
+    panels[1, 4].set_yticks(places, trace.labels, fontsize=6)
+    for panel in panels[1]:
+        panel.set_xticks(places, trace.labels, rotation=90, fontsize=7)
+
+
+def _draw_heat_map(panel, values, colours, lowest, highest):
     panel.imshow(
         values,
         cmap=colours,

@@ -1,4 +1,4 @@
-"""The gates of a layer over an input: as outputs of a signature, and read back."""
+"""Traces: gate activations as outputs of a signature, and their analysis."""
 
 from dataclasses import dataclass
 
@@ -16,19 +16,19 @@ TITLES = {
     "h": "output h",
 }
 PLOTTED_UNITS = 5  # units whose cell state is drawn as a line
-LONGEST = 120  # timesteps that are shown
+MAX_TIMESTEPS = 120  # later timesteps are not shown
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One layer over one input.
+    """The gate activations of one layer for one input.
 
     Attributes:
-        layer: Its name.
-        labels: What stands at each timestep.
+        layer: Name of the layer.
+        labels: Token or other label of each timestep.
         gates: `(timesteps, units)` by the names in `lstm_layer.gates.NAMES`.
-        backwards: Whether it reads from the end. Of a long input the first timesteps
-            are shown, and what such a reader held when it came to them is left out.
+        backwards: Whether the layer reads from the end. If the input is longer than
+            `MAX_TIMESTEPS`, the state that it carries from later timesteps is left out.
     """
 
     layer: str
@@ -37,34 +37,40 @@ class Trace:
     backwards: bool
 
     def held(self):
-        """Returns what each timestep still contributes at each, `(t, s, units)`."""
+        """Returns how much of C_t each timestep s contributed, `(t, s, units)`."""
         arrays = [self.gates[name][np.newaxis] for name in NAMES]
         return contributions(Gates(*arrays, backwards=self.backwards))
 
     def shares(self):
-        """Returns the share of each timestep in the cell state at each, `(t, s)`.
+        """Returns the share of timestep s in the cell state at t, `(t, s)`.
 
-        A contribution counts by its absolute value, summed over the units.
+        Shares are of the absolute contributions, summed over the units.
         """
         sizes = np.abs(self.held()).sum(axis=-1)
         return sizes / np.maximum(sizes.sum(axis=1, keepdims=True), 1e-12)
 
     def order(self):
-        """Returns the units from those that keep most to those that forget most."""
+        """Returns the units in descending order of their mean forget gate."""
         return np.argsort(-self.gates["f"].mean(axis=0), kind="stable")
 
     def bound(self):
-        """Returns the size that few cell states exceed, for the scale of colours."""
+        """Returns the 98th percentile of |C|, the limit of the colour scale."""
         return float(max(np.quantile(np.abs(self.gates["c"]), 0.98), 1e-6))
 
     def most_variable_units(self):
-        """Returns the units whose cell state changes most."""
+        """Returns the units whose cell state has the highest standard deviation."""
         return np.argsort(-self.gates["c"].std(axis=0))[:PLOTTED_UNITS]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """An input, the answer to it, and what happened in each layer on the way."""
+    """An input, its answer, and the traces of the layers.
+
+    Attributes:
+        title: The input.
+        answer: The model's answer.
+        traces: A `Trace` for each layer.
+    """
 
     title: str
     answer: str
@@ -72,35 +78,35 @@ class Explanation:
 
 
 def gate_outputs(gates, labels):
-    """Returns the outputs of a signature that shows the gates.
+    """Returns the outputs of a signature `gates`.
 
     Args:
-        gates: `Gates` by the name of the layer.
-        labels: Strings `(batch, timesteps)` for the timesteps of all layers, or by the
-            name of the layer; "" is padding.
+        gates: `Gates` by layer name.
+        labels: Strings `(batch, timesteps)` for all layers, or a dictionary of them by
+            layer name; "" is padding.
 
     Returns:
         For each layer L: `L_tokens`, strings `(batch, timesteps)`, and `L_f`, `L_i`,
         `L_c_tilde`, `L_c`, `L_o`, `L_h`, float32 `(batch, timesteps, units)`.
     """
-    found = {}
-    for layer, own in gates.items():
-        shown = labels[layer] if isinstance(labels, dict) else labels
-        found[f"{layer}_tokens"] = tf.identity(shown)
+    outputs = {}
+    for layer, layer_gates in gates.items():
+        tokens = labels[layer] if isinstance(labels, dict) else labels
+        outputs[f"{layer}_tokens"] = tf.identity(tokens)
         for name in NAMES:
-            found[f"{layer}_{name}"] = tf.cast(getattr(own, name), "float32")
-    return found
+            outputs[f"{layer}_{name}"] = tf.cast(getattr(layer_gates, name), "float32")
+    return outputs
 
 
 def traces_of(outputs):
-    """Returns the traces of the first row of what a gates signature answers."""
+    """Returns the traces of the first row of a signature's outputs (`gate_outputs`)."""
     traces = []
     for key in outputs:
         layer = key.removesuffix("_tokens")
         if layer == key:
             continue
         labels = [label.decode() for label in np.asarray(outputs[key])[0]]
-        real = [n for n, label in enumerate(labels) if label][:LONGEST]
+        real = [n for n, label in enumerate(labels) if label][:MAX_TIMESTEPS]
         gates = {
             name: np.asarray(outputs[f"{layer}_{name}"])[0][real] for name in NAMES
         }

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from lstm_layer.options import PACKAGE
+from lstm_layer.package import PACKAGE
 from lstm_layer.xla import compiled
 
 

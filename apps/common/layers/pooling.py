@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from apps.common.layers.masking import MASKED
-from lstm_layer.options import PACKAGE
+from lstm_layer.package import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -1,1 +1,1 @@
-"""What serving shares with the apps: needs NumPy, but no TensorFlow and no Keras."""
+"""Code that serving and the apps share; it needs NumPy, but not TensorFlow."""

@@ -1,4 +1,4 @@
-"""Audio files of any rate, width and number of channels, as mono waveforms."""
+"""Reads audio files of any rate, sample width and number of channels as mono."""
 
 from pathlib import Path
 
@@ -10,29 +10,34 @@ import soxr
 def read_audio(path, sample_rate_hz):
     """Returns a file's mono waveform, float32 `(samples,)` between -1 and 1.
 
-    Channels are averaged; another rate is resampled.
+    Channels are averaged; a file with another sample rate is resampled.
 
     Args:
-        path: A WAV file, or any other that libsndfile reads.
-        sample_rate_hz: Rate of the result.
+        path: WAV file, or any other format that libsndfile reads.
+        sample_rate_hz: Sample rate of the result.
 
     Raises:
-        ValueError: If the file holds no audio that can be read.
+        ValueError: If the file is missing, is not audio, or has no samples.
     """
     parts = list(audio_blocks(path, sample_rate_hz))
     waveform = np.concatenate(parts) if parts else np.zeros(0, "float32")
     if not len(waveform):
-        raise ValueError(f"{path}: expected audio. Received: a file without a sample.")
+        raise ValueError(f"{path}: expected audio. Received: a file without samples.")
     return waveform
 
 
 def audio_blocks(path, sample_rate_hz, seconds=10):
-    """Yields a file's mono waveform in blocks, float32 `(samples,)`, whatever its size.
+    """Yields a file's mono waveform in blocks, float32 `(samples,)`.
+
+    Memory does not grow with the size of the file.
 
     Args:
-        path: As for `read_audio`, with the same errors.
-        sample_rate_hz: Rate of the result.
-        seconds: About so long is a block.
+        path: As for `read_audio`.
+        sample_rate_hz: Sample rate of the result.
+        seconds: Approximate length of a block.
+
+    Raises:
+        ValueError: If the file is missing or is not audio.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -54,59 +59,59 @@ def audio_blocks(path, sample_rate_hz, seconds=10):
             raise ValueError(f"{path}: there is no such file.") from None
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise ValueError(
-            f"{path}: not audio that can be read ({reason}). Expected a WAV file, or "
-            "FLAC, OGG or MP3."
+            f"{path}: not audio in a known format ({reason}). Give a WAV, FLAC, OGG or "
+            "MP3 file."
         ) from None
 
 
 def resample(waveform, rate, sample_rate_hz):
-    """Returns a waveform at another rate, float32."""
+    """Returns a waveform resampled to `sample_rate_hz`, float32."""
     if rate == sample_rate_hz:
         return waveform
     return soxr.resample(waveform, rate, sample_rate_hz).astype("float32")
 
 
 def faster(waveform, speed):
-    """Returns a waveform `speed` times as fast, its pitch with it; quick, not clean."""
+    """Returns a waveform `speed` times as fast and as high; quick, low quality."""
     if speed == 1:
         return waveform
     return soxr.resample(waveform, speed, 1.0, quality="QQ")
 
 
 def placed(wave, shift, samples):
-    """Returns `samples` samples of silence with a wave in it, later than the middle."""
+    """Pads or cuts a wave to `samples`, centred and then moved by `shift` samples."""
     begin = (samples - len(wave)) // 2 + shift
-    placed = np.zeros(samples, "float32")
-    free = placed[max(begin, 0) :]
-    wave = wave[max(-begin, 0) :][: len(free)]
-    free[: len(wave)] = wave
-    return placed
+    padded = np.zeros(samples, "float32")
+    room = padded[max(begin, 0) :]
+    wave = wave[max(-begin, 0) :][: len(room)]
+    room[: len(wave)] = wave
+    return padded
 
 
 def check(waveform, name, place=0):
-    """Returns a waveform, unless it has NaN or infinity in it.
+    """Returns a waveform after checking that all samples are finite.
 
     Args:
         waveform: `(samples,)`.
-        name: What to call it in the message.
+        name: Name of the waveform in the message.
         place: Number of its first sample.
 
     Raises:
-        ValueError: If it has.
+        ValueError: If a sample is NaN or infinite.
     """
     if not np.isfinite(waveform).all():
         raise ValueError(
-            f"{name}: expected samples that are numbers. Received: NaN or infinity, "
-            f"first at sample {place + int(np.argmin(np.isfinite(waveform)))}."
+            f"{name}: expected finite samples. Received: NaN or infinity, first at "
+            f"sample {place + int(np.argmin(np.isfinite(waveform)))}."
         )
     return waveform
 
 
 def as_int16(waveform):
-    """Returns samples between -1 and 1 as 16-bit integers."""
+    """Converts samples between -1 and 1 to 16-bit integers; clips others."""
     return np.round(np.clip(waveform, -1, 1) * 32767).astype("int16")
 
 
 def as_float(samples):
-    """Returns 16-bit integers as samples between -1 and 1, float32."""
+    """Converts 16-bit integers to float32 samples between -1 and 1."""
     return samples.astype("float32") / np.float32(32767)

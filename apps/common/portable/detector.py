@@ -1,4 +1,8 @@
-"""Words in posteriors that arrive bit by bit; NumPy alone, so that clients use it."""
+"""Detects words in a stream of posteriors.
+
+It needs NumPy only, so that clients can use it. serving/web/detector.js is the same in
+JavaScript.
+"""
 
 from dataclasses import dataclass
 
@@ -11,12 +15,13 @@ PAUSE_MS = 300
 
 @dataclass(frozen=True)
 class Detection:
-    """A word that was heard.
+    """A detected word.
 
     Attributes:
-        word: Its label.
-        time_s: When the score reached the threshold, in seconds from the beginning.
-        score: The smoothed posterior at that moment, 0 to 1.
+        word: Label of the word.
+        time_s: Seconds from the start of the stream until the score reached the
+            threshold.
+        score: Smoothed posterior at that time, 0 to 1.
     """
 
     word: str
@@ -25,15 +30,15 @@ class Detection:
 
 
 class Listener:
-    """Hears words in the posteriors of a stream.
+    """Smooths the posteriors of a stream and detects words in them.
 
     Args:
-        labels: Names of the labels; those that begin with "_" are no words.
+        labels: Names of the labels; labels that begin with "_" are not words.
         frame_s: Seconds from one frame to the next.
-        threshold: Smoothed posterior from which a word is heard.
-        smoothing_ms: Posteriors are averaged over so much time.
-        pause_ms: After a word none is heard for so long, and the same one only after
-            its score has fallen below the threshold.
+        threshold: Minimum smoothed posterior of a detection.
+        smoothing_ms: Milliseconds over which posteriors are averaged.
+        pause_ms: Milliseconds after a detection without another one. The same word is
+            detected again only after its score has fallen below the threshold.
     """
 
     def __init__(
@@ -52,32 +57,32 @@ class Listener:
         self.frames = 0
 
     def feed(self, posteriors):
-        """Takes the posteriors of the next frames.
+        """Processes the posteriors of the next frames.
 
         Args:
-            posteriors: float32 `(frames, labels)`; any number of frames, also none.
+            posteriors: float32 `(frames, labels)`; the number of frames may be 0.
 
         Returns:
             Smoothed posteriors of the same shape, and a list of `Detection`.
         """
         smoothed = self._smooth(posteriors)
-        found = [
+        detections = [
             Detection(
                 self.labels[label], (self.frames + frame + 1) * self.frame_s, score
             )
             for frame, label, score in self._detector.feed(smoothed)
         ]
         self.frames += len(smoothed)
-        return smoothed, found
+        return smoothed, detections
 
     def _smooth(self, posteriors):
-        """Returns the mean over each frame and those before it in the window."""
+        """Returns the mean over each frame and the earlier ones in the window."""
         window = len(self._before) + 1
-        known = np.concatenate([self._before, posteriors])
-        self._before = known[len(known) - window + 1 :]
+        frames = np.concatenate([self._before, posteriors])
+        self._before = frames[len(frames) - window + 1 :]
         if not len(posteriors):
             return posteriors
-        view = np.lib.stride_tricks.sliding_window_view(known, window, axis=0)
+        view = np.lib.stride_tricks.sliding_window_view(frames, window, axis=0)
         return view.mean(axis=-1)
 
 
@@ -85,10 +90,10 @@ class Detector:
     """Turns smoothed posteriors into detections.
 
     Args:
-        labels: Names of the labels; those that begin with "_" are no words.
-        threshold: Posterior from which a word is heard.
-        pause: Frames after a detection in which there is no other. The same word is
-            heard again only after its score has fallen below the threshold.
+        labels: Names of the labels; labels that begin with "_" are not words.
+        threshold: Minimum smoothed posterior of a detection.
+        pause: Frames after a detection without another one. The same word is detected
+            again only after its score has fallen below the threshold.
     """
 
     def __init__(self, labels, threshold, pause):
@@ -97,10 +102,10 @@ class Detector:
         self._last, self._since = None, pause
 
     def feed(self, posteriors):
-        """Returns `(frame, label id, score)` of the words heard in the next frames."""
+        """Returns `(frame, label id, score)` of each word in the next frames."""
         scores = posteriors[:, self.words]
         best = scores.argmax(axis=1) if len(scores) else []
-        found = []
+        detections = []
         for frame, word in enumerate(best):
             score = float(scores[frame, word])
             self._since += 1
@@ -109,6 +114,6 @@ class Detector:
             if score < self.threshold:
                 continue
             if self._since > self.pause and word != self._last:
-                found.append((frame, self.words[word], score))
+                detections.append((frame, self.words[word], score))
                 self._last, self._since = word, 0
-        return found
+        return detections

@@ -1,4 +1,4 @@
-"""What a command line owes its user: one clear line instead of a stack trace."""
+"""Command lines: expected errors as one line, and the command `evaluate`."""
 
 import argparse
 import json
@@ -8,31 +8,37 @@ import sys
 from contextlib import contextmanager
 
 NO_MEMORY = re.compile("OOM when|Out of memory|[Uu]nable to allocate|ailed to allocate")
-OF_THE_GRAPH = ("Graph execution error", "Detected at node", "File ", "<stack", "Hint:")
+NOT_A_MESSAGE = (
+    "Graph execution error",
+    "Detected at node",
+    "File ",
+    "<stack",
+    "Hint:",
+)
 
 
 @contextmanager
 def report_errors():
-    """Ends the process with one line for what the user can mend.
+    """Prints an expected error as one line and exits; a bug keeps its traceback.
 
-    Exit code 2 for a mistake (`ValueError`), 1 for a machine that refuses (`OSError`:
-    no space, no permission; or no memory), 130 for Ctrl-C. CAROUSEL_DEBUG=1 shows the
-    stack trace.
+    The exit code is 2 for a user's mistake (`ValueError`), 1 for a failure of the
+    system (`OSError`, such as a full disk or a missing permission, or too little
+    memory), and 130 for Ctrl-C. CAROUSEL_DEBUG=1 shows the traceback of these as well.
     """
     try:
         yield
-    except (ValueError, KeyboardInterrupt, *_refusals()) as error:
+    except (ValueError, KeyboardInterrupt, *_system_errors()) as error:
         if os.environ.get("CAROUSEL_DEBUG"):
             raise
         if isinstance(error, KeyboardInterrupt):
             print("\nInterrupted. The same command resumes.", file=sys.stderr)
             sys.exit(130)
-        print(f"Error: {_told(error)}", file=sys.stderr)
+        print(f"Error: {_message(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ValueError) else 1)
 
 
-def _refusals():
-    """Returns the errors by which the machine refuses, TensorFlow's among them."""
+def _system_errors():
+    """Returns the exception types of system failures, including TensorFlow's."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return (OSError, MemoryError)
@@ -46,29 +52,30 @@ def _refusals():
     )
 
 
-def _told(error):
-    """Returns what an error says in one line; of TensorFlow's, the line that says it.
+def _message(error):
+    """Returns an error's message in one line, with advice if memory ran out.
 
-    Memory is what a user can do something about.
+    TensorFlow's messages have many lines; the first that is not part of a traceback
+    names the reason.
     """
     lines = [line.strip() for line in str(error).splitlines()]
-    found = [line for line in lines if NO_MEMORY.search(line)]
-    if found or isinstance(error, MemoryError):
-        said = _without_graph(found[0]) if found else " ".join(lines)
+    memory_lines = [line for line in lines if NO_MEMORY.search(line)]
+    if memory_lines or isinstance(error, MemoryError):
+        reason = _without_nodes(memory_lines[0]) if memory_lines else " ".join(lines)
         return (
-            f"Not enough memory: {said or 'the machine has no more.'} "
-            "Take a lower train.batch_size, then smaller texts or clips and a smaller "
-            "model, and with them another run_directory=...; or give it more memory."
+            f"Not enough memory: {reason or 'the machine has no more.'} "
+            "Set a lower train.batch_size. If that does not suffice, use shorter texts "
+            "or clips or a smaller model, with another run_directory=..."
         )
-    if not hasattr(error, "error_code"):  # not one of TensorFlow's
+    if not hasattr(error, "error_code"):  # not from TensorFlow
         return " ".join(filter(None, lines))
-    told = [line for line in map(_without_graph, lines) if line]
-    told = [line for line in told if not line.startswith(OF_THE_GRAPH)]
-    return told[0] if told else type(error).__name__
+    reasons = [line for line in map(_without_nodes, lines) if line]
+    reasons = [line for line in reasons if not line.startswith(NOT_A_MESSAGE)]
+    return reasons[0] if reasons else type(error).__name__
 
 
-def _without_graph(line):
-    """Returns a line of TensorFlow's without the names of operations around it."""
+def _without_nodes(line):
+    """Returns a line of TensorFlow's message without the names of graph nodes."""
     line = re.sub(r"\{\{[^}]*\}\}|\[\[.*|\[Op:.*| on /job:.*", "", line).strip()
     return line if not line or line[-1] in ".!?" else f"{line}."
 
@@ -77,8 +84,8 @@ def evaluate_command(evaluate, predictor_class):
     """Runs `python -m apps.X.evaluate RUN`: prints the metrics as JSON.
 
     Args:
-        evaluate: The app's function of that name.
-        predictor_class: The app's `Predictor`.
+        evaluate: The app's function `evaluate`.
+        predictor_class: The app's class `Predictor`.
     """
     parser = argparse.ArgumentParser(
         description="Measures a finished run on its test split, once."

@@ -1,13 +1,13 @@
-"""Where the versions of an exported model lie: `<model>/<version>/saved_model.pb`."""
+"""Lists the versions of an exported model: `<model>/<version>/saved_model.pb`."""
 
 from pathlib import Path
 
 GRAPH = "saved_model.pb"
-WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # within a version
+WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # in a version's directory
 
 
 def versions(directory):
-    """Returns the numbers of the versions in a model's directory, in order."""
+    """Returns the version numbers in a model's directory, ascending."""
     directory = Path(directory)
     if not directory.is_dir():
         return []

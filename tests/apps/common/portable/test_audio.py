@@ -1,4 +1,4 @@
-"""Audio files of every kind, and files that are none."""
+"""Audio files of many formats, and files that are not audio."""
 
 import numpy as np
 import pytest

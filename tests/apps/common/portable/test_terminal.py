@@ -1,4 +1,4 @@
-"""A user's mistake is one line and exit code 2; a programmer's is a stack trace."""
+"""A user's mistake is one line and exit code 2; a bug keeps its traceback."""
 
 import json
 import sys
@@ -82,14 +82,14 @@ XLA = "Out of memory while trying to allocate 15.20GiB."
 def test_a_batch_too_large_for_memory_is_one_line_that_says_what_to_lower(
     text, said, capsys
 ):
-    """The texts are TensorFlow's: of XLA, of a graph without it, of an operation."""
+    """TensorFlow's messages: of XLA, of a graph without XLA, of an operation."""
     import tensorflow as tf
 
     with pytest.raises(SystemExit) as ended, report_errors():
         raise tf.errors.ResourceExhaustedError(None, None, text)
     assert ended.value.code == 1
     told = capsys.readouterr().err
-    assert told.startswith(f"Error: Not enough memory: {said} Take a lower train.batch")
+    assert told.startswith(f"Error: Not enough memory: {said} Set a lower train.batch")
     assert "run_directory=" in told
     assert told.count("\n") == 1
 
@@ -114,7 +114,7 @@ def test_a_damaged_file_of_tensorflow_is_one_line(capsys):
 
 @pytest.mark.slow
 def test_memory_that_the_system_refuses_to_tensorflow_is_one_line():
-    """In a process of its own, which gets no more than it has and half a gigabyte."""
+    """In a separate process, limited to half a gigabyte more than it has."""
     program = """
 import resource
 import tensorflow as tf
@@ -130,7 +130,7 @@ with report_errors():
     assert ended.returncode == 1, ended.stderr
     said = ended.stderr.strip().splitlines()[-1]
     assert said.startswith("Error: Not enough memory: OOM when allocating tensor")
-    assert "Take a lower train.batch_size" in said
+    assert "Set a lower train.batch_size" in said
 
 
 def test_without_an_error_nothing_is_said(capsys):

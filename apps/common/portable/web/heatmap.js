@@ -1,4 +1,5 @@
-// A heat map on a canvas: fields to point at, a curve of means on top.
+// A heat map on a canvas: fields to point at, with a line of column means above them.
+// The server gives this file to its page; apps/common/explain/page.py inlines it.
 
 const RAMPS = {
   one: [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]],
@@ -7,11 +8,11 @@ const RAMPS = {
   two_dark: [[146, 197, 222], [33, 102, 172], [32, 35, 42], [178, 24, 43],
     [244, 165, 130]],
 };
-const TOP = 64, LEFT = 64, RIGHT = 12; // LEFT also holds the scale of the colours
+const TOP = 64, LEFT = 64, RIGHT = 12; // LEFT has room for the colour scale
 const FONT = "12px system-ui, sans-serif";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Returns the colour of a share from 0 to 1, or grey for what is no number. */
+/** Returns the colour of a share from 0 to 1, or grey for NaN and infinity. */
 function colour(ramp, share) {
   if (!Number.isFinite(share)) return [128, 128, 128];
   const stops = RAMPS[ramp];
@@ -20,7 +21,7 @@ function colour(ramp, share) {
   return stops[n].map((v, k) => Math.round(v + (x - n) * (stops[n + 1][k] - v)));
 }
 
-/** Gives a canvas its size in CSS pixels and returns a context that draws in these. */
+/** Sets a canvas's size in CSS pixels; returns a context that draws in CSS pixels. */
 export function prepare(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = Math.round(width * ratio);
@@ -35,12 +36,12 @@ export function prepare(canvas, width, height) {
 
 export class HeatMap {
   /**
-   * @param box Element that scrolls sideways; gets the canvas.
-   * @param tell Called with the row and the column that are pointed at.
+   * @param box Element that contains the canvas and scrolls horizontally.
+   * @param onSelect Called with the row and the column of the selected field.
    */
-  constructor(box, tell) {
+  constructor(box, onSelect) {
     this.box = box;
-    this.tell = tell;
+    this.onSelect = onSelect;
     this.at = [0, 0];
     this.map = null;
     this.canvas = document.createElement("canvas");
@@ -58,18 +59,25 @@ export class HeatMap {
     }).observe(box);
   }
 
-  /** Shows a map, as `Trace.map` returns it, with labels for its columns. */
+  /**
+   * Shows a map.
+   * @param map rows, columns, low and high (the range of the colours),
+   *     value(row, column); optional: means, one for each column, and square, true if
+   *     rows have the same labels as columns.
+   * @param labels Labels of the columns.
+   * @param summary Description for screen readers, one or more sentences.
+   */
   show(map, labels, summary) {
     this.map = map;
     this.labels = labels;
     this.canvas.setAttribute("aria-label",
       `${summary} Arrow keys move over the fields.`);
-    this.at = this.within(...this.at);
+    this.at = this.clip(...this.at);
     this.redraw();
-    this.tell(...this.at);
+    this.onSelect(...this.at);
   }
 
-  /** Draws all; the fields once, as a picture that is then laid under the rest. */
+  /** Draws everything. The fields are drawn into a picture that `draw` reuses. */
   redraw() {
     if (!this.map) return;
     const { rows, columns, low, high, value } = this.map;
@@ -84,23 +92,23 @@ export class HeatMap {
     }
     this.picture = new OffscreenCanvas(columns, rows);
     this.picture.getContext("2d").putImageData(picture, 0, 0);
-    this.layOut();
+    this.computeLayout();
     this.draw();
   }
 
-  layOut() {
-    const { rows, columns, square } = this.map;
+  computeLayout() {
+    const { rows, columns, means, square } = this.map;
     this.width = this.box.clientWidth;
     const context = this.canvas.getContext("2d");
     context.font = FONT;
     const longest = Math.max(...this.labels.map((label) =>
-      context.measureText(cut(label)).width));
+      context.measureText(shorten(label)).width));
     const left = square ? Math.max(LEFT, Math.min(170, longest + 8)) : LEFT;
     const room = Math.max(240, this.width) - left - RIGHT;
     const cell = Math.max(15, Math.min(48, Math.floor(room / columns)));
     const height = square ? Math.min(cell, 18) : Math.max(1, Math.min(18, 380 / rows));
     this.place = {
-      cell, height, left, top: square ? 6 : TOP, fields: height * rows,
+      cell, height, left, top: means ? TOP : 6, fields: height * rows,
       foot: Math.max(44, Math.min(170, longest + 14)),
     };
   }
@@ -118,29 +126,29 @@ export class HeatMap {
     if (means) {
       c.fillText("mean", 2, TOP / 2 + 4);
       c.textAlign = "right";
-      c.fillText(`${Number(high.toFixed(1))}`, LEFT - 6, 12);
-      c.fillText(`${Number(low.toFixed(1))}`, LEFT - 6, TOP - 4);
+      c.fillText(`${Number(high.toFixed(1))}`, left - 6, 12);
+      c.fillText(`${Number(low.toFixed(1))}`, left - 6, TOP - 4);
       c.textAlign = "left";
       c.lineWidth = 2;
       c.beginPath();
-      means.forEach((mean, n) => c.lineTo(LEFT + (n + 0.5) * cell,
+      means.forEach((mean, n) => c.lineTo(left + (n + 0.5) * cell,
         TOP - 8 - Math.max(0, Math.min(1, (mean - low) / (high - low))) * (TOP - 16)));
       c.stroke();
-      if (columns === 1) c.fillRect(LEFT, TOP / 2, cell, 2);
+      if (columns === 1) c.fillRect(left, TOP / 2, cell, 2);
     }
     c.lineWidth = 1;
     this.labels.forEach((label, n) => {
       c.save();
       c.translate(left + (n + 0.5) * cell - 4, bottom + 8);
       c.rotate(Math.PI / 2);
-      c.fillText(cut(label), 0, 0);
+      c.fillText(shorten(label), 0, 0);
       c.restore();
       if (square && height > 10) {
-        c.fillText(cut(label), 2, top + (n + 0.5) * height + 4, left - 6);
+        c.fillText(shorten(label), 2, top + (n + 0.5) * height + 4, left - 6);
       }
     });
     if (!square) c.fillText("units", 2, TOP + Math.min(fields, 40) / 2 + 4);
-    for (let x = 0; x < 54; x++) { // the scale of the colours
+    for (let x = 0; x < 54; x++) { // the colour scale
       c.fillStyle = `rgb(${colour(this.ramp, x / 53)})`;
       c.fillRect(2 + x, bottom + 10, 1.5, 10);
     }
@@ -157,6 +165,7 @@ export class HeatMap {
       cell, tall);
   }
 
+  /** Selects the field under the pointer. */
   point(event) {
     if (!this.map) return;
     const { cell, height, left, top } = this.place;
@@ -164,6 +173,7 @@ export class HeatMap {
       Math.floor((event.offsetX - left) / cell));
   }
 
+  /** Selects a field by a key, and scrolls to it. */
   step(event) {
     if (!this.map) return;
     const [row, column] = this.at;
@@ -183,21 +193,21 @@ export class HeatMap {
     if (x + 60 > scrollLeft + clientWidth) this.box.scrollLeft = x + 60 - clientWidth;
   }
 
-  within(row, column) {
-    const clip = (n, size) => Math.max(0, Math.min(size - 1, n));
-    return [clip(row, this.map.rows), clip(column, this.map.columns)];
+  /** Returns the field of the map that is nearest to a row and a column. */
+  clip(row, column) {
+    const nearest = (n, size) => Math.max(0, Math.min(size - 1, n));
+    return [nearest(row, this.map.rows), nearest(column, this.map.columns)];
   }
 
-  /** Selects the field that is nearest to a row and a column. */
   select(row, column) {
     const [wasRow, wasColumn] = this.at;
-    this.at = this.within(row, column);
+    this.at = this.clip(row, column);
     if (this.at[0] === wasRow && this.at[1] === wasColumn) return;
     this.draw();
-    this.tell(...this.at);
+    this.onSelect(...this.at);
   }
 }
 
-function cut(label, longest = 24) {
+function shorten(label, longest = 24) {
   return label.length > longest ? `${label.slice(0, longest - 1)}…` : label;
 }

@@ -1,0 +1,3 @@
+"""Names the package under which Keras registers and saves the layers."""
+
+PACKAGE = "carousel"
