@@ -52,7 +52,7 @@ def main(arguments=None):
     )
     parser.add_argument("run", type=Path, help="run directory of a finished training")
     parser.add_argument("prompt", nargs="?", default="", help="how the text begins")
-    add_arguments(parser, max_tokens=100)
+    add_arguments(parser.add_argument, max_tokens=100)
     options = parser.parse_args(arguments)
     with report_errors():
         settings = {name: getattr(options, name) for name in DTYPES}

@@ -39,8 +39,6 @@ import argparse
 import contextlib
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from datetime import date
 from functools import partial
@@ -50,6 +48,7 @@ from apps.common.portable.files import rename_into_place
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks import graph_cost_process
 from experiments.benchmarks.contenders import CAROUSEL, FIT, KERAS
+from experiments.benchmarks.fresh_process import measured_in_fresh_process
 from experiments.benchmarks.graph_cost_process import (
     export_run,
     first_steps,
@@ -129,12 +128,7 @@ def _cells(row):
 def _in_fresh_process(function, **arguments):
     """Calls `function(**arguments)` in a fresh process; returns its result."""
     request = json.dumps([function.__name__, arguments])
-    command = [sys.executable, "-m", graph_cost_process.__name__, request]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ValueError(f"The measurement {request} failed: {reason}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return measured_in_fresh_process(graph_cost_process.__name__, request)
 
 
 def _first_steps_rows(task, runs):

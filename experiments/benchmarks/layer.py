@@ -6,8 +6,6 @@ Then runs `experiments.benchmarks.graph_cost`.
 import argparse
 import json
 import os
-import subprocess
-import sys
 from datetime import date
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -27,6 +25,7 @@ from experiments.benchmarks.contenders import (
     layer_contenders,
     matmul,
 )
+from experiments.benchmarks.fresh_process import measured_in_fresh_process
 from experiments.benchmarks.timing import MATMUL, interleaved, summary
 from experiments.machine import hardware, versions
 from experiments.tables import README, markdown_table
@@ -51,11 +50,9 @@ SPEED, GRAPHS = "speed", "graphs"
 
 def peak_memory(name, shape):
     """Returns the megabytes that training adds to the peak of a fresh process."""
-    command = [sys.executable, "-m", __spec__.name, "--peak-memory", name]
-    output = subprocess.run(
-        [*command, "--shapes", str(shape)], capture_output=True, text=True, check=True
+    return measured_in_fresh_process(
+        *(__spec__.name, "--peak-memory", name, "--shapes", shape)
     )
-    return json.loads(output.stdout.splitlines()[-1])
 
 
 def _own_peak_memory(name, shape):

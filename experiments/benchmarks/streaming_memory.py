@@ -11,7 +11,6 @@ Other programs on the machine change the times, but not the peaks.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
+from experiments.benchmarks.fresh_process import measured_in_fresh_process
 from experiments.benchmarks.zipf_texts import WORDS, write
 from experiments.machine import hardware, versions
 from experiments.tables import DATA_PAGE, RESULTS, markdown_table, update_tables
@@ -125,16 +125,7 @@ def measure(task, path):
     Raises:
         ValueError: If the process fails.
     """
-    done = subprocess.run(
-        [sys.executable, *COMMAND.split()[1:], "--here", task, str(path)],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise ValueError(
-            f"Reading {path.name} failed: {done.stderr.strip()[-300:] or 'no message'}"
-        )
-    return json.loads(done.stdout.splitlines()[-1])
+    return measured_in_fresh_process(COMMAND.split()[2], "--here", task, path)
 
 
 def run(tasks, sizes):

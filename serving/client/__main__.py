@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from apps.common.portable.detector import THRESHOLD
+from apps.common.portable.sampling import SETTINGS, add_arguments
 from apps.common.portable.terminal import report_errors
 from serving.client import Client
 from serving.client.arrays import STRING, plain
@@ -65,8 +66,8 @@ def metadata(client, options):
 
 def generate(client, options):
     """Prints a continuation of a prompt, token by token."""
-    names = ("max_tokens", "temperature", "top_k", "top_p", "repetition_penalty")
-    settings = {name: getattr(options, name) for name in (*names, "seed")}
+    names = ("max_tokens", *SETTINGS)
+    settings = {name: getattr(options, name) for name in names}
     pieces = client.generate(options.model, options.prompt, **settings)
     first = next(pieces, "")  # raises an error before the prompt is printed
     print(options.prompt + first, end="", flush=True)
@@ -217,12 +218,7 @@ def main(arguments=None):
     command(metadata, "sentiment")
     add = command(generate, 'language_modeling "The city lies" --temperature 0')
     add("prompt", nargs="?", default="", help="beginning of the text")
-    add("--max-tokens", type=int, default=50, help="maximum tokens (%(default)s)")
-    add("--temperature", type=float, default=0.8, help="0: most probable token")
-    add("--top-k", type=int, default=0, help="sample from the K best tokens; 0: all")
-    add("--top-p", type=float, default=0.95, help="sample from this total probability")
-    add("--repetition-penalty", type=float, default=1.1, help="1: none")
-    add("--seed", type=int, default=1, help="random seed (%(default)s)")
+    add_arguments(add, max_tokens=50)
     add = command(listen, "speech_commands recording.wav")
     add("file", type=Path, help="audio file, such as WAV, of any sample rate")
     add("--chunk-ms", type=float, default=100.0, help="audio per call (%(default)s)")

@@ -10,6 +10,7 @@ from apps.common.portable.detector import (
     THRESHOLD,
     Listener,
 )
+from apps.common.portable.sampling import SETTINGS, check_settings
 from serving.client.arrays import check_samples
 
 STREAM = "stream"
@@ -38,11 +39,11 @@ class Streams:
         model,
         prompt,
         max_tokens=50,
-        temperature=0.8,
-        top_k=0,
-        top_p=0.95,
-        repetition_penalty=1.1,
-        seed=1,
+        temperature=SETTINGS["temperature"].default,
+        top_k=SETTINGS["top_k"].default,
+        top_p=SETTINGS["top_p"].default,
+        repetition_penalty=SETTINGS["repetition_penalty"].default,
+        seed=SETTINGS["seed"].default,
         version=None,
     ):
         """Yields a language model's continuation of a prompt, token by token.
@@ -61,27 +62,16 @@ class Streams:
             seed: Random seed.
             version: Version number, or None for the newest loaded version.
         """
-        for name, value, bound in (
-            ("max_tokens", max_tokens, np.inf),
-            ("temperature", temperature, np.inf),
-            ("top_k", top_k, np.inf),
-            ("top_p", top_p, 1),
-            ("repetition_penalty", repetition_penalty or -1, np.inf),
-        ):
-            if not 0 <= value <= bound or value == np.inf:
-                lower = "above 0" if name == "repetition_penalty" else "0 or more"
-                upper = "" if bound == np.inf else f", at most {bound}"
-                raise ValueError(
-                    f"{name}: expected a number, {lower}{upper}. Received: {value}."
-                )
-        given = {
-            "prompt": [prompt],
-            "temperature": [temperature],
-            "top_k": [top_k],
-            "top_p": [top_p],
-            "repetition_penalty": [repetition_penalty],
-            "seed": [seed],
+        settings = {
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "repetition_penalty": repetition_penalty,
+            "seed": seed,
         }
+        check_settings(settings, max_tokens)
+        given = {"prompt": [prompt]}
+        given |= {name: [value] for name, value in settings.items()}
         state = self._zeros(model, given, version)
         for _ in range(max_tokens):
             answer = self.predict(model, {**given, **state}, STREAM, version)

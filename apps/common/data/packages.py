@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from apps.common.portable.files import rename_into_place
+from apps.common.portable.terminal import last_line
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,8 @@ def _download(package, directory):
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            lines = result.stderr.strip().splitlines() or ["nothing"]
-            reason = [line for line in lines if "ERROR" in line][:2] or lines[-1:]
+            lines = [line for line in result.stderr.splitlines() if "ERROR" in line]
+            reason = lines[:2] or [last_line(result.stderr)]
             raise ValueError(
                 f"{package.requirement} could not be downloaded with pip. Check the "
                 "network connection and pip's package index. pip printed: "

@@ -1,12 +1,11 @@
 """Writes the heat maps of the gates as one HTML file that needs no server."""
 
 import base64
-import html
 import json
 import re
 from importlib.resources import files
-from string import Template
 
+import jinja2
 import numpy as np
 
 from apps.common.explain.traces import TITLES
@@ -20,10 +19,9 @@ def page(explanation):
     """Returns the HTML page of an `Explanation`, with its style and scripts inline."""
     data = json.dumps([_layer(trace) for trace in explanation.traces])
     heat_map = HEAT_MAP.read_text(encoding="utf-8")
-    return Template(_read("page.html")).substitute(
-        title=html.escape(explanation.title),
-        short_title=html.escape(explanation.title[:80]),
-        answer=html.escape(explanation.answer),
+    template = jinja2.Environment(autoescape=True).from_string(_read("page.html"))
+    return template.render(
+        explanation=explanation,
         style=_read("page.css"),
         data=data.replace("<", "\\u003c"),  # no "</script>" in a text ends the data
         heat_map=re.sub("^export ", "", heat_map, flags=re.MULTILINE),

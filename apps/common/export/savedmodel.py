@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
+from apps.common.portable.terminal import last_line
 from apps.common.portable.versions import WARMUP, newest_version, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
@@ -166,9 +167,9 @@ def _check(process, version, signatures, examples):
     if process.returncode:
         raise ValueError(
             "The exported model does not run without this project's code, as a server "
-            f"would run it: {(errors.strip().splitlines() or ['no message'])[-1]}"
+            f"would run it: {last_line(errors)}"
         )
-    exported = json.loads(output.splitlines()[-1])
+    exported = json.loads(last_line(output))
     for signature, inputs in examples.items():
         function = signatures[signature]
         outputs = function(

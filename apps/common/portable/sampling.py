@@ -37,14 +37,14 @@ SETTINGS = {
 }
 
 
-def add_arguments(parser, max_tokens):
-    """Adds `--max-tokens` and a flag for each setting to an `ArgumentParser`.
+def add_arguments(add_argument, max_tokens):
+    """Adds `--max-tokens` and a flag for each setting to a parser.
 
     Args:
-        parser: The parser.
+        add_argument: The method of an `ArgumentParser`.
         max_tokens: Default of `--max-tokens`.
     """
-    parser.add_argument(
+    add_argument(
         "--max-tokens",
         type=int,
         default=max_tokens,
@@ -53,7 +53,7 @@ def add_arguments(parser, max_tokens):
     )
     for name, setting in SETTINGS.items():
         number = int if setting.dtype == "int32" else float
-        parser.add_argument(
+        add_argument(
             f"--{name.replace('_', '-')}",
             type=number,
             default=number(setting.default),

@@ -37,6 +37,16 @@ def report_errors():
         sys.exit(2 if isinstance(error, ValueError) else 1)
 
 
+def first_line(message):
+    """Returns the first line of a text, or "no message" for an empty one."""
+    return next(iter(str(message).strip().splitlines()), "no message")
+
+
+def last_line(message):
+    """Returns the last line of a text, or "no message" for an empty one."""
+    return next(reversed(str(message).strip().splitlines()), "no message")
+
+
 def _system_errors():
     """Returns the exception types of system failures, including TensorFlow's."""
     tensorflow = sys.modules.get("tensorflow")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from apps.common.portable.terminal import first_line
+
 WAIT_S, WAIT_VARIABLE = 300, "CAROUSEL_WAIT_S"  # seconds to wait for other workers
 EXAMPLE = (
     '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
@@ -76,7 +78,7 @@ def _workers(cluster):
     except tf.errors.OpError as error:
         raise ConnectionError(
             "TensorFlow could not connect the workers. Start all of them again. Its "
-            f"error: {_first_line(error)}"
+            f"error: {first_line(error.message)}"
         ) from error
 
 
@@ -254,14 +256,10 @@ def lost_workers(strategy):
         numbers = sorted(set(re.findall(r"/task:(\d+)", error.message)))
         names = ", ".join(f"worker {n} ({addresses[int(n)]})" for n in numbers)
         raise ConnectionError(
-            f"Lost {names or 'a worker: ' + _first_line(error)}. Check its last "
+            f"Lost {names or 'a worker: ' + first_line(error.message)}. Check its last "
             "output, then start all workers again with the same command: training "
             "resumes from the last checkpoint."
         ) from error
-
-
-def _first_line(error):
-    return next(iter(error.message.splitlines()), "no message")
 
 
 def decorrelate_dropout(variables, strategy):

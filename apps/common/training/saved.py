@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from apps.common.portable.run_files import BEST, MODEL
+from apps.common.portable.terminal import first_line
 
 
 def load_model(directory):
@@ -28,8 +29,7 @@ def load_model(directory):
     except PermissionError:
         raise
     except Exception as error:  # whatever a damaged file makes Keras raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} cannot be loaded. {reason} Delete it and run the training command "
+            f"{path} cannot be loaded. {first_line(error)} Delete it and run the training command "
             f"again: the weights are in {BEST}."
         ) from error
