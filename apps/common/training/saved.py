@@ -30,6 +30,6 @@ def load_model(directory):
         raise
     except Exception as error:  # whatever a damaged file makes Keras raise
         raise ValueError(
-            f"{path} cannot be loaded. {first_line(error)} Delete it and run the training command "
-            f"again: the weights are in {BEST}."
+            f"{path} cannot be loaded. {first_line(error)} Delete it and run the "
+            f"training command again: the weights are in {BEST}."
         ) from error

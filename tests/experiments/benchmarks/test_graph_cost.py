@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from experiments.benchmarks import graph_cost
+from experiments.benchmarks import fresh_process, graph_cost
 from experiments.benchmarks import layer as benchmark
 from experiments.benchmarks.contenders import CAROUSEL, KERAS
 from experiments.benchmarks.graph_cost import (
@@ -138,14 +138,14 @@ def test_first_steps_are_the_sum_of_training_and_validation(costs, tmp_path, cap
 
 def test_a_measurement_that_fails_says_why(monkeypatch):
     failed = CompletedProcess([], 1, "", "Traceback\nValueError: It is too late.\n")
-    monkeypatch.setattr(graph_cost.subprocess, "run", lambda *_, **options: failed)
+    monkeypatch.setattr(fresh_process.subprocess, "run", lambda *_, **options: failed)
     with pytest.raises(ValueError, match=r"new_length.*ValueError: It is too late\."):
         _in_fresh_process(graph_cost.new_length, library=CAROUSEL)
 
 
 def test_what_the_process_prints_last_is_what_was_measured(monkeypatch):
     ended = CompletedProcess([], 0, "Training 12 parameters.\n0.25\n", "")
-    monkeypatch.setattr(graph_cost.subprocess, "run", lambda *_, **options: ended)
+    monkeypatch.setattr(fresh_process.subprocess, "run", lambda *_, **options: ended)
     assert _in_fresh_process(graph_cost.new_length, library=CAROUSEL) == 0.25
 
 
