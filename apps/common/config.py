@@ -59,6 +59,14 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML
 
 
+def _parsed(text):
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def load_config(config_class, path, overrides=()):
     """Loads a recipe and applies overrides from the command line.
 
@@ -85,7 +93,7 @@ def load_config(config_class, path, overrides=()):
                 f"{', '.join(sections)}."
             )
         try:
-            value = yaml.load(value, _Loader)
+            value = _parsed(value)
         except yaml.YAMLError as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{key}: the value is not YAML: {reason}") from None
@@ -124,7 +132,7 @@ def closest(word, known):
 
 def _read(path):
     try:
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        values = _parsed(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values or {}, dict):

@@ -220,7 +220,6 @@ MISTAKES = {
         "'epoch'. Did you mean 'epochs'?",
     ),
     "a wrong type": (["train.epochs=x"], "command line: train: epochs: input should"),
-    "a number as YAML does not read it": (["train.learning_rate=1e-3"], "write 0.001"),
     "inputs twice": (
         ["predict", "A joy.", "--file", "x"],
         "inputs or --file, not both",
