@@ -1,4 +1,4 @@
-"""What a language modelling recipe can say; the defaults live here and nowhere else."""
+"""Settings and defaults of a language modelling recipe."""
 
 from typing import Annotated, Literal
 
@@ -11,19 +11,22 @@ from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
-    """Where the text comes from, and how it becomes token ids.
+    """Selects the text and sets how it becomes token ids.
 
     Attributes:
-        dataset: Name of the data set; "files" is your own text.
-        directory: For "ptb": the folder with ptb.train.txt, ptb.valid.txt and
-            ptb.test.txt.
-        file: For "files": a text file, a pattern such as "books/*.txt", or a folder
-            with train.txt, validation.txt and test.txt.
-        tokens: "words" are lower-case words and marks; "spaces" splits a text that is
-            tokenized already; "characters" takes every character.
-        vocabulary_size: At most so many tokens of the training text get an id.
-        min_count: Rarer tokens are unknown. With 1 and a small text no token is, and
-            the model never learns what to make of an unknown one.
+        dataset: Data set to read; "files" reads your own text.
+        directory: For "ptb": folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt.
+        file: For "files": path of a text file, a pattern such as "books/*.txt", or a
+            folder with train.txt, validation.txt and test.txt. Without a folder the
+            last 10% of the text is the test split, and the 10% before it validation.
+        tokens: Tokenization. "words" splits into lower-case words, numbers and
+            punctuation; "spaces" splits a tokenized text at white space; "characters"
+            makes each character a token.
+        vocabulary_size: Maximum number of tokens in the vocabulary, the most frequent
+            ones of the training text; all others are unknown.
+        min_count: Minimum number of occurrences in the training text; rarer tokens are
+            unknown. With 1 the training text may have no unknown token, and the model
+            never learns to predict after one.
     """
 
     dataset: Literal[
@@ -38,12 +41,30 @@ class DataConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The arguments of `build_model`.
+    """Sets the arguments of `build_model`.
 
     Attributes:
-        softmax_dtype: Type of the logits in training, the most expensive part of a
-            step. "bfloat16" is faster where a processor multiplies it (AMX, AVX-512
-            BF16; look at `lscpu`), and slower elsewhere.
+        embedding_dim: Size of a token's vector, and units of the last LSTM, since
+            embedding and softmax share their weights.
+        units: Units of each LSTM but the last.
+        num_layers: Number of LSTM layers.
+        embedding_dropout: Fraction of the vocabulary's tokens whose vectors are dropped
+            in training, at all their occurrences in a batch.
+        input_dropout: Fraction of the embedding's features dropped in training, the
+            same at all timesteps.
+        hidden_dropout: Fraction of the features between LSTMs dropped in training, the
+            same at all timesteps.
+        output_dropout: Fraction of the last LSTM's features dropped in training, the
+            same at all timesteps.
+        weight_drop: Fraction of each LSTM's recurrent kernel dropped in training
+            (Merity et al. 2018).
+        activation_penalty: Weight of activation regularization (AR), a penalty on the
+            mean square of the last LSTM's dropped outputs; 0 disables it.
+        change_penalty: Weight of temporal activation regularization (TAR), a penalty on
+            the mean squared difference of successive outputs; 0 disables it.
+        softmax_dtype: Data type in which training computes the logits, the most
+            expensive part of a step. "bfloat16" is faster on a processor that
+            multiplies it (`lscpu` shows amx_bf16 or avx512_bf16), and slower on others.
     """
 
     embedding_dim: Positive = 128
@@ -61,16 +82,16 @@ class ModelConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig(config.TrainConfig):
-    """How the model is trained.
+    """Sets up training by truncated backpropagation through time.
 
     Attributes:
-        batch_size: Streams of text that are read side by side.
-        window: Mean number of timesteps through which a gradient flows; each window
-            has one of four lengths, from 0.7 to 1.3 times the mean (Merity et al. 2018
-            draw it from a normal distribution).
-        sampled_tokens: Number of tokens, drawn for each batch, that stand for the
-            vocabulary in the training loss; 0 takes the whole vocabulary.
-        clip_norm: Gradients are clipped to this global norm.
+        batch_size: Number of streams of text that are read in parallel.
+        window: Mean number of timesteps of truncated backpropagation. Each window has
+            one of four lengths, from 0.7 to 1.3 times the mean (Merity et al. 2018 draw
+            it from a normal distribution).
+        sampled_tokens: Sampled softmax: number of tokens drawn per batch to estimate
+            the training loss; 0 computes it over the whole vocabulary.
+        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
     """
 
     epochs: Positive = 4
@@ -82,12 +103,13 @@ class TrainConfig(config.TrainConfig):
 
 @dataclass(frozen=True, config=STRICT)
 class EvaluationConfig:
-    """What is measured beside the static model; settings are tuned on validation.
+    """Adds measurements to `evaluate`; each is tuned on the validation split.
 
     Attributes:
-        dynamic: Whether to go on learning from the test text itself, each window after
-            it has been predicted (Krause et al. 2018).
-        cache: Whether to mix in a memory of past hidden states (Grave et al. 2017).
+        dynamic: Whether to measure dynamic evaluation too: after each predicted window
+            of the test text the weights are updated on it (Krause et al. 2018).
+        cache: Whether to measure the neural cache too: a probability from the tokens
+            that followed similar hidden states is mixed in (Grave et al. 2017).
     """
 
     dynamic: bool = False

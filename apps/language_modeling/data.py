@@ -1,4 +1,4 @@
-"""Running text, from its source to windows of token ids."""
+"""Loads running text, encodes it as token ids and cuts it into windows."""
 
 import itertools
 import sys
@@ -36,9 +36,13 @@ PTB_FILES = {
 
 @dataclass(frozen=True)
 class Data:
-    """What `load_data` returns: token ids of each split in one row, int32.
+    """The splits and the vocabulary of a text; a split not read is None.
 
-    The rows are mapped from disk into memory; a split that was not asked for is None.
+    Attributes:
+        train: Token ids of the training split, int32 `(tokens,)`, memory-mapped.
+        validation: Token ids of the validation split, likewise.
+        test: Token ids of the test split, likewise.
+        vocabulary: `Vocabulary`.
     """
 
     train: np.ndarray | None
@@ -70,10 +74,10 @@ def _tiny_shakespeare(config, split):
 
 
 def _imdb_reviews(config, split):
-    """Reads film reviews with and without labels, but for the test split of the set.
+    """Reads labelled and unlabelled film reviews, but not the set's test split.
 
-    What sentiment validates with validates here as well; a twentieth of the reviews
-    without labels is test.
+    The validation split is that of the sentiment app. The test split is 5% of the
+    unlabelled reviews.
     """
     if split != "test":
         for text in _texts(load_dataset("imdb_reviews", "train")):
@@ -91,9 +95,9 @@ def _texts(dataset):
 
 
 def _files(config, split):
-    """Reads the user's own text; without files of their own, the last tenth is test.
+    """Reads the user's own text: a file per split, or one text that is cut.
 
-    The tenth before it is validation.
+    Of one text the last 10% is the test split and the 10% before it validation.
     """
     if Path(config.file).is_dir() and config.file:
         yield from _lines(Path(config.file, f"{split}.txt"))
@@ -104,18 +108,18 @@ def _files(config, split):
             "data.file: expected a text file, a pattern, or a folder with train.txt, "
             f"validation.txt and test.txt. Received: {config.file!r}."
         )
-    total, place = sum(path.stat().st_size for path in paths), 0
+    total, offset = sum(path.stat().st_size for path in paths), 0
     for line in itertools.chain.from_iterable(map(_lines, paths)):
-        tenth = 10 * place // max(total, 1)
+        tenth = 10 * offset // max(total, 1)
         if split == {8: "validation", 9: "test"}.get(
             tenth, "train" if tenth < 8 else ""
         ):
             yield line
-        place = min(place + len(line.encode("utf-8", "replace")), total - 1)
+        offset = min(offset + len(line.encode("utf-8", "replace")), total - 1)
 
 
 def _lines(path):
-    """Yields lines with their ends, whatever these are, very long ones in pieces."""
+    """Yields lines with their line endings; a very long line in several pieces."""
     with open_text(path) as file:
         while line := file.readline(LONGEST_LINE):
             yield line
@@ -135,14 +139,14 @@ def load_data(config, splits=SPLITS, vocabulary=None):
 
     Args:
         config: A `DataConfig`.
-        splits: Names of the splits to read; the others are not looked at.
-        vocabulary: By default that of the training split, which is then counted.
+        splits: Names of the splits to read.
+        vocabulary: `Vocabulary`; by default that of the training split.
 
     Returns:
         `Data`.
 
     Raises:
-        ValueError: If a split cannot be read or is empty.
+        ValueError: If the data cannot be read, or a split is empty.
     """
     if vocabulary is None:
         vocabulary = _counted(config)
@@ -151,21 +155,21 @@ def load_data(config, splits=SPLITS, vocabulary=None):
 
 
 def _batches_of_tokens(config, split):
-    """Yields ragged tokens of some thousand texts at a time."""
+    """Yields a split's tokens, ragged, for `LINES_AT_ONCE` texts at a time."""
     texts = DATASETS[config.dataset](config, split)
-    split_up = tf.function(
+    tokenized = tf.function(
         lambda texts: tokens_of(texts, config.tokens),
         autograph=False,
         input_signature=[tf.TensorSpec([None], "string")],
     )
     bar = keras.utils.Progbar(None, unit_name="line", verbose=int(sys.stdout.isatty()))
     for batch in batches_of_texts(texts, LINES_AT_ONCE):
-        yield split_up(tf.constant([t.encode("utf-8", "replace") for t in batch]))
+        yield tokenized(tf.constant([t.encode("utf-8", "replace") for t in batch]))
         bar.add(len(batch))
 
 
 def _counted(config):
-    """Returns the vocabulary of the training split, the most frequent tokens first."""
+    """Counts tokens; returns the training split's vocabulary, most frequent first."""
     counts = TokenCounts()
     for tokens in _batches_of_tokens(config, "train"):
         counts.update(tokens.flat_values.numpy().tolist())
@@ -174,15 +178,14 @@ def _counted(config):
     )
     if not kept:
         raise ValueError(
-            f"The data set {config.dataset} has no training token that occurs "
-            f"{config.min_count} times: is it empty? Give a longer text, or a lower "
-            "data.min_count."
+            f"data.dataset={config.dataset}: the train split has no token that occurs "
+            f"{config.min_count} times. Give a longer text, or a lower data.min_count."
         )
     return Vocabulary([END] * has_end_token(config.tokens) + kept)
 
 
 def _spooled(config, split, vocabulary):
-    """Returns a split's token ids, mapped from a temporary file."""
+    """Writes a split's token ids to a temporary file; returns them memory-mapped."""
     end = vocabulary.lookup(END) if has_end_token(config.tokens) else None
     with tempfile.TemporaryFile() as file:
         for tokens in _batches_of_tokens(config, split):
@@ -193,25 +196,28 @@ def _spooled(config, split, vocabulary):
             file.write(ids.flat_values.numpy().astype("int32").tobytes())
         file.flush()
         if not file.tell():
-            raise ValueError(f"The data set {config.dataset} has no {split} text.")
+            raise ValueError(
+                f"data.dataset={config.dataset}: the {split} split is empty. Give a "
+                "longer text."
+            )
         return np.memmap(file, "int32", "r")
 
 
 class Windows:
-    """Windows of a text in few shapes, read as several streams side by side.
+    """Batches windows of a text for truncated backpropagation through time.
 
-    The text is cut into `batch_size` streams; a batch holds the same window of each,
-    and goes on where the one before it ended. A batch is `({"token_ids": (batch,
-    timesteps), "first": ()}, targets (batch, timesteps))`, `first` being True where
-    the streams begin.
+    The text is cut into `batch_size` streams. A batch holds the next window of each
+    stream. It is `({"token_ids": (batch, timesteps), "first": ()}, targets (batch,
+    timesteps))`; `first` is True at the beginning of the streams. Windows have few
+    different lengths, so that XLA compiles few shapes.
 
     Args:
         ids: Token ids, `(tokens,)`.
         batch_size: Number of streams.
-        window: Timesteps of a window, on average.
+        window: Mean number of timesteps of a window.
 
     Raises:
-        ValueError: If the text is too short.
+        ValueError: If the text is too short for one window of each length.
     """
 
     def __init__(self, ids, batch_size, window):
@@ -220,10 +226,10 @@ class Windows:
         self.rounds, self.left = divmod(self.columns - 1, sum(self.lengths))
         if self.rounds < 1:
             raise ValueError(
-                f"The text is too short: {len(ids):,} tokens, where {batch_size} "
-                f"streams of windows of about {window} need at least "
-                f"{batch_size * (sum(self.lengths) + 1):,}. Take a lower "
-                "train.batch_size or train.window, or a longer text."
+                f"The text is too short: {len(ids):,} tokens. {batch_size} streams of "
+                f"windows of about {window} timesteps need at least "
+                f"{batch_size * (sum(self.lengths) + 1):,}. Give a longer text, or a "
+                "lower train.batch_size or train.window."
             )
         self.steps, self.window = len(self.lengths) * self.rounds, window
         self.steps_in_order = -(-(self.columns - 1) // window)
@@ -231,16 +237,21 @@ class Windows:
 
     @classmethod
     def for_validation(cls, ids, batch_size, window):
-        """Returns windows of a text that is perhaps short: of fewer streams then."""
+        """Returns windows of a text; a short text is cut into fewer streams."""
         least = 4 * window + 1
         windows = cls(ids, max(1, min(batch_size, len(ids) // least)), window)
-        windows.steps = windows.steps_in_order  # only `in_order` is asked of it
+        windows.steps = windows.steps_in_order  # only `in_order` is called
         return windows
 
     def shuffled(self, seed, epoch=0, shard=WHOLE):
-        """Returns batches from an epoch on, endlessly; where windows begin is drawn.
+        """Returns training batches, endlessly; each epoch's windows begin at random.
 
-        Of several replicas each reads its streams, and so carries their state alone.
+        Each replica always reads the same streams, so it carries only their state.
+
+        Args:
+            seed: Seed of the windows' offsets and lengths.
+            epoch: Number of the first epoch.
+            shard: The `Shard` of each batch to return.
         """
         shard.check(len(self.streams))
 
@@ -253,7 +264,7 @@ class Windows:
         return self._dataset(windows, shard)
 
     def in_order(self, shard=WHOLE):
-        """Returns the whole text once, in windows of one length and a rest."""
+        """Returns the whole text once, in windows of one length but the last."""
         rest = (self.columns - 1) - self.window * (self.steps_in_order - 1)
         lengths = [self.window] * (self.steps_in_order - 1) + [rest]
         return self._dataset(lambda: self._cut(0, lengths, shard), shard)
@@ -261,8 +272,8 @@ class Windows:
     def _cut(self, start, lengths, shard):
         count, ends = len(self.streams), start + np.cumsum(lengths)
         for begin, end in zip((start, *ends), ends, strict=False):
-            for own in shard.cuts(count):
-                ids = filled(self.streams[own, begin : end + 1], shard.rows(count))
+            for rows in shard.cuts(count):
+                ids = filled(self.streams[rows, begin : end + 1], shard.rows(count))
                 yield {"token_ids": ids[:, :-1], "first": begin == start}, ids[:, 1:]
 
     def _dataset(self, windows, shard):

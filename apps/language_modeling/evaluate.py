@@ -14,7 +14,7 @@ from apps.language_modeling.adaptive import (
     dynamic_perplexity,
     log_probabilities,
 )
-from apps.language_modeling.data import load_data
+from apps.language_modeling.data import SPLITS, load_data
 from apps.language_modeling.predict import Predictor
 
 RANKS = (10, 100, 1000, 10000, 100000)
@@ -22,56 +22,58 @@ POSITIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is.
+    """Returns the metrics, the number of test examples and their unit.
 
-    Draws perplexity by frequency and by position.
+    Plots perplexity by token frequency and by position in the text.
     """
     directory, config = predictor.directory, predictor.config
     model, tokenization = predictor.model, predictor.tokenization
-    wanted = config.evaluation
-    splits = ("train", "validation", "test") if wanted.dynamic or wanted.cache else ()
-    data = load_data(config.data, splits or ("test",), predictor.vocabulary)
+    settings = config.evaluation
+    adaptive = settings.dynamic or settings.cache
+    splits = SPLITS if adaptive else ("test",)
+    data = load_data(config.data, splits, predictor.vocabulary)
     start = predictor.start
     log_p = log_probabilities(model, data.test, start)
-    found = measure(log_p, data.test, start, tokenization)
-    found["dynamic_perplexity"] = found["cache_perplexity"] = None
-    if wanted.cache:
-        found["cache_perplexity"], found["cache"] = cache_perplexity(model, data, start)
-    if wanted.dynamic:
-        settings = (config.train.batch_size, config.train.window)
-        adapted = dynamic_perplexity(model, data, start, *settings)
-        found["dynamic_perplexity"], found["dynamic"] = adapted
+    metrics = measure(log_p, data.test, start, tokenization)
+    metrics["dynamic_perplexity"] = metrics["cache_perplexity"] = None
+    if settings.cache:
+        perplexity, chosen = cache_perplexity(model, data, start)
+        metrics["cache_perplexity"], metrics["cache"] = perplexity, chosen
+    if settings.dynamic:
+        windows = (config.train.batch_size, config.train.window)
+        perplexity, chosen = dynamic_perplexity(model, data, start, *windows)
+        metrics["dynamic_perplexity"], metrics["dynamic"] = perplexity, chosen
 
     for name in ("frequency", "position"):
-        _plot_bars(found[f"by_{name}"], name, directory / f"{name}.png")
-    found["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
+        _plot_bars(metrics[f"by_{name}"], name, directory / f"{name}.png")
+    metrics["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
     unit = "characters" if tokenization == "characters" else "tokens"
-    return found, len(data.test), unit
+    return metrics, len(data.test), unit
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="perplexity")
 
 
 def measure(log_p, ids, start, tokenization):
-    """Returns the metrics of log-probabilities.
+    """Returns the metrics of a text's log-probabilities.
 
     Args:
-        log_p: Natural logarithms, `(tokens,)`.
-        ids: The tokens' ids.
-        start: Id of the token that ends a text, and of the one before the first.
+        log_p: Natural log-probability of each token, `(tokens,)`.
+        ids: Token ids, `(tokens,)`.
+        start: Id of the token that ends a text and precedes the first token.
         tokenization: "words", "spaces" or "characters".
 
     Returns:
-        perplexity (None for characters), nats_per_character and bits_per_character
-        (None for words), by_frequency and by_position.
+        A dictionary: `perplexity` (None for characters), `nats_per_character` and
+        `bits_per_character` (None for words), `by_frequency` and `by_position`.
     """
     nats = -float(np.mean(log_p, dtype="float64"))
     characters = tokenization == "characters"
     ids = np.asarray(ids)
     ends = np.concatenate([[-1], np.flatnonzero(ids == start)])
-    place = np.arange(len(ids))
-    position = place - ends[np.searchsorted(ends, place) - 1]  # 1 after an end
-    rank = np.where(ids == UNKNOWN_ID, 0, ids - UNKNOWN_ID)  # ids go by frequency
+    index = np.arange(len(ids))
+    position = index - ends[np.searchsorted(ends, index) - 1]  # 1 after an end
+    rank = np.where(ids == UNKNOWN_ID, 0, ids - UNKNOWN_ID)  # ids follow frequency
     return {
         "perplexity": None if characters else float(np.exp(nats)),
         "nats_per_character": nats if characters else None,
@@ -85,10 +87,10 @@ def measure(log_p, ids, start, tokenization):
 
 
 def _binned(log_p, values, edges, names=None, prefix=""):
-    """Returns tokens and perplexity of the bins that have tokens.
+    """Returns the number of tokens and the perplexity of each bin that has tokens.
 
-    A bin holds values from the edge before (0 at first) to below its own; with names,
-    those that equal the edge.
+    A bin holds the values from the previous edge (at first 0) to below its edge. With
+    `names` it holds the values that equal its edge.
     """
     rows, low = [], 0
     for index, edge in enumerate(edges if names else (*edges, np.inf)):

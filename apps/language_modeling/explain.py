@@ -1,15 +1,15 @@
-"""Shows what the gates did with a text."""
+"""Plots the gate activations for a text."""
 
 from apps.common.data.text import encoded
 from apps.common.explain.pictures import write_explanations
 
 
 def explain(predictor, texts):
-    """Draws the gates for each text; returns the paths of the pages."""
+    """Plots the gates for each text; returns the paths of the HTML pages."""
     rows = []
     for text, answer in zip(texts, predictor.predict(texts), strict=True):
-        found = predictor.gates(encoded([text]))
-        best = [token.decode() for token in found["following"][0].numpy()]
-        said = f"perplexity {answer['perplexity']:.1f}; next: {', '.join(best)}"
-        rows.append((text, said, found))
+        gates = predictor.gates(encoded([text]))
+        best = [token.decode() for token in gates["following"][0].numpy()]
+        caption = f"perplexity {answer['perplexity']:.1f}; next: {', '.join(best)}"
+        rows.append((text, caption, gates))
     return write_explanations(predictor.directory, rows)

@@ -11,10 +11,10 @@ EXAMPLES = ("the city lies on the river .", "lies", "")
 
 
 def examples(predictor):
-    """Returns inputs for each signature, for the check and the warm-up."""
+    """Returns example inputs of each signature, for the check and the warm-up."""
     count = len(EXAMPLES)
     settings = {
-        # The most probable: what is drawn may differ in a last digit.
+        # Greedy: a random draw may depend on the last digit of a probability.
         "temperature": np.zeros(count),
         "top_k": np.full(count, 40),
         "top_p": np.ones(count),

@@ -1,4 +1,4 @@
-"""Goes on from a prompt, token by token."""
+"""Generates a text from a prompt, token by token."""
 
 import argparse
 import sys
@@ -16,32 +16,32 @@ from apps.language_modeling.text import token_ids
 
 
 def write_text(directory, prompt, settings, max_tokens, write):
-    """Writes a text piece by piece while it is made, the prompt first.
+    """Generates a text and writes it piece by piece, the prompt first.
 
     Args:
-        directory: Run directory whose training has ended.
+        directory: Run directory of a finished training.
         prompt: A string; may be empty.
-        settings: Numbers by the names in `DTYPES`.
-        max_tokens: Tokens to make at most.
-        write: Takes each piece.
+        settings: A number for each name in `DTYPES`.
+        max_tokens: Maximum number of tokens to generate.
+        write: Function that is called with each piece.
     """
     predictor = Predictor.load(directory)
     stream, vocabulary = predictor.stream, predictor.vocabulary
-    known = token_ids(encoded([prompt]), vocabulary, predictor.tokenization)
-    tokens = [vocabulary.tokens[i] for i in known.flat_values.numpy()]
+    prompt_ids = token_ids(encoded([prompt]), vocabulary, predictor.tokenization)
+    tokens = [vocabulary.tokens[i] for i in prompt_ids.flat_values.numpy()]
     if UNKNOWN in tokens:
-        print(f"Read as: {' '.join(tokens)}", file=sys.stderr)
+        print(f"Prompt as tokens: {' '.join(tokens)}", file=sys.stderr)
     settings = [tf.constant([settings[name]], dtype) for name, dtype in DTYPES.items()]
     carry = [tf.zeros([1, 0], "int32"), *zero_state(predictor.model, 1)]
-    carried = [spec.name for spec in stream.input_signature[-len(carry) :]]
+    carry_names = [spec.name for spec in stream.input_signature[-len(carry) :]]
     write(prompt)
-    given = encoded([prompt])
+    text = encoded([prompt])
     for _ in range(max_tokens):
-        found = stream(given, *settings, *carry)
-        if found["ended"][0]:
+        outputs = stream(text, *settings, *carry)
+        if outputs["ended"][0]:
             break
-        write(found["text"][0].numpy().decode())
-        given, carry = encoded([""]), [found[name] for name in carried]
+        write(outputs["text"][0].numpy().decode())
+        text, carry = encoded([""]), [outputs[name] for name in carry_names]
     write("\n")
 
 

@@ -1,4 +1,4 @@
-"""The language model: tied embedding, LSTMs whose state goes in and out, logits."""
+"""Builds the language model: tied embedding, stateful LSTMs, logits."""
 
 import keras
 from keras import ops
@@ -10,11 +10,15 @@ from lstm_layer.package import PACKAGE
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class ActivityPenalty(keras.layers.Layer):
-    """Passes the last layer's dropped outputs on, and adds penalties to the loss.
+    """Adds the penalties AR and TAR to the loss; returns the dropped outputs.
 
-    AR is `activation` times the mean square of the dropped outputs, TAR is `change`
-    times the mean square of the difference of successive outputs (Merity, McCann and
-    Socher 2017).
+    Activation regularization (AR) penalizes the mean square of the dropped outputs.
+    Temporal activation regularization (TAR) penalizes the mean squared difference of
+    successive outputs. Source: Merity, McCann and Socher 2017.
+
+    Args:
+        activation: Weight of AR; 0 disables it.
+        change: Weight of TAR; 0 disables it.
     """
 
     def __init__(self, activation, change, **kwargs):
@@ -22,7 +26,7 @@ class ActivityPenalty(keras.layers.Layer):
         self.activation, self.change = activation, change
 
     def call(self, inputs, training=False):
-        """Takes `[outputs, dropped outputs]`, `(batch, timesteps, units)` each."""
+        """Takes `[outputs, dropped outputs]`, each `(batch, timesteps, units)`."""
         outputs, dropped = inputs
         if training and self.activation:
             self.add_loss(self.activation * ops.mean(ops.square(dropped)))
@@ -36,7 +40,7 @@ class ActivityPenalty(keras.layers.Layer):
         return input_shape[1]
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "activation": self.activation,
@@ -62,18 +66,18 @@ def build_model(
 
     Args:
         vocabulary_size: Number of token ids.
-        embedding_dim: Size of a token's vector, and of the last layer.
-        units: Units of the other layers.
-        num_layers: Number of LSTMs.
-        embedding_dropout: Fraction of the tokens dropped.
-        input_dropout: Fraction of the vectors' features dropped, the same ones at all
-            timesteps; as are
-        hidden_dropout: those between layers,
-        output_dropout: and those after the last.
-        weight_drop: Fraction of each recurrent kernel dropped.
-        activation_penalty: Weight of AR.
-        change_penalty: Weight of TAR.
-        softmax_dtype: Type of the logits' products in training.
+        embedding_dim: Size of a token's vector, and units of the last LSTM.
+        units: Units of each LSTM but the last.
+        num_layers: Number of LSTM layers.
+        embedding_dropout: Fraction of the vocabulary's tokens dropped in training.
+        input_dropout: Fraction of the embedding's features dropped in training, the
+            same at all timesteps.
+        hidden_dropout: Fraction of the features between LSTMs dropped likewise.
+        output_dropout: Fraction of the last LSTM's features dropped likewise.
+        weight_drop: Fraction of each recurrent kernel dropped in training.
+        activation_penalty: Weight of AR in `ActivityPenalty`.
+        change_penalty: Weight of TAR in `ActivityPenalty`.
+        softmax_dtype: Data type in which training computes the logits.
 
     Returns:
         A model from `[token_ids (batch, timesteps), h_1, c_1, h_2, ...]` to `[logits
@@ -88,7 +92,7 @@ def build_model(
         name="embedding",
     )
     x = keras.layers.SpatialDropout1D(input_dropout)(embedding(token_ids))
-    before, after = [], []
+    initial_states, final_states = [], []
     for number in range(1, num_layers + 1):
         last = number == num_layers
         size = embedding_dim if last else units
@@ -104,8 +108,10 @@ def build_model(
         x = keras.layers.SpatialDropout1D(output_dropout if last else hidden_dropout)(
             outputs
         )
-        before += state
-        after += [h, c]
+        initial_states += state
+        final_states += [h, c]
     x = ActivityPenalty(activation_penalty, change_penalty, name="states")([outputs, x])
     logits = embedding(x, reverse=True)
-    return keras.Model([token_ids, *before], [logits, *after], name="language_model")
+    return keras.Model(
+        [token_ids, *initial_states], [logits, *final_states], name="language_model"
+    )

@@ -1,4 +1,4 @@
-"""Answers for raw texts: a finished run, and what a served model offers."""
+"""Scores and continues raw texts with a finished run; makes the served signatures."""
 
 import tensorflow as tf
 
@@ -13,34 +13,32 @@ from apps.language_modeling.sampling import build_generate, build_step, build_st
 from apps.language_modeling.text import has_end_token, start_id, token_ids, tokens_of
 from lstm_layer.gates import record_gates
 
-NEXT = 3  # tokens that are named as most probable
+NEXT = 3  # most probable next tokens in the output `following`
 TEXT = [tf.TensorSpec([None], "string", name="text")]
 
 
 class Predictor(Base):
-    """A finished run that scores texts and goes on with them."""
+    """Scores and continues texts with the model of a finished run."""
 
     name, config_class = "language_modeling", Config
 
     @property
     def tokenization(self):
-        """What a token is: "words", "spaces" or "characters"."""
+        """Tokenization: "words", "spaces" or "characters"."""
         return self.config.data.tokens
 
     @part
     def start(self):
-        """Id of the token that ends a text, and of the one before the first."""
+        """Id of the token that ends a text and precedes the first token."""
         return start_id(self.vocabulary, self.tokenization)
 
     @part
     def answer(self):
-        """Takes `text`, strings `(batch,)`, each a text of its own.
+        """Scores `text`, strings `(batch,)`, each independently.
 
-        One of words is scored with its end.
-
-        Returns `tokens`, int32, `log_probability` (natural) and `perplexity`, float32,
-        all `(batch,)`, and `token_log_probabilities`, `(batch, most tokens)`, padded
-        with 0.
+        Except with characters, the end token is scored too. Returns `tokens`, the
+        number of tokens, int32; `log_probability` (natural) and `perplexity`, float32;
+        all `(batch,)`. `token_log_probabilities` `(batch, timesteps)` is padded with 0.
         """
         tokenization, start = self.tokenization, self.start
 
@@ -53,10 +51,10 @@ class Predictor(Base):
             )
             lengths = tf.cast(targets.row_lengths(), "int32")
             targets = targets.to_tensor()
-            before = tf.concat([starts, ids.to_tensor()], axis=1)
+            inputs = tf.concat([starts, ids.to_tensor()], axis=1)
             batch, timesteps = tf.unstack(tf.shape(targets))
             state = zero_state(self.model, batch)
-            logits, *_ = self.model([before, *state], training=False)
+            logits, *_ = self.model([inputs, *state], training=False)
             logits = tf.cast(logits[:, :timesteps], "float32")
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
             log_p = tf.where(tf.sequence_mask(lengths, timesteps), -losses, 0.0)
@@ -73,10 +71,10 @@ class Predictor(Base):
 
     @part
     def gates(self):
-        """Takes `text`, strings `(batch,)`; returns what `gate_outputs` says, and more.
+        """Takes `text`, strings `(batch,)`; returns the outputs of `gate_outputs`.
 
-        The token before the text is the first timestep. `following`, strings `(batch,
-        3)`, are the most probable tokens after the text.
+        The first timestep is the start token. Also returns the most probable next
+        tokens, `following`, strings `(batch, 3)`.
         """
         names = tf.constant(self.vocabulary.tokens)
 
@@ -89,33 +87,33 @@ class Predictor(Base):
             tokens = tf.concat([first, tokens], axis=1).to_tensor()
             ids = tf.concat([starts, tf.cast(ids, "int32")], axis=1)
             state = zero_state(self.model, tf.shape(text)[0])
-            (logits, *_), found = record_gates(
+            (logits, *_), recorded = record_gates(
                 lambda: self.model([ids.to_tensor(), *state], training=False)
             )
             last = tf.cast(ids.row_lengths(), "int32") - 1
             _, best = tf.math.top_k(tf.gather(logits, last, batch_dims=1), NEXT)
             return {
                 "following": tf.gather(names, best),
-                **gate_outputs(found, tokens),
+                **gate_outputs(recorded, tokens),
             }
 
         return gates
 
     @part
     def generate(self):
-        """What `build_generate` returns."""
+        """The `tf.function` that `build_generate` returns."""
         return build_generate(self.model, self.vocabulary, self.tokenization)
 
     @part
     def stream(self):
-        """What `build_stream` returns."""
+        """The `tf.function` that `build_stream` returns."""
         return build_stream(self.model, self.vocabulary, self.tokenization)
 
     @part
     def step(self):
-        """Takes `token_ids` `(batch,)` and the state `h_1`, `c_1`, ...
+        """Takes one timestep: `token_ids` `(batch,)` and the state `h_1`, `c_1`, ...
 
-        Returns `logits` `(batch, vocabulary)` and the state after the token.
+        Returns `logits` `(batch, vocabulary_size)` and the state after the token.
         """
         step = build_step(self.model)
         states = self.model.inputs[1:]
@@ -131,7 +129,7 @@ class Predictor(Base):
         return one_step
 
     def signatures(self):
-        """Returns what a served model offers, each a `tf.function`, by name."""
+        """Returns the signatures of a served model: a `tf.function` for each name."""
         return {
             **super().signatures(),
             "generate": self.generate,
@@ -140,14 +138,14 @@ class Predictor(Base):
         }
 
     def predict(self, texts):
-        """Returns text, tokens, log_probability, perplexity and more for each text.
+        """Returns a dictionary with `text` and the outputs of `answer` per text.
 
         Args:
             texts: Strings.
         """
         answers = []
         for text in texts:
-            found = self.answer(encoded([text]))
-            row = {name: value[0].numpy().tolist() for name, value in found.items()}
+            outputs = self.answer(encoded([text]))
+            row = {name: value[0].numpy().tolist() for name, value in outputs.items()}
             answers.append({"text": text, **row})
         return answers

@@ -1,4 +1,4 @@
-"""A sample of the tokens that stands for the vocabulary, in the training loss."""
+"""Sampled softmax: estimates the training loss from a sample of the vocabulary."""
 
 import tensorflow as tf
 
@@ -7,27 +7,27 @@ from lstm_layer.xla import compiled
 
 
 def draw_tokens(seed, count, vocabulary_size):
-    """Draws token ids, frequent ones more often, and tells how often each is expected.
+    """Draws token ids from a log-uniform distribution, with replacement.
 
-    The ids are in the order of their frequency, which falls about as one over the rank:
-    id k has the probability log((k + 2) / (k + 1)) / log(vocabulary_size + 1).
+    Ids are sorted by frequency, which is about proportional to 1 / rank (Zipf). Id k
+    has the probability log((k + 2) / (k + 1)) / log(vocabulary_size + 1).
 
     Args:
         seed: Two integers.
-        count: Number of ids; one may come twice.
+        count: Number of ids to draw.
         vocabulary_size: Number of ids to draw from.
 
     Returns:
-        Ids, `(count,)`; and a function from ids to the logarithm of how often each is
-        expected to be drawn.
+        Ids, `(count,)`; and a function from ids to the logarithm of their expected
+        number of draws.
     """
-    ranges = tf.math.log(vocabulary_size + 1.0)
-    drawn = tf.exp(tf.random.stateless_uniform([count], seed) * ranges)
+    log_range = tf.math.log(vocabulary_size + 1.0)
+    drawn = tf.exp(tf.random.stateless_uniform([count], seed) * log_range)
     ids = tf.minimum(tf.cast(drawn, "int32") - 1, vocabulary_size - 1)
 
     def log_expected(token_ids):
         rank = tf.cast(token_ids, "float32")
-        probability = tf.math.log1p(1 / (rank + 1)) / ranges
+        probability = tf.math.log1p(1 / (rank + 1)) / log_range
         return tf.math.log(count * probability)
 
     return ids, log_expected
@@ -35,26 +35,26 @@ def draw_tokens(seed, count, vocabulary_size):
 
 @compiled
 def sampled_cross_entropy(states, targets, vectors, bias, seed, count):
-    """Returns the loss of each state, `(rows,)`, with a sample for the vocabulary.
+    """Returns the cross-entropy of each state, `(rows,)`, from a sample of tokens.
 
-    Importance sampling (Bengio and Senécal 2008; Jean et al. 2015): the sum over the
-    vocabulary is that of the target, and an estimate of the others', for which each
-    logit is less by the logarithm of how often its token is expected in the sample.
+    The softmax runs over the target and the sampled tokens. By importance sampling,
+    each sampled logit is reduced by the logarithm of its token's expected number of
+    draws. Source: Bengio and Senécal 2008; Jean et al. 2015.
 
     Args:
         states: `(rows, embedding_dim)`.
-        targets: Ids, `(rows,)`.
-        vectors: `(vocabulary_size, embedding_dim)`, a vector a token.
-        bias: `(vocabulary_size,)`.
+        targets: Token ids, `(rows,)`.
+        vectors: Softmax weights, `(vocabulary_size, embedding_dim)`.
+        bias: Softmax bias, `(vocabulary_size,)`.
         seed: Two integers.
-        count: Tokens in the sample.
+        count: Number of tokens in the sample.
     """
     ids, log_expected = draw_tokens(seed, count, vectors.shape[0])
-    own = tf.reduce_sum(states * tf.gather(vectors, targets), axis=-1)
-    own += tf.gather(bias, targets)
+    target_logit = tf.reduce_sum(states * tf.gather(vectors, targets), axis=-1)
+    target_logit += tf.gather(bias, targets)
     others = tf.matmul(states, tf.gather(vectors, ids), transpose_b=True)
     others += tf.gather(bias, ids) - log_expected(ids)
-    # A target that is drawn as well would stand against itself.
+    # A target in the sample would count twice.
     others = tf.where(targets[:, tf.newaxis] == ids, MASKED, others)
-    logits = tf.concat([own[:, tf.newaxis], others], axis=1)
-    return tf.reduce_logsumexp(logits, axis=1) - own
+    logits = tf.concat([target_logit[:, tf.newaxis], others], axis=1)
+    return tf.reduce_logsumexp(logits, axis=1) - target_logit

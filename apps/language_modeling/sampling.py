@@ -1,4 +1,4 @@
-"""Texts drawn from a language model: one token more, or as many as are asked for."""
+"""Samples texts from a language model, inside the graph of a served model."""
 
 import tensorflow as tf
 
@@ -8,22 +8,23 @@ from apps.common.layers.state import zero_state
 from apps.common.portable.sampling import SETTINGS
 from apps.language_modeling.text import has_end_token, join, start_id, token_ids
 
-MOST_TOKENS = 10_000  # in one call
+MOST_TOKENS = 10_000  # maximum of `max_tokens` in one call
 
 
 def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
-    """Draws the next token of each row.
+    """Samples the next token of each row: temperature, top-k, top-p, penalty.
 
     Args:
         logits: `(batch, vocabulary_size)`.
-        seen: How often each token has occurred, of the same shape.
-        temperature: `(batch,)`; 0 takes the most probable token.
-        top_k: `(batch,)`; only so many of the most probable tokens; 0 is all.
-        top_p: `(batch,)`; only the most probable tokens that together have this
-            probability (Holtzman et al. 2020), the first in any case; 1 is all.
-        repetition_penalty: `(batch,)`; by this the logits of tokens that occurred
-            become less (Keskar et al. 2019); 1 is none.
-        seed: `(batch, 2)`, int32.
+        seen: Number of occurrences of each token so far, `(batch, vocabulary_size)`.
+        temperature: Divisor of the logits, `(batch,)`; 0 takes the most probable token.
+        top_k: Number of most probable tokens to sample from, `(batch,)`; 0 keeps all.
+        top_p: Nucleus sampling (Holtzman et al. 2020): the most probable tokens are
+            kept until their sum reaches this probability, at least one, `(batch,)`; 1
+            keeps all.
+        repetition_penalty: Factor by which the logits of tokens that occurred are
+            lowered (Keskar et al. 2019), `(batch,)`; 1 disables it.
+        seed: Seed of each row, int32 `(batch, 2)`.
 
     Returns:
         Token ids, `(batch,)` int32. Padding and the unknown token are never drawn.
@@ -57,10 +58,10 @@ def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
 
 
 def build_step(model):
-    """Returns the function that takes one token of each row.
+    """Returns a function that takes one timestep.
 
-    It takes `token_ids` `(batch,)` and the state, a list, and returns logits `(batch,
-    vocabulary_size)` and the state after the token.
+    It takes `token_ids` `(batch,)` and the state, a list of tensors. It returns the
+    logits of the next token, `(batch, vocabulary_size)`, and the new state.
     """
 
     def step(ids, state):
@@ -71,11 +72,11 @@ def build_step(model):
 
 
 def build_read(model):
-    """Returns the function that reads tokens, as many of each row as it has.
+    """Returns a function that reads rows of different lengths.
 
-    It takes a first token of each row `(batch,)`, those after it, ragged `(batch,
-    tokens)`, and the state, a list. It returns logits `(batch, vocabulary_size)` and
-    the state after the last token.
+    It takes the first token of each row `(batch,)`, the later ones, ragged `(batch,
+    tokens)`, and the state, a list of tensors. It returns the logits after each row's
+    last token, `(batch, vocabulary_size)`, and the new state.
     """
     step = build_step(model)
 
@@ -100,7 +101,7 @@ def build_read(model):
 
 
 def count(ids, size):
-    """Returns how often each of `size` tokens occurs in rows of ids, ragged."""
+    """Counts each of `size` tokens in ragged rows of ids: `(batch, size)`."""
     one_hot = tf.one_hot(ids.to_tensor(), size)
     return tf.reduce_sum(one_hot, axis=1) * tf.one_hot(PADDING_ID, size, 0.0, 1.0)
 
@@ -120,11 +121,11 @@ def _specs(**dtypes):
 
 
 def build_generate(model, vocabulary, tokenization):
-    """Returns the function that a served model runs: prompts in, texts out.
+    """Returns the `tf.function` that continues prompts.
 
-    Its settings are those of `choose`, each `(batch,)`, and `max_tokens`; it returns
-    `text`, strings `(batch,)`, without the prompts. A text begins as one does, after
-    the end of another, and one of words ends where the model ends it.
+    It takes `prompt`, strings `(batch,)`, `max_tokens`, int32 `(batch,)`, and the
+    settings of `choose`, each `(batch,)`. It returns `text`, strings `(batch,)`,
+    without the prompts. Except with characters, a text ends at the end token.
     """
     read, step, size = build_read(model), build_step(model), len(vocabulary)
     start = start_id(vocabulary, tokenization)
@@ -142,13 +143,13 @@ def build_generate(model, vocabulary, tokenization):
             max_tokens, MOST_TOKENS, f"max_tokens: expected at most {MOST_TOKENS}."
         )
         batch = tf.shape(prompt)[0]
-        given = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
-        logits, state = read(tf.fill([batch], start), given, zero_state(model, batch))
-        seen, before = count(given, size), tf.cast(given.row_lengths(), "int32")
+        ids = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
+        logits, state = read(tf.fill([batch], start), ids, zero_state(model, batch))
+        seen, prompt_length = count(ids, size), tf.cast(ids.row_lengths(), "int32")
 
         def body(t, logits, state, seen, open_, written):
             settings = (temperature, top_k, top_p, repetition_penalty)
-            seeds = tf.stack([seed, before + t], axis=-1)
+            seeds = tf.stack([seed, prompt_length + t], axis=-1)
             ids = choose(logits, seen, *settings, seeds)
             open_ = open_ & (t < max_tokens) & (ids != end)
             written = written.write(t + 1, tf.where(open_, ids, PADDING_ID))
@@ -157,7 +158,7 @@ def build_generate(model, vocabulary, tokenization):
 
         steps = tf.reduce_max(tf.concat([max_tokens, [0]], axis=0))
         written = tf.TensorArray("int32", 0, dynamic_size=True, element_shape=[None])
-        written = written.write(0, tf.zeros_like(seed))  # so that it is never empty
+        written = written.write(0, tf.zeros_like(seed))  # padding, so never empty
         open_ = tf.fill(tf.shape(prompt), True)
         *_, written = tf.while_loop(
             lambda t, logits, state, seen, open_, written: (
@@ -175,15 +176,16 @@ def build_generate(model, vocabulary, tokenization):
 
 
 def build_stream(model, vocabulary, tokenization):
-    """Returns the function that a served model runs for one token more.
+    """Returns the `tf.function` that reads a prompt and generates one token.
 
-    It takes `prompt`, strings `(batch,)`, which it reads; a carry, which is all it
-    knows of what came before: `token_ids` `(batch, tokens)`, int32, rows padded with 0,
-    and the state `h_1`, `c_1`, ..., `(batch, units)`; and the settings of `choose`,
-    each `(batch,)`. The first carry has no tokens, and zeros. It returns `text`,
-    strings `(batch,)`, the piece that goes on with what is written; `ended`, bool
-    `(batch,)`, whether the text ends here; and the next carry, which has the new token.
-    With one and the same seed the pieces make up what `generate` writes.
+    It takes `prompt`, strings `(batch,)`, the settings of `choose`, each `(batch,)`,
+    and a carry. The carry is `token_ids`, int32 `(batch, tokens)`, the text so far,
+    padded with 0, and the state `h_1`, `c_1`, ..., each `(batch, units)`. The first
+    carry has no tokens and a state of zeros.
+
+    It returns `text`, strings `(batch,)`, the next piece of the text; `ended`, bool
+    `(batch,)`, True at the end of the text; and the next carry with the new token.
+    With the same seed the pieces concatenate to the text of `generate`.
     """
     read, size = build_read(model), len(vocabulary)
     start = start_id(vocabulary, tokenization)
@@ -204,29 +206,29 @@ def build_stream(model, vocabulary, tokenization):
         prompt, temperature, top_k, top_p, repetition_penalty, seed, carried, *state
     ):
         known = tf.ragged.boolean_mask(carried, carried != PADDING_ID)
-        given = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
-        # The last token known was not read yet; before a text stands its start.
+        ids = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
+        # The last known token, or the start token of a new text, is not read yet.
         begun = tf.concat([tf.fill([tf.shape(prompt)[0], 1], start), known], axis=1)
-        logits, state = read(begun[:, -1:].flat_values, given, list(state))
-        known = tf.concat([known, given], axis=1)
+        logits, state = read(begun[:, -1:].flat_values, ids, list(state))
+        known = tf.concat([known, ids], axis=1)
         length = tf.cast(known.row_lengths(), "int32")
         settings = (temperature, top_k, top_p, repetition_penalty)
         seeds = tf.stack([seed, length], axis=-1)
         ids = choose(logits, count(known, size), *settings, seeds)
         more = tf.concat([known, ids[:, tf.newaxis]], axis=1)
-        over = ids == end
-        before = join(_named(known, names), tokenization)
-        whole = join(_named(more, names), tokenization)
+        ended = ids == end
+        old = join(_named(known, names), tokenization)
+        new = join(_named(more, names), tokenization)
         text = tf.strings.substr(
-            whole,
-            tf.minimum(tf.strings.length(before), tf.strings.length(whole)),
-            tf.strings.length(whole),
+            new,
+            tf.minimum(tf.strings.length(old), tf.strings.length(new)),
+            tf.strings.length(new),
         )
         return {
-            "text": tf.where(over, "", text),
-            "ended": over,
+            "text": tf.where(ended, "", text),
+            "ended": ended,
             "token_ids": more.to_tensor(),
-            **{spec.name: new for spec, new in zip(states, state, strict=True)},
+            **{spec.name: tensor for spec, tensor in zip(states, state, strict=True)},
         }
 
     return stream

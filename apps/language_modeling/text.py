@@ -1,11 +1,11 @@
-"""Texts to tokens and back, the same operations in training and in serving."""
+"""Tokenizes and detokenizes texts, by the same operations in training and serving."""
 
 import tensorflow as tf
 
 from apps.common.data.ragged import joined, kept, row_ids
 from apps.common.data.text import END, join_words, tokenize
 
-NEW_LINE = "<eol>"  # stands for "\n" among characters
+NEW_LINE = "<eol>"  # the token of "\n" with characters
 
 
 def tokens_of(texts, tokenization):
@@ -13,7 +13,7 @@ def tokens_of(texts, tokenization):
 
     Args:
         texts: Strings.
-        tokenization: "words", "spaces" or "characters", as in `DataConfig`.
+        tokenization: "words", "spaces" or "characters"; see `DataConfig.tokens`.
     """
     if tokenization == "words":
         tokens = tokenize(texts)
@@ -34,21 +34,21 @@ def token_ids(texts, vocabulary, tokenization):
 
 
 def has_end_token(tokenization):
-    """Whether each text is followed by the token `END`."""
+    """Returns whether each text is followed by the token `END`."""
     return tokenization != "characters"
 
 
 def start_id(vocabulary, tokenization):
-    """Returns the id of what stands before a text: the end of another."""
+    """Returns the id of the token before a text: the one that ends texts."""
     return int(vocabulary.lookup(END if has_end_token(tokenization) else NEW_LINE))
 
 
 def join(tokens, tokenization):
-    """Writes tokens as people write them.
+    """Detokenizes: joins tokens into texts.
 
     Args:
         tokens: Strings, ragged `(batch, tokens)`.
-        tokenization: "words", "spaces" or "characters", as in `DataConfig`.
+        tokenization: "words", "spaces" or "characters"; see `DataConfig.tokens`.
 
     Returns:
         Strings, `(batch,)`.

@@ -1,4 +1,4 @@
-"""Trains a language model into a run directory."""
+"""Trains a language model."""
 
 from dataclasses import asdict
 from functools import partial
@@ -19,7 +19,7 @@ from apps.language_modeling.sampled_softmax import sampled_cross_entropy
 
 
 def prepare(config, run):
-    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
+    """Returns the `Job` of a `Config`; writes the vocabulary to the run."""
     settings = config.train
     data = load_data(config.data, ("train", "validation"))
     run.save_names(data.vocabulary)
@@ -39,7 +39,7 @@ def prepare(config, run):
         trainer,
         windows,
         validation,
-        f"{len(data.train):,} tokens, {len(data.vocabulary):,} of them different",
+        f"{len(data.train):,} tokens, vocabulary of {len(data.vocabulary):,}",
         monitor="val_loss",
         mode="min",
         finish=lambda: save_encoder(model, run.directory, config.data.tokens),
@@ -54,11 +54,13 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: What `build_model` returns, made in its scope.
-        optimizer: Its optimizer, made there too.
-        streams: Number of streams read side by side in "train" and in "test".
-        window: Mean timesteps of a window; a longer one counts for more.
-        sampled_tokens: As in `TrainConfig`.
+        model: Model of `build_model`, made in the strategy's scope.
+        optimizer: The model's optimizer, made in the strategy's scope.
+        streams: Number of parallel streams by split, "train" and "test".
+        window: Mean number of timesteps of a window. The summed loss is divided by
+            the number of tokens of a mean window, so longer ones weigh more.
+        sampled_tokens: Number of tokens of the sampled softmax; 0 takes the whole
+            vocabulary.
     """
     replicas = strategy.num_replicas_in_sync
     embedding = model.get_layer("embedding")
@@ -109,5 +111,5 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
     trainer = Trainer(
         *(strategy, model, optimizer, loss_fn, ["loss"], state), perplexity=True
     )
-    trainer.seeds = seeds  # a checkpoint keeps their state
+    trainer.seeds = seeds  # checkpoints save their state
     return trainer

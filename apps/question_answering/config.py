@@ -1,4 +1,4 @@
-"""What a question answering recipe can say; the defaults live here and nowhere else."""
+"""Settings and defaults of a question answering recipe."""
 
 from typing import Literal
 
@@ -8,34 +8,41 @@ from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate
 from apps.common.data.vectors import GLOVE
 
-PASSAGES = ("squad", "files")  # answers are cut from the text; else they are classes
+PASSAGES = ("squad", "files")  # an answer is a span of the text, else a class
 
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
-    """Where questions come from, and how they become token ids.
+    """Selects questions with their contexts and sets how they become token ids.
 
     Attributes:
-        dataset: "stories" are made here; "babi" is a folder of bAbI's files; "squad" is
-            SQuAD 1.1; "files" is your own in SQuAD's format.
-        directory: For "babi": the folder of the files, such as `tasks_1-20_v1-2/en`.
-            For "files": a folder with train.json, of which a tenth of the articles
-            validates, and validation.json, which is measured.
-        tasks: For "babi": "all" that have both files, or numbers such as "1,2,15".
-        stories: For "stories": number of those in training; a tenth as many validate,
-            and a fifth as many test.
-        gap: For "stories": so many sentences about nothing stand, on average, between
-            a story and its question.
-        file: For "files": a JSON file by itself; a tenth of its articles validates and
-            a tenth is test.
-        sentences: For stories: of a longer one the last ones are read.
-        context_tokens: For passages: of a longer one the first tokens are read in
-            training.
-        vocabulary_size: At most so many tokens of the training texts get an id.
-        min_count: Rarer tokens are unknown.
-        vectors: "random", or the name of pretrained word vectors.
-        vector_words: So many of the most frequent words that have a pretrained vector
-            are known as well.
+        dataset: Data set to read. "stories" generates stories; "babi" reads bAbI's
+            files; "squad" is SQuAD 1.1; "files" reads your own files in SQuAD's format.
+        directory: For "babi": folder of the files, such as `tasks_1-20_v1-2/en`. For
+            "files": folder with train.json, of whose articles 10% are the validation
+            split, and validation.json, the test split.
+        tasks: For "babi": task numbers such as "1,2,15"; "all" reads all tasks that
+            have both a train and a test file.
+        stories: For "stories": number of training stories. The validation split has
+            10% of this number, the test split 20%.
+        gap: For "stories": mean number of distractor sentences between a story and its
+            question.
+        file: For "files" without `directory`: path of one JSON file, of whose articles
+            10% are the validation split and 10% the test split.
+        sentences: For "stories" and "babi": maximum number of sentences of a story; of
+            a longer story the first ones are cut off.
+        context_tokens: For "squad" and "files": maximum number of tokens of a passage
+            in training; later tokens are cut off. Questions whose answer lies beyond
+            are skipped.
+        vocabulary_size: Maximum number of tokens in the vocabulary, the most frequent
+            ones of the training texts; all others are unknown.
+        min_count: Minimum number of occurrences in the training texts; rarer tokens are
+            unknown.
+        vectors: Pretrained word vectors that initialize the embedding; "random" uses
+            none.
+        vector_words: Number of the most frequent words with a pretrained vector that
+            the vocabulary also contains; 0 adds none. A word that is absent from the
+            training texts keeps its vector.
     """
 
     dataset: Literal["stories", "babi", "squad", "files"] = "stories"
@@ -54,7 +61,19 @@ class DataConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The arguments of `build_model`."""
+    """Sets the arguments of `build_model`.
+
+    Attributes:
+        embedding_dim: Size of a token's vector.
+        embedding_dropout: Fraction of the embedding's features dropped in training, the
+            same for all tokens of a question, a passage or a story's sentence.
+        units: Units of each LSTM.
+        num_layers: Number of bidirectional LSTM layers, over the sentences of a story
+            or the tokens of a passage.
+        dropout: Fraction dropped in training before each of these layers and before
+            the logits.
+        hops: For "stories" and "babi": number of attention hops over the sentences.
+    """
 
     embedding_dim: Positive = 32
     embedding_dropout: Fraction = 0.1
@@ -66,10 +85,10 @@ class ModelConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig(config.TrainConfig):
-    """How the model is trained.
+    """Sets up training.
 
     Attributes:
-        clip_norm: Gradients are clipped to this global norm.
+        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
     """
 
     epochs: Positive = 10

@@ -1,4 +1,4 @@
-"""Questions, from their source to batches of token ids."""
+"""Loads questions with their contexts, encodes them as token ids and batches them."""
 
 from dataclasses import dataclass
 
@@ -21,21 +21,21 @@ from apps.question_answering.tokens import tokens_with_offsets
 
 SPLITS = ("train", "validation", "test")
 HASHES, UNKNOWN_ANSWER = 2**20, -1
-MIN_SHAPE_SHARE = 0.15  # share of the questions below which a shape joins another
-TUNED = 1000  # of pretrained vectors: those of frequent tokens (Chen et al. 2017)
+MIN_SHAPE_SHARE = 0.15  # a shape with a smaller share of the questions is merged
+TUNED = 1000  # most frequent tokens whose pretrained vectors train (Chen et al. 2017)
 
 
 @dataclass(frozen=True)
 class Data:
-    """What `load_data` returns; a split that was not asked for is None.
+    """The splits, labels and vocabulary of a data set; a split not read is None.
 
     Attributes:
-        train: Lists of `Story` or `Passage`.
-        validation: As above.
-        test: As above.
-        vocabulary: `Vocabulary` of the training split, or None.
-        trained_tokens: The ids below it belong to tokens whose vectors learn.
-        labels: Answers to stories in the order of their ids; none for passages.
+        train: Training split, a list of `Story` or `Passage`.
+        validation: Validation split, likewise.
+        test: Test split, likewise.
+        vocabulary: `Vocabulary` of the training split; None if it was not read.
+        trained_tokens: Number of token ids, the first ones, whose vectors are trained.
+        labels: Answers to stories in the order of their ids; empty for passages.
     """
 
     train: list | None
@@ -51,8 +51,9 @@ def load_data(config, splits=SPLITS, labels=None):
 
     Args:
         config: A `DataConfig`.
-        splits: Names of the splits to read; the others are not looked at.
-        labels: Answers to stories; by default those of the training split, sorted.
+        splits: Names of the splits to read.
+        labels: Answers to stories in the order of their ids; by default those of the
+            training split, sorted.
 
     Returns:
         `Data`.
@@ -60,24 +61,24 @@ def load_data(config, splits=SPLITS, labels=None):
     Raises:
         ValueError: If the data cannot be read, or a split is empty.
     """
-    found = {split: DATASETS[config.dataset](config, split) for split in splits}
-    for split, examples in found.items():
-        if not examples:
+    examples = {split: DATASETS[config.dataset](config, split) for split in splits}
+    for split, questions in examples.items():
+        if not questions:
             raise ValueError(
-                f"The data set {config.dataset} has no {split} question. Give more, or "
-                "a file of its own for what is measured."
+                f"data.dataset={config.dataset}: the {split} split is empty. Give more "
+                "questions, or a separate file for the test split."
             )
     vocabulary, trained_tokens = None, 0
-    if "train" in found:
-        vocabulary = _vocabulary(found["train"], config)
+    if "train" in examples:
+        vocabulary = _vocabulary(examples["train"], config)
         trained_tokens = len(vocabulary)
         if config.vectors == GLOVE:
             trained_tokens = min(TUNED, trained_tokens)
         vocabulary = with_frequent_words(vocabulary, config)
         if labels is None and config.dataset not in PASSAGES:
-            labels = sorted({story.answer for story in found["train"]})
+            labels = sorted({story.answer for story in examples["train"]})
     return Data(
-        **{split: found.get(split) for split in SPLITS},
+        **{split: examples.get(split) for split in SPLITS},
         vocabulary=vocabulary,
         trained_tokens=trained_tokens,
         labels=labels or [],
@@ -85,14 +86,14 @@ def load_data(config, splits=SPLITS, labels=None):
 
 
 def context_of(example):
-    """Returns the text of a story or a passage."""
+    """Returns the text of a story or a passage, as the model reads it."""
     if hasattr(example, "context"):
         return example.context
     return ". ".join(example.sentences)
 
 
 def _vocabulary(examples, config):
-    contexts = dict.fromkeys(map(context_of, examples))  # many questions, one passage
+    contexts = dict.fromkeys(map(context_of, examples))  # each passage once
     counts = TokenCounts()
     texts = [*contexts, *(example.question for example in examples)]
     for batch in batches_of_texts(texts, 1024):
@@ -103,45 +104,46 @@ def _vocabulary(examples, config):
 
 
 def text_ids(texts, vocabulary):
-    """Turns texts `(batch,)` into ids.
+    """Encodes texts `(batch,)` as token ids.
 
-    Tokens that the vocabulary has not get ids above it, by a hash, so that the same
-    token can be told again.
+    A token outside the vocabulary gets a larger id from its hash, so that equal tokens
+    have equal ids.
 
     Returns:
-        The ids, int32 and ragged `(batch, tokens)`, and what `tokens_with_offsets`
-        returns.
+        The ids, int32, ragged `(batch, tokens)`; then the tokens, starts and ends that
+        `tokens_with_offsets` returns.
     """
     tokens, starts, ends = tokens_with_offsets(texts)
     values = tokens.flat_values
     ids = tf.cast(vocabulary.lookup(values), "int32")
     hashed = tf.cast(tf.strings.to_hash_bucket_fast(values, HASHES), "int32")
-    lacking = (ids == UNKNOWN_ID) & (values != UNKNOWN)
-    ids = tf.where(lacking, len(vocabulary) + hashed, ids)
+    unknown = (ids == UNKNOWN_ID) & (values != UNKNOWN)
+    ids = tf.where(unknown, len(vocabulary) + hashed, ids)
     return tokens.with_flat_values(ids), tokens, starts, ends
 
 
 def story_ids(contexts, vocabulary, sentences):
-    """Turns the last sentences of stories into ids.
+    """Encodes the last sentences of stories as token ids.
 
     Args:
         contexts: Strings, `(batch,)`.
         vocabulary: `Vocabulary`.
-        sentences: So many of each are kept.
+        sentences: Maximum number of sentences of a story.
 
     Returns:
-        The ids, int32 and ragged `(batch, sentences, words)`; and the sentences,
-        strings, ragged `(batch, sentences)`.
+        The ids, int32, ragged `(batch, sentences, words)`; and the sentences, strings,
+        ragged `(batch, sentences)`.
     """
-    split_up = story_sentences(contexts, sentences)
-    ids, *_ = text_ids(split_up.flat_values, vocabulary)
-    return split_up.with_flat_values(ids), split_up
+    rows = story_sentences(contexts, sentences)
+    ids, *_ = text_ids(rows.flat_values, vocabulary)
+    return rows.with_flat_values(ids), rows
 
 
 def story_sentences(contexts, sentences):
-    """Returns the last sentences of stories, strings, ragged `(batch, sentences)`.
+    """Splits stories into sentences; returns the last, ragged `(batch, sentences)`.
 
-    A sentence ends with a mark or a line; a story without any has an empty one.
+    A sentence ends with `.`, `!`, `?` or the end of a line. A story without text has
+    one empty sentence.
     """
     texts = tf.strings.unicode_transcode(contexts, "UTF-8", "UTF-8", errors="replace")
     blank = r"[\s\pZ\pC]"
@@ -154,20 +156,24 @@ def story_sentences(contexts, sentences):
 
 
 def encode(examples, vocabulary, labels, config):
-    """Turns questions into token ids.
+    """Encodes questions, contexts and answers as ids.
+
+    Questions whose answer lies beyond `config.context_tokens` are skipped.
 
     Args:
         examples: A list of `Story` or `Passage`.
         vocabulary: `Vocabulary`.
-        labels: Answers to stories; none for passages.
+        labels: Answers to stories in the order of their ids; empty for passages.
         config: A `DataConfig`.
 
     Returns:
-        A dictionary of lists of arrays: `context`, `(sentences, words)` or
-        `(timesteps,)`; `question`, `(timesteps,)`; `targets`, a label's id, or the
-        first and the last token of a passage's answer, `(2,)`; and `weights` of the
-        same shape, 0 for an answer that is not among the labels. Questions whose answer
-        is beyond `config.context_tokens` are left out.
+        A dictionary of lists of arrays. `context` is `(sentences, words)` or
+        `(timesteps,)`, and `question` `(timesteps,)`. `targets` is a label's id, or the
+        positions of the first and the last token of a passage's answer, `(2,)`.
+        `weights`, of the same shape, is 0 for an answer that is not among the labels.
+
+    Raises:
+        ValueError: If no question is left.
     """
     ids = {label: index for index, label in enumerate(labels)}
     questions = _by_text([e.question for e in examples], vocabulary)
@@ -195,37 +201,37 @@ def encode(examples, vocabulary, labels, config):
     if not rows:
         raise ValueError(
             "data.context_tokens: no answer lies within the first "
-            f"{config.context_tokens} tokens of its passage. Take a larger number."
+            f"{config.context_tokens} tokens of its passage. Set a larger number."
         )
-    contexts, asked, targets = map(list, zip(*rows, strict=True))
+    contexts, question_ids, targets = map(list, zip(*rows, strict=True))
     return {
         "context": contexts,
-        "question": asked,
+        "question": question_ids,
         "targets": [np.maximum(target, 0) for target in targets],
         "weights": [(target >= 0).astype("float32") for target in targets],
     }
 
 
 def _by_text(texts, vocabulary):
-    """Returns for each text its ids, starts and ends; what comes often is read once."""
-    distinct, found = list(dict.fromkeys(texts)), {}
+    """Returns the ids, starts and ends of each distinct text, by text."""
+    distinct, encoded_texts = list(dict.fromkeys(texts)), {}
     for start in range(0, len(distinct), 1024):
         part = distinct[start : start + 1024]
         ids, _, starts, ends = text_ids(encoded(part), vocabulary)
         columns = map(rows_of, (ids, starts, ends))
-        found |= dict(zip(part, zip(*columns, strict=True), strict=True))
-    return found
+        encoded_texts |= dict(zip(part, zip(*columns, strict=True), strict=True))
+    return encoded_texts
 
 
 def _span(passage, starts, ends):
-    """Returns the first and the last token of the answer."""
+    """Returns the positions of the answer's first and last token."""
     start, end = passage.start, passage.start + len(passage.answers[0])
     first = int(np.searchsorted(ends, start, side="right"))
     return first, max(first, int(np.searchsorted(starts, end)) - 1)
 
 
 def batches_of(columns, batch_size):
-    """Returns `PaddedBatches` of what `encode` returned."""
+    """Returns `PaddedBatches` of the columns that `encode` returned."""
     return PaddedBatches(
         columns, batch_size, ("targets", "weights"), min_shape_share=MIN_SHAPE_SHARE
     )

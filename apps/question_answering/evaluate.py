@@ -13,9 +13,9 @@ from apps.question_answering.scores import passage_scores, story_scores
 
 
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is.
+    """Returns the metrics, the number of test examples and their unit.
 
-    Draws accuracy or F1 by kind of question.
+    Plots accuracy or F1 by type of question.
     """
     directory, config = predictor.directory, predictor.config
     labels = predictor.labels
@@ -24,17 +24,17 @@ def measure_test(predictor):
     rows = predictor.answer_all(contexts, [example.question for example in test])
     answers = [row["answer"].decode() for row in rows]
     names = ("accuracy", "error", "exact_match", "f1")
-    found = dict.fromkeys(names)
+    metrics = dict.fromkeys(names)
     if labels:
-        found |= story_scores(test, answers, labels)
-        _plot_bars(found["by_task"], "accuracy", directory / "tasks.png")
-        _plot_bars(found["by_facts"], "accuracy", directory / "facts.png")
-        _plot_bars(found["by_distance"], "accuracy", directory / "distance.png")
+        metrics |= story_scores(test, answers, labels)
+        _plot_bars(metrics["by_task"], "accuracy", directory / "tasks.png")
+        _plot_bars(metrics["by_facts"], "accuracy", directory / "facts.png")
+        _plot_bars(metrics["by_distance"], "accuracy", directory / "distance.png")
     else:
-        found |= passage_scores(test, answers)
-        _plot_bars(found["by_question_word"], "f1", directory / "question_word.png")
-        _plot_bars(found["by_answer_length"], "f1", directory / "answer_length.png")
-    return found, len(test), "questions"
+        metrics |= passage_scores(test, answers)
+        _plot_bars(metrics["by_question_word"], "f1", directory / "question_word.png")
+        _plot_bars(metrics["by_answer_length"], "f1", directory / "answer_length.png")
+    return metrics, len(test), "questions"
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="accuracy")

@@ -13,7 +13,7 @@ EXAMPLES = {
 
 
 def examples(predictor):
-    """Returns inputs for each signature, for the check and the warm-up."""
+    """Returns example inputs of each signature, for the check and the warm-up."""
     return dict.fromkeys(("serving_default", "attention", "gates"), EXAMPLES)
 
 

@@ -1,4 +1,4 @@
-"""What the two readers are made of, beside LSTMs."""
+"""Attention and matching layers of the two question answering models."""
 
 import keras
 from keras import ops
@@ -10,12 +10,12 @@ from lstm_layer.package import PACKAGE
 
 
 def is_token(token_ids):
-    """Returns True where there is a token, False for padding."""
+    """Returns the padding mask: True for a token, False for padding."""
     return ops.not_equal(token_ids, PADDING_ID)
 
 
 class _Masked(keras.layers.Layer):
-    """A layer that is told where padding is, and hands no mask on."""
+    """Base of layers that take masks as inputs and return none."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -28,10 +28,15 @@ class _Masked(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class SentenceReader(_Masked):
-    """Reads each sentence of a story with the same LSTM.
+    """Encodes each sentence of a story as the last output of one shared LSTM.
 
-    Embedded words `(batch, sentences, words, features)` and their ids become
-    `(batch, sentences, units)`, zeros for a sentence of padding.
+    From embedded words `(batch, sentences, words, features)` and their ids it computes
+    `(batch, sentences, units)`; a sentence of padding gives zeros.
+
+    Args:
+        units: Units of the LSTM.
+        dropout: Fraction of the features dropped in training, the same for all words of
+            a sentence.
     """
 
     def __init__(self, units, dropout, **kwargs):
@@ -46,7 +51,7 @@ class SentenceReader(_Masked):
         self.built = True
 
     def call(self, inputs, training=False):
-        """Reads `[embedded words, token_ids]`."""
+        """Takes `[embedded words, token_ids]`; returns `(batch, sentences, units)`."""
         x, token_ids = inputs
         batch, sentences, words = ops.shape(token_ids)
         x = ops.reshape(x, (-1, words, x.shape[-1]))  # (batch * sentences, words, ...)
@@ -59,29 +64,30 @@ class SentenceReader(_Masked):
         return keras.KerasTensor((*inputs[1].shape[:2], self.units), self.compute_dtype)
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "units": self.units, "dropout": self.dropout}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Links(_Masked):
-    r"""Tells each sentence what another says about the same things.
+    r"""Attends from each sentence to others that mention the same entities.
 
-    With the vectors e_w of a sentence's words, at length 1, and its reading x_j::
+    A learned coreference. With the unit vectors e_w of sentence j's words, and the
+    sentence's encoding x_j::
 
-        k_j  = sum_w sigmoid(e_w . v + b) e_w          what the sentence is about
+        k_j  = sum_w sigmoid(e_w . v + b) e_w          key: the entities mentioned
         s_jt = g k_j . k_t + x_t . u - d |j - t|       t < j, if `earlier`
         s_jt = g k_j . k_t + x_t . u + d t             else, for t != j
         y_j  = sum_t softmax([0, s_j])_t x_t
 
-    "Mary took the milk" so learns where Mary was then, or where she was last. The 0 in
-    the softmax stands for no sentence. Learned are v, b, u, g and d. The idea that
-    mentions of the same thing are linked: Dhingra et al. 2018, "Neural models for
-    reasoning over multiple mentions using coreference"; there a tool tells which.
+    So "Mary took the milk" can attend to the sentence that says where Mary is. The 0 in
+    the softmax lets a sentence attend to none. v, b, u, g and d are learned. Source of
+    linking mentions: Dhingra et al. 2018, "Neural models for reasoning over multiple
+    mentions using coreference", with an external coreference tool.
 
     Args:
-        earlier: Whether a sentence is told of those before it alone, the nearest
-            rather than others, or of all, the last one rather than others.
+        earlier: True attends to earlier sentences only and prefers near ones; False
+            attends to all other sentences and prefers late ones.
     """
 
     def __init__(self, earlier, **kwargs):
@@ -109,17 +115,17 @@ class Links(_Masked):
                 words, embedding_dim), token_ids (batch, sentences, words)]`.
         """
         x, embedded, token_ids = inputs
-        there = is_token(token_ids)
-        salience = self.salience(embedded) * ops.cast(there, x.dtype)[..., None]
+        mask = is_token(token_ids)
+        salience = self.salience(embedded) * ops.cast(mask, x.dtype)[..., None]
         keys = ops.sum(salience * ops.normalize(embedded, axis=-1), axis=2)
-        place = ops.arange(ops.shape(x)[1])
-        allowed = ops.any(there, axis=-1)[:, None, :]
-        distance = ops.expand_dims(place, 1) - place  # from t to j
+        position = ops.arange(ops.shape(x)[1])
+        allowed = ops.any(mask, axis=-1)[:, None, :]
+        distance = ops.expand_dims(position, 1) - position  # from t to j
         if self.earlier:
             nearness = -distance
             allowed = ops.logical_and(allowed, distance > 0)
         else:
-            nearness = ops.expand_dims(place, 0)
+            nearness = ops.expand_dims(position, 0)
             allowed = ops.logical_and(allowed, ops.not_equal(distance, 0))
         scores = self.sharpness * ops.einsum("bjf,btf->bjt", keys, keys)
         scores += self.worth(x)[:, None, :, 0]
@@ -133,15 +139,15 @@ class Links(_Masked):
         return keras.KerasTensor(inputs[0].shape, self.compute_dtype)
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "earlier": self.earlier}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class FactFinder(_Masked):
-    """Looks for facts, one after the other, each depending on those found before.
+    """Multi-hop attention: each hop attends to the sentences with an updated query.
 
-    With the facts m_1 ... m_S and the question q_0, at each hop k::
+    With the sentences m_1 ... m_S and the question q_0, at each hop k::
 
         e_kj   = v . tanh(m_j W_m + q_{k-1} W_q + b)
         a_k    = sum_j softmax(e_k)_j m_j
@@ -149,6 +155,10 @@ class FactFinder(_Masked):
 
     Source: the hops: Sukhbaatar et al. 2015, "End-to-end memory networks"; attention:
     Bahdanau, Cho and Bengio 2015.
+
+    Args:
+        units: Units of the attention and of the cell; the size of q.
+        hops: Number of hops K.
     """
 
     def __init__(self, units, hops, **kwargs):
@@ -169,7 +179,7 @@ class FactFinder(_Masked):
         self.built = True
 
     def call(self, inputs, fact_mask):
-        """Returns q_K `(batch, units)` and the softmax of each hop.
+        """Returns q_K `(batch, units)` and the attention `(batch, hops, sentences)`.
 
         Args:
             inputs: `[m (batch, sentences, features), q_0 (batch, units)]`.
@@ -180,21 +190,25 @@ class FactFinder(_Masked):
         for _ in range(self.hops):
             scores = self.score(ops.tanh(keys + self.query(q)[:, None]))[..., 0]
             attention.append(ops.softmax(ops.where(fact_mask, scores, MASKED)))
-            found = ops.einsum("bs,bsf->bf", attention[-1], m)
-            q, (_, c) = self.cell(found, [q, c])
+            a = ops.einsum("bs,bsf->bf", attention[-1], m)
+            q, (_, c) = self.cell(a, [q, c])
         return q, ops.stack(attention, axis=1)
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "units": self.units, "hops": self.hops}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Alignment(_Masked):
-    """Gives each token of a passage the words of the question that are like it.
+    """Attends from each token of a passage to the words of the question.
 
-    The weight of a word is the softmax of relu(x W) . relu(q W) (Chen et al. 2017,
-    "Reading Wikipedia to answer open-domain questions").
+    The aligned question embedding of DrQA: the weights are the softmax over the words
+    of relu(x W) . relu(q W). Source: Chen et al. 2017, "Reading Wikipedia to answer
+    open-domain questions".
+
+    Args:
+        units: Size of the projection W.
     """
 
     def __init__(self, units, **kwargs):
@@ -208,7 +222,7 @@ class Alignment(_Masked):
         self.built = True
 
     def call(self, inputs, question_mask):
-        """Returns the weighted words `(batch, timesteps, features)` and the weights.
+        """Returns the aligned words `(batch, timesteps, features)` and the weights.
 
         Args:
             inputs: `[x (batch, timesteps, features), q (batch, steps, features)]`.
@@ -220,13 +234,16 @@ class Alignment(_Masked):
         return ops.einsum("bts,bsf->btf", weights, q), weights
 
     def get_config(self):
-        """Returns the arguments that make this layer again."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "units": self.units}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Occurs(_Masked):
-    """Tells where a context has a word of the question: 1, else 0."""
+    """Exact match (DrQA): 1 for a token that also occurs in the question, else 0.
+
+    Padding and the unknown token never match.
+    """
 
     def call(self, inputs):
         """Takes ids `[(batch, ...), (batch, steps)]`; returns `(batch, ..., 1)`."""

@@ -1,4 +1,4 @@
-"""Two readers: of stories, with a list of answers, and of passages, which hold them."""
+"""Builds two models: stories classify the answer, passages predict its span."""
 
 import keras
 from keras import ops
@@ -16,7 +16,7 @@ from apps.question_answering.layers import (
 )
 from lstm_layer import LSTM
 
-SPREAD = 0.9  # of random vectors: with small ones the first epochs learn nothing
+SPREAD = 0.9  # of random vectors; with small ones the first epochs learn nothing
 
 
 def build_model(
@@ -33,26 +33,31 @@ def build_model(
     """Returns an uncompiled model from a context and a question to logits.
 
     Args:
-        vocabulary_size: Number of token ids; 0 is padding and masked, those above are
-            unknown tokens, of which the model knows whether two are the same.
-        trained_tokens: Token ids below it have vectors that are trained.
-        num_classes: Number of answers to stories; 0 for a reader of passages.
+        vocabulary_size: Number of token ids; 0 is padding and masked. Larger ids are
+            unknown tokens that only exact match compares.
+        trained_tokens: Number of token ids, the first ones, whose vectors are trained.
+        num_classes: Number of answers to stories; 0 builds the model for passages.
         embedding_dim: Size of a token's vector.
-        embedding_dropout: Fraction of the vectors' features dropped, the same for all
-            tokens of a text.
-        units: Units of each LSTM, one for each direction.
-        num_layers: Bidirectional layers over the sentences of a story, or over the
-            tokens of a passage.
-        dropout: Fraction dropped before each LSTM and before the logits.
-        hops: Times that the reader of stories looks for a fact.
+        embedding_dropout: Fraction of the embedding's features dropped in training, the
+            same for all tokens of a question, a passage or a story's sentence.
+        units: Units of each LSTM.
+        num_layers: Number of bidirectional LSTM layers, over the sentences of a story
+            or the tokens of a passage.
+        dropout: Fraction dropped in training before each of these layers and before
+            the logits.
+        hops: Number of attention hops over the sentences of a story.
 
     Returns:
-        A model from `{"context", "question"}`, the question `(batch, steps)`, to
-        `[logits, attention]`. For stories the context is `(batch, sentences, words)`,
-        logits are `(batch, num_classes)` and attention, each hop's over the sentences,
-        `(batch, hops, sentences)`. For passages the context is `(batch, timesteps)`,
-        logits of the first and the last token of the answer `(batch, 2, timesteps)`,
-        and attention, each token's over the question, `(batch, timesteps, steps)`.
+        A model from `{"context", "question"}` to `[logits, attention]`; the question is
+        `(batch, steps)`.
+
+        For stories the context is `(batch, sentences, words)`. Logits are `(batch,
+        num_classes)`, and the attention of each hop to the sentences `(batch, hops,
+        sentences)`.
+
+        For passages the context is `(batch, timesteps)`. Logits of the answer's first
+        and last token are `(batch, 2, timesteps)`, and the attention of each token to
+        the question `(batch, timesteps, steps)`.
     """
     question = keras.Input((None,), dtype="int32", name="question")
     shape = (None, None) if num_classes else (None,)
@@ -65,15 +70,15 @@ def build_model(
         known = ops.less(token_ids, vocabulary_size)
         return embedding(ops.where(known, token_ids, UNKNOWN_ID))
 
-    asked = keras.layers.SpatialDropout1D(embedding_dropout)(embedded(question))
+    q = keras.layers.SpatialDropout1D(embedding_dropout)(embedded(question))
     if num_classes:
         outputs = _stories(
-            *(context, question, embedded, asked, num_classes),
+            *(context, question, embedded, q, num_classes),
             *(embedding_dropout, units, num_layers, dropout, hops),
         )
     else:
         outputs = _passages(
-            *(context, question, embedded, asked),
+            *(context, question, embedded, q),
             *(embedding_dropout, units, num_layers, dropout),
         )
     return keras.Model(
@@ -85,7 +90,7 @@ def _stories(
     context,
     question,
     embedded,
-    asked,
+    q,
     num_classes,
     embedding_dropout,
     units,
@@ -94,28 +99,28 @@ def _stories(
     hops,
 ):
     mask = ops.any(is_token(context), axis=-1)
-    same = Occurs(name="occurs")([context, question])
+    matches = Occurs(name="occurs")([context, question])
     words = embedded(context)
-    x = keras.layers.Concatenate()([words, same])
+    x = keras.layers.Concatenate()([words, matches])
     x = SentenceReader(units, embedding_dropout, name="sentences")([x, context])
     linked = [
         Links(earlier=True, name="links_before")([x, words, context]),
         Links(earlier=False, name="links_last")([x, words, context]),
     ]
     x = keras.layers.Concatenate()([x, *linked])
-    q = LSTM(units, name="question_reader")(asked, mask=is_token(question))
+    q = LSTM(units, name="question_reader")(q, mask=is_token(question))
     for number in range(num_layers):
-        # Each sentence beside the question: what to keep depends on what is asked.
+        # With the question at each sentence, the LSTM can keep what answers it.
         x = keras.layers.Dense(units, name=f"mixed_{number + 1}")(x)
-        each = ops.zeros_like(x) + q[:, None]
-        x = keras.layers.Concatenate()([x, x * each, each])
+        repeated_q = ops.zeros_like(x) + q[:, None]
+        x = keras.layers.Concatenate()([x, x * repeated_q, repeated_q])
         lstm = LSTM(units, return_sequences=True, name=f"story_{number + 1}")
-        around = keras.layers.Bidirectional(lstm)
-        x = around(keras.layers.Dropout(dropout)(x), mask=mask)
+        bidirectional = keras.layers.Bidirectional(lstm)
+        x = bidirectional(keras.layers.Dropout(dropout)(x), mask=mask)
     x = keras.layers.Dropout(dropout)(x)
     q, attention = FactFinder(units, hops, name="facts")([x, q], fact_mask=mask)
-    strongest = ops.max(ops.where(mask[..., None], x, MASKED), axis=1)
-    x = keras.layers.Concatenate()([q, strongest])
+    maximum = ops.max(ops.where(mask[..., None], x, MASKED), axis=1)
+    x = keras.layers.Concatenate()([q, maximum])
     logits = keras.layers.Dense(num_classes, name="logits")(
         keras.layers.Dropout(dropout)(x)
     )
@@ -123,31 +128,29 @@ def _stories(
 
 
 def _passages(
-    context, question, embedded, asked, embedding_dropout, units, num_layers, dropout
+    context, question, embedded, q, embedding_dropout, units, num_layers, dropout
 ):
     mask, question_mask = is_token(context), is_token(question)
     x = keras.layers.SpatialDropout1D(embedding_dropout)(embedded(context))
     aligned, attention = Alignment(units, name="alignment")(
-        [x, asked], question_mask=question_mask
+        [x, q], question_mask=question_mask
     )
-    same = Occurs(name="occurs")([context, question])
-    x = keras.layers.Concatenate()([x, aligned, same])
+    matches = Occurs(name="occurs")([context, question])
+    x = keras.layers.Concatenate()([x, aligned, matches])
     for number in range(num_layers):
         lstm = LSTM(units, return_sequences=True, name=f"passage_{number + 1}")
         x = keras.layers.Dropout(dropout)(x)
         x = keras.layers.Bidirectional(lstm)(x, mask=mask)
         lstm = LSTM(units, return_sequences=True, name=f"question_{number + 1}")
-        asked = keras.layers.Dropout(dropout)(asked)
-        asked = keras.layers.Bidirectional(lstm)(asked, mask=question_mask)
-    weights = keras.layers.Dense(1, use_bias=False, name="question_weights")(asked)[
-        ..., 0
-    ]
+        q = keras.layers.Dropout(dropout)(q)
+        q = keras.layers.Bidirectional(lstm)(q, mask=question_mask)
+    weights = keras.layers.Dense(1, use_bias=False, name="question_weights")(q)[..., 0]
     weights = ops.softmax(ops.where(question_mask, weights, MASKED))
-    q = ops.einsum("bs,bsu->bu", weights, asked)
+    q = ops.einsum("bs,bsu->bu", weights, q)
     x = keras.layers.Dropout(dropout)(x)
-    ends = []
+    span_logits = []
     for name in ("first", "last"):
-        asked_for = keras.layers.Dense(2 * units, name=name)(q)
-        logits = ops.einsum("btu,bu->bt", x, asked_for)
-        ends.append(ops.where(mask, logits, MASKED))
-    return [ops.stack(ends, axis=1), attention]
+        query = keras.layers.Dense(2 * units, name=name)(q)
+        logits = ops.einsum("btu,bu->bt", x, query)
+        span_logits.append(ops.where(mask, logits, MASKED))
+    return [ops.stack(span_logits, axis=1), attention]

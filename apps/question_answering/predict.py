@@ -1,4 +1,4 @@
-"""Answers for raw texts: a finished run, and what a served model offers."""
+"""Answers questions with a finished run; makes the served signatures."""
 
 from typing import NamedTuple
 
@@ -27,33 +27,33 @@ TEXTS = [
 
 
 class Read(NamedTuple):
-    """What the model says of texts, and how it sees them."""
+    """Outputs of the model for a batch of texts, and the tokens that it read."""
 
     logits: tf.Tensor  # float32
     attention: tf.Tensor
-    places: list  # of a passage's tokens: where they start and end, `(batch, tokens)`
-    asked: tf.RaggedTensor  # the question's tokens
-    shown: tf.RaggedTensor  # a story's sentences, or a passage's tokens
+    offsets: list  # starts and ends of a passage's tokens, ragged `(batch, tokens)`
+    question_tokens: tf.RaggedTensor
+    context_parts: tf.RaggedTensor  # a story's sentences, or a passage's tokens
 
 
 class Predictor(Base):
-    """A finished run that answers questions about stories or about passages."""
+    """Answers questions about stories or passages with the model of a finished run."""
 
     name, config_class = "question_answering", Config
 
     @part
     def labels(self):
-        """The answers of a reader of stories; a reader of passages has none."""
+        """Answers to stories in the order of their ids; empty for passages."""
         passages = self.config.data.dataset in PASSAGES
         return [] if passages else load_labels(self.directory / LABELS)
 
     @part
     def answer(self):
-        """Takes `context` and `question`, strings `(batch,)`.
+        """Answers `question` about `context`, both strings `(batch,)`.
 
-        Returns `answer`, strings, and `score`, its probability, float32, both
-        `(batch,)`; for passages also `start` and `end`, int32 `(batch,)`, in Unicode
-        characters.
+        Returns `answer`, strings, and its probability `score`, float32, both
+        `(batch,)`. For passages it also returns the answer's `start` and `end` in
+        Unicode characters, int32 `(batch,)`.
         """
         names = tf.constant(self.labels)
 
@@ -61,17 +61,17 @@ class Predictor(Base):
         def answer(context, question):
             context = tf.strings.unicode_transcode(
                 context, "UTF-8", "UTF-8", errors="replace"
-            )  # as its tokens are counted
-            found = self._read(context, question)
+            )  # as in `tokens_with_offsets`
+            read = self._read(context, question)
             if self.labels:
-                p = tf.nn.softmax(found.logits)
+                p = tf.nn.softmax(read.logits)
                 best = tf.argmax(p, axis=-1)
                 return {
                     "answer": tf.gather(names, best),
                     "score": tf.reduce_max(p, axis=-1),
                 }
-            first, last, score = best_span(tf.nn.log_softmax(found.logits))
-            starts, ends = (place.to_tensor() for place in found.places)
+            first, last, score = best_span(tf.nn.log_softmax(read.logits))
+            starts, ends = (offsets.to_tensor() for offsets in read.offsets)
             start = tf.gather(starts, first, batch_dims=1)
             end = tf.gather(ends, last, batch_dims=1)
             return {
@@ -85,11 +85,11 @@ class Predictor(Base):
 
     @part
     def attention(self):
-        """Takes what `answer` takes; shows what an answer rests on.
+        """Takes the inputs of `answer`; returns `attention`.
 
-        Returns `attention`: for stories each hop's weights over the sentences, `(batch,
-        hops, sentences)`; for passages each token's over the words of the question,
-        `(batch, timesteps, steps)`.
+        For stories it is each hop's attention to the sentences, `(batch, hops,
+        sentences)`. For passages it is each token's attention to the words of the
+        question, `(batch, timesteps, steps)`.
         """
 
         @tf.function(autograph=False, input_signature=TEXTS)
@@ -100,75 +100,79 @@ class Predictor(Base):
 
     @part
     def gates(self):
-        """Takes what `answer` takes; returns what `gate_outputs` says.
+        """Takes the inputs of `answer`; returns the outputs of `gate_outputs`.
 
-        Of stories over the sentences, of passages over the tokens, and of what reads
-        the question over its words. The reader of a sentence's words begins anew with
-        each sentence and is left out.
+        Timesteps are the sentences of a story, the tokens of a passage or the words of
+        the question. The LSTM over the words of each sentence is omitted.
         """
 
         @tf.function(autograph=False, input_signature=TEXTS)
         def gates(context, question):
-            said, found = record_gates(lambda: self._read(context, question))
-            asked, shown = said.asked.to_tensor(), said.shown.to_tensor()
-            if self.labels:  # a story without a sentence has an empty one
-                blank = (shown == "") & (tf.range(tf.shape(shown)[1]) == 0)
-                shown = tf.where(blank, UNKNOWN, shown)
-            found.pop("sentence_reader", None)
+            read, recorded = record_gates(lambda: self._read(context, question))
+            words = read.question_tokens.to_tensor()
+            parts = read.context_parts.to_tensor()
+            if self.labels:  # an empty story has one empty sentence
+                blank = (parts == "") & (tf.range(tf.shape(parts)[1]) == 0)
+                parts = tf.where(blank, UNKNOWN, parts)
+            recorded.pop("sentence_reader", None)
             return gate_outputs(
-                found, {name: asked if "question" in name else shown for name in found}
+                recorded,
+                {name: words if "question" in name else parts for name in recorded},
             )
 
         return gates
 
     def _read(self, context, question):
-        """Returns a `Read`."""
-        vocabulary, places = self.vocabulary, []
-        question_ids, asked, *_ = text_ids(question, vocabulary)
+        """Runs the model on texts; returns a `Read`."""
+        vocabulary, offsets = self.vocabulary, []
+        question_ids, words, *_ = text_ids(question, vocabulary)
         if self.labels:
-            ids, shown = story_ids(context, vocabulary, self.config.data.sentences)
+            ids, parts = story_ids(context, vocabulary, self.config.data.sentences)
         else:
-            ids, shown, *places = text_ids(context, vocabulary)
+            ids, parts, *offsets = text_ids(context, vocabulary)
         inputs = {"context": ids.to_tensor(), "question": question_ids.to_tensor()}
         logits, attention = self.model(inputs, training=False)
-        return Read(tf.cast(logits, "float32"), attention, places, asked, shown)
+        return Read(tf.cast(logits, "float32"), attention, offsets, words, parts)
 
     def signatures(self):
-        """Returns what a served model offers, each a `tf.function`, by name."""
+        """Returns the signatures of a served model: a `tf.function` for each name."""
         return {**super().signatures(), "attention": self.attention}
 
     def predict(self, lines):
-        """Returns a dictionary with `context`, `question`, `answer` and more for each.
+        """Returns a dictionary with `context`, `question`, `answer` and more per line.
 
         Args:
-            lines: Strings, each a context and a question with `|||` between them.
+            lines: Strings, each a context and a question separated by `|||`.
 
         Raises:
-            ValueError: If a line has not both.
+            ValueError: If a line has no separator.
         """
         answers = []
         for line in lines:
-            context, mark, question = line.rpartition(SEPARATOR)
-            if not mark:
+            context, separator, question = line.rpartition(SEPARATOR)
+            if not separator:
                 raise ValueError(
                     f'Expected "context {SEPARATOR} question". Received: {line[:80]!r}.'
                 )
             context, question = context.strip(), question.strip()
-            found = self.answer(encoded([context]), encoded([question]))
-            row = {name: value.numpy().tolist()[0] for name, value in found.items()}
+            outputs = self.answer(encoded([context]), encoded([question]))
+            row = {name: value.numpy().tolist()[0] for name, value in outputs.items()}
             row["answer"] = row["answer"].decode()
             answers.append({"context": context, "question": question, **row})
         return answers
 
     def answer_all(self, contexts, questions):
-        """Returns what `answer` gives for each question, without a batch."""
+        """Returns the outputs of `answer` per question, without a batch axis."""
         return answer_all(
             self.answer, contexts, questions, batch_size=BATCH_SIZE, unit="question"
         )
 
 
 def best_span(log_p):
-    """Returns the first and the last token of the most probable answer, and its score.
+    """Returns the first and last token of the most probable span, and its score.
+
+    A span has at most `LONGEST_ANSWER` tokens. Its score is the sum of the two
+    log-probabilities.
 
     Args:
         log_p: Log-probabilities of the first and the last token, `(batch, 2,

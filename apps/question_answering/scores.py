@@ -1,4 +1,4 @@
-"""What answers are measured by: classes of stories, exact match and F1 of passages."""
+"""Scores answers: accuracy for stories, exact match and F1 for passages."""
 
 import re
 import string
@@ -12,22 +12,21 @@ DISTANCES = (1, 2, 3, 5, 8, 12, 20, 40)
 
 
 def normalized(answer):
-    """Returns an answer as SQuAD compares it.
+    """Normalizes an answer as SQuAD's scoring does (Rajpurkar et al. 2016).
 
-    In lower case, without punctuation and articles, white space normalised (Rajpurkar
-    et al. 2016).
+    Lower-cases it, removes punctuation and articles, and collapses white space.
     """
     kept = "".join(c for c in answer.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
 
 
 def exact_match(answer, reference):
-    """Returns 1.0 if two answers are the same when normalized, else 0.0."""
+    """Returns 1.0 if two normalized answers are equal, else 0.0."""
     return float(normalized(answer) == normalized(reference))
 
 
 def f1(answer, reference):
-    """Returns the harmonic mean of precision and recall of words, normalized."""
+    """Returns F1 of two normalized answers: precision and recall of their words."""
     ours, theirs = normalized(answer).split(), normalized(reference).split()
     if not ours or not theirs:
         return float(ours == theirs)
@@ -36,14 +35,16 @@ def f1(answer, reference):
 
 
 def passage_scores(passages, answers):
-    """Returns exact match and F1, each with the best reference, and by kind.
+    """Returns exact match and F1, overall and by type of question.
+
+    Of several reference answers the one with the best score counts.
 
     Args:
         passages: A list of `Passage`.
-        answers: A string for each.
+        answers: The model's answer to each, a string.
 
     Returns:
-        exact_match, f1, by_question_word and by_answer_length.
+        A dictionary: `exact_match`, `f1`, `by_question_word` and `by_answer_length`.
     """
     rows = [
         [max(score(a, r) for r in p.answers) for score in (exact_match, f1)]
@@ -71,24 +72,26 @@ def _length(answer):
 
 
 def story_scores(stories, answers, labels):
-    """Returns accuracy, and by task, number of supporting facts and distance.
+    """Returns accuracy, overall and by task, number of supporting facts and distance.
 
     Args:
         stories: A list of `Story`.
-        answers: A word for each.
-        labels: The answers that the model knows.
+        answers: The model's answer to each, a word.
+        labels: Answers that the model can give.
 
     Returns:
-        accuracy; error, its mean over tasks; tasks_failed, those with an error above 5
-        %; by_task; by_facts; by_distance, in sentences from the last supporting fact to
-        the question; and unknown_answers, how many no label can be right for.
+        A dictionary: `accuracy`; `error`, the mean error of the tasks; `tasks_failed`,
+        the tasks with an error above 5%; `by_task`; `by_facts`, by the number of
+        supporting facts; `by_distance`, by the number of sentences from the last
+        supporting fact to the question; and `unknown_answers`, the number of answers
+        that are not among the labels.
     """
     right = [[float(s.answer == a)] for s, a in zip(stories, answers, strict=True)]
     by_task = _by([story.task for story in stories], right, ("accuracy",))
-    told = [n for n, story in enumerate(stories) if story.facts]
-    facts = [str(len(stories[n].facts)) for n in told]
+    with_facts = [n for n, story in enumerate(stories) if story.facts]
+    facts = [str(len(stories[n].facts)) for n in with_facts]
     distances = [
-        _distance(len(stories[n].sentences) - max(stories[n].facts)) for n in told
+        _distance(len(stories[n].sentences) - max(stories[n].facts)) for n in with_facts
     ]
     known = set(labels)
     errors = {task: 1 - row["accuracy"] for task, row in by_task.items()}
@@ -97,14 +100,14 @@ def story_scores(stories, answers, labels):
         "error": float(np.mean(list(errors.values()))),
         "tasks_failed": [task for task, error in errors.items() if error > FAILED],
         "by_task": by_task,
-        "by_facts": _by(facts, [right[n] for n in told], ("accuracy",)),
-        "by_distance": _by(distances, [right[n] for n in told], ("accuracy",)),
+        "by_facts": _by(facts, [right[n] for n in with_facts], ("accuracy",)),
+        "by_distance": _by(distances, [right[n] for n in with_facts], ("accuracy",)),
         "unknown_answers": sum(story.answer not in known for story in stories),
     }
 
 
 def _distance(count):
-    """Returns the name of the bin of a distance."""
+    """Returns the name of the bin that a distance falls into."""
     low = 0
     for high in DISTANCES:
         if count <= high:
@@ -114,18 +117,18 @@ def _distance(count):
 
 
 def _by(names, rows, metrics):
-    """Returns for each name the means of its rows and how many there are."""
+    """Groups rows by name; returns each group's mean metrics and its size."""
     groups = defaultdict(list)
     for name, row in zip(names, rows, strict=True):
         groups[name].append(row)
-    found = {}
+    means = {}
     for name in sorted(groups, key=lambda n: (_leading_number(n), n)):
         mean = np.mean(groups[name], axis=0)
-        found[name] = {
+        means[name] = {
             **{metric: float(m) for metric, m in zip(metrics, mean, strict=True)},
             "examples": len(groups[name]),
         }
-    return found
+    return means
 
 
 def _leading_number(name):

@@ -1,4 +1,4 @@
-"""Where questions come from: stories made here, bAbI's files, SQuAD's articles."""
+"""Reads questions: generated stories, bAbI's files and SQuAD's articles."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from apps.common.portable.files import open_text
 from apps.question_answering.stories import Story, make_stories
 
 BABI_LINE = re.compile(r"(\d+) ([^\t]*\S) *(?:\t([^\t]*[^\t\s]) *(?:\t([\d ]*))?)?\r?")
-HELD_OUT = 10  # of so many stories or articles one is held out
+HELD_OUT = 10  # one of 10 training stories is in the validation split
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Passage:
     """A question about a passage.
 
     Attributes:
-        context: The passage.
-        question: The question.
-        answers: What people answered, each a part of the passage.
-        start: Where the first of them begins, in Unicode characters.
-        name: Its identifier.
+        context: Text of the passage.
+        question: Text of the question.
+        answers: Reference answers, each a span of the passage.
+        start: Offset of the first answer in the passage, in Unicode characters.
+        name: Identifier of the question.
     """
 
     context: str
@@ -34,35 +34,35 @@ class Passage:
 
 
 def stories(config, split):
-    """Makes stories; a tenth as many for validation, a fifth as many for test."""
+    """Generates the stories of a split; validation has 10% of the number, test 20%."""
     count = config.stories
     counts = {"train": count, "validation": count // 10, "test": count // 5}
     return make_stories(split, max(1, counts[split]), config.gap)
 
 
 def babi(config, split):
-    """Reads bAbI's files; the last tenth of the training stories is validation.
+    """Reads bAbI's files; the last 10% of the training stories are validation.
 
-    The numbers of the supporting facts are read for the test split alone.
+    Supporting facts are read for the test split only.
     """
     files = _babi_files(config, split)
-    found = []
+    questions = []
     for number, name, path, test_path in files:
         task = f"{number} {name}"
         if split == "test":
-            found += [
+            questions += [
                 s for story in _babi_stories(test_path, task, True) for s in story
             ]
             continue
         read = _babi_stories(path, task, False)
         cut = len(read) - len(read) // HELD_OUT
         part = read[:cut] if split == "train" else read[cut:]
-        found += [question for story in part for question in story]
-    return found
+        questions += [question for story in part for question in story]
+    return questions
 
 
 def _babi_files(config, split):
-    """Returns `(number, name, training file, test file)` of the tasks asked for."""
+    """Returns `(number, name, training file, test file)` of each task to read."""
     folder = Path(config.directory)
     pattern = re.compile(r"qa(\d+)_(.+)_(train|test)\.txt")
     files = {}
@@ -76,33 +76,33 @@ def _babi_files(config, split):
             f"qa1_single-supporting-fact_train.txt. Received: {config.directory!r}."
         )
     whole = {n: f for n, f in files.items() if len(f) == 3}
-    wanted = sorted(whole)
+    numbers = sorted(whole)
     missing = sorted(set(files) - set(whole))
     if config.tasks == "all":
         if missing and split == "test":
-            print(f"Left out, a file being missing: tasks {missing}.")
+            print(f"Skipped tasks {missing}: the train or test file is missing.")
     else:
         try:
-            wanted = [int(number) for number in config.tasks.split(",")]
+            numbers = [int(number) for number in config.tasks.split(",")]
         except ValueError:
             raise ValueError(
                 f'data.tasks: expected "all" or numbers such as "1,2,15". '
                 f"Received: {config.tasks!r}."
             ) from None
-        for number in wanted:
+        for number in numbers:
             if number not in whole:
                 raise ValueError(
-                    f"data.tasks: {folder} has not both files of task {number}. It has "
-                    f"those of {', '.join(map(str, sorted(whole)))}."
+                    f"data.tasks: {folder} lacks the train or test file of task "
+                    f"{number}. Complete tasks: {', '.join(map(str, sorted(whole)))}."
                 )
-    return [(n, whole[n]["name"], whole[n]["train"], whole[n]["test"]) for n in wanted]
+    return [(n, whole[n]["name"], whole[n]["train"], whole[n]["test"]) for n in numbers]
 
 
 def _babi_stories(path, task, with_facts):
-    """Returns for each story of a file a list of its questions, each a `Story`."""
+    """Returns the questions of each story of a file, lists of `Story`."""
     with open_text(path) as file:
         lines = file.read().split("\n")
-    read, sentences, places, last = [], [], {}, 0
+    read, sentences, indices, last = [], [], {}, 0
     for line, text in enumerate(lines, 1):
         if not text.strip():
             continue
@@ -111,39 +111,39 @@ def _babi_stories(path, task, with_facts):
         follows = number == 1 or (number == last + 1 and read)
         if not follows or (named[3] is None) == named[2].endswith("?"):
             raise ValueError(
-                f"{path}:{line}: expected a number and a sentence, or a number, a "
-                "question, an answer and the numbers of facts between tabs, numbered "
-                f"on from 1. Received: {text[:80]!r}."
+                f"{path}:{line}: expected a number and a sentence, or a number and a "
+                "question, then the answer and the numbers of its facts, each after a "
+                f"tab; numbers count up from 1. Received: {text[:80]!r}."
             )
         last = number
         if number == 1:
-            sentences, places = [], {}
+            sentences, indices = [], {}
             read.append([])
         if named[3] is None:
-            places[named[1]] = len(sentences)
+            indices[named[1]] = len(sentences)
             sentences.append(named[2].rstrip("."))
             continue
-        told = (named[4] or "").split() if with_facts else ()
-        facts = tuple(sorted(places[n] for n in told if n in places))
+        numbers = (named[4] or "").split() if with_facts else ()
+        facts = tuple(sorted(indices[n] for n in numbers if n in indices))
         read[-1].append(Story(tuple(sentences), named[2], named[3], task, facts))
     return [story for story in read if story]
 
 
 def squad(config, split):
-    """Reads SQuAD 1.1; its validation split is measured, as its test split is hidden.
+    """Reads SQuAD 1.1; its validation split is our test split (SQuAD's is hidden).
 
-    For validation a tenth of the training articles is cut off, by a hash of the title.
+    The validation split is 10% of the training articles, by a hash of the title.
     """
     part = "validation" if split == "test" else "train"
-    found = []
+    passages = []
     for row in load_dataset("squad/v1.1", part).as_numpy_iterator():
         title = row["title"].decode()
         if split == "test" or _part(title, split):
             answers = [text.decode() for text in row["answers"]["text"]]
             starts = row["answers"]["answer_start"].tolist()
             texts = [row[key].decode() for key in ("context", "question", "id")]
-            found.append(_passage(texts, answers, starts, "squad"))
-    return found
+            passages.append(_passage(texts, answers, starts, "squad"))
+    return passages
 
 
 def files(config, split):
@@ -165,7 +165,7 @@ def _part(title, split):
 
 
 def _articles(path, wanted):
-    """Returns the passages of the articles whose title is wanted."""
+    """Returns the passages of the articles for whose title `wanted` is true."""
     try:
         with open_text(path) as file:
             articles = json.load(file)["data"]
@@ -175,37 +175,44 @@ def _articles(path, wanted):
             for paragraph in article["paragraphs"]
             for question in paragraph["qas"]
         ]
-        found = []
+        passages = []
         for title, context, row in rows:
             if wanted(title):
                 answers = [answer["text"] for answer in row["answers"]]
                 starts = [answer["answer_start"] for answer in row["answers"]]
                 texts = [context, row["question"], str(row["id"])]
-                found.append(_passage(texts, answers, starts, path))
+                passages.append(_passage(texts, answers, starts, path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}).") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path}: not in the format of SQuAD 1.1: data, paragraphs, context, qas, "
-            f"id, question, answers, text, answer_start. Missing or of another kind: "
-            f"{error}."
+            f"{path}: not in the format of SQuAD 1.1, with the keys data, title, "
+            "paragraphs, context, qas, id, question, answers, text and answer_start. "
+            f"Missing, or of the wrong type: {error}."
         ) from None
-    return found
+    return passages
 
 
-def _passage(texts, answers, starts, place):
-    """Returns a `Passage` whose answers stand where they are said to."""
+def _passage(texts, answers, starts, source):
+    """Returns a `Passage` whose answers occur at their offsets.
+
+    Raises:
+        TypeError: If a text is not a string.
+        ValueError: If there is no answer, or one does not occur at its offset.
+    """
     context, question, name = texts
     for text in (context, question, *answers):
         if not isinstance(text, str):
-            raise TypeError(f"{text!r} is no string")
+            raise TypeError(f"{text!r} is not a string")
     if not answers:
-        raise ValueError(f"{place}: the question {name} has no answer.")
+        raise ValueError(
+            f"{source}: question {name} has no answer. Give one, or remove it."
+        )
     for text, start in zip(answers, starts, strict=True):
         if not text or context[start : start + len(text)] != text:
             raise ValueError(
-                f"{place}: the question {name} has the answer {text!r}, which does not "
-                f"stand in its context at character {start}: there stands "
+                f"{source}: question {name}: expected its answer {text!r} at character "
+                f"{start} of the context (answer_start). Received: "
                 f"{context[start : start + len(text)]!r}."
             )
     return Passage(context, question, tuple(answers), starts[0], name)

@@ -1,7 +1,7 @@
-"""Stories of a small world, made here: who moves, takes, drops and gives what.
+"""Generates stories of a small world: persons move, take, drop and give things.
 
-Each story ends in a question; its answer follows from one, two or three of the
-sentences, and the others are there to distract.
+Each story ends with a question. Its answer follows from one or more sentences, the
+supporting facts; the others are distractors.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ SPLIT_SEEDS = {"train": 1, "validation": 2, "test": 3}
 
 @dataclass(frozen=True)
 class Settings:
-    """How the stories are made; fixed before the first reported run."""
+    """Settings of the generator; fixed before the first reported run."""
 
     version: int = 1
     people: int = 5
     places: int = 6
     things: int = 4
-    shortest: int = 6  # events of a story
-    longest: int = 16
-    noise: float = 0.15  # share of sentences that are about nothing
+    shortest: int = 6  # minimum number of events of a story
+    longest: int = 16  # maximum
+    noise: float = 0.15  # probability that an event is a distractor sentence
 
 
 SETTINGS = Settings()
@@ -43,11 +43,11 @@ class Story:
     """A question about a story.
 
     Attributes:
-        sentences: The story.
-        question: The question.
+        sentences: The story's sentences in order.
+        question: Text of the question.
         answer: A word.
-        task: What kind of question it is.
-        facts: Numbers of the sentences from which the answer follows.
+        task: Type of the question.
+        facts: Indices of the supporting facts among the sentences.
     """
 
     sentences: tuple
@@ -58,7 +58,7 @@ class Story:
 
 
 class World:
-    """Who is where and has what, and which sentence said so."""
+    """State of a story: places, owners, and the sentences that establish them."""
 
     def __init__(self, rng):
         self.rng = rng
@@ -74,16 +74,16 @@ class World:
         self.given = []  # (giver, thing, receiver, sentence)
 
     def pick(self, items):
-        """Returns one of a list."""
+        """Draws an item of a list."""
         return items[self.rng.integers(len(items))]
 
     def say(self, text):
-        """Adds a sentence and returns its number."""
+        """Appends a sentence; returns its index."""
         self.sentences.append(text)
         return len(self.sentences) - 1
 
     def step(self):
-        """Lets something happen."""
+        """Appends a random event, or a distractor sentence."""
         if self.rng.random() < SETTINGS.noise:
             self.say(self.pick(NOISE))
             return
@@ -94,7 +94,7 @@ class World:
         self.pick(choices)(person)
 
     def move(self, person):
-        """A person goes somewhere else."""
+        """Moves a person to another place."""
         here = self.at.get(person, (None,))[0]
         place = self.pick([p for p in self.places if p != here])
         number = self.say(f"{person} {self.pick(MOVES)} the {place}")
@@ -103,7 +103,7 @@ class World:
             self._is_now(thing, place, (self.holder[thing][1], number))
 
     def take(self, person):
-        """A person takes a thing that lies here or was not seen before."""
+        """Lets a person take a thing that lies here or has not occurred before."""
         place = self.at[person][0]
         free = [
             thing
@@ -117,7 +117,7 @@ class World:
             self._holds(person, thing, number)
 
     def drop(self, person):
-        """A person drops a thing."""
+        """Lets a person drop a thing."""
         if self.of(person):
             thing = self.pick(self.of(person))
             place, came = self.at[person]
@@ -128,7 +128,7 @@ class World:
             self._is_now(thing, place, (came, number))
 
     def give(self, person):
-        """A person gives a thing to another who is at the same place."""
+        """Lets a person give a thing to another person at the same place."""
         place = self.at[person][0]
         near = [o for o, (p, _) in self.at.items() if p == place and o != person]
         if near and self.of(person):
@@ -140,7 +140,7 @@ class World:
             self._holds(other, thing, number)
 
     def of(self, person):
-        """Returns what a person has, in the order of the world's things."""
+        """Returns the things that a person has, in the order of `things`."""
         return [t for t in self.things if self.holder.get(t, ("",))[0] == person]
 
     def _holds(self, person, thing, number):
@@ -207,12 +207,12 @@ def _what(world):
 def _is_there(world):
     for person, (place, number) in world.at.items():
         if world.rng.random() < 0.5:
-            asked = place
+            place_asked = place
         else:
-            asked = world.pick([p for p in world.places if p != place])
+            place_asked = world.pick([p for p in world.places if p != place])
         yield (
-            f"is {person} in the {asked}",
-            "yes" if asked == place else "no",
+            f"is {person} in the {place_asked}",
+            "yes" if place_asked == place else "no",
             (number,),
         )
 
@@ -230,16 +230,15 @@ TASKS = {
 
 
 def make_stories(split, count, gap):
-    """Makes the stories of a split; no two splits share one.
+    """Generates the stories of a split; no two splits share a story.
 
     Args:
         split: "train", "validation" or "test".
         count: Number of stories.
-        gap: So many sentences about nothing, on average, stand between a story and its
-            question.
+        gap: Mean number of distractor sentences between a story and its question.
 
     Returns:
-        A list of `Story`, all tasks equally often.
+        A list of `Story`; the tasks alternate.
     """
     rng = np.random.default_rng([SETTINGS.version, SPLIT_SEEDS[split], gap])
     stories, tasks = [], list(TASKS)
@@ -252,12 +251,12 @@ def make_stories(split, count, gap):
 
 
 def split_of(story):
-    """Returns the split to which a story belongs, by a hash of its sentences."""
+    """Returns a story's split by a hash of its sentences."""
     return split_by_hash("\n".join(story.sentences))
 
 
 def _story(rng, task, gap):
-    """Returns a story with a question of a task, or None if there is nothing to ask."""
+    """Returns a random story with a question of a task, or None if it allows none."""
     world = World(rng)
     for _ in range(rng.integers(SETTINGS.shortest, SETTINGS.longest + 1)):
         world.step()

@@ -1,4 +1,4 @@
-"""Words of a text and where each stands, the same in training and in serving."""
+"""Tokenizes texts with offsets, by the same operations in training and serving."""
 
 import tensorflow as tf
 
@@ -7,38 +7,38 @@ from apps.common.data.text import UNKNOWN
 
 
 def tokens_with_offsets(texts):
-    """Splits texts into words, numbers and marks, in lower case.
+    """Splits texts into lower-case words, numbers and punctuation, with offsets.
 
-    A text without any token gives the one token `<unk>`, at its beginning.
+    A text without a token gives one token `<unk>` of length 0 at its beginning.
 
     Args:
         texts: Strings, `(batch,)`.
 
     Returns:
-        Three ragged tensors `(batch, tokens)`: the tokens, strings; and int32 where
-        each begins in its text and where it ends, in Unicode characters.
+        Three ragged tensors `(batch, tokens)`: the tokens, strings; and the start and
+        end of each in its text, int32, in Unicode characters.
     """
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    lacking = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
-    characters = tf.strings.unicode_split(tf.where(lacking, "?", texts), "UTF-8")
+    empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
+    characters = tf.strings.unicode_split(tf.where(empty, "?", texts), "UTF-8")
     values, row = characters.flat_values, row_ids(characters)
     inside = tf.strings.regex_full_match(values, r"[\pL\pM\pN]")
     blank = tf.strings.regex_full_match(values, r"[\s\pZ\pC]")
-    place = tf.range(tf.size(values)) - tf.cast(
+    offset = tf.range(tf.size(values)) - tf.cast(
         tf.gather(characters.row_starts(), row), "int32"
     )
     follows = tf.concat([[False], inside[:-1]], axis=0)[: tf.size(values)]
-    begins = ~blank & ~(inside & follows & (place > 0))
+    begins = ~blank & ~(inside & follows & (offset > 0))
     first = tf.where(begins)[:, 0]
     count, row = tf.size(first), tf.gather(row, first)
-    # The token of each character; one more holds the blanks, and is left out.
+    # The token of each character; blanks are in one more token, which is dropped.
     token = tf.where(blank, count, tf.cumsum(tf.cast(begins, "int32")) - 1)
     words = tf.strings.unsorted_segment_join(values, token, count + 1)[:-1]
     words = tf.strings.lower(words, encoding="utf-8")
-    starts = tf.gather(place, first)
-    ends = tf.math.unsorted_segment_max(place + 1, token, count + 1)[:-1]
-    lacking = tf.gather(lacking, row)
-    words, ends = tf.where(lacking, UNKNOWN, words), tf.where(lacking, 0, ends)
+    starts = tf.gather(offset, first)
+    ends = tf.math.unsorted_segment_max(offset + 1, token, count + 1)[:-1]
+    empty = tf.gather(empty, row)
+    words, ends = tf.where(empty, UNKNOWN, words), tf.where(empty, 0, ends)
     rows = tf.range(tf.size(texts, tf.int64) + 1)
     splits = tf.searchsorted(row, rows, out_type=tf.int64)
     return tuple(
@@ -48,5 +48,5 @@ def tokens_with_offsets(texts):
 
 
 def cut(texts, starts, ends):
-    """Returns the characters of texts `(batch,)` from starts to ends, `(batch,)`."""
+    """Returns the span of each text from `starts` to `ends`, all `(batch,)`."""
     return tf.strings.substr(texts, starts, ends - starts, unit="UTF8_CHAR")

@@ -1,4 +1,4 @@
-"""Trains a reader into a run directory."""
+"""Trains a question answering model."""
 
 from dataclasses import asdict
 from functools import partial
@@ -13,7 +13,7 @@ from apps.question_answering.model import build_model
 
 
 def prepare(config, run):
-    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
+    """Returns the `Job` of a `Config`; writes vocabulary and labels to the run."""
     settings = config.train
     data = load_data(config.data, ("train", "validation"))
     vectors = pretrained_vectors(data.vocabulary, config)
@@ -48,13 +48,13 @@ train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, loss_divisor):
-    """Returns a `Trainer`, for batches as `batches_of` makes them.
+    """Returns a `Trainer` for the batches of `batches_of`.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: What `build_model` returns, made in its scope.
-        optimizer: Its optimizer, made there too.
-        loss_divisor: Number by which the summed loss is divided: the targets of a
+        model: Model of `build_model`, made in the strategy's scope.
+        optimizer: The model's optimizer, made in the strategy's scope.
+        loss_divisor: Number of targets that the summed loss is divided by: those of a
             full batch.
     """
 

@@ -1,4 +1,4 @@
-"""What a sentiment recipe can say; the defaults live here and nowhere else."""
+"""Settings and defaults of a sentiment recipe."""
 
 from typing import Literal
 
@@ -10,23 +10,28 @@ from apps.common.config import STRICT, Count, Fraction, Positive
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
-    """Where the labelled texts come from, and how they become token ids.
+    """Selects labelled texts and sets how they become token ids.
 
     Attributes:
-        dataset: Name of the data set; "files" is your own.
-        file: For "files": a CSV, TSV or JSON Lines file with a text and a label column.
-        test_file: For "files": the reported split; without it, a tenth of `file`.
-        text_column: Name of the column with the text.
-        label_column: Name of the column with the label.
-        max_length: Tokens of a text after so many are left out.
-        vocabulary_size: At most so many tokens of the training texts get an id.
-        min_count: Rarer tokens are unknown.
-        labelled: So many of the training texts are kept, drawn by their hash; 0 keeps
-            all.
-        vectors: Pretrained word vectors that the embedding starts from; "random" is
+        dataset: Data set to read; "files" reads your own file.
+        file: For "files": path of a CSV, TSV or JSON Lines file with a text and a label
+            column, of which 10% are the validation split.
+        test_file: For "files": path of the file of the test split; empty takes 10% of
+            `file`.
+        text_column: For "files": name of the text column.
+        label_column: For "files": name of the label column.
+        max_length: Maximum number of tokens of a text; later tokens are cut off.
+        vocabulary_size: Maximum number of tokens in the vocabulary, the most frequent
+            ones of the training texts; all others are unknown.
+        min_count: Minimum number of occurrences in the training texts; rarer tokens are
+            unknown.
+        labelled: Number of training texts to keep, a fixed sample by the texts' hashes;
+            0 keeps all.
+        vectors: Pretrained word vectors that initialize the embedding; "random" uses
             none.
-        vector_words: So many of the most frequent words that have a pretrained vector
-            get an id as well; those that the training texts do not have keep it.
+        vector_words: Number of the most frequent words with a pretrained vector that
+            the vocabulary also contains; 0 adds none. A word that is absent from the
+            training texts keeps its vector.
     """
 
     dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = (
@@ -46,13 +51,25 @@ class DataConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The arguments of `build_model`, and what its weights begin with.
+    """Sets the arguments of `build_model`, and the run that initializes its weights.
 
     Attributes:
         pretrained: Run directory of a language model whose vocabulary, embedding and
-            LSTMs the model takes over (Dai and Le 2015), which are of the same sizes
-            then; it reads forward, and `data.vocabulary_size` and `data.min_count` say
-            nothing.
+            LSTMs are loaded (Dai and Le 2015); empty trains from random weights. The
+            sizes of embedding and LSTMs must match, `direction` must be "forward", and
+            `data.vocabulary_size` and `data.min_count` have no effect.
+        embedding_dim: Size of a token's vector.
+        embedding_dropout: Fraction of the embedding's features dropped in training, the
+            same for all tokens of a text.
+        units: Units of each LSTM.
+        num_layers: Number of LSTM layers.
+        direction: "forward" has one LSTM per layer; "both" adds one that reads
+            backward.
+        reader_units: Units of each LSTM of one more bidirectional layer after the
+            others; 0 adds no layer.
+        dropout: Fraction dropped in training after each layer and before the logits.
+        pooling: Turns the last layer's outputs into one vector: the output at the last
+            timestep, the mean or the maximum over time, or attention.
     """
 
     pretrained: str = ""
@@ -68,7 +85,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig(config.TrainConfig):
-    """How the model is trained."""
+    """Sets up training."""
 
     patience: Positive = 3
 
@@ -82,17 +99,17 @@ class Config:
     train: TrainConfig = TrainConfig()
 
     def __post_init__(self):
-        """Refuses settings that exclude each other."""
+        """Raises ValueError for settings that exclude each other."""
         if not self.model.pretrained:
             return
         if self.model.direction != "forward":
             raise ValueError(
-                "model.pretrained: a language model reads forward. Take "
+                "model.pretrained: a language model reads forward only. Set "
                 f"model.direction=forward. Received: {self.model.direction}."
             )
         if self.data.vectors != "random" or self.data.vector_words:
             raise ValueError(
-                "data.vectors: words and vectors are those of model.pretrained. Take "
+                "data.vectors: words and vectors come from model.pretrained. Set "
                 "data.vectors=random data.vector_words=0. Received: "
                 f"{self.data.vectors} and {self.data.vector_words}."
             )

@@ -1,4 +1,4 @@
-"""Labelled texts, from their source to batches of token ids."""
+"""Loads labelled texts, encodes them as token ids and batches them."""
 
 import heapq
 import tarfile
@@ -24,7 +24,7 @@ BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts in UTF-8 and their labels, `texts[n]` belonging to `labels[n]`."""
+    """Texts in UTF-8 and the id of each text's label, in the same order."""
 
     texts: Spool
     labels: np.ndarray
@@ -32,9 +32,16 @@ class Examples:
 
 @dataclass(frozen=True)
 class Data:
-    """What `load_data` returns; a split that was not asked for is None.
+    """The splits, labels and vocabulary of a data set; a split not read is None.
 
-    The ids below `trained_tokens` belong to tokens that the training texts have.
+    Attributes:
+        train: Training split.
+        validation: Validation split.
+        test: Test split.
+        labels: Names of the labels in the order of their ids.
+        vocabulary: `Vocabulary` of the training split; None if it was not read.
+        trained_tokens: Number of token ids whose vectors are trained. Later ids are
+            words that only the pretrained vectors have.
     """
 
     train: Examples | None
@@ -46,7 +53,7 @@ class Data:
 
 
 def split_of(text):
-    """Returns a text's split by its hash: a tenth test, a tenth validation."""
+    """Returns a text's split by its hash: 10% test, 10% validation."""
     return split_by_hash(normalised(text))
 
 
@@ -94,7 +101,7 @@ def _sst2(config, split):
 
 
 def _sentences(phrases):
-    """Returns the phrases that stand inside no other phrase."""
+    """Returns the phrases that are part of no other phrase."""
     inside, sentences = set(), []
     for words in sorted({tuple(p.split()) for p in phrases}, key=len, reverse=True):
         if (phrase := " ".join(words)) not in inside:
@@ -104,7 +111,7 @@ def _sentences(phrases):
 
 
 def _phrases(sentence, shortest=3):
-    """Returns all runs of words of a sentence, from `shortest` words on."""
+    """Returns a sentence's n-grams of words for every n >= `shortest`."""
     words = sentence.split()
     return {
         " ".join(words[start:end])
@@ -114,17 +121,19 @@ def _phrases(sentence, shortest=3):
 
 
 def _files(config, split):
-    """Reads the user's own file; a tenth of it is validation, a tenth perhaps test."""
+    """Reads the user's own file: 10% validation and, without a test file, 10% test."""
     if not config.file:
-        raise ValueError("data.file: expected the path of a CSV, TSV or JSONL file.")
+        raise ValueError(
+            "data.file: expected the path of a CSV, TSV or JSON Lines file."
+        )
     if split == "test" and config.test_file:
         yield from _own_rows(config.test_file, config)
         return
     for text, label in _own_rows(config.file, config):
-        own = split_of(text)
-        if config.test_file and own == "test":
-            own = "train"  # what is measured has a file of its own
-        if own == split:
+        text_split = split_of(text)
+        if config.test_file and text_split == "test":
+            text_split = "train"  # the test split is `test_file`
+        if text_split == split:
             yield text, label
 
 
@@ -145,41 +154,42 @@ def load_data(config, splits=SPLITS, labels=None, vocabulary=None):
 
     Args:
         config: A `DataConfig`.
-        splits: Names of the splits to read; the others are not looked at.
+        splits: Names of the splits to read.
         labels: Names of the labels in the order of their ids; by default those of the
             training split, sorted.
-        vocabulary: By default that of the training split, if that is read, and of the
-            pretrained vectors.
+        vocabulary: `Vocabulary`; by default that of the training split, if it is read,
+            with the `config.vector_words` most frequent pretrained words.
 
     Returns:
         `Data`.
 
     Raises:
-        ValueError: If the data cannot be read, or does not make a classification.
+        ValueError: If the data cannot be read, a split is empty, or there are fewer
+            than two labels.
     """
-    found = {split: _spooled(_rows(config, split)) for split in splits}
-    for split, (texts, _, _) in found.items():
+    spooled = {split: _spooled(_rows(config, split)) for split in splits}
+    for split, (texts, _, _) in spooled.items():
         if not texts:
             raise ValueError(
-                f"The data set {config.dataset} has no {split} examples: it is too "
-                "small to be split. About a hundred texts is the least."
+                f"data.dataset={config.dataset}: the {split} split is empty: too few "
+                "texts to split. Give at least about 100."
             )
     if labels is None:
-        labels = sorted(found["train"][2])
+        labels = sorted(spooled["train"][2])
         if len(labels) < 2:
             raise ValueError(
-                "Expected at least two labels in the training examples. "
-                f"Received one only: {labels[0]!r}."
+                f"data.dataset={config.dataset}: expected at least two labels in the "
+                f"training split. Received only {labels[0]!r}."
             )
     trained_tokens = len(vocabulary) if vocabulary else 0
-    if "train" in found and vocabulary is None:
-        texts, *_ = found["train"]
+    if "train" in spooled and vocabulary is None:
+        texts, *_ = spooled["train"]
         vocabulary = Vocabulary.from_texts(
             texts, size=config.vocabulary_size, min_count=config.min_count
         )
         trained_tokens = len(vocabulary)
         vocabulary = with_frequent_words(vocabulary, config)
-    examples = {split: _examples(*found[split], labels) for split in found}
+    examples = {split: _examples(*spooled[split], labels) for split in spooled}
     return Data(
         **{split: examples.get(split) for split in SPLITS},
         labels=labels,
@@ -189,45 +199,46 @@ def load_data(config, splits=SPLITS, labels=None, vocabulary=None):
 
 
 def _rows(config, split):
-    """Returns texts and labels; of the training texts as many as are wanted."""
+    """Yields `(text, label)` of a split; of "train" at most `config.labelled`."""
     rows = DATASETS[config.dataset](config, split)
     if split != "train" or not config.labelled:
         return rows
-    order = 2**64  # texts in the order of their hash are in no order
+    hashes = 2**64  # the smallest hashes are a random sample, always the same
     wanted = config.labelled
-    return heapq.nsmallest(wanted, rows, key=lambda row: text_hash(row[0], order))
+    return heapq.nsmallest(wanted, rows, key=lambda row: text_hash(row[0], hashes))
 
 
 def _spooled(rows):
-    """Returns texts, which label each has, and the labels as they came first."""
-    texts, places, labels = Spool(bytes), array("i"), {}
+    """Returns the texts, the index of each text's label, and the distinct labels."""
+    texts, indices, labels = Spool(bytes), array("i"), {}
     for text, label in rows:
         texts.append(text.encode("utf-8", "replace"))
-        places.append(labels.setdefault(label, len(labels)))
-    return texts, places, list(labels)
+        indices.append(labels.setdefault(label, len(labels)))
+    return texts, indices, list(labels)
 
 
-def _examples(texts, places, own, labels):
+def _examples(texts, indices, split_labels, labels):
     ids = {label: index for index, label in enumerate(labels)}
-    if unknown := sorted(set(own) - set(ids)):
+    if unknown := sorted(set(split_labels) - set(ids)):
         raise ValueError(
-            f"The label {unknown[0]!r} is not among those of the training examples: "
-            f"{', '.join(labels)}."
+            f"The label {unknown[0]!r} does not occur in the training split. "
+            f"Expected one of {', '.join(labels)}."
         )
-    return Examples(texts, np.array([ids[label] for label in own], "int32")[places])
+    label_ids = np.array([ids[label] for label in split_labels], "int32")
+    return Examples(texts, label_ids[indices])
 
 
 def encode(examples, vocabulary, max_length):
-    """Turns texts into token ids.
+    """Encodes texts as token ids.
 
     Args:
         examples: `Examples`.
         vocabulary: `Vocabulary`.
-        max_length: Tokens of a text after so many are left out.
+        max_length: Maximum number of tokens of a text.
 
     Returns:
-        A dictionary of columns, int32: `token_ids`, each `(timesteps,)`, and `labels`,
-        an id each.
+        A dictionary of columns, int32: `token_ids`, an array `(timesteps,)` per text,
+        and `labels`, a label id per text.
     """
     rows = Spool("int32")
     for texts in batches_of_texts(examples.texts, 1024):
@@ -236,6 +247,6 @@ def encode(examples, vocabulary, max_length):
 
 
 def batches_of(columns, batch_size, max_length):
-    """Returns `PaddedBatches` of what `encode` returned."""
+    """Returns `PaddedBatches` of the columns that `encode` returned."""
     lengths = [*(size for size in BUCKETS if size < max_length), max_length]
     return PaddedBatches(columns, batch_size, ("labels",), lengths=lengths)

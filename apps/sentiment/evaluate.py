@@ -20,9 +20,9 @@ MISTAKES_KEPT = 100
 
 
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is.
+    """Returns the metrics, the number of test examples and their unit.
 
-    Draws the confusion matrix and the ROC curve, and writes `mistakes.csv`.
+    Plots the confusion matrix and the ROC curve; writes `mistakes.csv`.
     """
     directory, config = predictor.directory, predictor.config
     labels = predictor.labels
@@ -31,12 +31,12 @@ def measure_test(predictor):
     probabilities = np.stack([answer["probabilities"] for answer in answers])
     targets = test.labels
 
-    found = measure(targets, probabilities, labels)
-    matrix = found["confusion_matrix"]
+    metrics = measure(targets, probabilities, labels)
+    matrix = metrics["confusion_matrix"]
     plot_confusion_matrix(matrix, labels, directory / "confusion.png")
     plot_roc(targets, probabilities, labels, directory / "roc.png")
     _save_mistakes(test, probabilities, labels, directory / "mistakes.csv")
-    return found, len(targets), "examples"
+    return metrics, len(targets), "examples"
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="accuracy")

@@ -10,7 +10,7 @@ EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
 
 
 def examples(predictor):
-    """Returns inputs for each signature, for the check and the warm-up."""
+    """Returns example inputs of each signature, for the check and the warm-up."""
     texts = {"text": np.array(EXAMPLES)}
     return {"serving_default": texts, "gates": texts}
 

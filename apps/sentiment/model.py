@@ -1,4 +1,4 @@
-"""The sentiment reader: embedding, LSTMs, pooling over time, logits."""
+"""Builds the sentiment classifier: embedding, LSTMs, pooling over time, logits."""
 
 import keras
 
@@ -25,17 +25,17 @@ def build_model(
     Args:
         vocabulary_size: Number of token ids; 0 is padding and masked.
         num_classes: Number of labels.
-        trained_tokens: Token ids below it have vectors that are trained.
+        trained_tokens: Number of token ids, the first ones, whose vectors are trained.
         embedding_dim: Size of a token's vector.
-        embedding_dropout: Fraction of the embedding's features dropped, the same for
-            all tokens of a text.
+        embedding_dropout: Fraction of the embedding's features dropped in training, the
+            same for all tokens of a text.
         units: Units of each LSTM.
-        num_layers: Number of layers.
-        direction: "both", two LSTMs a layer, or "forward".
-        reader_units: Units of each of two more LSTMs, forward and backward, that read
-            what the layers give; 0 is none.
-        dropout: Fraction dropped after each layer and before the logits.
-        pooling: "last", "mean", "max" or "attention".
+        num_layers: Number of LSTM layers.
+        direction: "forward", one LSTM per layer, or "both", two.
+        reader_units: Units of each LSTM of one more bidirectional layer after the
+            others; 0 adds no layer.
+        dropout: Fraction dropped in training after each layer and before the logits.
+        pooling: "last", "mean", "max" or "attention" over time.
 
     Returns:
         A model from `token_ids` `(batch, timesteps)` to `logits`

@@ -1,4 +1,4 @@
-"""Answers for raw texts: a finished run, and what a served model offers."""
+"""Classifies raw texts with a finished run; makes the served signatures."""
 
 import tensorflow as tf
 
@@ -15,13 +15,13 @@ TEXT = [tf.TensorSpec([None], "string", name="text")]
 
 
 class Predictor(Base):
-    """A finished run that tells the label of texts."""
+    """Classifies texts with the model of a finished run."""
 
     name, config_class = "sentiment", Config
 
     @part
     def answer(self):
-        """Takes `text`, strings `(batch,)`.
+        """Classifies `text`, strings `(batch,)`.
 
         Returns `label`, strings `(batch,)`, and `probabilities`, float32 `(batch,
         labels)` in the order of `labels`.
@@ -42,14 +42,14 @@ class Predictor(Base):
 
     @part
     def gates(self):
-        """Takes `text`, strings `(batch,)`; returns what `gate_outputs` says."""
+        """Takes `text`, strings `(batch,)`; returns the outputs of `gate_outputs`."""
 
         @tf.function(autograph=False, input_signature=TEXT)
         def gates(text):
             tokens = tokenize(text)[:, : self.config.data.max_length].to_tensor()
             token_ids = self._token_ids(text)
-            _, found = record_gates(lambda: self.model(token_ids, training=False))
-            return gate_outputs(found, tokens)
+            _, recorded = record_gates(lambda: self.model(token_ids, training=False))
+            return gate_outputs(recorded, tokens)
 
         return gates
 
@@ -58,7 +58,7 @@ class Predictor(Base):
         return ids.to_tensor()
 
     def predict(self, texts):
-        """Returns a dictionary with `text`, `label` and `probabilities` for each text.
+        """Returns a dictionary with `text`, `label` and `probabilities` per text.
 
         Args:
             texts: Strings.
@@ -76,5 +76,5 @@ class Predictor(Base):
         ]
 
     def answer_all(self, texts):
-        """Returns what `answer` gives for each text, as arrays without a batch."""
+        """Returns the outputs of `answer` per text, as arrays without a batch axis."""
         return answer_all(self.answer, texts, batch_size=BATCH_SIZE, unit="text")

@@ -1,4 +1,4 @@
-"""Trains a sentiment model into a run directory."""
+"""Trains a sentiment classifier."""
 
 from dataclasses import asdict
 from functools import partial
@@ -15,7 +15,7 @@ from apps.sentiment.model import build_model
 
 
 def prepare(config, run):
-    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
+    """Returns the `Job` of a `Config`; writes vocabulary and labels to the run."""
     settings, model_settings = config.train, asdict(config.model)
     pretrained, vocabulary = model_settings.pop("pretrained"), None
     if pretrained:
@@ -55,13 +55,14 @@ train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, batch_size):
-    """Returns a `Trainer`, for batches as `batches_of` makes them.
+    """Returns a `Trainer` for the batches of `batches_of`.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: What `build_model` returns, made in its scope.
-        optimizer: Its optimizer, made there too.
-        batch_size: Texts of a full batch; one that is not full counts for less.
+        model: Model of `build_model`, made in the strategy's scope.
+        optimizer: The model's optimizer, made in the strategy's scope.
+        batch_size: Number of texts that the summed loss is divided by: those of a full
+            batch.
     """
 
     def loss_fn(batch, training):

@@ -1,1 +1,1 @@
-"""Speech command recognition: which word is in a clip, and when in a stream?"""
+"""Speech command recognition: keyword classification and spotting."""

@@ -1,4 +1,4 @@
-"""Labelled clips, from their source to batches of log-mel frames."""
+"""Loads labelled clips, augments them and batches their log-mel frames."""
 
 import itertools
 import sys
@@ -20,14 +20,14 @@ NOISES, NO_LABEL = 24, -1
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one length and what is said in them.
+    """The clips of a split, all of one length, with their labels and noise.
 
     Attributes:
-        waves: int16 `(clips, samples)`.
+        waves: Waveforms, int16 `(clips, samples)`.
         labels: Label ids, int32 `(clips,)`.
-        names: What to call each clip.
-        snr_db: Signal-to-noise ratio at which noise is added when the model is
-            measured, `(clips,)`; infinity adds none.
+        names: Name of each clip.
+        snr_db: Signal-to-noise ratio in dB at which evaluation adds noise, `(clips,)`;
+            infinity adds none.
         noise: Noises of this split, float32 `(noises, samples)`.
     """
 
@@ -40,7 +40,7 @@ class Clips:
 
 @dataclass(frozen=True)
 class Data:
-    """What `load_data` returns; a split that was not asked for is None."""
+    """The splits and labels of a data set; a split not read is None."""
 
     train: Clips | None
     validation: Clips | None
@@ -53,7 +53,7 @@ def load_data(config, splits=SPLITS, labels=None):
 
     Args:
         config: A `DataConfig`.
-        splits: Names of the splits to read; the others are not looked at.
+        splits: Names of the splits to read.
         labels: Names of the labels in the order of their ids; by default those of the
             training split, sorted.
 
@@ -61,7 +61,8 @@ def load_data(config, splits=SPLITS, labels=None):
         `Data`.
 
     Raises:
-        ValueError: If the data cannot be read, or does not make a classification.
+        ValueError: If the data cannot be read, a split is empty, or there are fewer
+            than two labels.
     """
     clips, names_of_labels = {}, {}
     for split in splits:
@@ -71,16 +72,16 @@ def load_data(config, splits=SPLITS, labels=None):
         labels = sorted(set(names_of_labels["train"]))
         if len(labels) < 2:
             raise ValueError(
-                "Expected at least two words in the training clips. "
-                f"Received one only: {labels[0]!r}."
+                f"data.dataset={config.dataset}: expected at least two labels in the "
+                f"training split. Received only {labels[0]!r}."
             )
     ids = {label: index for index, label in enumerate(labels)}
     for split, names in names_of_labels.items():
         unknown = sorted(set(names) - set(ids))
         if unknown:
             raise ValueError(
-                f"The word {unknown[0]!r} is not among those of the training clips: "
-                f"{', '.join(labels)}."
+                f"The label {unknown[0]!r} does not occur in the training split. "
+                f"Expected one of {', '.join(labels)}."
             )
         label_ids = np.array([ids[name] for name in names], "int32")
         clips[split] = replace(clips[split], labels=label_ids)
@@ -88,10 +89,10 @@ def load_data(config, splits=SPLITS, labels=None):
 
 
 def _clips(rows, split, config):
-    """Returns `Clips`, not labelled yet, and the name of each label.
+    """Returns `Clips` without label ids, and the name of each clip's label.
 
-    Clips are read one by one into a file that lies in memory as far as it fits; it has
-    no name and is gone with the process.
+    Clips are written one by one to an unnamed temporary file, which is memory-mapped
+    and deleted with the process.
     """
     samples = config.sample_rate_hz * config.clip_ms // 1000
     fit = tf.function(
@@ -111,10 +112,10 @@ def _clips(rows, split, config):
             bar.add(1)
         if not names:
             raise ValueError(
-                f"The data set {config.dataset} has no {split} clips. Without "
-                "validation_list.txt and testing_list.txt a tenth of the speakers is "
-                "validation and a tenth is test, a speaker being a file's name up to "
-                "its first underscore: give the lists, or clips of more speakers."
+                f"data.dataset={config.dataset}: the {split} split is empty. Files are "
+                "split by speaker, the part of a file's name before the first "
+                "underscore: 10% of the speakers are validation, 10% test. Give clips "
+                "of more speakers, or validation_list.txt and testing_list.txt."
             )
         file.flush()
         waves = np.memmap(file, "int16", "r", shape=(len(names), samples))
@@ -128,18 +129,18 @@ def _clips(rows, split, config):
 
 
 class Batches:
-    """Batches of log-mel frames and one-hot labels.
+    """Batches log-mel frames and one-hot labels.
 
-    Of `clips_in_a_row` r a row of a batch holds r clips, one after the other: frames
-    `(batch, r * frames, bands)` and labels `(batch, r, labels)`; without it the labels
-    are `(batch, labels)`.
+    With `clips_in_a_row` r, each row of a batch concatenates r clips: frames are
+    `(batch, r * frames, bands)` and labels `(batch, r, labels)`. Without it labels are
+    `(batch, labels)`.
 
     Args:
         clips: `Clips`.
         num_classes: Number of labels.
         front_end: `LogMel`.
-        batch_size: Clips a batch, rounded down to whole rows.
-        clips_in_a_row: Clips of a row, or None.
+        batch_size: Clips per batch, rounded down to whole rows.
+        clips_in_a_row: Clips per row, or None.
         augmentation: An `AugmentationConfig`, for `shuffled`.
     """
 
@@ -160,9 +161,9 @@ class Batches:
         self.frames = clips.waves.shape[1] // front_end.hop
 
     def in_order(self, shard=WHOLE):
-        """Returns every clip once, each with its own noise, as it is measured.
+        """Returns every clip once, with its evaluation noise.
 
-        Where replicas cannot share a batch evenly, rows without a label fill it up.
+        A batch that replicas cannot share evenly is padded with rows without a label.
         """
         clips = self.clips
 
@@ -170,8 +171,8 @@ class Batches:
             for start in range(0, len(clips.labels), self.batch_size):
                 size = len(clips.labels[start : start + self.batch_size])
                 rows = shard.rows(size)
-                for own in shard.cuts(size):
-                    cut = slice(start + own.start, start + own.stop)
+                for part in shard.cuts(size):
+                    cut = slice(start + part.start, start + part.stop)
                     waves = measured(clips, cut, clips.snr_db[cut])
                     yield (
                         filled(waves, rows),
@@ -182,13 +183,13 @@ class Batches:
         return self._dataset(batches)
 
     def shuffled(self, seed, epoch=0, shard=WHOLE):
-        """Returns augmented batches from an epoch on, endlessly.
+        """Returns shuffled, augmented batches, endlessly.
 
         Order and augmentation are a function of seed, epoch and batch. The last batch
-        of an epoch is filled up with clips from its beginning.
+        of an epoch is filled up with the first clips of the epoch.
 
         Args:
-            seed: A number.
+            seed: Seed of order and augmentation.
             epoch: Number of the first epoch.
             shard: The `Shard` of each batch to return.
         """
@@ -203,9 +204,9 @@ class Batches:
                 for step, index in enumerate(order):
                     rng = np.random.default_rng([seed, number, step])
                     drawn = self._drawn(len(index), self.augmentation, rng)
-                    for own in shard.cuts(len(index)):
+                    for part in shard.cuts(len(index)):
                         yield self._augmented(
-                            index[own], *(values[own] for values in drawn)
+                            index[part], *(values[part] for values in drawn)
                         )
 
         return self._dataset(batches)
@@ -215,10 +216,11 @@ class Batches:
         return np.ones((count, self.frames), bool), np.ones((count, bands), bool)
 
     def _drawn(self, count, settings, rng):
-        """Returns what is drawn for the clips of a batch.
+        """Draws the augmentation of a batch; returns arrays with a row per clip.
 
-        Their speed, shift in samples, gain, signal-to-noise ratio, noise and its place,
-        and what SpecAugment keeps, a row a clip.
+        They are: speed; shift in samples; gain in dB; signal-to-noise ratio in dB;
+        number of the noise; its first sample; and SpecAugment's masks over frames and
+        over bands, False where masked.
         """
         clips, rate = self.clips, self.front_end.sample_rate_hz
         samples = clips.waves.shape[1]
@@ -239,7 +241,7 @@ class Batches:
         return speeds, shifts, gain_db, snr_db, *places, kept_frames, kept_bands
 
     def _augmented(self, index, speeds, shifts, gain_db, snr_db, noise, begin, *kept):
-        """Returns waves, what SpecAugment keeps, and labels."""
+        """Returns augmented waveforms, the two masks of SpecAugment, and labels."""
         waves = as_float(self.clips.waves[index])
         changed = np.stack(
             [
@@ -278,14 +280,17 @@ class Batches:
 
 
 def measured(clips, cut, snr_db):
-    """Returns waves of a cut of clips with noise, the same each time, float32.
+    """Adds evaluation noise to a slice of clips; returns float32 waveforms.
+
+    The noise depends on the clip only, so every evaluation is the same.
 
     Args:
         clips: `Clips`.
         cut: A slice.
-        snr_db: Signal-to-noise ratio of each, infinity for no noise.
+        snr_db: Signal-to-noise ratio in dB of each clip of the slice; infinity adds no
+            noise.
     """
     count, samples = clips.waves.shape
     places = noise_places(np.random.default_rng(0), count, clips.noise, samples)
-    places = [drawn[cut] for drawn in places]  # a clip's own, whatever the cut
+    places = [drawn[cut] for drawn in places]  # independent of the slice
     return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places)

@@ -22,15 +22,15 @@ RATIOS_DB = (np.inf, 20, 10, 5, 0)
 
 
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is.
+    """Returns the metrics, the number of test examples and their unit.
 
-    Draws the confusion matrix, accuracy by noise, and for a stream misses against
-    false alarms.
+    Plots the confusion matrix, accuracy by signal-to-noise ratio and, for a model that
+    streams, the detection error tradeoff (DET) curve.
     """
     directory, config = predictor.directory, predictor.config
     labels, answer = predictor.labels, predictor.answer
     test = load_data(config.data, ("test",), labels).test
-    found = measure(test.labels, _probabilities(answer, test, test.snr_db), labels)
+    metrics = measure(test.labels, _probabilities(answer, test, test.snr_db), labels)
     by_ratio = {}
     for ratio in RATIOS_DB:
         snr_db = np.full(len(test.labels), float(ratio))
@@ -38,22 +38,22 @@ def measure_test(predictor):
         name = "clean" if np.isinf(ratio) else f"{ratio} dB"
         by_ratio[name] = float(np.mean(predicted == test.labels))
     plot_confusion_matrix(
-        found["confusion_matrix"], labels, directory / "confusion.png"
+        metrics["confusion_matrix"], labels, directory / "confusion.png"
     )
     _plot_ratios(by_ratio, directory / "noise.png")
     stream = None
     if predictor.streams:
         stream = det_curve(predictor, test)
         plot_det(stream["curve"], directory / "det.png")
-    found["accuracy_by_signal_to_noise"], found["stream"] = by_ratio, stream
-    return found, len(test.labels), "clips"
+    metrics["accuracy_by_signal_to_noise"], metrics["stream"] = by_ratio, stream
+    return metrics, len(test.labels), "clips"
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="accuracy")
 
 
 def _probabilities(answer, clips, snr_db):
-    """Returns the probabilities of clips with noise, `(clips, labels)`."""
+    """Returns the probabilities for clips with noise, `(clips, labels)`."""
     parts = []
     for start in range(0, len(clips.labels), BATCH_SIZE):
         cut = slice(start, start + BATCH_SIZE)

@@ -1,4 +1,4 @@
-"""Exports a finished run as a SavedModel that takes sound."""
+"""Exports a finished run as a SavedModel that takes waveforms."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from apps.common.export.savedmodel import export_run
 
 
 def examples(predictor):
-    """Returns inputs for each signature, for the check and the warm-up."""
+    """Returns example inputs of each signature, for the check and the warm-up."""
     rate_hz = predictor.config.data.sample_rate_hz
     time = np.arange(predictor.samples) / rate_hz
     tones = np.stack([0.3 * np.sin(2 * np.pi * f * time) for f in (220, 440)])

@@ -1,18 +1,18 @@
-"""From a waveform to a log-mel spectrogram: the same operations in training and export.
+"""Computes log-mel spectrograms, by the same operations in training and serving.
 
-Frame t ends with sample (t + 1) * hop, so that no frame waits for samples to come: the
-first ones look back into silence, or into the samples of the chunk before.
+Frame t ends with sample (t + 1) * hop, so no frame needs later samples. The first
+frames also read the silence, or the samples of the previous chunk, before the waveform.
 """
 
 import numpy as np
 import tensorflow as tf
 
 LOWEST_HZ, HIGHEST_HZ = 20.0, 7600.0
-FLOOR = 1e-6  # added to the power before the logarithm: digital silence is finite
+FLOOR = 1e-6  # added to the power: the logarithm of digital silence is finite
 
 
 class LogMel:
-    """A front end: waveforms to log-mel frames.
+    """Computes log-mel frames of waveforms.
 
     >>> front_end = LogMel(16000, window_ms=30.0, hop_ms=20.0, mel_bands=40)
     >>> front_end.window, front_end.hop, front_end.context
@@ -21,15 +21,15 @@ class LogMel:
     (2, 50, 40)
 
     Args:
-        sample_rate_hz: Samples a second.
-        window_ms: Length of a frame's window.
-        hop_ms: Time from one frame to the next, at most `window_ms`.
-        mel_bands: Number of bands of the mel scale.
+        sample_rate_hz: Sample rate of the waveforms in Hz.
+        window_ms: Length of a frame's window in milliseconds.
+        hop_ms: Time from one frame to the next in milliseconds, at most `window_ms`.
+        mel_bands: Number of mel bands.
 
     Attributes:
-        window: Samples of a window.
+        window: Length of a window in samples.
         hop: Samples from one frame to the next.
-        context: Samples before a chunk that its first frame needs.
+        context: Number of samples before a chunk that its first frame needs.
 
     Raises:
         ValueError: If the hop is longer than the window or shorter than a sample.
@@ -41,14 +41,14 @@ class LogMel:
         self.hop = round(sample_rate_hz * hop_ms / 1000)
         if not 1 <= self.hop <= self.window:
             raise ValueError(
-                "features.hop_ms: expected at least a sample and at most "
+                "features.hop_ms: expected at least one sample and at most "
                 f"features.window_ms={window_ms:g}. Received: {hop_ms:g}."
             )
         self.context = self.window - self.hop
         self.fft_length = 1 << (self.window - 1).bit_length()
 
     def frames(self, milliseconds):
-        """Returns the number of frames of a clip."""
+        """Returns the number of frames of a clip of that length."""
         return self.sample_rate_hz * milliseconds // 1000 // self.hop
 
     def __call__(self, waveform, before=None):
@@ -56,8 +56,8 @@ class LogMel:
 
         Args:
             waveform: Samples between -1 and 1, `(batch, samples)`.
-            before: The `context` samples before them, `(batch, context)`; silence by
-                default.
+            before: The previous `context` samples, `(batch, context)`; by default
+                silence.
 
         Returns:
             float32 `(batch, samples // hop, bands)`.
@@ -84,15 +84,15 @@ class LogMel:
 
 
 def fit_clip(waveform, samples):
-    """Brings waveforms `(batch, any)` to a length: `(batch, samples)`.
+    """Pads or cuts waveforms `(batch, any)` to `(batch, samples)`.
 
-    A shorter one is padded with silence on both sides; of a longer one the loudest
-    stretch is kept.
+    A shorter waveform is padded with silence on both sides; a longer one is cut to its
+    loudest part.
     """
     length = tf.shape(waveform)[1]
     missing = tf.maximum(samples - length, 0)
     waveform = tf.pad(waveform, [[0, 0], [missing // 2, missing - missing // 2]])
-    # In double precision: the energy of minutes of sound is summed up.
+    # In double precision, since the energy is summed over minutes of audio.
     energy = tf.cumsum(tf.square(tf.cast(waveform, "float64")), axis=1)
     energy = tf.pad(energy, [[0, 0], [1, 0]])
     start = tf.argmax(energy[:, samples:] - energy[:, :-samples], axis=1)
@@ -102,12 +102,12 @@ def fit_clip(waveform, samples):
 
 
 def blank(features, kept_frames, kept_bands):
-    """Blanks stretches of time and of frequency with the clip's mean (SpecAugment).
+    """Replaces masked frames and bands by the clip's mean (SpecAugment).
 
     Args:
-        features: `(batch, frames, bands)`.
-        kept_frames: bool `(batch, frames)`.
-        kept_bands: bool `(batch, bands)`.
+        features: Log-mel frames, `(batch, frames, bands)`.
+        kept_frames: False for a masked frame, `(batch, frames)`.
+        kept_bands: False for a masked band, `(batch, bands)`.
     """
     kept = kept_frames[:, :, tf.newaxis] & kept_bands[:, tf.newaxis, :]
     mean = tf.reduce_mean(features, axis=[1, 2], keepdims=True)
@@ -115,7 +115,7 @@ def blank(features, kept_frames, kept_bands):
 
 
 def blank_stretches(kept, count, widest, rng):
-    """Sets `count` stretches of each row to False, each at most `widest` wide."""
+    """Sets `count` random stretches of each row to False, at most `widest` wide."""
     places = np.arange(kept.shape[1])
     for _ in range(count):
         width = rng.integers(min(widest, len(places)) + 1, size=(len(kept), 1))

@@ -1,4 +1,4 @@
-"""Prints the words heard in a long recording, and how fast the model listens."""
+"""Prints the words detected in a recording, and the real-time factor."""
 
 import argparse
 import time
@@ -16,16 +16,19 @@ CHUNK_MS = 100.0
 
 
 def listen(directory, path, chunk_ms=CHUNK_MS, threshold=THRESHOLD):
-    """Prints the detections in a recording as they come, and the real-time factor.
+    """Detects words in a recording, chunk by chunk, and prints each as it comes.
+
+    Then prints the real-time factor.
 
     Args:
         directory: Run directory of a model that streams.
-        path: An audio file.
-        chunk_ms: Length of the chunks that the model is given, one after the other.
-        threshold: Smoothed posterior from which a word is heard.
+        path: Path of an audio file.
+        chunk_ms: Length of a chunk in milliseconds.
+        threshold: Smoothed posterior at which a word is detected, 0 to 1.
 
     Returns:
-        The detections, and the real-time factor: seconds of work for a second of sound.
+        The list of `Detection`, and the real-time factor: seconds of computation per
+        second of audio.
 
     Raises:
         ValueError: If the file cannot be read, or the model needs whole clips.
@@ -46,25 +49,25 @@ def listen(directory, path, chunk_ms=CHUNK_MS, threshold=THRESHOLD):
     detections, seconds, samples = [], [], 0
     for waveform in _chunks(audio_blocks(path, rate), chunk):
         began = time.perf_counter()
-        _, found = stream.feed(waveform)
+        _, new = stream.feed(waveform)
         seconds.append(time.perf_counter() - began)
         samples += len(waveform)
-        for one in found:
+        for one in new:
             print(f"{one.time_s:9.2f} s  {one.word:<12} {one.score:.2f}", flush=True)
-        detections += found
+        detections += new
     if not samples:
         raise ValueError(f"{path}: expected audio. Received: a file without a sample.")
     factor = sum(seconds) / (samples / rate)
     print(
-        f"{len(detections)} words in {samples / rate:.1f} s of sound. Real-time "
-        f"factor {factor:.3f} with chunks of {chunk_ms:g} ms; a chunk takes "
-        f"{1000 * np.median(seconds):.1f} ms, at most {1000 * max(seconds):.1f}."
+        f"{len(detections)} words in {samples / rate:.1f} s of audio. Real-time "
+        f"factor {factor:.3f} with chunks of {chunk_ms:g} ms. Time per chunk: median "
+        f"{1000 * np.median(seconds):.1f} ms, maximum {1000 * max(seconds):.1f} ms."
     )
     return detections, factor
 
 
 def _chunks(blocks, size):
-    """Yields waveforms of `size` samples, and the rest, from blocks of any size."""
+    """Cuts blocks of any size into chunks of `size` samples; the last is shorter."""
     rest = np.zeros(0, "float32")
     for block in blocks:
         rest = np.concatenate([rest, block])
@@ -76,9 +79,9 @@ def _chunks(blocks, size):
 
 
 def main():
-    """Listens to the file given on the command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", help="an audio file, such as a WAV of any rate")
+    parser.add_argument("file", help="path of an audio file of any sample rate")
     parser.add_argument(
         "--run",
         default=DEFAULT_RUN,
@@ -94,7 +97,7 @@ def main():
         "--threshold",
         type=float,
         default=THRESHOLD,
-        help="score from which a word is heard, 0 to 1 (%(default)s)",
+        help="score at which a word is detected, 0 to 1 (%(default)s)",
     )
     options = parser.parse_args()
     with report_errors():

@@ -1,4 +1,4 @@
-"""The word spotter: log-mel frames, LSTMs, logits for a clip or for each frame."""
+"""Builds the keyword model: log-mel frames, LSTMs, logits per clip or per frame."""
 
 import keras
 from keras import ops
@@ -21,18 +21,17 @@ def build_model(
     """Returns an uncompiled model from log-mel frames to logits.
 
     Args:
-        num_classes: Number of words.
-        mel_bands: Size of a frame.
-        clip_normalization: Whether each band has mean 0 and variance 1 over a clip
-            (Viikki and Laurila 1998), so that microphone and loudness count less.
+        num_classes: Number of labels.
+        mel_bands: Number of mel bands of a frame.
+        clip_normalization: Whether to normalize each band to mean 0 and variance 1 over
+            a clip (Viikki and Laurila 1998), against differences of microphones.
         units: Units of each LSTM.
-        num_layers: Number of layers.
-        direction: "forward" answers at each frame, which `clip_logits` pools; "both",
-            two LSTMs a layer, answers for a whole clip.
-        pooling: Of a clip, with "both", "last" takes the last state of each LSTM, "max"
-            the highest values over time, "attention" a weighted mean over time.
-        dropout: Fraction dropped before each layer but the first, and before the
-            logits.
+        num_layers: Number of LSTM layers.
+        direction: "forward", one LSTM per layer, predicts at each frame; `clip_logits`
+            pools these. "both", two LSTMs per layer, predicts for a whole clip.
+        pooling: With "both": "last" takes the last output of each LSTM, "max" the
+            maximum over time, "attention" a weighted mean over time.
+        dropout: Fraction dropped in training between layers and before the logits.
 
     Returns:
         "forward": a model from `[features (batch, frames, mel_bands), h_1, c_1, h_2,
@@ -70,20 +69,21 @@ def build_model(
 
 
 def streams(model):
-    """Whether a model answers at each frame and hands its state on."""
+    """Returns whether a model predicts at each frame and returns its state."""
     return isinstance(model.output, list)
 
 
 def clip_logits(model, features, pooling, frames=None, training=False):
-    """Returns the logits for clips.
+    """Returns the logits of clips; pools them over frames if the model streams.
 
     Args:
-        model: What `build_model` returns.
-        features: `(batch, timesteps, mel_bands)`.
-        pooling: Of a model that answers at each frame: "last" takes the last answer,
-            "max" the highest of each word (Sun et al. 2016).
-        frames: Frames of a clip, of which each row holds several; by default one.
-        training: Whether dropout drops.
+        model: Model of `build_model`.
+        features: Log-mel frames, `(batch, timesteps, mel_bands)`.
+        pooling: For a model that predicts at each frame: "last" takes the last frame's
+            logits, "max" the maximum of each label (Sun et al. 2016).
+        frames: Frames per clip, if each row has several clips; by default a row is one
+            clip.
+        training: Whether dropout is active.
 
     Returns:
         `(batch, num_classes)`, or with `frames` `(batch, clips, num_classes)`.

@@ -1,4 +1,4 @@
-"""Noise, and how it is added to speech at a given signal-to-noise ratio."""
+"""Generates noise and adds it to speech at a given signal-to-noise ratio."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ LEVEL = 0.05  # root mean square of a noise; 1 is full scale
 
 
 def coloured_noise(rng, samples, exponent):
-    """Returns noise whose power falls with frequency to the power of `exponent`.
+    """Generates noise whose power is proportional to 1 / frequency ** exponent.
 
     Args:
         rng: A NumPy generator.
         samples: Number of samples.
-        exponent: 0 is white noise, 1 pink, 2 brown.
+        exponent: 0 gives white noise, 1 pink, 2 brown.
     """
     spectrum = np.fft.rfft(rng.normal(size=samples))
     frequency = np.arange(len(spectrum)) + 1.0
@@ -19,13 +19,13 @@ def coloured_noise(rng, samples, exponent):
 
 
 def level(noise):
-    """Returns a noise at the common level, float32."""
+    """Scales a noise to the root mean square `LEVEL`, float32."""
     rms = np.sqrt(np.mean(np.square(noise)))
     return (noise * (LEVEL / max(rms, 1e-9))).astype("float32")
 
 
 def noise_bank(seed, count, samples):
-    """Returns `count` coloured noises, `(count, samples)` float32."""
+    """Generates `count` coloured noises, float32 `(count, samples)`."""
     rng = np.random.default_rng(seed)
     return np.stack(
         [coloured_noise(rng, samples, rng.uniform(0, 2)) for _ in range(count)]
@@ -33,7 +33,7 @@ def noise_bank(seed, count, samples):
 
 
 def noise_places(rng, count, noise, samples):
-    """Returns which noise each of `count` clips gets, and where it begins there."""
+    """Draws the noise of each of `count` clips, and its first sample in that noise."""
     rows = rng.integers(len(noise), size=count)
     return rows, rng.integers(noise.shape[1] - samples + 1, size=count)
 
@@ -41,14 +41,15 @@ def noise_places(rng, count, noise, samples):
 def add_noise(speech, noise, snr_db, places):
     """Adds a stretch of noise to each clip.
 
-    The ratio is that of the mean powers of a whole clip; a clip of digital silence
-    stays as it is. The sum is scaled down where it would leave -1 to 1.
+    The signal-to-noise ratio compares the mean powers over the clip; digital silence
+    gets no noise. A sum that exceeds -1 to 1 is scaled down.
 
     Args:
         speech: float32 `(clips, samples)`.
         noise: float32 `(noises, at least samples)`.
-        snr_db: Signal-to-noise ratio of each clip, `(clips,)`; infinity adds nothing.
-        places: What `noise_places` returns.
+        snr_db: Signal-to-noise ratio of each clip in dB, `(clips,)`; infinity adds no
+            noise.
+        places: Noises and first samples of `noise_places`.
     """
     samples = speech.shape[1]
     mixed = np.empty_like(speech)

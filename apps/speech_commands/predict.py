@@ -1,4 +1,4 @@
-"""Answers for sound: a finished run, and what a served model offers."""
+"""Classifies clips and streams with a finished run; makes the served signatures."""
 
 from dataclasses import asdict
 
@@ -19,27 +19,27 @@ WAVEFORM = [tf.TensorSpec([None, None], "float32", name="waveform")]
 
 
 class Predictor(Base):
-    """A finished run that tells the word of a clip, and words in a stream."""
+    """Recognizes words in clips and streams with the model of a finished run."""
 
     name, config_class = "speech_commands", Config
 
     @part
     def front_end(self):
-        """The `LogMel` before the model."""
+        """The `LogMel` that computes the model's inputs."""
         return LogMel(self.config.data.sample_rate_hz, **asdict(self.config.features))
 
     @property
     def samples(self):
-        """Samples of a clip."""
+        """Length of a clip in samples."""
         return self.config.data.sample_rate_hz * self.config.data.clip_ms // 1000
 
     @part
     def answer(self):
-        """Takes `waveform`, float32 between -1 and 1 `(batch, any)`.
+        """Classifies `waveform`, float32 between -1 and 1 `(batch, any)`.
 
         Returns `label`, strings `(batch,)`, and `probabilities`, float32 `(batch,
-        labels)` in the order of `labels`. Of what is longer than a clip the loudest
-        stretch counts.
+        labels)` in the order of `labels`. A waveform longer than a clip is cut to its
+        loudest part.
         """
         names = tf.constant(self.labels)
 
@@ -60,9 +60,9 @@ class Predictor(Base):
 
     @part
     def gates(self):
-        """Takes what `answer` takes, and returns what `gate_outputs` says.
+        """Takes the inputs of `answer`; returns the outputs of `gate_outputs`.
 
-        A timestep's label is the time at its end.
+        A timestep's label is the time at its end in milliseconds.
         """
         frames = self.front_end.frames(self.config.data.clip_ms)
         ends = (1 + np.arange(frames)) * self.config.features.hop_ms
@@ -70,18 +70,18 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=WAVEFORM)
         def gates(waveform):
-            _, found = record_gates(lambda: self._logits(waveform))
+            _, recorded = record_gates(lambda: self._logits(waveform))
             repeated = tf.tile(labels[None], [tf.shape(waveform)[0], 1])
-            return gate_outputs(found, repeated)
+            return gate_outputs(recorded, repeated)
 
         return gates
 
     @part
     def wav(self):
-        """Takes `wav_bytes` `(batch,)`, and returns what `answer` returns.
+        """Decodes `wav_bytes` `(batch,)`; returns the outputs of `answer`.
 
-        They are the bytes of 16-bit PCM files at the model's sample rate. Channels are
-        averaged.
+        Each is the content of a 16-bit PCM WAV file at the model's sample rate. The
+        channels are averaged.
         """
         rate_hz, samples = self.config.data.sample_rate_hz, self.samples
         spec = tf.TensorSpec([None], "string", name="wav_bytes")
@@ -89,9 +89,11 @@ class Predictor(Base):
         def decode(file):
             audio, rate = tf.audio.decode_wav(file)
             tf.debugging.assert_equal(
-                rate, rate_hz, f"Expected a sample rate of {rate_hz} Hz."
+                rate, rate_hz, f"wav_bytes: expected a sample rate of {rate_hz} Hz."
             )
-            tf.debugging.assert_positive(tf.shape(audio)[0], "The file has no sample.")
+            tf.debugging.assert_positive(
+                tf.shape(audio)[0], "wav_bytes: the file has no sample."
+            )
             return fit_clip(tf.reduce_mean(audio, axis=1)[tf.newaxis], samples)[0]
 
         @tf.function(autograph=False, input_signature=[spec])
@@ -103,46 +105,45 @@ class Predictor(Base):
 
     @property
     def streams(self):
-        """Whether the model answers at each frame."""
+        """Whether the model predicts at each frame, and so can process a stream."""
         return streams(self.model)
 
     @part
     def stream(self):
-        """What `build_stream` returns, for a model that answers at each frame."""
+        """The `tf.function` that `build_stream` returns; needs `streams`."""
         return build_stream(self.model, self.front_end, self.config, self.labels)
 
     def tracked(self):
-        """Returns the layers whose tables the signatures use: none."""
+        """Returns no layers: the signatures look nothing up in a vocabulary."""
         return []
 
     def signatures(self):
-        """Returns what a served model offers, each a `tf.function`, by name."""
+        """Returns the signatures of a served model: a `tf.function` for each name."""
         more = {"stream": self.stream} if self.streams else {}
         return {**super().signatures(), "wav": self.wav, **more}
 
     def predict(self, files):
-        """Returns a dictionary with `file`, `label` and `probabilities` for each file.
+        """Returns a dictionary with `file`, `label` and `probabilities` per file.
 
         Args:
-            files: Paths of audio files of any rate; of a long one the loudest part
-                counts.
+            files: Paths of audio files of any sample rate.
 
         Raises:
             ValueError: If a file cannot be read.
         """
         answers = []
         for file in files:
-            found = self.answer(self.read(file))
-            probabilities = found["probabilities"][0].numpy().tolist()
+            outputs = self.answer(self.read(file))
+            probabilities = outputs["probabilities"][0].numpy().tolist()
             answers.append(
                 {
                     "file": str(file),
-                    "label": found["label"][0].numpy().decode(),
+                    "label": outputs["label"][0].numpy().decode(),
                     "probabilities": dict(zip(self.labels, probabilities, strict=True)),
                 }
             )
         return answers
 
     def read(self, file):
-        """Returns the waveform of an audio file, `(1, samples)`."""
+        """Reads an audio file; returns its resampled waveform, `(1, samples)`."""
         return read_audio(file, self.config.data.sample_rate_hz)[np.newaxis]

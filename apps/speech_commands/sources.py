@@ -1,4 +1,4 @@
-"""Where clips come from: each data set's words, speakers, splits and noise."""
+"""Reads the clips, splits and noise of each data set."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from apps.speech_commands.synthesis.corpus import synthetic_split
 
 SPLITS = ("train", "validation", "test")
 NOISE_FOLDER, SILENCE, NOISE_SECONDS = "_background_noise_", "_silence_", 10
-TEST, VALIDATION = range(5), range(5, 10)  # numbers of recordings of digits
+TEST, VALIDATION = range(5), range(5, 10)  # recording numbers of spoken_digit
 
 
 @dataclass
 class Rows:
-    """A split before it is brought to one length.
+    """The clips of a split in their original lengths.
 
     Attributes:
-        clips: Yields `(name, label, waveform)` of each clip, one by one.
-        count: How many there are, or None.
-        snr_db: As in `Clips`, or None for no noise.
-        noise: As in `Clips`, or None for coloured noise.
+        clips: Yields `(name, label, waveform)` of each clip.
+        count: Number of clips; None if unknown.
+        snr_db: Evaluation noise's signal-to-noise ratio as in `Clips`; None adds none.
+        noise: Noises as in `Clips`; None generates coloured noise.
     """
 
     clips: Iterable
@@ -39,17 +39,18 @@ def _synthetic(config, split):
 
 
 def _spoken_digit(config, split):
-    """Reads Free Spoken Digit: recordings 0 to 4 are the official test split.
+    """Reads the Free Spoken Digit Dataset.
 
-    Validation is recordings 5 to 9 of the training speakers, in both ways to split, or
-    a speaker.
+    The test split is the official one, recordings 0 to 4, or one speaker. The
+    validation split is recordings 5 to 9 of the training speakers, or one speaker.
     """
     dataset = load_dataset("spoken_digit", "train")
-    held_out, listener = config.held_out_speaker, config.validation_speaker
-    if held_out and held_out == listener:
+    test_speaker = config.held_out_speaker
+    validation_speaker = config.validation_speaker
+    if test_speaker and test_speaker == validation_speaker:
         raise ValueError(
-            "data.validation_speaker: expected another one than data.held_out_speaker. "
-            f"Received: {listener!r}."
+            "data.validation_speaker: expected another speaker than "
+            f"data.held_out_speaker. Received: {validation_speaker!r}."
         )
 
     def clips():
@@ -58,9 +59,14 @@ def _spoken_digit(config, split):
             name = example["audio/filename"].decode()
             digit, speaker, number = name.removesuffix(".wav").split("_")
             speakers.add(speaker)
-            is_test = speaker == held_out if held_out else int(number) in TEST
-            held = speaker == listener if listener else int(number) in VALIDATION
-            if split == ("test" if is_test else "validation" if held else "train"):
+            is_test = int(number) in TEST
+            if test_speaker:
+                is_test = speaker == test_speaker
+            is_validation = int(number) in VALIDATION
+            if validation_speaker:
+                is_validation = speaker == validation_speaker
+            other_split = "validation" if is_validation else "train"
+            if split == ("test" if is_test else other_split):
                 wave = as_float(example["audio"].astype("int16"))
                 yield name, digit, resample(wave, 8000, config.sample_rate_hz)
         for name in ("held_out_speaker", "validation_speaker"):
@@ -74,7 +80,7 @@ def _spoken_digit(config, split):
 
 
 def _speech_commands(config, split):
-    """Reads the published set; its classes are in the order of tensorflow-datasets."""
+    """Reads Google's Speech Commands; `names` is in the class order of TFDS."""
     dataset = load_dataset("speech_commands", split)
     names = [
         *("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"),
@@ -91,7 +97,7 @@ def _speech_commands(config, split):
 
 
 def _folder(config, split):
-    """Reads a folder of folders, in Google's layout or a simpler one."""
+    """Reads a folder per word, in the layout of Speech Commands or without lists."""
     root = Path(config.directory)
     if not config.directory or not root.is_dir():
         raise ValueError(
@@ -108,25 +114,25 @@ def _folder(config, split):
             f"{root}: expected a folder of WAV files for each word, such as "
             f"{root / 'yes' / 'anna_1.wav'}. Received: none."
         )
-    chosen = _split_of_files(root, files)
-    wanted = [path for path in files if chosen[path] == split]
+    splits = _split_of_files(root, files)
+    chosen = [path for path in files if splits[path] == split]
     words = len({path.parent.name for path in files})
     rate = config.sample_rate_hz
     samples = rate * config.clip_ms // 1000
     length = max(NOISE_SECONDS * rate, samples)
     noise = _background_noise(root / NOISE_FOLDER, split, rate, length)
-    pauses = 0 if noise is None else len(wanted) // words  # as many as of a word
+    silences = 0 if noise is None else len(chosen) // words  # as many as of a word
 
     def clips():
-        for path in wanted:
+        for path in chosen:
             yield _name(path), path.parent.name, read_audio(path, rate)
         rng = np.random.default_rng(SPLITS.index(split))
-        for number in range(pauses):
+        for number in range(silences):
             row = noise[rng.integers(len(noise))]
             start = rng.integers(len(row) - samples + 1)
             yield f"{SILENCE}/{number}", SILENCE, row[start : start + samples]
 
-    return Rows(clips(), len(wanted) + pauses, noise=noise)
+    return Rows(clips(), len(chosen) + silences, noise=noise)
 
 
 def _name(path):
@@ -134,9 +140,9 @@ def _name(path):
 
 
 def _split_of_files(root, files):
-    """Returns each file's split: by the lists, or by the hash of its speaker.
+    """Returns each file's split: from the two lists, or by a hash of its speaker.
 
-    A file's speaker is its name up to the first underscore.
+    The speaker is the part of a file's name before the first underscore.
     """
     lists = {
         "validation": root / "validation_list.txt",
@@ -149,8 +155,8 @@ def _split_of_files(root, files):
     for split, path in lists.items():
         if not path.exists():
             raise ValueError(
-                f"{path}: missing, though the other list is there. Give both lists, or "
-                "none to split by speaker."
+                f"{path}: missing, but the other list exists. Give both lists, or none "
+                "to split by speaker."
             )
         for number, line in enumerate(path.read_text().splitlines(), 1):
             file = root / line.strip()
@@ -158,16 +164,19 @@ def _split_of_files(root, files):
                 continue
             if file not in known:
                 raise ValueError(
-                    f"{path}:{number}: names {line.strip()!r}, and there is no such "
-                    f"file. Expected a line such as {_name(files[0])}."
+                    f"{path}:{number}: no such file: {line.strip()!r}. Expected a line "
+                    f"such as {_name(files[0])}."
                 )
             if splits.setdefault(file, split) != split:
-                raise ValueError(f"{path}:{number}: {line.strip()} is on both lists.")
+                raise ValueError(
+                    f"{path}:{number}: {line.strip()} is on both lists. Remove it from "
+                    "one."
+                )
     return {path: splits.get(path, "train") for path in files}
 
 
 def _background_noise(folder, split, sample_rate_hz, length):
-    """Returns a split's stretch of each noise file, or None if there is no folder."""
+    """Returns a split's part of each noise file; None without a noise folder."""
     files = sorted(folder.glob("*.wav")) if folder.is_dir() else []
     if not files:
         return None

@@ -1,4 +1,4 @@
-"""Trains a word spotter into a run directory."""
+"""Trains a keyword model."""
 
 from dataclasses import asdict
 from functools import partial
@@ -14,11 +14,11 @@ from apps.speech_commands.data import Batches, load_data
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.model import build_model, clip_logits, streams
 
-ADAPTED_BATCHES = 20
+ADAPTED_BATCHES = 20  # for the mean and variance of the normalization layer
 
 
 def prepare(config, run):
-    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
+    """Returns the `Job` of a `Config`; writes the labels to the run."""
     settings = config.train
     front_end = LogMel(config.data.sample_rate_hz, **asdict(config.features))
     data = load_data(config.data, ("train", "validation"))
@@ -55,15 +55,16 @@ train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):
-    """Returns a `Trainer`, for batches as `Batches` makes them.
+    """Returns a `Trainer` for the batches of `Batches`.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: What `build_model` returns, made in its scope.
-        optimizer: Its optimizer, made there too.
-        batch_size: Clips of a full batch.
-        pooling: As in `clip_logits`,
-        frames: as in `clip_logits`.
+        model: Model of `build_model`, made in the strategy's scope.
+        optimizer: The model's optimizer, made in the strategy's scope.
+        batch_size: Number of clips that the summed loss is divided by: those of a full
+            batch.
+        pooling: Pooling of `clip_logits`.
+        frames: Frames per clip of `clip_logits`; None if a row is one clip.
     """
 
     def loss_fn(batch, training):

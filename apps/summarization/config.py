@@ -1,4 +1,4 @@
-"""What a summarization recipe can say; the defaults live here and nowhere else."""
+"""Settings and defaults of a summarization recipe."""
 
 from typing import Annotated, Literal
 
@@ -12,20 +12,25 @@ from apps.common.data.vectors import GLOVE
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
-    """Where documents and their summaries come from, and how they become token ids.
+    """Selects documents with their summaries and sets how they become token ids.
 
     Attributes:
-        dataset: Name of the data set; "files" is your own.
-        file: For "files": a JSON Lines file with `document` and `summary`, of which a
-            tenth is validation and a tenth test, or a folder with train.jsonl,
-            validation.jsonl and test.jsonl. CSV and TSV files will do as well.
-        document_column: For "files": key of a document,
-        summary_column: and of its summary.
-        document_tokens: Of a document so many tokens are read.
-        summary_tokens: Longer summaries are cut in training.
-        vocabulary_size: At most so many tokens of the training texts get an id.
-        min_count: Rarer tokens are unknown: they can be copied, not written.
-        vectors: "random", or the name of pretrained word vectors.
+        dataset: Data set to read; "files" reads your own files.
+        file: For "files": path of a JSON Lines, CSV or TSV file with a document and a
+            summary column, or of a folder with train.jsonl, validation.jsonl and
+            test.jsonl. Of one file 10% are the validation and 10% the test split.
+        document_column: For "files": name of the document column or key.
+        summary_column: For "files": name of the summary column or key.
+        document_tokens: Maximum number of tokens of a document; later tokens are cut
+            off.
+        summary_tokens: Maximum number of tokens of a summary in training; later tokens
+            are cut off.
+        vocabulary_size: Maximum number of tokens in the vocabulary, the most frequent
+            ones of the training texts; all others are unknown.
+        min_count: Minimum number of occurrences in the training texts; rarer tokens are
+            unknown, and can be copied from the document but not generated.
+        vectors: Pretrained word vectors that initialize the embedding; "random" uses
+            none.
     """
 
     dataset: Literal[
@@ -43,7 +48,18 @@ class DataConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The arguments of `build_model`."""
+    """Sets the arguments of `build_model`.
+
+    Attributes:
+        embedding_dim: Size of a token's vector, shared by encoder, decoder and softmax.
+        units: Units of the decoder, and of each of the encoder's two LSTMs.
+        embedding_dropout: Fraction of the embedding's features dropped in training, the
+            same for all tokens of a text.
+        dropout: Fraction of the encoder's outputs and of the decoder's features dropped
+            in training.
+        coverage: Whether attention depends on the sum of the attention at earlier
+            steps, which reduces repetition (See et al. 2017).
+    """
 
     embedding_dim: Positive = 128
     units: Positive = 128
@@ -54,12 +70,12 @@ class ModelConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig(config.TrainConfig):
-    """How the model is trained.
+    """Sets up training.
 
     Attributes:
-        clip_norm: Gradients are clipped to this global norm.
-        coverage_weight: Weight of the penalty on attending twice to a place (See et al.
-            2017); needs `model.coverage`.
+        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
+        coverage_weight: Weight of the coverage loss, a penalty on attending repeatedly
+            to a token (See et al. 2017); needs `model.coverage`, and 0 disables it.
     """
 
     epochs: Positive = 6
@@ -70,7 +86,17 @@ class TrainConfig(config.TrainConfig):
 
 @dataclass(frozen=True, config=STRICT)
 class DecodeConfig:
-    """How a summary is searched for; see `decode.Search`."""
+    """Sets the beam search that `decode.search` runs.
+
+    Attributes:
+        beam: Number of hypotheses that are kept at each step; 1 is greedy search.
+        max_length: Maximum number of tokens of a summary.
+        min_length: Minimum number of tokens of a summary.
+        length_penalty: Exponent of the length normalization of scores (Wu et al. 2016);
+            0 disables it, which favours short summaries.
+        block_ngrams: Length of the n-grams that a summary may not repeat; 0 allows
+            all repetition.
+    """
 
     beam: Annotated[int, Field(ge=1, le=50)] = 4
     max_length: Count = 16
@@ -89,9 +115,9 @@ class Config:
     decode: DecodeConfig = DecodeConfig()
 
     def __post_init__(self):
-        """Refuses settings that exclude each other."""
+        """Raises ValueError for settings that exclude each other."""
         if self.train.coverage_weight and not self.model.coverage:
             raise ValueError(
-                "train.coverage_weight: needs model.coverage=true. Received: "
-                f"{self.train.coverage_weight:g} without it."
+                "train.coverage_weight: needs model.coverage. Set model.coverage=true. "
+                f"Received: {self.train.coverage_weight:g}."
             )

@@ -1,7 +1,7 @@
-"""Documents and their summaries, from their source to batches of token ids.
+"""Loads documents with their summaries and encodes them as token ids.
 
-A token that the vocabulary has not can be copied: its id is the size of the vocabulary
-plus the place where the document has it first.
+In the extended vocabulary, a document's unknown token has an id: the vocabulary's size
+plus the position of its first occurrence in the document. So it can be copied.
 """
 
 import itertools
@@ -36,20 +36,20 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Pairs:
-    """Documents and summaries, `documents[n]` belonging to `summaries[n]`."""
+    """Documents and the summary of each, in the same order."""
 
     documents: Spool
     summaries: Spool
 
     @property
     def columns(self):
-        """Returns both."""
+        """Returns documents and summaries."""
         return self.documents, self.summaries
 
 
 @dataclass(frozen=True)
 class Data:
-    """What `load_data` returns; a split that was not asked for is None."""
+    """The splits and the vocabulary of a data set; a split not read is None."""
 
     train: Pairs | None
     validation: Pairs | None
@@ -62,27 +62,27 @@ def load_data(config, splits=SPLITS, vocabulary=None):
 
     Args:
         config: A `DataConfig`.
-        splits: Names of the splits to read; the others are not looked at.
-        vocabulary: By default that of the training split.
+        splits: Names of the splits to read.
+        vocabulary: `Vocabulary`; by default that of the training split.
 
     Returns:
-        `Data`; documents and summaries without a character between white space are not
-        in it.
+        `Data`, without pairs whose document or summary is only white space.
 
     Raises:
-        ValueError: If the data cannot be read, or a split has no pair.
+        ValueError: If the data cannot be read, or a split is empty.
     """
     pairs = {}
     for split in splits:
-        found = pairs[split] = Pairs(Spool(str), Spool(str))
+        documents, summaries = Spool(str), Spool(str)
+        pairs[split] = Pairs(documents, summaries)
         for document, summary in _rows(config, split):
             if document.strip() and summary.strip():
-                found.documents.append(document)
-                found.summaries.append(summary)
-        if not found.documents:
+                documents.append(document)
+                summaries.append(summary)
+        if not documents:
             raise ValueError(
-                f"The data set {config.dataset} has no {split} pair of a document and "
-                "a summary. About a hundred are the least that can be split."
+                f"data.dataset={config.dataset}: the {split} split is empty: too few "
+                "documents with a summary. Give at least about 100."
             )
     if vocabulary is None:
         counted = Vocabulary.from_texts(
@@ -95,7 +95,7 @@ def load_data(config, splits=SPLITS, vocabulary=None):
 
 
 def _rows(config, split):
-    """Yields pairs of a document and a summary."""
+    """Yields `(document, summary)` of a split."""
     if config.dataset == "wikipedia_descriptions":
         for article in articles(split):
             if article.get("description"):
@@ -109,7 +109,7 @@ def _rows(config, split):
 
 
 def _files(config, split):
-    """Yields the user's own pairs; of one file a tenth is validation, a tenth test."""
+    """Reads the user's own pairs; of one file 10% are validation and 10% test."""
     if not config.file:
         raise ValueError(
             "data.file: expected a JSON Lines file, or a folder with train.jsonl, "
@@ -127,15 +127,15 @@ def _files(config, split):
 
 
 def first_places(documents, others):
-    """Tells where a document has its tokens first, and where those of another text.
+    """Returns the position of each token's first occurrence in the document.
 
     Args:
-        documents: Strings, ragged `(batch, timesteps)`.
-        others: Strings, ragged `(batch, steps)`.
+        documents: Tokens of documents, ragged `(batch, timesteps)`.
+        others: Tokens of other texts, ragged `(batch, steps)`.
 
     Returns:
-        For each token of both, int32 and ragged, the place in the document of the first
-        token that is the same, or -1.
+        Positions of the tokens of both, int32, ragged; -1 for a token that is not in
+        the document.
     """
 
     def keyed(tokens):
@@ -150,23 +150,23 @@ def first_places(documents, others):
     starts = tf.cast(documents.row_starts(), "int32")
 
     def placed(tokens, first):
-        place = first - tf.gather(starts, row_ids(tokens))
-        return tokens.with_flat_values(tf.where(first < known, place, -1))
+        position = first - tf.gather(starts, row_ids(tokens))
+        return tokens.with_flat_values(tf.where(first < known, position, -1))
 
     return placed(documents, first[:known]), placed(others, first[known:])
 
 
 def encode_documents(documents, vocabulary, document_tokens):
-    """Turns documents into token ids.
+    """Encodes documents as token ids.
 
     Args:
         documents: Strings, `(batch,)`.
         vocabulary: `Vocabulary`.
-        document_tokens: Tokens of a document after so many are left out.
+        document_tokens: Maximum number of tokens of a document.
 
     Returns:
-        Their tokens, strings; their ids in the vocabulary; and ids that tell the
-        unknown ones apart. All are ragged, `(batch, timesteps)`.
+        The tokens, strings; their ids in the vocabulary; and their ids in the extended
+        vocabulary. All are ragged, `(batch, timesteps)`.
     """
     tokens = tokenize(documents)[:, :document_tokens]
     places, _ = first_places(tokens, tokens[:, :0])
@@ -175,7 +175,7 @@ def encode_documents(documents, vocabulary, document_tokens):
 
 
 def encode_summaries(summaries, tokens, vocabulary):
-    """Turns summaries `(batch,)` into ids, of the documents' tokens where unknown."""
+    """Encodes summaries `(batch,)` as ids in the documents' extended vocabularies."""
     words = tokenize(summaries)
     _, places = first_places(tokens, words)
     ids = words.with_flat_values(_ids(words, vocabulary))
@@ -193,7 +193,7 @@ def _extended(ids, places, vocabulary):
 
 
 def encode(pairs, vocabulary, config):
-    """Turns pairs into token ids.
+    """Encodes documents and summaries as token ids.
 
     Args:
         pairs: `Pairs`.
@@ -201,8 +201,9 @@ def encode(pairs, vocabulary, config):
         config: A `DataConfig`.
 
     Returns:
-        A dictionary of columns of arrays, int32: `token_ids` and `copy_ids` of the
-        documents, `(timesteps,)`, and `targets`, each summary with its end, `(steps,)`.
+        A dictionary of columns, int32, an array per pair: `token_ids` of the document
+        in the vocabulary and `copy_ids` in the extended vocabulary, `(timesteps,)`; and
+        `targets`, the summary's ids and the end token, `(steps,)`.
     """
     end = int(vocabulary.lookup(END))
     columns = {name: Spool("int32") for name in ("token_ids", "copy_ids", "targets")}
@@ -216,7 +217,7 @@ def encode(pairs, vocabulary, config):
         targets = encode_summaries(encoded(summaries), tokens, vocabulary)
         targets = targets[:, : config.summary_tokens]
         targets = tf.concat([targets, tf.fill([targets.nrows(), 1], end)], axis=1)
-        found = (token_ids, copy_ids, targets)
-        for column, ids in zip(columns.values(), found, strict=True):
+        batch = (token_ids, copy_ids, targets)
+        for column, ids in zip(columns.values(), batch, strict=True):
             column.extend(rows_of(ids))
     return columns

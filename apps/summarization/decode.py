@@ -1,4 +1,4 @@
-"""Greedy and beam search over any step function, as one loop inside the graph."""
+"""Beam search over any step function, as one loop inside the graph."""
 
 import tensorflow as tf
 
@@ -19,12 +19,12 @@ def search(
     length_penalty,
     block_ngrams,
 ):
-    """Returns the sequence with the highest score that is found.
+    """Searches for the sequence with the highest score by beam search.
 
-    A hypothesis that has its end stays in the beam until others surpass it; hypotheses
-    of different lengths compare by their score, the log-probability divided by the
-    length penalty, of which the end token is a part. The search goes on until none of
-    those without an end can surpass the best of those with one.
+    The score of a hypothesis is its log-probability divided by the length penalty; the
+    end token counts as a token. A finished hypothesis stays in the beam until better
+    ones displace it. The search stops when no unfinished hypothesis can exceed the best
+    finished one.
 
     Args:
         step: Takes token ids `(rows,)` and a state; returns log-probabilities of the
@@ -32,21 +32,22 @@ def search(
         state: State before the first token, tensors `(batch_size, ...)` in any
             structure.
         batch_size: Number of sequences.
-        start: Id that stands before a sequence.
-        end: Id that ends one.
-        beam: Hypotheses that are followed; 1 is greedy search.
-        max_length: Tokens at most, the end token not counted.
-        min_length: Tokens at least.
-        length_penalty: Exponent a of ((5 + length) / 6) ** a, by which the
-            log-probability is divided (Wu et al. 2016); 0 prefers short sequences.
-        block_ngrams: No sequence of so many tokens comes twice; 0 allows it.
+        start: Token id that precedes a sequence.
+        end: Token id that ends a sequence.
+        beam: Number of hypotheses that are kept at each step; 1 is greedy search.
+        max_length: Maximum number of tokens, without the end token.
+        min_length: Minimum number of tokens, without the end token.
+        length_penalty: Exponent a of the length penalty ((5 + length) / 6) ** a (Wu et
+            al. 2016); 0 favours short sequences.
+        block_ngrams: Length of the n-grams that a sequence may not repeat; 0 allows all
+            repetition.
 
     Returns:
-        `token_ids` int32 `(batch_size, max_length)`, padded after the end, which is
-        left out; and `score` float32 `(batch_size,)`.
+        `token_ids`, int32 `(batch_size, max_length)`, padded and without the end token;
+        and `score`, float32 `(batch_size,)`.
     """
     state = tf.nest.map_structure(lambda x: tf.repeat(x, beam, axis=0), state)
-    first = tf.one_hot(0, beam, on_value=0.0, off_value=MASKED)  # the others are copies
+    first = tf.one_hot(0, beam, on_value=0.0, off_value=MASKED)  # the rest are copies
     log_p = tf.tile(first[tf.newaxis], [batch_size, 1])
     ids = tf.fill([batch_size, beam, max_length], PADDING_ID)
     ended = tf.zeros([batch_size, beam], "bool")
@@ -54,27 +55,27 @@ def search(
     last = tf.fill([batch_size, beam], start)
 
     def goes_on(t, last, ids, log_p, ended, length, state):
-        # No other can become better than this, as scores only fall.
+        # The highest score that an unfinished hypothesis can reach: log_p only falls.
         highest = tf.where(ended, MASKED, _score(log_p, max_length, length_penalty))
         known = tf.where(ended, _score(log_p, length, length_penalty), MASKED)
         done = tf.reduce_max(known, axis=1) >= tf.reduce_max(highest, axis=1)
         return (t < max_length) & ~tf.reduce_all(done)
 
     def body(t, last, ids, log_p, ended, length, state):
-        found, state = step(tf.reshape(last, [-1]), state)
-        tokens = tf.shape(found)[1]
-        found += tf.one_hot(PADDING_ID, tokens, on_value=MASKED, off_value=0.0)
+        next_log_p, state = step(tf.reshape(last, [-1]), state)
+        tokens = tf.shape(next_log_p)[1]
+        next_log_p += tf.one_hot(PADDING_ID, tokens, on_value=MASKED, off_value=0.0)
         if min_length:
             early = tf.where(t < min_length, MASKED, 0.0)
-            found += tf.one_hot(end, tokens, on_value=early, off_value=0.0)
+            next_log_p += tf.one_hot(end, tokens, on_value=early, off_value=0.0)
         if 0 < block_ngrams <= max_length:
             rows = tf.reshape(ids, [-1, max_length])
-            found = _without_repeats(found, rows, t, block_ngrams)
-        found = tf.reshape(found, [batch_size, beam, tokens])
-        # An ended hypothesis goes on with padding, at no cost.
+            next_log_p = _without_repeats(next_log_p, rows, t, block_ngrams)
+        next_log_p = tf.reshape(next_log_p, [batch_size, beam, tokens])
+        # A finished hypothesis continues with padding, of log-probability 0.
         padding = tf.one_hot(PADDING_ID, tokens, on_value=0.0, off_value=MASKED)
-        found = tf.where(ended[..., tf.newaxis], padding, found)
-        total = log_p[..., tf.newaxis] + found  # (batch, beam, tokens)
+        next_log_p = tf.where(ended[..., tf.newaxis], padding, next_log_p)
+        total = log_p[..., tf.newaxis] + next_log_p  # (batch, beam, tokens)
         new_length = tf.where(ended, length, length + 1)
         scores = _score(total, new_length[..., tf.newaxis], length_penalty)
         _, best = tf.math.top_k(tf.reshape(scores, [batch_size, -1]), beam)
@@ -85,9 +86,9 @@ def search(
 
         total = tf.reshape(total, [batch_size, -1])
         log_p = tf.gather(total, best, batch_dims=1)
-        shown = tf.where(token == end, PADDING_ID, token)
+        new_ids = tf.where(token == end, PADDING_ID, token)
         ids = tf.where(
-            tf.range(max_length) == t, shown[..., tf.newaxis], of_parent(ids)
+            tf.range(max_length) == t, new_ids[..., tf.newaxis], of_parent(ids)
         )
         row = tf.range(batch_size)[:, tf.newaxis] * beam + parent
         row = tf.reshape(row, [-1])
@@ -118,21 +119,21 @@ def _score(log_p, length, length_penalty):
 
 
 def _without_repeats(log_p, ids, t, n):
-    """Returns log-probabilities without tokens that would repeat a run of n.
+    """Masks tokens that would repeat an n-gram; returns the log-probabilities.
 
     Args:
-        log_p: `(rows, tokens)`.
-        ids: What each row has so far, `(rows, longest)`, of which t are tokens.
+        log_p: Log-probabilities of the next token, `(rows, tokens)`.
+        ids: Each row's tokens so far, padded, `(rows, max_length)`.
         t: Number of tokens so far.
-        n: Length of a run.
+        n: Length of the n-grams.
     """
-    longest = ids.shape[1]
-    begins = tf.range(longest - n + 1)  # where an earlier run may begin
-    same = tf.broadcast_to(begins + n <= t, [tf.shape(ids)[0], longest - n + 1])
+    max_length = ids.shape[1]
+    begins = tf.range(max_length - n + 1)  # first positions of earlier n-grams
+    same = tf.broadcast_to(begins + n <= t, [tf.shape(ids)[0], max_length - n + 1])
     for offset in range(n - 1):
-        place = tf.maximum(t - n + 1 + offset, 0)
-        now = tf.gather(ids, place, axis=1)[:, tf.newaxis]
-        same &= ids[:, offset : longest - n + 1 + offset] == now
+        position = tf.maximum(t - n + 1 + offset, 0)
+        current = tf.gather(ids, position, axis=1)[:, tf.newaxis]
+        same &= ids[:, offset : max_length - n + 1 + offset] == current
     followed = ids[:, n - 1 :]
     rows = tf.broadcast_to(
         tf.range(tf.shape(ids)[0])[:, tf.newaxis], tf.shape(followed)

@@ -14,13 +14,13 @@ from apps.summarization.data import load_data
 from apps.summarization.predict import Predictor
 from apps.summarization.scores import BASELINES, novel_fraction, rouge
 
-SAMPLES, DRAWN = 20, 4
+SAMPLES, PLOTTED = 20, 4  # documents in samples.txt and in attention.png
 
 
 def measure_test(predictor):
-    """Returns the metrics, the number of test examples, and what an example is.
+    """Returns the metrics, the number of test examples and their unit.
 
-    Draws lengths and attention, and writes sample summaries.
+    Plots lengths and attention; writes sample summaries to `samples.txt`.
     """
     directory, config = predictor.directory, predictor.config
     test = load_data(config.data, ("test",), predictor.vocabulary).test
@@ -29,32 +29,32 @@ def measure_test(predictor):
     copied = np.concatenate(
         [row["copied"][row["summary_tokens"] != b""] for row in rows]
     )
-    found = rouge(test.summaries, summaries)
-    found["baselines"] = {
+    metrics = rouge(test.summaries, summaries)
+    metrics["baselines"] = {
         name: rouge(test.summaries, list(map(baseline, test.documents)))
         for name, baseline in BASELINES.items()
     }
     words = [_words(texts) for texts in (test.documents, test.summaries, summaries)]
-    found["novel_fraction"] = {
+    metrics["novel_fraction"] = {
         name: {str(n): novel_fraction(words[0], texts, n) for n in (1, 2, 3)}
         for name, texts in (("references", words[1]), ("summaries", words[2]))
     }
-    found["mean_length"] = {
+    metrics["mean_length"] = {
         name: float(np.mean([len(text) for text in texts]))
         for name, texts in (("references", words[1]), ("summaries", words[2]))
     }
-    found["copied_fraction"] = float(np.mean(copied)) if len(copied) else 0.0
+    metrics["copied_fraction"] = float(np.mean(copied)) if len(copied) else 0.0
     _plot_lengths(words[1], words[2], directory / "lengths.png")
-    _plot_attention(rows[:DRAWN], directory / "attention.png")
+    _plot_attention(rows[:PLOTTED], directory / "attention.png")
     _write_samples(test, summaries, directory / "samples.txt")
-    return found, len(summaries), "documents"
+    return metrics, len(summaries), "documents"
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="perplexity")
 
 
 def _words(texts):
-    """Returns the lists of tokens of texts."""
+    """Returns the tokens of each text, lists."""
     return tokenize(encoded(texts)).to_list()
 
 
@@ -68,21 +68,21 @@ def _plot_lengths(references, summaries, path):
     save_figure(figure, path)
 
 
-def _plot_attention(drawn, path):
-    """Draws what each word of some summaries looked at, and how far it was copied."""
+def _plot_attention(rows, path):
+    """Plots the attention and the copy probability of each summary token."""
     figure, panels = plt.subplots(
-        len(drawn), figsize=(14, 3.2 * len(drawn)), layout="constrained", squeeze=False
+        len(rows), figsize=(14, 3.2 * len(rows)), layout="constrained", squeeze=False
     )
-    for panel, row in zip(panels[:, 0], drawn, strict=True):
+    for panel, row in zip(panels[:, 0], rows, strict=True):
         document = [t.decode() for t in row["document_tokens"] if t]
         summary = [t.decode() for t in row["summary_tokens"] if t]
         weights = row["attention"][: len(summary), : len(document)]
         panel.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         panel.set_xticks(range(len(document)), document, rotation=90, fontsize=7)
-        shares = row["copied"][: len(summary)]
-        labels = [f"{w} ({c:.0%})" for w, c in zip(summary, shares, strict=True)]
+        copied = row["copied"][: len(summary)]
+        labels = [f"{w} ({p:.0%})" for w, p in zip(summary, copied, strict=True)]
         panel.set_yticks(range(len(summary)), labels, fontsize=8)
-    figure.suptitle("attention; in brackets the probability of copying")
+    figure.suptitle("attention (probability of copying)")
     save_figure(figure, path)
 
 

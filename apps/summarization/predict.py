@@ -1,4 +1,4 @@
-"""Answers for raw documents: a finished run, and what a served model offers."""
+"""Summarizes raw documents with a finished run; makes the served signatures."""
 
 from dataclasses import asdict
 
@@ -26,35 +26,34 @@ DOCUMENT = [tf.TensorSpec([None], "string", name="document")]
 
 
 class Predictor(Base):
-    """A finished run that summarizes documents."""
+    """Summarizes documents with the model of a finished run."""
 
     name, config_class = "summarization", Config
 
     @part
     def start(self):
-        """Id of the token that ends a summary, and of the one before its first."""
+        """Id of the token that ends a summary and precedes its first token."""
         return tf.cast(self.vocabulary.lookup(END), "int32")
 
     @part
     def answer(self):
-        """Takes `document`; returns `summary` and `score` as `attention` does."""
+        """Takes `document`; returns `summary` and `score`, as `attention` does."""
 
         @tf.function(autograph=False, input_signature=DOCUMENT)
         def answer(document):
-            found = self.attention(document)
-            return {name: found[name] for name in ("summary", "score")}
+            outputs = self.attention(document)
+            return {name: outputs[name] for name in ("summary", "score")}
 
         return answer
 
     @part
     def attention(self):
-        """Takes `document`, strings `(batch,)`; summarizes and shows what it looked at.
+        """Summarizes `document`, strings `(batch,)`; also returns the attention.
 
         Returns `summary`, strings, and `score`, float32, both `(batch,)`;
         `document_tokens` `(batch, timesteps)` and `summary_tokens` `(batch, steps)`,
         strings padded with ""; `attention`, float32 `(batch, steps, timesteps)`; and
-        `copied`, float32 `(batch, steps)`: the model's probability of copying a token,
-        not writing it.
+        `copied`, float32 `(batch, steps)`: 1 - p_gen, the probability of copying.
         """
         vocabulary, config, start = self.vocabulary, self.config, self.start
         names, size = tf.constant(vocabulary.tokens), len(vocabulary)
@@ -78,38 +77,39 @@ class Predictor(Base):
             )
             blank = tf.reduce_any(
                 tokens[:, :1] == UNKNOWN, axis=1
-            )  # a text without a token
+            )  # documents without a token
             ids = tf.where(blank[:, tf.newaxis], PADDING_ID, ids)
             longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype="int32"))
-            longest = tf.maximum(longest, 1)  # the decoder takes one step at least
+            longest = tf.maximum(longest, 1)  # the decoder takes at least one step
             ids = tf.pad(ids, [[0, 0], [0, 1]])[:, :longest]
-            own = tf.gather(tokens, tf.maximum(ids - size, 0), batch_dims=1)
+            copied = tf.gather(tokens, tf.maximum(ids - size, 0), batch_dims=1)
             words = tf.where(
-                ids < size, tf.gather(names, tf.minimum(ids, size - 1)), own
+                ids < size, tf.gather(names, tf.minimum(ids, size - 1)), copied
             )
-            written = ids != PADDING_ID
-            before = tf.where(ids < size, ids, UNKNOWN_ID)
-            before = tf.concat([tf.fill([count, 1], start), before], axis=1)
-            _, writes, weights = self.model(
-                [token_ids, before[:, :longest]], training=False
+            is_token = ids != PADDING_ID
+            inputs = tf.where(ids < size, ids, UNKNOWN_ID)
+            inputs = tf.concat([tf.fill([count, 1], start), inputs], axis=1)
+            _, p_gen_logit, weights = self.model(
+                [token_ids, inputs[:, :longest]], training=False
             )
+            p_copy = tf.sigmoid(-p_gen_logit[..., 0])
             return {
-                "summary": join_words(tf.ragged.boolean_mask(words, written)),
+                "summary": join_words(tf.ragged.boolean_mask(words, is_token)),
                 "score": tf.where(blank, 0.0, score),
                 "document_tokens": tokens,
-                "summary_tokens": tf.where(written, words, ""),
+                "summary_tokens": tf.where(is_token, words, ""),
                 "attention": weights,
-                "copied": tf.where(written, tf.sigmoid(-writes[..., 0]), 0.0),
+                "copied": tf.where(is_token, p_copy, 0.0),
             }
 
         return attention
 
     @part
     def gates(self):
-        """Takes `document`, strings `(batch,)`; returns what `gate_outputs` says.
+        """Takes `document`, strings `(batch,)`; returns the outputs of `gate_outputs`.
 
-        Of the encoder over the document's tokens, of the decoder over the tokens that
-        it writes.
+        Timesteps are the document's tokens for the encoder, and the summary's tokens
+        for the decoder.
         """
         model = self.model
 
@@ -119,48 +119,49 @@ class Predictor(Base):
         @tf.function(autograph=False, input_signature=DOCUMENT)
         def gates(document):
             answer = self.attention(document)
-            read, written = answer["document_tokens"], answer["summary_tokens"]
-            (fixed, state), found = record_gates(lambda: encode(model, ids_of(read)))
+            tokens, summary = answer["document_tokens"], answer["summary_tokens"]
+            token_ids = ids_of(tokens)
+            (fixed, state), recorded = record_gates(lambda: encode(model, token_ids))
             starts = tf.fill([tf.shape(document)[0], 1], self.start)
-            before = tf.concat([starts, ids_of(written)[:, :-1]], axis=1)
+            decoder_inputs = tf.concat([starts, ids_of(summary)[:, :-1]], axis=1)
             context = tf.matmul(answer["attention"], fixed["memory"])
             context = tf.pad(
                 context[:, :-1], [[0, 0], [1, 0], [0, 0]]
-            )  # the step before's
-            x = model.get_layer("embedding")(before)
+            )  # of the previous step
+            x = model.get_layer("embedding")(decoder_inputs)
             decoder = model.get_layer("decoder")
             inputs = tf.concat([x, context], axis=-1)
-            found["decoder"] = gates_of(decoder.cell, inputs, [state["h"], state["c"]])
-            return gate_outputs(
-                found, {**dict.fromkeys(found, read), "decoder": written}
-            )
+            states = [state["h"], state["c"]]
+            recorded["decoder"] = gates_of(decoder.cell, inputs, states)
+            labels = {**dict.fromkeys(recorded, tokens), "decoder": summary}
+            return gate_outputs(recorded, labels)
 
         return gates
 
     def signatures(self):
-        """Returns what a served model offers, each a `tf.function`, by name."""
+        """Returns the signatures of a served model: a `tf.function` for each name."""
         return {**super().signatures(), "attention": self.attention}
 
     def predict(self, documents):
-        """Returns a dictionary with `document`, `summary` and `score` for each.
+        """Returns a dictionary with `document`, `summary` and `score` per document.
 
         Args:
             documents: Strings.
         """
         answers = []
         for document in documents:
-            found = self.answer(encoded([document]))
+            outputs = self.answer(encoded([document]))
             answers.append(
                 {
                     "document": document,
-                    "summary": found["summary"][0].numpy().decode(),
-                    "score": float(found["score"][0]),
+                    "summary": outputs["summary"][0].numpy().decode(),
+                    "score": float(outputs["score"][0]),
                 }
             )
         return answers
 
     def attend_all(self, documents):
-        """Returns what `attention` gives for each document, without a batch."""
+        """Returns the outputs of `attention` per document, without a batch axis."""
         return answer_all(
             self.attention, documents, batch_size=BATCH_SIZE, unit="document"
         )

@@ -1,4 +1,4 @@
-"""What a summary is measured by, and what it has to be better than."""
+"""Scores summaries by ROUGE and novelty, and computes extractive baselines."""
 
 import re
 
@@ -15,14 +15,14 @@ ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 
 
 def rouge(references, summaries):
-    """Returns the mean F of ROUGE-1, 2 and L, as Google's `rouge-score` has them.
+    """Returns the mean F1 of ROUGE-1, 2 and L, computed by Google's `rouge-score`.
 
-    Words are stemmed (Porter). Lin 2004, "ROUGE: a package for automatic evaluation of
-    summaries".
+    Words are stemmed (Porter). Source: Lin 2004, "ROUGE: a package for automatic
+    evaluation of summaries".
 
     Args:
-        references: What people wrote.
-        summaries: What is to be measured.
+        references: Reference summaries, strings.
+        summaries: The summaries to measure, strings in the same order.
     """
     scorer = RougeScorer(list(ROUGE.values()), use_stemmer=True)
     rows = [
@@ -30,13 +30,13 @@ def rouge(references, summaries):
         for reference, summary in zip(references, summaries, strict=True)
     ]
     return {
-        name: float(np.mean([row[theirs].fmeasure for row in rows]))
-        for name, theirs in ROUGE.items()
+        name: float(np.mean([row[metric].fmeasure for row in rows]))
+        for name, metric in ROUGE.items()
     }
 
 
 def lead(document, count):
-    """Returns the first sentences of a document; a line's end ends a sentence too."""
+    """Returns the first `count` sentences of a document; a line break ends one, too."""
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS)
     splitter, sentences = PunktSentenceTokenizer(parameters), []
@@ -48,10 +48,14 @@ def lead(document, count):
 
 
 def is_a(document):
-    """Returns what follows "is a" and the like in the first sentence, to a comma."""
+    """Returns the phrase after "is a" or the like in the first sentence.
+
+    The phrase ends at a comma, semicolon or full stop. Without one the whole sentence
+    is returned.
+    """
     first = lead(document, 1)
-    found = re.search(r"\b(?:is|was|are|were) (?:an?|the) ([^,.;]+)", first)
-    return found.group(1) if found else first
+    match = re.search(r"\b(?:is|was|are|were) (?:an?|the) ([^,.;]+)", first)
+    return match.group(1) if match else first
 
 
 BASELINES = {
@@ -62,20 +66,20 @@ BASELINES = {
 
 
 def novel_fraction(documents, summaries, n):
-    """Returns the share of the summaries' runs of n words that are not in documents.
+    """Returns the fraction of the summaries' n-grams that are not in their documents.
 
     Args:
-        documents: Lists of words.
-        summaries: Lists of words.
-        n: Length of a run.
+        documents: Words of each document, lists.
+        summaries: Words of each summary, lists.
+        n: Number of words of an n-gram.
     """
     novel = total = 0
     for document, summary in zip(documents, summaries, strict=True):
-        known, runs = set(_runs(document, n)), _runs(summary, n)
-        novel += sum(run not in known for run in runs)
-        total += len(runs)
+        known, ngrams = set(_ngrams(document, n)), _ngrams(summary, n)
+        novel += sum(ngram not in known for ngram in ngrams)
+        total += len(ngrams)
     return novel / max(total, 1)
 
 
-def _runs(words, n):
+def _ngrams(words, n):
     return [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]

@@ -1,4 +1,4 @@
-"""Trains a summarizer into a run directory."""
+"""Trains a summarizer."""
 
 from dataclasses import asdict
 from functools import partial
@@ -14,11 +14,11 @@ from apps.common.training.trainer import Trainer
 from apps.summarization.data import encode, load_data
 from apps.summarization.model import build_model, log_probabilities
 
-VECTOR_SCALE = 0.1  # the softmax shares the vectors, and GloVe's are long
+VECTOR_SCALE = 0.1  # on GloVe's vectors, which are long for a shared softmax
 
 
 def prepare(config, run):
-    """Returns the `Job` of a `Config`; writes vocabulary and labels into the run."""
+    """Returns the `Job` of a `Config`; writes the vocabulary to the run."""
     settings = config.train
     data = load_data(config.data, ("train", "validation"))
     vectors = pretrained_vectors(data.vocabulary, config)
@@ -51,51 +51,51 @@ train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, start, loss_divisor, coverage_weight):
-    """Returns a `Trainer`, for batches of columns as `encode` returns them.
+    """Returns a `Trainer` for batches of the columns that `encode` returns.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
-        model: What `build_model` returns, made in its scope.
-        optimizer: Its optimizer, made there too.
-        start: Id that stands before a summary.
-        loss_divisor: Number by which the summed loss is divided: the mean number of
-            target tokens of a batch.
-        coverage_weight: Weight of the penalty on attending twice to a place.
+        model: Model of `build_model`, made in the strategy's scope.
+        optimizer: The model's optimizer, made in the strategy's scope.
+        start: Token id that precedes a summary.
+        loss_divisor: Number of targets that the summed loss is divided by: the mean
+            number of target tokens of a batch.
+        coverage_weight: Weight of the coverage loss; 0 disables it.
     """
 
     def loss_fn(batch, training):
-        loss, penalty, tokens = losses(model, batch, start, training)
-        objective = (loss + coverage_weight * penalty) / loss_divisor
+        loss, coverage_loss, tokens = losses(model, batch, start, training)
+        objective = (loss + coverage_weight * coverage_loss) / loss_divisor
         return objective, {"loss": (loss, tokens)}
 
     return Trainer(strategy, model, optimizer, loss_fn, ["loss"], perplexity=True)
 
 
 def losses(model, batch, start, training):
-    """Returns the summed loss of a batch, the summed penalty, and the number of tokens.
+    """Returns the loss and the coverage loss of a batch, summed, and its token count.
 
-    What is neither in the vocabulary nor in the document is not asked for.
+    Targets that are neither in the vocabulary nor in the document are masked. The
+    coverage loss penalizes repeated attention to a token (See, Liu and Manning 2017).
 
     Args:
-        model: What `build_model` returns.
-        batch: Of columns as `encode` returns them.
-        start: Id that stands before a summary.
-        training: Whether dropout drops.
+        model: Model of `build_model`.
+        batch: Batch of the columns that `encode` returns.
+        start: Token id that precedes a summary.
+        training: Whether dropout is active.
 
     Returns:
-        Three scalars; the penalty is on attending twice to a place (See, Liu and
-        Manning 2017).
+        Three scalars.
     """
     targets = batch["targets"]
-    before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=start)
+    decoder_inputs = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=start)
     size = model.get_layer("embedding").vocabulary_size
-    before = tf.where(before < size, before, UNKNOWN_ID)
-    outputs = model([batch["token_ids"], before], training=training)
+    decoder_inputs = tf.where(decoder_inputs < size, decoder_inputs, UNKNOWN_ID)
+    outputs = model([batch["token_ids"], decoder_inputs], training=training)
     log_p = log_probabilities(outputs, batch["copy_ids"], targets)
     counts = (targets != PADDING_ID) & (targets != UNKNOWN_ID)
     counts = tf.cast(counts, "float32")
     attention = outputs[-1]
     coverage = tf.cumsum(attention, axis=1, exclusive=True)
-    twice = tf.reduce_sum(tf.minimum(attention, coverage), axis=-1)
+    repeated = tf.reduce_sum(tf.minimum(attention, coverage), axis=-1)
     loss = -tf.reduce_sum(log_p * counts)
-    return loss, tf.reduce_sum(twice * counts), tf.reduce_sum(counts)
+    return loss, tf.reduce_sum(repeated * counts), tf.reduce_sum(counts)

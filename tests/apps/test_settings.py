@@ -31,17 +31,17 @@ from apps.common.config import load_config
         (
             "speech_commands",
             ["model.direction=both", "train.clips_in_a_row=2"],
-            "train.clips_in_a_row: a model of both directions reads one clip",
+            "train.clips_in_a_row: model.direction=both reads one clip at a time",
         ),
         (
             "speech_commands",
             ["data.held_out_speaker=bo"],
-            "data.held_out_speaker: it is for data.dataset=spoken_digit",
+            "data.held_out_speaker: needs data.dataset=spoken_digit",
         ),
         (
             "speech_commands",
             ["data.validation_speaker=bo"],
-            "data.validation_speaker: it is for data.dataset=spoken_digit",
+            "data.validation_speaker: needs data.dataset=spoken_digit",
         ),
         (
             "speech_commands",
@@ -60,7 +60,7 @@ def test_settings_that_exclude_each_other_are_refused(
             *("model.pretrained=runs/a", "model.direction=forward"),
             *("data.vectors=random", "data.vector_words=0", *overrides),
         ]
-    with pytest.raises(ValueError, match=message) as told:
+    with pytest.raises(ValueError, match=message) as caught:
         load_config(config_class, path, overrides)
-    assert str(told.value).startswith(message)
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

@@ -1,1 +1,1 @@
-"""Keyword spotting in long streams of sound."""
+"""Keyword spotting in audio streams."""

@@ -1,4 +1,4 @@
-"""Words in long streams: how many are missed for how many false alarms an hour."""
+"""Measures keyword spotting: miss rate against false alarms per hour (DET curve)."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from apps.speech_commands.streaming.stream import Stream
 
 MOST_CLIPS = 600
 GAP_S = (0.5, 2.5)
-NOISE_LEVEL = 0.2  # of the noises' own
-CLEAN_SNR_DB = 20.0  # where a data set adds no noise of its own
-TOLERANCE_S = 1.0  # after a clip's end
+NOISE_LEVEL = 0.2  # factor on the noises
+CLEAN_SNR_DB = 20.0  # for clips that evaluation adds no noise to
+TOLERANCE_S = 1.0  # after a clip's end, in which a detection is a hit
 THRESHOLDS = np.round(
     np.concatenate([np.arange(0.1, 0.95, 0.05), [0.95, 0.98, 0.99]]), 2
 )
@@ -22,7 +22,7 @@ THRESHOLDS = np.round(
 
 @dataclass(frozen=True)
 class Recording:
-    """A stream made of clips.
+    """A long waveform made of clips.
 
     Attributes:
         waveform: float32 `(samples,)`.
@@ -34,14 +34,14 @@ class Recording:
 
 
 def long_recording(clips, labels, sample_rate_hz):
-    """Returns clips in random order, with pauses, in noise that never stops.
+    """Concatenates clips in random order, with pauses, in continuous noise.
 
-    Clips whose label begins with "_" are in it, but are no words to be heard.
+    Clips whose label begins with "_" are distractors: they are no events.
 
     Args:
         clips: `Clips`.
         labels: Names of the labels.
-        sample_rate_hz: Samples a second.
+        sample_rate_hz: Sample rate in Hz.
     """
     rng = np.random.default_rng(0)
     spoken = [n for n, label in enumerate(clips.labels) if labels[label] != "_silence_"]
@@ -70,18 +70,19 @@ def long_recording(clips, labels, sample_rate_hz):
 
 
 def det_curve(predictor, clips):
-    """Measures detections in a long recording for each threshold.
+    """Measures miss rate and false alarms in a long recording for each threshold.
 
-    A detection of a word from its clip's first sample to a second after the last is a
-    hit, once; every other one is a false alarm.
+    The first detection of a word from its clip's first sample to 1 s after the last is
+    a hit; any other detection is a false alarm.
 
     Args:
-        predictor: A `Predictor` whose model answers at each frame.
-        clips: `Clips` of the split to be measured.
+        predictor: A `Predictor` whose model predicts at each frame.
+        clips: `Clips` of the split to measure.
 
     Returns:
-        `hours` of sound, number of `words`, and `curve`, for each threshold a
-        dictionary with `threshold`, `miss_rate` and `false_alarms_per_hour`.
+        A dictionary: `hours` of audio; `words`, their number; and `curve`, for each
+        threshold a dictionary with `threshold`, `miss_rate` and
+        `false_alarms_per_hour`.
     """
     front_end, labels = predictor.front_end, predictor.labels
     rate = front_end.sample_rate_hz
@@ -91,9 +92,14 @@ def det_curve(predictor, clips):
     hours = len(recording.waveform) / rate / 3600
     curve = []
     for threshold in THRESHOLDS:
-        found = Detector(labels, threshold, stream.listener.pause).feed(posteriors)
-        times = [(int((frame + 1) * front_end.hop), label) for frame, label, _ in found]
-        hits, alarms = score_detections(times, recording.events, TOLERANCE_S * rate)
+        detector = Detector(labels, threshold, stream.listener.pause)
+        detections = [
+            (int((frame + 1) * front_end.hop), label)
+            for frame, label, _ in detector.feed(posteriors)
+        ]
+        hits, alarms = score_detections(
+            detections, recording.events, TOLERANCE_S * rate
+        )
         curve.append(
             {
                 "threshold": float(threshold),
@@ -105,12 +111,12 @@ def det_curve(predictor, clips):
 
 
 def score_detections(detections, events, tolerance):
-    """Returns the number of hits and of false alarms.
+    """Counts hits and false alarms.
 
     Args:
-        detections: `(sample, label)` in order.
-        events: `(first sample, last sample, label)` in order.
-        tolerance: Samples after an event's last one in which it may still be heard.
+        detections: `(sample, label)`, sorted.
+        events: `(first sample, last sample, label)`, sorted.
+        tolerance: Number of samples after an event in which a detection is a hit.
     """
     waiting, hits = list(events), 0
     for sample, label in detections:
@@ -125,7 +131,7 @@ def score_detections(detections, events, tolerance):
 
 
 def plot_det(curve, path):
-    """Draws the miss rate against false alarms an hour."""
+    """Plots the miss rate against false alarms per hour."""
     figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
     alarms = [row["false_alarms_per_hour"] for row in curve]
     axes.plot(alarms, [row["miss_rate"] for row in curve], "o-")
@@ -134,7 +140,7 @@ def plot_det(curve, path):
         axes.annotate(f"{row['threshold']:g}", place, fontsize=8)
     axes.set(
         xscale="symlog",
-        xlabel="false alarms an hour",
+        xlabel="false alarms per hour",
         ylabel="miss rate",
         title="points: threshold",
     )

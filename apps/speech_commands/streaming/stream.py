@@ -1,7 +1,7 @@
-"""Listens to sound that arrives in chunks: posteriors for each frame, words when heard.
+"""Detects words in audio that arrives in chunks, from the posteriors of each frame.
 
-Front end and LSTMs carry on from chunk to chunk, so that chunks of any size give what
-the whole sound gives.
+Front end and LSTMs carry their state from chunk to chunk, so chunks of any size give
+the same posteriors as the whole audio.
 """
 
 import numpy as np
@@ -16,26 +16,29 @@ from apps.common.portable.detector import (
 )
 from apps.speech_commands.model import streams
 
-LARGEST_LOGIT = 40.0  # so that its exponential is finite
-MOST_FRAMES = 500  # at once: a minute of sound is worked off piece by piece
+LARGEST_LOGIT = 40.0  # keeps exponentials finite
+MOST_FRAMES = 500  # per call; longer audio is processed in pieces
 
 
 def build_stream(model, front_end, config, labels):
-    """Returns the function that a served model runs on a chunk of sound.
+    """Returns the `tf.function` that processes one chunk of audio.
 
-    It takes `samples` `(batch, k * hop)` and a carry of fixed size: `audio` `(batch,
-    context)`, the samples before them; with the pooling "max" `scores` `(batch, frames
-    of a clip - 1, labels)`, the exponentials of their logits; and `h_1`, `c_1`, ...
-    `(batch, units)`. It returns `posteriors` `(batch, k, labels)`, at each frame those
-    of a clip that ends there, and the carry for the next chunk under the same names.
-    The first chunk's carry is zeros. So that a client need know nothing else, it also
-    returns `labels`, strings `(batch, labels)`, `sample_rate_hz` and `hop`, int32
-    `(batch,)`; a chunk of no samples asks for these alone.
+    It takes `samples` `(batch, k * hop)` and a carry of fixed size:
+
+    - `audio` `(batch, context)`, the previous samples;
+    - with the pooling "max", `scores` `(batch, frames of a clip - 1, labels)`, the
+      exponentials of the previous frames' logits;
+    - `h_1`, `c_1`, ..., the state, each `(batch, units)`.
+
+    The first chunk's carry is zeros. It returns `posteriors` `(batch, k, labels)`, at
+    each frame those of a clip that ends there, and the next carry under the same names.
+    It also returns `labels`, strings `(batch, labels)`, and `sample_rate_hz` and `hop`,
+    int32 `(batch,)`; a client gets these alone by a chunk of no samples.
 
     Args:
-        model: What `build_model` returns.
-        front_end: Its `LogMel`.
-        config: Its `Config`.
+        model: Model of `build_model`.
+        front_end: The model's `LogMel`.
+        config: The model's `Config`.
         labels: Names of the labels.
 
     Raises:
@@ -43,8 +46,8 @@ def build_stream(model, front_end, config, labels):
     """
     if not streams(model):
         raise ValueError(
-            "This model needs the whole clip, so it cannot listen to a stream. Train "
-            "one with model.direction=forward."
+            "model.direction=both: the model needs the whole clip and cannot process a "
+            "stream. Train one with model.direction=forward."
         )
     pooled = config.model.pooling == "max"
     frames = front_end.frames(config.data.clip_ms)
@@ -59,12 +62,12 @@ def build_stream(model, front_end, config, labels):
         for name, shape in {"samples": [None, None], **carry}.items()
     ]
 
-    def hear(samples, audio, *carried):
+    def process(samples, audio, *carried):
         features = front_end(samples, audio)
         before, state = (carried[0], carried[1:]) if pooled else (None, carried)
         logits, *state = model([features, *state], training=False)
-        heard = tf.concat([audio, samples], axis=1)
-        carried = [heard[:, tf.shape(samples)[1] :]]
+        extended = tf.concat([audio, samples], axis=1)
+        carried = [extended[:, tf.shape(samples)[1] :]]
         logits = tf.clip_by_value(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
         scores = tf.exp(tf.cast(logits, "float32"))
         if pooled:
@@ -85,7 +88,7 @@ def build_stream(model, front_end, config, labels):
         samples = tf.debugging.check_numerics(samples, "samples")
         posteriors, *carried = tf.cond(
             tf.shape(samples)[1] > 0,
-            lambda: hear(samples, audio, *carried),
+            lambda: process(samples, audio, *carried),
             lambda: (tf.zeros([batch, 0, classes]), audio, *carried),
         )
         return {
@@ -100,15 +103,15 @@ def build_stream(model, front_end, config, labels):
 
 
 class Stream:
-    """A stream of sound, and what is heard in it.
+    """Detects words in one audio stream.
 
     Args:
-        listen: What `build_stream` returns; many streams may share it.
+        listen: Function of `build_stream`; several streams may share it.
         front_end: The model's `LogMel`.
-        labels: Names of the labels; those that begin with "_" are no words.
-        threshold: As in `Listener`.
-        smoothing_ms: As in `Listener`.
-        pause_ms: As in `Listener`.
+        labels: Names of the labels; those that begin with "_" are not detected.
+        threshold: Smoothed posterior at which a word is detected, 0 to 1.
+        smoothing_ms: Length in milliseconds over which posteriors are averaged.
+        pause_ms: Time in milliseconds after a detection without another one.
     """
 
     def __init__(
@@ -131,26 +134,26 @@ class Stream:
         self.listener = Listener(labels, frame_s, threshold, smoothing_ms, pause_ms)
 
     def feed(self, samples):
-        """Takes the next samples.
+        """Processes the next samples.
 
         Args:
             samples: float32 between -1 and 1, `(any number,)`.
 
         Returns:
-            Smoothed posteriors `(frames, labels)` of the frames that are complete, and
-            a list of `Detection`.
+            Smoothed posteriors of the complete frames, `(frames, labels)`, and a list
+            of `Detection`.
 
         Raises:
             ValueError: If a sample is NaN or infinite.
         """
-        sound = np.concatenate([self._rest, check(np.asarray(samples), "samples")])
-        whole = len(sound) // self.hop * self.hop
-        self._rest = sound[whole:].astype("float32")
+        audio = np.concatenate([self._rest, check(np.asarray(samples), "samples")])
+        whole = len(audio) // self.hop * self.hop
+        self._rest = audio[whole:].astype("float32")
         posteriors = [np.zeros((0, len(self.listener.labels)), "float32")]
         for start in range(0, whole, MOST_FRAMES * self.hop):
-            piece = sound[start : min(start + MOST_FRAMES * self.hop, whole)]
+            piece = audio[start : min(start + MOST_FRAMES * self.hop, whole)]
             piece = tf.constant(piece[np.newaxis], "float32")
-            answer = self._listen(piece, *self._carry.values())
-            posteriors.append(answer["posteriors"][0].numpy())
-            self._carry = {name: answer[name] for name in self._carry}
+            outputs = self._listen(piece, *self._carry.values())
+            posteriors.append(outputs["posteriors"][0].numpy())
+            self._carry = {name: outputs[name] for name in self._carry}
         return self.listener.feed(np.concatenate(posteriors))

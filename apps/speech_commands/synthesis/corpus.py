@@ -1,4 +1,4 @@
-"""Command words spoken by the voices of eSpeak NG: data that every machine can make."""
+"""Generates a corpus of spoken command words with the voices of eSpeak NG."""
 
 import hashlib
 import subprocess
@@ -45,25 +45,25 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How the set is made; fixed before the first reported run."""
+    """Settings of the corpus; fixed before the first reported run."""
 
     version: int = 4
-    made_up_variants: int = 100  # only to train; eSpeak NG takes 349 in all
-    train_clips: int = 1000  # of each label
+    made_up_variants: int = 100  # training only; eSpeak NG allows 349 in all
+    train_clips: int = 1000  # per label
     validation_clips: int = 80
     test_clips: int = 120
-    lowest_rate: int = 130  # words a minute
+    lowest_rate: int = 130  # words per minute
     highest_rate: int = 210
-    lowest_pitch: int = 30  # of 0 to 99
+    lowest_pitch: int = 30  # 0 to 99
     highest_pitch: int = 70
-    lowest_range: int = 20  # how much the pitch moves, of 0 to 99
+    lowest_range: int = 20  # variation of the pitch, 0 to 99
     highest_range: int = 80
     lowest_gain_db: float = -20.0
-    shift_ms: float = 150.0  # from the middle of a clip of a second
+    shift_ms: float = 150.0  # maximum, from the middle of a clip of 1 s
     lowest_snr_db: float = 0.0
     highest_snr_db: float = 20.0
     noises: int = 24
-    babble_every: int = 6  # of the noises; the others are coloured
+    babble_every: int = 6  # one noise in 6 is babble; the others are coloured
     noise_seconds: int = 10
 
 
@@ -71,26 +71,27 @@ SETTINGS = Settings()
 
 
 def cached_at():
-    """Returns the folder of the set in the cache; other settings have another one."""
+    """Returns the corpus's cache folder; its name is a hash of the settings."""
     spoken = (WORDS, OTHER_WORDS, SENTENCES)
-    said = repr((SETTINGS, spoken, ACCENTS, LEFT_OUT, RELATED, made_up()))
-    key = hashlib.sha1(said.encode()).hexdigest()[:12]
+    settings = repr((SETTINGS, spoken, ACCENTS, LEFT_OUT, RELATED, made_up()))
+    key = hashlib.sha1(settings.encode()).hexdigest()[:12]
     return cache_directory() / "synthetic_speech" / key
 
 
 def synthetic_split(split, sample_rate_hz):
-    """Returns a split; the first time, all three are made and put into the cache.
+    """Reads a split from the cache; the first call generates all three splits.
 
     Args:
         split: "train", "validation" or "test".
-        sample_rate_hz: Rate of the result.
+        sample_rate_hz: Sample rate of the result in Hz.
 
     Returns:
-        A generator of `(name, label, waveform)`; the signal-to-noise ratio of each; and
-        the noises, float32 `(noises, samples)`.
+        A generator of `(name, label, waveform)`; the signal-to-noise ratio of each clip
+        in dB; and the noises, float32 `(noises, samples)`.
 
     Raises:
-        ValueError: If the archive cannot be had or has no build for this platform.
+        ValueError: If eSpeak NG cannot be downloaded, does not support this platform,
+            or the cache is damaged.
     """
     directory = cached_at()
     if not directory.is_dir():
@@ -104,7 +105,8 @@ def synthetic_split(split, sample_rate_hz):
             made_hz = int(made["sample_rate_hz"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is damaged ({error}). Remove {directory}, and it is made anew."
+            f"{path}: the file is damaged ({error}). Remove {directory}; the next run "
+            "generates it again."
         ) from None
 
     def clips():
@@ -120,14 +122,17 @@ def synthetic_split(split, sample_rate_hz):
 
 
 def made_up():
-    """Returns the descriptions of the made-up variants by name."""
+    """Generates the descriptions of the made-up variants, by name."""
     rng = np.random.default_rng([SETTINGS.version])
     names = (f"madeup{n}" for n in range(SETTINGS.made_up_variants))
     return {name: made_up_variant(rng) for name in names}
 
 
 def _make_in_its_own_process(directory):
-    """Makes all splits: the library remembers what it said, so a new one says it."""
+    """Generates all splits in a fresh process.
+
+    The library's output depends on its earlier output in the same process.
+    """
     fetch_archive()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory.parent) as scratch:
@@ -137,20 +142,22 @@ def _make_in_its_own_process(directory):
         result = subprocess.run(command, cwd=Path(__file__).parents[3], check=False)
         if result.returncode:
             raise ValueError(
-                "The synthetic voices could not be made; see the message above."
+                "data.dataset=synthetic: generating the corpus failed; see the message "
+                "above."
             )
         rename_into_place(temporary, directory)
 
 
 def _make(synthesizer, split, path):
-    """Speaks a split and writes it, in the rate of the synthesizer."""
+    """Generates a split and writes it, at the synthesizer's sample rate."""
     rng = np.random.default_rng([SETTINGS.version, sha1_modulo(split, 2**32)])
     voices = voices_of(split, synthesizer.variants)
     if split == "train":
         voices += [f"{accent}+{name}" for accent in ACCENTS for name in made_up()]
     per_label = asdict(SETTINGS)[f"{split}_clips"]
     print(
-        f"Making {split} clips with {len(voices)} voices of eSpeak NG", file=sys.stderr
+        f"Generating {split} clips with {len(voices)} voices of eSpeak NG",
+        file=sys.stderr,
     )
     bar = keras.utils.Progbar(
         (len(WORDS) + 1) * per_label + SETTINGS.noises,
@@ -194,7 +201,7 @@ def _make(synthesizer, split, path):
 
 
 def _spoken(synthesizer, text, voices, rng):
-    """Returns speech in a random way, its peak at full scale, and the voice."""
+    """Speaks a text in a random voice; returns speech with peak 1, and the voice."""
     s, voice = SETTINGS, str(rng.choice(voices))
     speech = synthesizer.say(
         text,
@@ -207,7 +214,7 @@ def _spoken(synthesizer, text, voices, rng):
 
 
 def _noises(synthesizer, voices, rng, bar):
-    """Returns coloured noises and now and then the babble of six voices."""
+    """Generates coloured noises and, every sixth, the babble of six voices."""
     samples = SETTINGS.noise_seconds * synthesizer.sample_rate_hz
     noises = []
     for number in range(SETTINGS.noises):
@@ -216,12 +223,12 @@ def _noises(synthesizer, voices, rng, bar):
         else:
             noise = np.zeros(samples, "float32")
             for _ in range(6):
-                speech, said = np.zeros(0, "float32"), []
+                speech = np.zeros(0, "float32")
                 while len(speech) < samples:
-                    said, _ = _spoken(
+                    sentence, _ = _spoken(
                         synthesizer, str(rng.choice(SENTENCES)), voices, rng
                     )
-                    speech = np.concatenate([speech, said])
+                    speech = np.concatenate([speech, sentence])
                 noise += speech[:samples]
             noise = level(noise)
         noises.append(noise)

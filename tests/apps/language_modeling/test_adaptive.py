@@ -26,14 +26,14 @@ def test_the_state_is_carried_through_the_whole_split(run, by_hand):
     _, model, vocabulary, data = run
     start = start_id(vocabulary, "words")
     assert len(data.test) > 300  # more than a window
-    found = log_probabilities(model, data.test, start)
-    np.testing.assert_allclose(found, by_hand(model, data.test, start), atol=1e-4)
+    carried = log_probabilities(model, data.test, start)
+    np.testing.assert_allclose(carried, by_hand(model, data.test, start), atol=1e-4)
     again, states = log_probabilities(model, data.test, start, with_states=True)
-    np.testing.assert_array_equal(again, found)
+    np.testing.assert_array_equal(again, carried)
     embedding = model.get_layer("embedding")
     logits = embedding(tf.constant(states)[tf.newaxis], reverse=True)
-    log_p = tf.nn.log_softmax(logits[0]).numpy()[np.arange(len(found)), data.test]
-    np.testing.assert_allclose(log_p, found, atol=1e-4)
+    log_p = tf.nn.log_softmax(logits[0]).numpy()[np.arange(len(carried)), data.test]
+    np.testing.assert_allclose(log_p, carried, atol=1e-4)
 
 
 def test_adapting_with_no_step_changes_nothing(run, adapt, by_hand):
@@ -67,8 +67,8 @@ def test_the_cache_is_what_a_loop_computes(draw_states):
         weights = [np.exp(flatness * states[t] @ states[i]) for i in past]
         same = [ids[i] == ids[t] for i in past]
         expected[t] = np.dot(weights, same) / np.sum(weights)
-    found = cached_probabilities(states, ids, flatness, size=size, block=4)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    probabilities = cached_probabilities(states, ids, flatness, size=size, block=4)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-12)
 
 
 @pytest.fixture

@@ -78,8 +78,8 @@ def test_a_vocabulary_keeps_the_most_frequent_tokens(tmp_path):
 @pytest.mark.parametrize(
     ("content", "file", "message"),
     [
-        (b"", "a.txt", "no training token that occurs 2 times"),
-        (b" \n\n", "a.txt", "no training token that occurs 2 times"),
+        (b"", "a.txt", "train split has no token that occurs 2 times"),
+        (b" \n\n", "a.txt", "train split has no token that occurs 2 times"),
         (b"\xff\xfe a", "a.txt", "not UTF-8"),
         (b"a a", "b.txt", r"data\.file: expected a text file"),
         (b"a a", "", r"data\.file: expected a text file"),
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_refused(tmp_path, content, file, message, monkey
 
 def test_a_split_without_text_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("one one one\n")
-    with pytest.raises(ValueError, match="has no validation text"):
+    with pytest.raises(ValueError, match="the validation split is empty"):
         load_data(DataConfig(dataset="files", file=str(tmp_path / "a.txt")))
 
 
@@ -215,14 +215,14 @@ def test_film_reviews_are_read_without_those_that_sentiment_reports(monkeypatch)
 
     monkeypatch.setattr(data_module, "load_dataset", published)
     config = DataConfig(dataset="imdb_reviews")
-    found = {
+    rows = {
         split: list(data_module.DATASETS["imdb_reviews"](config, split))
         for split in ("train", "validation", "test")
     }
-    assert found["validation"] == [
+    assert rows["validation"] == [
         text for text in reviews["train"] if text_hash(text, 10) == 1
     ]
-    assert 10 < len(found["test"]) < 60
-    assert all(text.startswith("unlabelled") for text in found["test"])
-    together = [text for texts in found.values() for text in texts]
+    assert 10 < len(rows["test"]) < 60
+    assert all(text.startswith("unlabelled") for text in rows["test"])
+    together = [text for texts in rows.values() for text in texts]
     assert sorted(together) == sorted(reviews["train"] + reviews["unsupervised"])

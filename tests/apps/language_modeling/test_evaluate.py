@@ -28,20 +28,20 @@ def test_the_perplexity_is_that_of_all_tokens(run, by_hand, finished_language_ru
 def test_bins_count_frequency_and_position_from_one():
     ids = np.array([1, 2, 3, 12, 2, 13])  # 1 is unknown, 2 ends a text
     log_p = np.log([0.5, 0.25, 0.125, 0.5, 0.25, 0.5])
-    found = measure(log_p, ids, start=2, tokenization="words")
-    shown = {row["bin"]: row["tokens"] for row in found["by_frequency"]}
+    metrics = measure(log_p, ids, start=2, tokenization="words")
+    shown = {row["bin"]: row["tokens"] for row in metrics["by_frequency"]}
     assert shown == {"unknown": 1, "rank 1-10": 3, "rank 11-100": 2}
-    unknown = found["by_frequency"][0]
+    unknown = metrics["by_frequency"][0]
     assert unknown["perplexity"] == pytest.approx(2.0)
-    shown = {row["bin"]: row["tokens"] for row in found["by_position"]}
+    shown = {row["bin"]: row["tokens"] for row in metrics["by_position"]}
     assert shown == {"1": 3, "2": 2, "3-4": 1}
 
 
 def test_characters_are_measured_in_nats_and_bits():
-    found = measure(np.log([0.25, 0.25]), np.array([2, 3]), 2, "characters")
-    assert found["perplexity"] is None
-    assert found["nats_per_character"] == pytest.approx(np.log(4))
-    assert found["bits_per_character"] == pytest.approx(2.0)
+    metrics = measure(np.log([0.25, 0.25]), np.array([2, 3]), 2, "characters")
+    assert metrics["perplexity"] is None
+    assert metrics["nats_per_character"] == pytest.approx(np.log(4))
+    assert metrics["bits_per_character"] == pytest.approx(2.0)
 
 
 def test_a_text_is_scored_with_its_end_and_alone_as_in_a_batch(
@@ -51,8 +51,8 @@ def test_a_text_is_scored_with_its_end_and_alone_as_in_a_batch(
     predictor = Predictor(finished_language_run, config)
     predictor.model, predictor.vocabulary = model, vocabulary
     texts = ["the film", "", "zzz was very warm ."]
-    found = predictor.answer(tf.constant(texts))
-    assert found["tokens"].numpy().tolist() == [3, 1, 6]
+    outputs = predictor.answer(tf.constant(texts))
+    assert outputs["tokens"].numpy().tolist() == [3, 1, 6]
     start = start_id(vocabulary, "words")
     for n, text in enumerate(texts):
         ids = [
@@ -60,14 +60,14 @@ def test_a_text_is_scored_with_its_end_and_alone_as_in_a_batch(
             for w in text.split()
         ]
         expected = by_hand(model, np.array([*ids, start]), start)
-        row = found["token_log_probabilities"][n].numpy()
+        row = outputs["token_log_probabilities"][n].numpy()
         np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-5)
         assert not row[len(expected) :].any()
-        assert float(found["log_probability"][n]) == pytest.approx(
+        assert float(outputs["log_probability"][n]) == pytest.approx(
             expected.sum(), abs=1e-4
         )
         mean = np.exp(-expected.mean())
-        assert float(found["perplexity"][n]) == pytest.approx(mean, rel=1e-4)
+        assert float(outputs["perplexity"][n]) == pytest.approx(mean, rel=1e-4)
 
 
 def test_predict_gives_the_texts_back(finished_language_run):

@@ -161,11 +161,11 @@ def test_pieces_drawn_one_by_one_are_the_text_drawn_at_once(
     }
     texts, open_, given = [""] * 4, [True] * 4, prompts
     for _ in range(6):
-        found = stream(prompt=tf.constant(given), **fixed, **carry)
-        for row, piece in enumerate(found["text"].numpy()):
-            open_[row] = open_[row] and not found["ended"][row]
+        outputs = stream(prompt=tf.constant(given), **fixed, **carry)
+        for row, piece in enumerate(outputs["text"].numpy()):
+            open_[row] = open_[row] and not outputs["ended"][row]
             texts[row] += piece.decode() if open_[row] else ""
-        carry, given = {name: found[name] for name in carry}, [""] * 4
+        carry, given = {name: outputs[name] for name in carry}, [""] * 4
     made = generate(prompts, **settings)
     assert [text.split() for text in texts] == [text.split() for text in made]
     assert len("".join(made)) > 20
@@ -199,9 +199,9 @@ def test_the_command_line_streams_what_the_export_gives(
 def test_what_cannot_be_meant_is_refused_in_one_line(
     finished_language_run, capsys, arguments, message
 ):
-    with pytest.raises(SystemExit) as has_end_token:
+    with pytest.raises(SystemExit) as caught:
         main([str(finished_language_run), "the", *arguments])
-    assert has_end_token.value.code == 2
+    assert caught.value.code == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

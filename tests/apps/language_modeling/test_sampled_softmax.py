@@ -23,10 +23,10 @@ def given():
 def test_ids_are_drawn_as_often_as_is_said():
     count = 200_000
     ids, log_expected = draw_tokens([1, 2], count, SIZE)
-    found = np.bincount(ids, minlength=SIZE)
+    counts = np.bincount(ids, minlength=SIZE)
     expected = np.exp(log_expected(tf.range(SIZE)))
     assert expected.sum() == pytest.approx(count, rel=1e-4)
-    np.testing.assert_allclose(found, expected, rtol=0.1)
+    np.testing.assert_allclose(counts, expected, rtol=0.1)
 
 
 def test_the_draw_is_a_function_of_the_seed():

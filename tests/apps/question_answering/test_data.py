@@ -30,9 +30,9 @@ def test_tokens_are_cut_from_where_they_stand(text):
     clean = texts[0].numpy().decode()
     words, starts, ends = (x.to_list()[0] for x in tokens_with_offsets(texts))
     for word, start, end in zip(words, starts, ends, strict=True):
-        found = cut(texts, tf.constant([start]), tf.constant([end]))[0].numpy()
-        assert found.decode() == clean[start:end]
-        lower = tf.strings.lower(found, encoding="utf-8").numpy()
+        span = cut(texts, tf.constant([start]), tf.constant([end]))[0].numpy()
+        assert span.decode() == clean[start:end]
+        lower = tf.strings.lower(span, encoding="utf-8").numpy()
         assert (lower or b"<unk>") == word
     assert starts == sorted(starts)
 
@@ -102,7 +102,7 @@ def passage(context, answer, start):
 
 def test_the_answer_of_a_passage_is_its_tokens():
     context = "Mary (née Ätna) is 3.5 here."
-    found = [
+    rows = [
         passage(context, "Mary", 0),
         passage(context, "née Ätna", 6),
         passage(context, "Ätna) is", 10),
@@ -111,22 +111,22 @@ def test_the_answer_of_a_passage_is_its_tokens():
         passage(context, "er", 24),  # inside a word: the word
     ]
     config = DataConfig(dataset="files")
-    spans = encode(found, VOCABULARY, [], config)["targets"]
+    spans = encode(rows, VOCABULARY, [], config)["targets"]
     assert [s.tolist() for s in spans] == [
         *([0, 0], [2, 3], [3, 5], [6, 6], [9, 9], [9, 9])
     ]
     config = DataConfig(dataset="files", context_tokens=7)
-    columns = encode(found, VOCABULARY, [], config)
+    columns = encode(rows, VOCABULARY, [], config)
     assert len(columns["targets"]) == 4
     assert {len(c) for c in columns["context"]} == {7}
 
 
 @pytest.mark.parametrize(("context_tokens", "count"), [(2, 0), (3, 1), (4, 2), (5, 2)])
 def test_an_answer_is_asked_for_if_its_last_token_is_read(context_tokens, count):
-    found = [passage("Mary is not here.", *a) for a in (("not", 8), ("is not here", 5))]
+    rows = [passage("Mary is not here.", *a) for a in (("not", 8), ("is not here", 5))]
     config = DataConfig(dataset="files", context_tokens=context_tokens)
-    found.append(passage("Mary", "Mary", 0))
-    targets = encode(found, VOCABULARY, [], config)["targets"]
+    rows.append(passage("Mary", "Mary", 0))
+    targets = encode(rows, VOCABULARY, [], config)["targets"]
     assert len(targets) == count + 1
     assert max(target[1] for target in targets) < context_tokens
 

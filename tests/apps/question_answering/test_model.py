@@ -52,7 +52,7 @@ def test_the_hops_do_what_their_equations_say(stories):
     finder = stories.get_layer("facts")
     m, q = RNG.normal(size=(1, 3, 8)), RNG.normal(size=(1, 4))
     here = np.array([[True, True, False]])
-    found, attention = finder(
+    q_final, attention = finder(
         [tf.constant(m, "float32"), tf.constant(q, "float32")], here
     )
     (w_m, b), (w_q,), (v,) = (
@@ -67,7 +67,7 @@ def test_the_hops_do_what_their_equations_say(stories):
         a = (weights @ m[0])[np.newaxis].astype("float32")
         _, (h, c) = finder.cell(a, [q.astype("float32"), c.astype("float32")])
         q, c = h.numpy(), c.numpy()
-    np.testing.assert_allclose(found, q, atol=1e-5)
+    np.testing.assert_allclose(q_final, q, atol=1e-5)
 
 
 @pytest.mark.parametrize("earlier", [True, False])
@@ -86,14 +86,14 @@ def test_links_do_what_their_equations_say(earlier):
     k = (salience * directions).sum(axis=1)
     expected = np.zeros((4, 3))
     for j in range(4):
-        told = [t for t in range(3) if (t < j if earlier else t != j)]
-        near = [-d * abs(j - t) if earlier else d * t for t in told]
+        attended = [t for t in range(3) if (t < j if earlier else t != j)]
+        near = [-d * abs(j - t) if earlier else d * t for t in attended]
         scores = [
             g * k[j] @ k[t] + (x[0, t] @ u)[0] + n
-            for t, n in zip(told, near, strict=True)
+            for t, n in zip(attended, near, strict=True)
         ]
         weights = softmax(np.array([0.0, *scores]))[1:]
-        expected[j] = weights @ x[0, told]
+        expected[j] = weights @ x[0, attended]
     np.testing.assert_allclose(layer(inputs)[0], expected, atol=1e-5)
 
 
@@ -128,20 +128,20 @@ def test_the_order_of_sentences_counts(stories):
 
 def test_a_word_of_the_question_is_marked_where_it_occurs(passages):
     occurs = passages.get_layer("occurs")
-    found = occurs([np.array([[3, 1, 7, 99, 0, 4]]), np.array([[4, 99, 3, 1, 0]])])
-    np.testing.assert_array_equal(found[0, :, 0], [1, 0, 0, 1, 0, 1])
+    matches = occurs([np.array([[3, 1, 7, 99, 0, 4]]), np.array([[4, 99, 3, 1, 0]])])
+    np.testing.assert_array_equal(matches[0, :, 0], [1, 0, 0, 1, 0, 1])
 
 
 def test_alignment_is_a_weighted_mean_of_words(passages):
     layer = passages.get_layer("alignment")
     x, q = (RNG.normal(size=(1, n, 5)).astype("float32") for n in (4, 3))
     there = np.array([[True, True, False]])
-    found, weights = layer([x, q], there)
+    aligned, weights = layer([x, q], there)
     w, b = (v.numpy() for v in layer.project.weights)
     ours, theirs = np.maximum(x[0] @ w + b, 0), np.maximum(q[0] @ w + b, 0)
     expected = np.stack([softmax(row) for row in (ours @ theirs.T)[:, :2]])
     np.testing.assert_allclose(weights[0, :, :2], expected, atol=1e-5)
-    np.testing.assert_allclose(found[0], expected @ q[0, :2], atol=1e-5)
+    np.testing.assert_allclose(aligned[0], expected @ q[0, :2], atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["stories", "passages"])

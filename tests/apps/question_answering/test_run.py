@@ -50,10 +50,10 @@ def test_the_reader_of_passages_learnt_where_a_year_is(finished_passage_run):
 
 def test_an_answer_is_cut_from_the_text(passages):
     context = "  In the year\u00a01777, \U0001f600 Zoë was built of stone. It is tall."
-    (found,) = passages.predict([f"{context}|||When was it built?"])
+    (answer,) = passages.predict([f"{context}|||When was it built?"])
     context = context.strip()
-    assert found["answer"] == context[found["start"] : found["end"]]
-    assert found["answer"] == "1777"
+    assert answer["answer"] == context[answer["start"] : answer["end"]]
+    assert answer["answer"] == "1777"
 
 
 @pytest.mark.parametrize("reader", ["stories", "passages"])
@@ -62,18 +62,18 @@ def test_odd_questions_have_an_answer(reader, request):
     lines = ["|||", "a ||| ", "||| where?", "zz \U0001f600 ||| zz"]
     lines.append("so it was " * 1700 + "|||a")
     answers = request.getfixturevalue(reader).predict(lines)
-    for line, found in zip(lines, answers, strict=True):
-        assert np.isfinite(found["score"]), line[:20]
-        if "start" in found:
-            assert found["answer"] == found["context"][found["start"] : found["end"]]
+    for line, row in zip(lines, answers, strict=True):
+        assert np.isfinite(row["score"]), line[:20]
+        if "start" in row:
+            assert row["answer"] == row["context"][row["start"] : row["end"]]
 
 
 def test_bytes_that_are_no_text_do_no_harm(finished_passage_run):
     version = finished_passage_run / "export" / "question_answering" / "1"
     loaded = tf.saved_model.load(str(version))
     answer = loaded.signatures["serving_default"]
-    found = answer(context=tf.constant([b"\x80\x80\x80 a"]), question=["what?"])
-    assert found["answer"][0].numpy().decode() in "\ufffd\ufffd\ufffd a"
+    outputs = answer(context=tf.constant([b"\x80\x80\x80 a"]), question=["what?"])
+    assert outputs["answer"][0].numpy().decode() in "\ufffd\ufffd\ufffd a"
 
 
 def test_a_line_needs_both_parts(stories):
@@ -91,11 +91,11 @@ def test_the_export_shows_what_an_answer_rests_on(
     ):
         version = run / "export" / "question_answering" / "1"
         loaded = tf.saved_model.load(str(version))
-        found = loaded.signatures["attention"](
+        outputs = loaded.signatures["attention"](
             context=tf.constant([context]), question=tf.constant(["Where is Mary?"])
         )
-        assert found["attention"].shape == (1, *shape)
-        np.testing.assert_allclose(found["attention"].numpy().sum(-1), 1, atol=1e-5)
+        assert outputs["attention"].shape == (1, *shape)
+        np.testing.assert_allclose(outputs["attention"].numpy().sum(-1), 1, atol=1e-5)
 
 
 @pytest.mark.slow

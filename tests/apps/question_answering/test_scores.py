@@ -18,7 +18,7 @@ from apps.question_answering.stories import Story
 
 
 @pytest.mark.parametrize(
-    ("answer", "found"),
+    ("answer", "expected"),
     [
         ("The  Eiffel Tower!", "eiffel tower"),
         ("a\tU.S. state", "us state"),
@@ -26,8 +26,8 @@ from apps.question_answering.stories import Story
         ("theatre", "theatre"),
     ],
 )
-def test_answers_are_normalized(answer, found):
-    assert normalized(answer) == found
+def test_answers_are_normalized(answer, expected):
+    assert normalized(answer) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def passage(question, *answers):
 
 
 def test_the_best_reference_counts():
-    found = passage_scores(
+    scores = passage_scores(
         [passage("In which year?", "1999", "in 1999"), passage("Why so?", "no reason")],
         ["in 1999", "reason"],
     )
-    assert found["exact_match"] == 0.5
-    assert found["f1"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["by_question_word"]["which"]["examples"] == 1
-    assert found["by_question_word"]["why"]["f1"] == pytest.approx(2 / 3)
-    assert found["by_answer_length"]["1"]["exact_match"] == 1.0
+    assert scores["exact_match"] == 0.5
+    assert scores["f1"] == pytest.approx((1 + 2 / 3) / 2)
+    assert scores["by_question_word"]["which"]["examples"] == 1
+    assert scores["by_question_word"]["why"]["f1"] == pytest.approx(2 / 3)
+    assert scores["by_answer_length"]["1"]["exact_match"] == 1.0
 
 
 def story(task, answer, sentences=3, facts=()):
@@ -84,17 +84,17 @@ def test_stories_are_measured_by_task_facts_and_distance():
         story("2 b", "new"),
         story("10 c", "y"),
     ]
-    found = story_scores(stories, ["x", "x", "y", "x", "y", "y"], ["x", "y"])
-    assert found["accuracy"] == pytest.approx(4 / 6)
-    assert list(found["by_task"]) == ["1 a", "2 b", "10 c"]
-    assert found["error"] == pytest.approx((1 / 3 + 1 / 2 + 0) / 3)
-    assert found["tasks_failed"] == ["1 a", "2 b"]
-    assert found["by_facts"]["1"] == {"accuracy": pytest.approx(2 / 3), "examples": 3}
-    assert found["by_distance"] == {
+    scores = story_scores(stories, ["x", "x", "y", "x", "y", "y"], ["x", "y"])
+    assert scores["accuracy"] == pytest.approx(4 / 6)
+    assert list(scores["by_task"]) == ["1 a", "2 b", "10 c"]
+    assert scores["error"] == pytest.approx((1 / 3 + 1 / 2 + 0) / 3)
+    assert scores["tasks_failed"] == ["1 a", "2 b"]
+    assert scores["by_facts"]["1"] == {"accuracy": pytest.approx(2 / 3), "examples": 3}
+    assert scores["by_distance"] == {
         "1": {"accuracy": pytest.approx(2 / 3), "examples": 3},
         "6-8": {"accuracy": 1.0, "examples": 1},
     }
-    assert found["unknown_answers"] == 1
+    assert scores["unknown_answers"] == 1
 
 
 def test_the_best_span_ends_where_it_begins_or_soon_after():

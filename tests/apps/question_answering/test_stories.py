@@ -92,8 +92,8 @@ def test_the_supporting_facts_suffice_where_a_place_is_asked_for(stories):
 def test_the_supporting_facts_alone_give_the_answer(stories, task):
     for story in stories:
         if story.task == task:
-            told = [story.sentences[n] for n in story.facts]
-            assert Reader(told).answer(story.question) == story.answer, story
+            facts = [story.sentences[n] for n in story.facts]
+            assert Reader(facts).answer(story.question) == story.answer, story
 
 
 def test_every_task_comes_equally_often(stories):
@@ -106,19 +106,19 @@ def test_the_stories_are_the_same_each_time_and_in_one_split_only():
     }
     assert splits["test"] == make_stories("test", 100, gap=1)
     texts = {
-        name: {(s.sentences, s.question) for s in found}
-        for name, found in splits.items()
+        name: {(s.sentences, s.question) for s in stories}
+        for name, stories in splits.items()
     }
     assert not texts["train"] & texts["test"]
     assert not texts["train"] & texts["validation"]
-    for name, found in splits.items():
-        assert {split_of(story) for story in found} == {name}
+    for name, stories in splits.items():
+        assert {split_of(story) for story in stories} == {name}
 
 
 def test_a_gap_puts_noise_before_the_question():
     def distance(gap):
-        found = make_stories("train", 150, gap)
-        return sum(len(s.sentences) - max(s.facts) for s in found) / 150
+        stories = make_stories("train", 150, gap)
+        return sum(len(s.sentences) - max(s.facts) for s in stories) / 150
 
     assert 8 < distance(10) - distance(0) < 12
     last = make_stories("train", 50, gap=10)

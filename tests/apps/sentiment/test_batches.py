@@ -57,8 +57,8 @@ def labels_of(dataset, count):
 
 
 def epochs_of(batches, seed, first, count):
-    found = labels_of(batches.shuffled(seed, first), count * batches.steps)
-    return [found[n : n + batches.steps] for n in range(0, len(found), batches.steps)]
+    labels = labels_of(batches.shuffled(seed, first), count * batches.steps)
+    return [labels[n : n + batches.steps] for n in range(0, len(labels), batches.steps)]
 
 
 def flat(rows):
@@ -81,9 +81,9 @@ def test_every_batch_has_the_width_of_a_bucket_and_each_row_is_in_the_narrowest(
 
 
 def test_in_order_gives_every_example_once(batches):
-    found = labels_of(batches.in_order(), -1)
-    assert len(found) == batches.steps
-    assert sorted(flat(found)) == list(range(COUNT))
+    labels = labels_of(batches.in_order(), -1)
+    assert len(labels) == batches.steps
+    assert sorted(flat(labels)) == list(range(COUNT))
 
 
 def test_an_epoch_gives_every_example_once_in_as_many_steps(batches):

@@ -47,10 +47,10 @@ def config(path, **options):
     return DataConfig(dataset="files", file=str(path), **options)
 
 
-def pairs(found, split):
-    examples = getattr(found, split)
+def pairs(data, split):
+    examples = getattr(data, split)
     texts = [text.decode() for text in examples.texts]
-    return [(x, found.labels[y]) for x, y in zip(texts, examples.labels, strict=True)]
+    return [(x, data.labels[y]) for x, y in zip(texts, examples.labels, strict=True)]
 
 
 def refusal(path, splits=("train", "validation"), labels=None, **options):
@@ -65,45 +65,45 @@ def refusal(path, splits=("train", "validation"), labels=None, **options):
 @pytest.mark.parametrize("labels", [LABELS, ("bad", "fine", "good")])
 def test_each_format_gives_every_row_once(name, labels, write_rows, make_reviews):
     rows = make_reviews(100, labels)
-    found = load_data(config(write_rows(name, rows)))
-    assert found.labels == sorted(labels)
+    data = load_data(config(write_rows(name, rows)))
+    assert data.labels == sorted(labels)
     for split in ("train", "validation", "test"):
-        assert pairs(found, split) == [row for row in rows if split_of(row[0]) == split]
+        assert pairs(data, split) == [row for row in rows if split_of(row[0]) == split]
 
 
 def test_the_columns_may_have_other_names(write_rows, make_reviews):
     path = write_rows("a.csv", make_reviews(60), "review", "stars")
-    found = load_data(config(path, text_column="review", label_column="stars"))
-    assert found.labels == ["negative", "positive"]
+    data = load_data(config(path, text_column="review", label_column="stars"))
+    assert data.labels == ["negative", "positive"]
 
 
 def test_a_test_file_is_the_reported_split(write_rows, make_reviews):
     rows, tests = make_reviews(100), make_reviews(110)[100:]
     options = {"test_file": str(write_rows("test.tsv", tests))}
-    found = load_data(config(write_rows("a.csv", rows), **options))
-    assert pairs(found, "test") == tests
-    assert sorted(pairs(found, "train") + pairs(found, "validation")) == sorted(rows)
-    assert all(split_of(x) == "validation" for x, _ in pairs(found, "validation"))
+    data = load_data(config(write_rows("a.csv", rows), **options))
+    assert pairs(data, "test") == tests
+    assert sorted(pairs(data, "train") + pairs(data, "validation")) == sorted(rows)
+    assert all(split_of(x) == "validation" for x, _ in pairs(data, "validation"))
 
 
 def test_a_quoted_field_may_have_commas_quotes_and_lines(write, make_reviews):
     rows = [('Great, "really".\nSee it.', "positive"), ("", "negative")]
     text = 'label,text\npositive,"Great, ""really"".\nSee it."\nnegative,\n'
     path = write("test.csv", text)
-    found = load_data(config("-", test_file=str(path)), ("test",), list(LABELS))
-    assert pairs(found, "test") == rows
+    data = load_data(config("-", test_file=str(path)), ("test",), list(LABELS))
+    assert pairs(data, "test") == rows
 
 
 def test_a_file_of_windows_is_read(write):
     path = write("test.csv", b"\xef\xbb\xbftext,label\r\nA joy.,positive\r\n")
-    found = load_data(config("-", test_file=str(path)), ("test",), list(LABELS))
-    assert pairs(found, "test") == [("A joy.", "positive")]
+    data = load_data(config("-", test_file=str(path)), ("test",), list(LABELS))
+    assert pairs(data, "test") == [("A joy.", "positive")]
 
 
 def test_numbers_of_json_are_labels(write):
     lines = [json.dumps({"text": f"film {n}", "label": n % 2}) for n in range(60)]
-    found = load_data(config(write("a.jsonl", "\n\n".join(lines))))
-    assert found.labels == ["0", "1"]
+    data = load_data(config(write("a.jsonl", "\n\n".join(lines))))
+    assert data.labels == ["0", "1"]
 
 
 BAD_FILES = {
@@ -170,15 +170,15 @@ def test_a_directory_is_refused(tmp_path):
 
 
 def test_no_file_at_all_is_refused():
-    expected = "data.file: expected the path of a CSV, TSV or JSONL file."
+    expected = "data.file: expected the path of a CSV, TSV or JSON Lines file."
     assert refusal("") == expected
 
 
 def test_one_label_only_is_refused(write_rows, make_reviews):
     path = write_rows("a.csv", [(text, "good") for text, _ in make_reviews(100)])
     assert refusal(path) == (
-        "Expected at least two labels in the training examples. "
-        "Received one only: 'good'."
+        "data.dataset=files: expected at least two labels in the training split. "
+        "Received only 'good'."
     )
 
 
@@ -186,8 +186,8 @@ def test_one_label_only_is_refused(write_rows, make_reviews):
 def test_too_few_rows_to_split_are_refused(split, write_rows, make_reviews):
     rows = [row for row in make_reviews(100) if split_of(row[0]) != split]
     message = refusal(write_rows("a.csv", rows), (split,), list(LABELS))
-    assert message.startswith(f"The data set files has no {split} examples")
-    assert "About a hundred texts is the least." in message
+    assert message.startswith(f"data.dataset=files: the {split} split is empty")
+    assert "Give at least about 100." in message
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -196,8 +196,8 @@ def test_a_label_unknown_to_training_is_refused(split, write_rows, make_reviews)
     odd = next(n for n, (text, _) in enumerate(rows) if split_of(text) == split)
     rows[odd] = (rows[odd][0], "meh")
     expected = (
-        "The label 'meh' is not among those of the training examples: "
-        "negative, positive."
+        "The label 'meh' does not occur in the training split. "
+        "Expected one of negative, positive."
     )
     assert refusal(write_rows("a.csv", rows), ("train", split)) == expected
 
@@ -205,7 +205,7 @@ def test_a_label_unknown_to_training_is_refused(split, write_rows, make_reviews)
 def test_a_test_file_with_an_unknown_label_is_refused(write_rows):
     path = write_rows("test.csv", [("A joy.", "good")])
     message = refusal("-", ("test",), list(LABELS), test_file=str(path))
-    assert message.startswith("The label 'good' is not among those")
+    assert message.startswith("The label 'good' does not occur in")
 
 
 def test_a_test_file_that_is_not_there_is_refused(write_rows, make_reviews, tmp_path):
@@ -217,9 +217,9 @@ def test_a_test_file_that_is_not_there_is_refused(write_rows, make_reviews, tmp_
 def test_long_empty_and_emoji_texts_are_examples_like_others(write_rows, make_reviews):
     odd = [("word " * 100_000, "positive"), ("", "negative"), ("😀👍", "positive")]
     rows, path = make_reviews(60), write_rows("test.csv", odd)
-    found = load_data(config(write_rows("a.csv", rows), test_file=str(path)))
-    assert pairs(found, "test") == odd
-    columns = encode(found.test, found.vocabulary, max_length=20)
+    data = load_data(config(write_rows("a.csv", rows), test_file=str(path)))
+    assert pairs(data, "test") == odd
+    columns = encode(data.test, data.vocabulary, max_length=20)
     batches = batches_of(columns, batch_size=2, max_length=20).in_order()
     shapes = sorted(tuple(batch["token_ids"].shape) for batch in batches)
     assert shapes == [(2, BUCKETS[0]), (2, 20)]
@@ -250,8 +250,8 @@ def test_json_that_is_nested_too_deeply_is_refused(write):
 
 def test_white_space_in_a_label_is_one_space(write_rows, make_reviews):
     rows = [(text, f" my\n{label} ") for text, label in make_reviews(100)]
-    found = load_data(config(write_rows("a.csv", rows)))
-    assert found.labels == ["my negative", "my positive"]
+    data = load_data(config(write_rows("a.csv", rows)))
+    assert data.labels == ["my negative", "my positive"]
 
 
 @pytest.mark.parametrize("in_memory", [0, 2**20])
@@ -260,10 +260,10 @@ def test_token_ids_are_those_of_the_vocabulary(
 ):
     monkeypatch.setattr(spool, "IN_MEMORY", in_memory)
     rows = [*make_reviews(100), ("", "negative")]
-    found = load_data(config(write_rows("a.csv", rows)), ("train",))
-    assert pairs(found, "train") == [row for row in rows if split_of(row[0]) == "train"]
-    columns = encode(found.train, found.vocabulary, 7)
-    expected = found.vocabulary.token_ids(found.train.texts[:], 7).to_list()
+    data = load_data(config(write_rows("a.csv", rows)), ("train",))
+    assert pairs(data, "train") == [row for row in rows if split_of(row[0]) == "train"]
+    columns = encode(data.train, data.vocabulary, 7)
+    expected = data.vocabulary.token_ids(data.train.texts[:], 7).to_list()
     assert [row.tolist() for row in columns["token_ids"]] == expected
-    np.testing.assert_array_equal(columns["labels"], found.train.labels)
+    np.testing.assert_array_equal(columns["labels"], data.train.labels)
     assert columns["token_ids"][0].dtype == columns["labels"].dtype == "int32"

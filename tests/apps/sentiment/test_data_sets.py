@@ -44,8 +44,8 @@ def read():
     """Reads `(text, label)` pairs of one split of a set."""
 
     def read_rows(dataset, split):
-        found = load_data(DataConfig(dataset=dataset), (split,), list(NAMES))
-        examples = getattr(found, split)
+        loaded = load_data(DataConfig(dataset=dataset), (split,), list(NAMES))
+        examples = getattr(loaded, split)
         texts = [text.decode() for text in examples.texts]
         return list(zip(texts, NAMES[examples.labels].tolist(), strict=True))
 
@@ -86,9 +86,9 @@ def test_a_hash_is_below_its_modulus(text, modulo):
 
 
 def test_about_a_tenth_is_held_out_for_each_purpose():
-    found = [split_of(f"text {n}") for n in range(3000)]
+    splits = [split_of(f"text {n}") for n in range(3000)]
     for split in ("test", "validation"):
-        assert found.count(split) == pytest.approx(300, rel=0.15)
+        assert splits.count(split) == pytest.approx(300, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_each_snippet_is_in_one_split(
     lines = [f"{n}_1\t{4 * y - 2}\t{x}" for n, (x, y) in enumerate(films)]
     archive = write_snippets(tmp_path / "vader.tar.gz", lines)
     monkeypatch.setattr(data, "fetch", {"movie_snippets": archive}.__getitem__)
-    found = {split: read("movie_snippets", split) for split in data.SPLITS}
-    every = [row for rows in found.values() for row in rows]
+    rows_of = {split: read("movie_snippets", split) for split in data.SPLITS}
+    every = [row for rows in rows_of.values() for row in rows]
     assert sorted(every) == sorted((x, NAMES[y]) for x, y in films)
-    for split, rows in found.items():
+    for split, rows in rows_of.items():
         assert all(split_of(text) == split for text, _ in rows)
 
 
@@ -150,11 +150,11 @@ def test_training_never_looks_at_the_reported_split(
     dataset, key, reported, publish, films
 ):
     publisher = publish(key, train=films)
-    found = load_data(DataConfig(dataset=dataset), ("train", "validation"))
-    assert found.test is None
+    loaded = load_data(DataConfig(dataset=dataset), ("train", "validation"))
+    assert loaded.test is None
     assert {split for _, split in publisher.asked} == {"train"}
     publisher.splits[reported] = films
-    load_data(DataConfig(dataset=dataset), ("test",), found.labels)
+    load_data(DataConfig(dataset=dataset), ("test",), loaded.labels)
     assert publisher.asked[-1][1] == reported
 
 
@@ -240,23 +240,23 @@ def test_sst2_is_measured_on_its_published_validation_sentences(publish, read):
 def test_labels_and_vocabulary_are_those_of_the_training_texts(publish):
     films = [(f"film number {n}", n % 2) for n in range(30)]
     publish("text", train=films, test=[("unseen words", 1)])
-    found = load_data(DataConfig(dataset="imdb_reviews"))
-    assert found.labels == ["negative", "positive"]
-    held_out = {w for x in found.validation.texts for w in x.decode().split()}
-    trained = {w for x in found.train.texts for w in x.decode().split()}
-    assert set(found.vocabulary.tokens[2:]) == trained
+    loaded = load_data(DataConfig(dataset="imdb_reviews"))
+    assert loaded.labels == ["negative", "positive"]
+    held_out = {w for x in loaded.validation.texts for w in x.decode().split()}
+    trained = {w for x in loaded.train.texts for w in x.decode().split()}
+    assert set(loaded.vocabulary.tokens[2:]) == trained
     assert "unseen" not in trained
     assert held_out - trained
 
 
 def test_words_with_vectors_get_ids_after_those_of_the_training_texts(packages):
     config = DataConfig(vectors="glove_6b_50d", vector_words=5)
-    found = load_data(config, ("train",))
+    loaded = load_data(config, ("train",))
     alone = load_data(DataConfig(), ("train",))
-    assert alone.trained_tokens == found.trained_tokens == len(alone.vocabulary)
-    tokens = found.vocabulary.tokens
-    assert len(tokens) > found.trained_tokens  # some are in no training text
-    assert tokens[: found.trained_tokens] == alone.vocabulary.tokens
+    assert alone.trained_tokens == loaded.trained_tokens == len(alone.vocabulary)
+    tokens = loaded.vocabulary.tokens
+    assert len(tokens) > loaded.trained_tokens  # some are in no training text
+    assert tokens[: loaded.trained_tokens] == alone.vocabulary.tokens
     assert set(frequent_words(5)) <= set(tokens)
 
 

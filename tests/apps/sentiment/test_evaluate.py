@@ -58,8 +58,8 @@ def test_the_accuracy_is_that_of_predict_on_the_test_rows(
     with open(reviews_csv, newline="") as file:
         rows = list(csv.DictReader(file))
     rows = [row for row in rows if split_of(row["text"]) == "test"]
-    found = predictor.predict([row["text"] for row in rows])
-    right = [a["label"] == row["label"] for a, row in zip(found, rows, strict=True)]
+    answers = predictor.predict([row["text"] for row in rows])
+    right = [a["label"] == row["label"] for a, row in zip(answers, rows, strict=True)]
     metrics = json.loads((finished_run / "metrics.json").read_text())
     assert metrics["examples"] == len(rows)
     assert metrics["accuracy"] == pytest.approx(np.mean(right))
@@ -82,9 +82,9 @@ def test_the_most_confident_mistake_comes_first(run, predictor, tmp_path):
     """Measured on a test file on which every answer counts as wrong."""
     other = {"negative": "positive", "positive": "negative"}
     texts = ["a good film", "bad, bad plot", "it was, and it was", "  "]
-    found = predictor.predict(texts)
+    answers = predictor.predict(texts)
     with open(tmp_path / "test.csv", "w", newline="") as file:
-        rows = [[a["text"], other[a["label"]]] for a in found]
+        rows = [[a["text"], other[a["label"]]] for a in answers]
         csv.writer(file).writerows([["text", "label"], *rows])
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["data"]["test_file"] = str(tmp_path / "test.csv")
@@ -93,9 +93,9 @@ def test_the_most_confident_mistake_comes_first(run, predictor, tmp_path):
     assert evaluate(Predictor.load(run))["accuracy"] == 0
     with open(run / "mistakes.csv", newline="", encoding="utf-8") as file:
         mistakes = list(csv.DictReader(file))
-    found.sort(key=lambda answer: -max(answer["probabilities"].values()))
-    assert [row["text"] for row in mistakes] == [a["text"] for a in found]
-    for row, answer in zip(mistakes, found, strict=True):
+    answers.sort(key=lambda answer: -max(answer["probabilities"].values()))
+    assert [row["text"] for row in mistakes] == [a["text"] for a in answers]
+    for row, answer in zip(mistakes, answers, strict=True):
         assert row["predicted"] == answer["label"]
         assert row["label"] == other[answer["label"]]
         highest = max(answer["probabilities"].values())
@@ -120,10 +120,10 @@ def test_answers_come_in_the_order_of_the_texts(answers):
 
 def test_an_answer_is_the_label_of_the_highest_of_probabilities_that_sum_to_1(answers):
     for answer in answers:
-        found = answer["probabilities"]
-        assert list(found) == ["negative", "positive"]
-        assert sum(found.values()) == pytest.approx(1, abs=1e-6)
-        assert answer["label"] == max(found, key=found.get)
+        probabilities = answer["probabilities"]
+        assert list(probabilities) == ["negative", "positive"]
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-6)
+        assert answer["label"] == max(probabilities, key=probabilities.get)
 
 
 @pytest.mark.filterwarnings("ignore:.*The structure of `inputs`")
@@ -136,5 +136,5 @@ def test_an_answer_is_the_softmax_of_the_logits_of_the_text_alone(
         text = answer["text"].encode("utf-8", "replace")
         ids = vocabulary.token_ids(tf.constant([text]), most).to_tensor().numpy()
         expected = tf.nn.softmax(model(np.pad(ids, ((0, 0), (0, 1)))))[0]
-        found = list(answer["probabilities"].values())
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        probabilities = list(answer["probabilities"].values())
+        np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-5)

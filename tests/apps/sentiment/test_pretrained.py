@@ -31,18 +31,18 @@ def test_a_language_model_of_other_sizes_is_refused(pretrained_config, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("section", "change", "said"),
+    ("section", "change", "message"),
     [
-        ("model", {"direction": "both"}, "Take model.direction=forward"),
-        ("data", {"vectors": "glove_6b_50d"}, "Take data.vectors=random"),
+        ("model", {"direction": "both"}, "Set model.direction=forward"),
+        ("data", {"vectors": "glove_6b_50d"}, "Set data.vectors=random"),
         ("model", {"pretrained": "nowhere"}, "nowhere has no encoder.npz"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_the_way_out(
-    section, change, said, pretrained_config, tmp_path
+    section, change, message, pretrained_config, tmp_path
 ):
     part = replace(getattr(pretrained_config, section), **change)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         train(replace(pretrained_config, **{section: part}), tmp_path / "run")
 
 

@@ -87,10 +87,10 @@ def test_in_order_every_clip_comes_once_with_its_own_noise(clips, front_end):
 
 
 def test_noise_is_added_at_the_ratio_asked_for(clips):
-    found = measured(clips, slice(2, 4), np.array([np.inf, 0.0]))
+    noisy = measured(clips, slice(2, 4), np.array([np.inf, 0.0]))
     plain = as_float(clips.waves[2:4])
-    np.testing.assert_allclose(found[0], plain[0])
-    added = found[1] - plain[1]
+    np.testing.assert_allclose(noisy[0], plain[0])
+    added = noisy[1] - plain[1]
     assert np.mean(added**2) == pytest.approx(np.mean(plain[1] ** 2), rel=1e-3)
 
 
@@ -110,20 +110,20 @@ def change(clips, front_end, **settings):
 
 
 def test_a_shift_leaves_silence_and_loses_nothing_else(clips, front_end):
-    plain, found, *_ = change(clips, front_end, shift_ms=20.0)
-    moved = np.sum(found == 0, axis=1)
+    plain, changed, *_ = change(clips, front_end, shift_ms=20.0)
+    moved = np.sum(changed == 0, axis=1)
     assert moved.max() <= 160
     assert len(set(moved.tolist())) > 4
-    sides = [(row[0] == 0, row[-1] == 0) for row in found]
+    sides = [(row[0] == 0, row[-1] == 0) for row in changed]
     assert {(True, False), (False, True)} <= set(sides)
     np.testing.assert_array_equal(
-        found[found != 0], np.repeat(plain[:, 0], 800 - moved)
+        changed[changed != 0], np.repeat(plain[:, 0], 800 - moved)
     )
 
 
 def test_a_shift_by_more_than_a_clip_leaves_silence(clips, front_end):
-    _, found, *_ = change(clips, front_end, shift_ms=10_000.0)
-    assert found.shape == (10, 800)
+    _, changed, *_ = change(clips, front_end, shift_ms=10_000.0)
+    assert changed.shape == (10, 800)
 
 
 def test_another_speed_moves_the_pitch_and_the_middle_stays(front_end):
@@ -131,12 +131,12 @@ def test_another_speed_moves_the_pitch_and_the_middle_stays(front_end):
     wave = 8000 * np.sin(2 * np.pi * 500 * time) * np.exp(-((time / 0.01) ** 2))
     waves = np.tile(wave, (10, 1)).astype("int16")
     clips = Clips(waves, np.zeros(10, "int32"), [], np.zeros(10), noise_bank(0, 2, 900))
-    plain, found, *_ = change(clips, front_end, speed=0.25)
-    assert found.shape == plain.shape
-    pitches = 10 * np.abs(np.fft.rfft(found)).argmax(axis=1)  # 0.1 s: 10 Hz a bin
+    plain, changed, *_ = change(clips, front_end, speed=0.25)
+    assert changed.shape == plain.shape
+    pitches = 10 * np.abs(np.fft.rfft(changed)).argmax(axis=1)  # 0.1 s: 10 Hz a bin
     assert (np.abs(pitches - 500) <= 130).all()
     assert np.ptp(pitches) > 100
-    middles = (found**2 * np.arange(800)).sum(axis=1) / (found**2).sum(axis=1)
+    middles = (changed**2 * np.arange(800)).sum(axis=1) / (changed**2).sum(axis=1)
     np.testing.assert_allclose(middles, 400, atol=3)
 
 
@@ -146,13 +146,13 @@ def test_a_wave_of_any_length_is_placed(length, shift):
     long = np.concatenate([np.zeros(50), 1 + np.arange(length), np.zeros(50)])
     begin = 50 - ((10 - length) // 2 + shift)
     expected = long[begin : begin + 10]
-    found = placed(1 + np.arange(length), shift, 10)
-    np.testing.assert_array_equal(found, expected)
+    changed = placed(1 + np.arange(length), shift, 10)
+    np.testing.assert_array_equal(changed, expected)
 
 
 def test_a_gain_is_within_its_bounds(clips, front_end):
-    plain, found, *_ = change(clips, front_end, gain_db=6.0)
-    gain_db = 20 * np.log10(found[:, 0] / plain[:, 0])
+    plain, changed, *_ = change(clips, front_end, gain_db=6.0)
+    gain_db = 20 * np.log10(changed[:, 0] / plain[:, 0])
     assert (np.abs(gain_db) <= 6.001).all()
     assert np.ptp(gain_db) > 3
 
@@ -197,12 +197,12 @@ def test_shards_in_order_have_every_clip_once_and_rows_without_a_label(
 ):
     batches = Batches(clips, 3, front_end, batch_size=9)  # a batch of 9, one of 1
     _, whole = collect(batches.in_order(), 2)
-    found = []
+    rows_read = []
     for number in range(replicas):
         shard = Shard(number, num_replicas=replicas)
         for _, labels in batches.in_order(shard).as_numpy_iterator():
-            found += labels[labels.any(axis=-1)].tolist()
-    assert sorted(found) == sorted(whole.tolist())
+            rows_read += labels[labels.any(axis=-1)].tolist()
+    assert sorted(rows_read) == sorted(whole.tolist())
 
 
 def test_rows_of_clips_that_replicas_cannot_share_are_refused(clips, front_end):

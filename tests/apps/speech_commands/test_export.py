@@ -29,9 +29,9 @@ def test_bytes_of_files_are_answered_as_the_files_are(
     served, finished_speech_run, sound_files
 ):
     contents = [Path(file).read_bytes() for file in sound_files]
-    found = served.signatures["wav"](wav_bytes=tf.constant(contents))
+    outputs = served.signatures["wav"](wav_bytes=tf.constant(contents))
     own = Predictor.load(finished_speech_run).predict(sound_files)
-    rows = zip(found["label"], found["probabilities"], own, strict=True)
+    rows = zip(outputs["label"], outputs["probabilities"], own, strict=True)
     for label, row, answer in rows:
         assert label.numpy().decode() == answer["label"]
         expected = list(answer["probabilities"].values())
@@ -41,14 +41,17 @@ def test_bytes_of_files_are_answered_as_the_files_are(
 def test_files_of_different_lengths_go_together(served):
     rng = np.random.default_rng(0)
     files = [bytes_of(rng.normal(0, 0.1, count)) for count in (1, 800, 20_000)]
-    found = served.signatures["wav"](wav_bytes=tf.constant(files))
-    assert np.isfinite(found["probabilities"]).all()
+    outputs = served.signatures["wav"](wav_bytes=tf.constant(files))
+    assert np.isfinite(outputs["probabilities"]).all()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (bytes_of(np.zeros(100), rate=16000), "Expected a sample rate of 8000"),
+        (
+            bytes_of(np.zeros(100), rate=16000),
+            "expected a sample rate of 8000",
+        ),
         (bytes_of(np.zeros(100), subtype="PCM_24"), "16"),
         (b"not sound", "Header|header|RIFF"),
         (bytes_of(np.zeros(0)), "no sample"),

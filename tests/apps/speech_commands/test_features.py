@@ -21,8 +21,8 @@ def test_a_frame_is_the_log_mel_spectrum_of_the_window_that_ends_with_it(
     front_end, waves
 ):
     assert (front_end.window, front_end.hop, front_end.fft_length) == (200, 80, 256)
-    found = front_end(waves)
-    assert found.shape == (2, 10, 12)
+    features = front_end(waves)
+    assert features.shape == (2, 10, 12)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(200) / 200)
     hertz = np.arange(129) * 8000 / 256
 
@@ -41,7 +41,7 @@ def test_a_frame_is_the_log_mel_spectrum_of_the_window_that_ends_with_it(
             weights = np.maximum(0, np.minimum(rising, falling))
             weights[0] = 0
             np.testing.assert_allclose(
-                found[:, frame, band], np.log(power @ weights + 1e-6), rtol=1e-3
+                features[:, frame, band], np.log(power @ weights + 1e-6), rtol=1e-3
             )
 
 
@@ -49,10 +49,10 @@ def test_a_frame_is_the_log_mel_spectrum_of_the_window_that_ends_with_it(
 def test_at_16_khz_a_tone_is_heard_in_its_band_up_to_7600_hz(hertz):
     front_end = LogMel(16000, window_ms=30.0, hop_ms=20.0, mel_bands=20)
     time = np.arange(1600) / 16000
-    found = front_end(np.sin(2 * np.pi * hertz * time)[np.newaxis].astype("float32"))
+    features = front_end(np.sin(2 * np.pi * hertz * time)[np.newaxis].astype("float32"))
     low, tone, high = 1127 * np.log(1 + np.array([20, hertz, 7600]) / 700)
     nearest = round((tone - low) / (high - low) * 21) - 1
-    assert int(np.argmax(found[0, -1])) == min(nearest, 19)
+    assert int(np.argmax(features[0, -1])) == min(nearest, 19)
 
 
 @pytest.mark.parametrize("hops", [[10], [1] * 10, [3, 1, 6]])
@@ -76,18 +76,18 @@ def test_an_impossible_hop_is_refused(window_ms, hop_ms):
 
 
 def test_a_short_clip_has_silence_around_it():
-    found = fit_clip(tf.ones([1, 4]), 9)[0]
-    np.testing.assert_array_equal(found, [0, 0, 1, 1, 1, 1, 0, 0, 0])
+    clip = fit_clip(tf.ones([1, 4]), 9)[0]
+    np.testing.assert_array_equal(clip, [0, 0, 1, 1, 1, 1, 0, 0, 0])
 
 
 def test_of_a_long_clip_the_loudest_stretch_is_kept():
     waves = np.random.default_rng(0).normal(0, 0.01, (2, 100)).astype("float32")
     waves[0, 60:70] += 1
     waves[1, :10] -= 1
-    found = fit_clip(waves, 12)
-    assert found.shape == (2, 12)
-    assert np.sum(found[0] > 0.5) == 10
-    np.testing.assert_array_equal(found[1], waves[1, :12])
+    clip = fit_clip(waves, 12)
+    assert clip.shape == (2, 12)
+    assert np.sum(clip[0] > 0.5) == 10
+    np.testing.assert_array_equal(clip[1], waves[1, :12])
 
 
 @pytest.mark.parametrize("length", [1, 80, 799, 801, 80_000])
@@ -99,8 +99,8 @@ def test_what_is_blanked_has_the_mean_of_its_clip():
     x = np.random.default_rng(1).normal(size=(2, 4, 3)).astype("float32")
     frames, bands = np.ones((2, 4), bool), np.ones((2, 3), bool)
     frames[0, 1:3] = bands[1, 2] = False
-    found = np.array(blank(x, frames, bands))
-    np.testing.assert_allclose(found[0, 1:3], x[0].mean(), rtol=1e-5)
-    np.testing.assert_allclose(found[1, :, 2], x[1].mean(), rtol=1e-5)
-    np.testing.assert_array_equal(found[0, [0, 3]], x[0, [0, 3]])
-    np.testing.assert_array_equal(found[1, :, :2], x[1, :, :2])
+    blanked = np.array(blank(x, frames, bands))
+    np.testing.assert_allclose(blanked[0, 1:3], x[0].mean(), rtol=1e-5)
+    np.testing.assert_allclose(blanked[1, :, 2], x[1].mean(), rtol=1e-5)
+    np.testing.assert_array_equal(blanked[0, [0, 3]], x[0, [0, 3]])
+    np.testing.assert_array_equal(blanked[1, :, :2], x[1, :, :2])

@@ -23,11 +23,11 @@ def test_a_recording_of_another_rate_is_listened_to(start, tmp_path, capsys):
     tone = 0.3 * np.sin(2 * np.pi * 300 * np.arange(44100) / 44100)
     soundfile.write(tmp_path / "long.wav", tone, 44100)
     start(tmp_path / "long.wav", "--threshold", "0.2", "--chunk-ms", "50")
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) >= 2
-    assert " s  " in said[0]
-    assert "in 1.0 s of sound. Real-time factor " in said[-1]
-    assert "with chunks of 50 ms" in said[-1]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 2
+    assert " s  " in lines[0]
+    assert "in 1.0 s of audio. Real-time factor " in lines[-1]
+    assert "with chunks of 50 ms" in lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,16 @@ def test_both_ways_every_frame_counts(pooling, features):
 def test_each_clip_of_a_row_is_told_at_its_end(features):
     model = small_model("forward", "last")
     all_logits = np.array(at_each_frame(model, features)[0])
-    found = clip_logits(model, features, "last", frames=3)
-    np.testing.assert_allclose(found, all_logits[:, [2, 5, 8]], atol=1e-6)
+    pooled = clip_logits(model, features, "last", frames=3)
+    np.testing.assert_allclose(pooled, all_logits[:, [2, 5, 8]], atol=1e-6)
 
 
 def test_of_each_clip_of_a_row_the_highest_logits_are_taken(features):
     model = small_model("forward", "max")
     all_logits = np.array(at_each_frame(model, features)[0])
-    found = clip_logits(model, features, "max", frames=3)
+    pooled = clip_logits(model, features, "max", frames=3)
     expected = all_logits.reshape(2, 3, 3, 3).max(axis=2)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(pooled, expected, atol=1e-6)
     alone = clip_logits(model, features, "max")
     np.testing.assert_allclose(alone, all_logits.max(axis=1), atol=1e-6)
 

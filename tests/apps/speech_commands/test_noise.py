@@ -24,17 +24,17 @@ def test_the_ratio_of_the_powers_is_the_one_asked_for(rng):
     places = noise_places(rng, 4, noise, 5000)
     added = add_noise(speech, noise, wanted, places) - speech
     powers = np.mean(np.square(speech), 1), np.mean(np.square(added), 1)
-    found = 10 * np.log10(powers[0][:3] / powers[1][:3])
-    np.testing.assert_allclose(found, wanted[:3], atol=0.01)
+    snr_db = 10 * np.log10(powers[0][:3] / powers[1][:3])
+    np.testing.assert_allclose(snr_db, wanted[:3], atol=0.01)
     np.testing.assert_array_equal(added[3], 0)
 
 
 def test_silence_stays_and_nothing_leaves_full_scale(rng):
     speech = np.stack([np.zeros(500), np.ones(500)]).astype("float32")
     noise = noise_bank(1, 2, 600)
-    found = add_noise(speech, noise, [0.0, 0.0], noise_places(rng, 2, noise, 500))
-    np.testing.assert_array_equal(found[0], 0)
-    assert np.abs(found).max() <= 1
+    mixed = add_noise(speech, noise, [0.0, 0.0], noise_places(rng, 2, noise, 500))
+    np.testing.assert_array_equal(mixed[0], 0)
+    assert np.abs(mixed).max() <= 1
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2])

@@ -64,14 +64,14 @@ def test_training_begins_with_frames_of_mean_0_and_variance_1(
         batches = job.batches.shuffled(settings.seed).take(ADAPTED_BATCHES)
         features = [x for x, _ in batches]
         layer = job.trainer.model.get_layer("normalization")
-        found.append(np.array(layer(tf.concat(features, 0))))
+        adapted.append(np.array(layer(tf.concat(features, 0))))
         raise BegunError
 
-    found = []
+    adapted = []
     monkeypatch.setattr("apps.common.training.job.fit", fit)
     with pytest.raises(BegunError):
         train(speech_config, tmp_path / "run")
-    (frames,) = found
+    (frames,) = adapted
     np.testing.assert_allclose(frames.mean(axis=(0, 1)), 0, atol=1e-3)
     np.testing.assert_allclose(frames.var(axis=(0, 1)), 1, atol=1e-2)
 

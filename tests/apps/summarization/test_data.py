@@ -31,9 +31,9 @@ def write(path, *rows):
 def test_first_places_are_those_of_the_own_document():
     documents = tf.ragged.constant([["x", "y", "x"], [], ["y", "z", "y", "z"]])
     others = tf.ragged.constant([["y", "z", "x"], ["x"], ["z"]])
-    own, found = first_places(documents, others)
+    own, in_others = first_places(documents, others)
     assert own.to_list() == [[0, 1, 0], [], [0, 1, 0, 1]]
-    assert found.to_list() == [[1, -1, 0], [-1], [1]]
+    assert in_others.to_list() == [[1, -1, 0], [-1], [1]]
 
 
 def test_unknown_tokens_of_a_document_have_ids_of_their_own():
@@ -139,7 +139,7 @@ def test_a_folder_has_its_own_splits(tmp_path):
             [*[{"document": "a", "summary": "b"}] * 1233, {"document": "a"}],
             ":1234: no 'summary'",
         ),
-        ([{"document": " ", "summary": "b"}], "no train pair"),
+        ([{"document": " ", "summary": "b"}], "the train split is empty"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, rows, message):

@@ -95,10 +95,10 @@ def best_of_all(log_p, row, settings):
 )
 def test_a_wide_beam_finds_the_best_of_all(log_p, options):
     settings = settings_of(**{"beam": WIDE, "max_length": 4, **options})
-    found, scores = found_by(log_p, settings)
+    best, scores = found_by(log_p, settings)
     for row in range(3):
         words, score = best_of_all(log_p, row, settings)
-        assert found[row] == words
+        assert best[row] == words
         assert scores[row] == pytest.approx(score, abs=1e-4)
 
 
@@ -111,16 +111,16 @@ def test_the_best_of_all_without_a_repeat_is_found_where_repeats_would_win(n):
     log_p = tf.nn.log_softmax(logits.astype("float32")).numpy()
     for block_ngrams in (0, n):
         settings = settings_of(beam=WIDE, max_length=5, block_ngrams=block_ngrams)
-        found, scores = found_by(log_p, settings)
+        best, scores = found_by(log_p, settings)
         for row in range(3):
             words, score = best_of_all(log_p, row, settings)
-            assert found[row] == words
+            assert best[row] == words
             assert scores[row] == pytest.approx(score, abs=1e-4)
             assert repeats(words, n) == (block_ngrams == 0)
 
 
 def test_a_beam_of_one_takes_the_most_probable_token_each_time(log_p):
-    found, scores = found_by(log_p, settings_of(beam=1, max_length=6))
+    best, scores = found_by(log_p, settings_of(beam=1, max_length=6))
     for row in range(3):
         words, total, last = [], 0.0, START
         for t in range(6):
@@ -131,7 +131,7 @@ def test_a_beam_of_one_takes_the_most_probable_token_each_time(log_p):
             if last == END:
                 break
             words.append(last)
-        assert found[row] == words
+        assert best[row] == words
         assert scores[row] == pytest.approx(total, abs=1e-4)
 
 
@@ -144,8 +144,8 @@ def test_a_wider_beam_is_not_worse_here(log_p):
 
 
 def test_no_token_at_all_is_an_empty_sequence(log_p):
-    found, scores = found_by(log_p, settings_of(beam=4, max_length=0))
-    assert found == [[], [], []]
+    best, scores = found_by(log_p, settings_of(beam=4, max_length=0))
+    assert best == [[], [], []]
     np.testing.assert_array_equal(scores, 0)
 
 
@@ -162,6 +162,6 @@ def test_padding_never_comes(log_p):
     tempting = tf.tensor_scatter_nd_update(
         log_p, [[0, START, 0, 0], [0, 3, 1, 0]], [10.0, 10.0]
     )
-    found, _ = found_by(tempting, settings_of(beam=WIDE, max_length=4))
+    best, _ = found_by(tempting, settings_of(beam=WIDE, max_length=4))
     expected, _ = found_by(log_p, settings_of(beam=WIDE, max_length=4))
-    assert found == expected
+    assert best == expected

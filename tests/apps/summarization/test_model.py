@@ -23,7 +23,7 @@ SETTINGS = {
 TOKEN_IDS = np.array([[3, 1, 4, 1, 5], [6, 1, 0, 0, 0]], "int32")
 COPY_IDS = np.array([[3, SIZE + 1, 4, SIZE + 3, 5], [6, SIZE + 1, 0, 0, 0]], "int32")
 TARGETS = np.array([[4, SIZE + 3, 3, 2], [SIZE + 1, 2, 0, 0]], "int32")
-BEFORE = np.array([[2, 4, 1, 3], [2, 1, 2, 0]], "int32")
+DECODER_INPUTS = np.array([[2, 4, 1, 3], [2, 1, 2, 0]], "int32")
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "coverage"])
@@ -52,7 +52,7 @@ def by_hand(model, row):
     (w_h,) = (w.numpy() for w in decoder.query.weights)
     w_y, b_y = (w.numpy() for w in decoder.features.weights)
     w_p, b_p = (w.numpy() for w in decoder.writes.weights)
-    for token in BEFORE[row]:
+    for token in DECODER_INPUTS[row]:
         x = vectors[token]
         inputs = np.concatenate([x, context])[np.newaxis].astype("float32")
         _, (h, c) = decoder.cell(inputs, [h.reshape(1, -1), c.reshape(1, -1)])
@@ -69,12 +69,12 @@ def by_hand(model, row):
 
 
 def test_the_decoder_does_what_its_equations_say(model):
-    logits, writes, attention = model([TOKEN_IDS, BEFORE])
+    logits, p_gen_logit, attention = model([TOKEN_IDS, DECODER_INPUTS])
     for row in range(2):
         expected = by_hand(model, row)
         length = expected[2].shape[1]
         np.testing.assert_allclose(logits[row], expected[0], atol=1e-5)
-        np.testing.assert_allclose(writes[row], expected[1], atol=1e-5)
+        np.testing.assert_allclose(p_gen_logit[row], expected[1], atol=1e-5)
         np.testing.assert_allclose(attention[row, :, :length], expected[2], atol=1e-5)
         np.testing.assert_array_equal(attention[row, :, length:], 0)
 
@@ -96,20 +96,20 @@ def test_the_decoder_begins_with_the_last_states_of_the_encoder(model):
 
 
 def test_a_token_is_written_or_copied(model):
-    outputs = model([TOKEN_IDS, BEFORE])
-    found = log_probabilities(outputs, COPY_IDS, TARGETS)
-    logits, writes, attention = (x.numpy() for x in outputs)
+    outputs = model([TOKEN_IDS, DECODER_INPUTS])
+    log_p = log_probabilities(outputs, COPY_IDS, TARGETS)
+    logits, p_gen_logit, attention = (x.numpy() for x in outputs)
     for row, step in ((0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)):
         target = TARGETS[row, step]
-        p = 1 / (1 + np.exp(-writes[row, step, 0]))
+        p = 1 / (1 + np.exp(-p_gen_logit[row, step, 0]))
         written = softmax(logits[row, step])[target] if target < SIZE else 0.0
         copied = attention[row, step][COPY_IDS[row] == target].sum()
         expected = np.log(p * written + (1 - p) * copied)
-        assert float(found[row, step]) == pytest.approx(expected, abs=1e-5)
+        assert float(log_p[row, step]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_step_by_step_is_the_whole_summary(model):
-    outputs = model([TOKEN_IDS, BEFORE])
+    outputs = model([TOKEN_IDS, DECODER_INPUTS])
     expected = log_probabilities(outputs, COPY_IDS, TARGETS).numpy()
     fixed, state = encode(model, tf.constant(TOKEN_IDS))
     step = build_step(model, fixed, tf.constant(COPY_IDS))
@@ -131,16 +131,16 @@ def test_the_probabilities_of_a_step_sum_to_one_but_for_the_unknown(model):
     assert log_p.shape == (2, SIZE + 5)
     x = model.get_layer("embedding")(tf.constant([2, 2]))
     decoder, embedding = model.get_layer("decoder"), model.get_layer("embedding")
-    features, writes = decoder.outputs(x, state["h"], state["context"])
+    features, p_gen_logit = decoder.outputs(x, state["h"], state["context"])
     unknown = tf.nn.softmax(embedding(features, reverse=True))[:, 1]
     total = tf.reduce_sum(tf.exp(log_p), axis=-1)
-    left_out = tf.sigmoid(writes[:, 0]) * unknown
+    left_out = tf.sigmoid(p_gen_logit[:, 0]) * unknown
     np.testing.assert_allclose(total + left_out, 1, atol=1e-5)
 
 
 def test_padding_and_the_neighbour_change_nothing(model):
-    alone = model([TOKEN_IDS[1:, :2], BEFORE[1:]])
-    together = model([TOKEN_IDS, BEFORE])
+    alone = model([TOKEN_IDS[1:, :2], DECODER_INPUTS[1:]])
+    together = model([TOKEN_IDS, DECODER_INPUTS])
     for one, both in zip(alone[:2], together[:2], strict=True):
         np.testing.assert_allclose(one[0], both[1], atol=1e-5)
 
@@ -155,7 +155,9 @@ def test_a_saved_model_is_the_same(model, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for one, other in zip(
-        model([TOKEN_IDS, BEFORE]), loaded([TOKEN_IDS, BEFORE]), strict=True
+        model([TOKEN_IDS, DECODER_INPUTS]),
+        loaded([TOKEN_IDS, DECODER_INPUTS]),
+        strict=True,
     ):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -165,7 +167,7 @@ def test_every_weight_learns():
     decoder = model.get_layer("decoder")
     decoder.w_g.assign(tf.ones_like(decoder.w_g))
     with tf.GradientTape() as tape:
-        outputs = model([TOKEN_IDS, BEFORE], training=True)
+        outputs = model([TOKEN_IDS, DECODER_INPUTS], training=True)
         loss = -tf.reduce_sum(log_probabilities(outputs, COPY_IDS, TARGETS))
     for weight, gradient in zip(
         model.trainable_weights,

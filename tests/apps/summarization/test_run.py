@@ -74,25 +74,25 @@ def test_a_search_may_be_narrow_wide_or_short(predictor, options):
     config = replace(config, decode=replace(config.decode, **options))
     other = Predictor(predictor.directory, config)
     other.model = predictor.model
-    found = other.attention(tf.constant(["In the old town lived bo1, who was a poet."]))
+    shown = other.attention(tf.constant(["In the old town lived bo1, who was a poet."]))
     expected = b"" if "max_length" in options else b"poet bo1"
-    assert found["summary"][0] == expected
+    assert shown["summary"][0] == expected
 
 
 def test_the_export_shows_what_it_looked_at(predictor, finished_summarization_run):
     version = finished_summarization_run / "export" / "summarization" / "1"
     loaded = tf.saved_model.load(str(version))
     documents = ["In the old town lived zed8, who was a king.", "king"]
-    found = loaded.signatures["attention"](document=tf.constant(documents))
+    outputs = loaded.signatures["attention"](document=tf.constant(documents))
     own = predictor.attention(tf.constant(documents))
     for name, value in own.items():
         if value.dtype == tf.string:
-            np.testing.assert_array_equal(found[name], value)
+            np.testing.assert_array_equal(outputs[name], value)
         else:
-            np.testing.assert_allclose(found[name], value, atol=1e-4)
-    tokens = [t.decode() for t in found["document_tokens"][0].numpy()]
-    words = [t.decode() for t in found["summary_tokens"][0].numpy()]
-    weights = found["attention"][0].numpy()
+            np.testing.assert_allclose(outputs[name], value, atol=1e-4)
+    tokens = [t.decode() for t in outputs["document_tokens"][0].numpy()]
+    words = [t.decode() for t in outputs["summary_tokens"][0].numpy()]
+    weights = outputs["attention"][0].numpy()
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-4)
     assert tokens[weights[words.index("zed8")].argmax()] == "zed8"
 

@@ -6,15 +6,15 @@ from apps.summarization.scores import is_a, lead, novel_fraction, rouge
 
 
 def test_rouge_is_counted_by_hand():
-    found = rouge(["the cats sat down"], ["cat sat on it"])
-    assert found["rouge_1"] == pytest.approx(2 * 0.5 * 0.5)  # cat and sat, stemmed
-    assert found["rouge_2"] == pytest.approx(2 / 6)
-    assert found["rouge_l"] == pytest.approx(0.5)
+    scores = rouge(["the cats sat down"], ["cat sat on it"])
+    assert scores["rouge_1"] == pytest.approx(2 * 0.5 * 0.5)  # cat and sat, stemmed
+    assert scores["rouge_2"] == pytest.approx(2 / 6)
+    assert scores["rouge_l"] == pytest.approx(0.5)
 
 
 def test_rouge_is_the_mean_over_documents():
-    found = rouge(["a b", "c d"], ["a b", "x y"])
-    assert found == {"rouge_1": 0.5, "rouge_2": 0.5, "rouge_l": 0.5}
+    scores = rouge(["a b", "c d"], ["a b", "x y"])
+    assert scores == {"rouge_1": 0.5, "rouge_2": 0.5, "rouge_l": 0.5}
 
 
 def test_the_lead_is_the_first_sentences():
@@ -29,15 +29,15 @@ def test_the_lead_is_the_first_sentences():
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("Rome is the capital of Italy. It is old.", "capital of Italy"),
         ("Bo was an English poet, who died.", "English poet"),
         ("No verb here. It is a test.", "No verb here."),
     ],
 )
-def test_is_a_takes_what_follows(text, found):
-    assert is_a(text) == found
+def test_is_a_takes_what_follows(text, expected):
+    assert is_a(text) == expected
 
 
 def test_runs_that_the_document_has_not_are_novel():

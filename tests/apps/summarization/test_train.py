@@ -14,7 +14,7 @@ COLUMNS = {  # two summaries; the first has a token, 8, of its own document's
     "copy_ids": np.array([[3, 8, 4, 9, 5], [6, 8, 0, 0, 0]], "int32"),
     "targets": np.array([[4, 8, 1, 3, 2], [8, 2, 0, 0, 0]], "int32"),
 }
-BEFORE = np.array([[2, 4, 1, 1, 3], [2, 1, 2, 0, 0]], "int32")
+DECODER_INPUTS = np.array([[2, 4, 1, 1, 3], [2, 1, 2, 0, 0]], "int32")
 BATCH = {name: tf.constant(column) for name, column in COLUMNS.items()}
 COUNTS = np.array([[1, 1, 0, 1, 1], [1, 1, 0, 0, 0]])  # neither unknown nor padding
 
@@ -29,7 +29,7 @@ def model():
 
 def test_loss_and_penalty_are_sums_over_the_tokens_that_are_asked_for(model):
     loss, penalty, tokens = losses(model, BATCH, START, training=True)
-    outputs = model([COLUMNS["token_ids"], BEFORE])
+    outputs = model([COLUMNS["token_ids"], DECODER_INPUTS])
     log_p = log_probabilities(outputs, BATCH["copy_ids"], BATCH["targets"])
     attention = outputs[-1].numpy()
     expected = 0.0

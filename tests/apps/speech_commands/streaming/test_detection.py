@@ -74,6 +74,6 @@ def test_a_higher_threshold_gives_fewer_alarms(finished_speech_run):
 
 
 def test_the_curve_counts_every_word(finished_speech_run, clips):
-    found = det_curve(Predictor.load(finished_speech_run), clips)
-    assert found["words"] == 30
-    assert found["hours"] * 3600 == pytest.approx(30 * (0.05 + 1.5), rel=0.3)
+    curve = det_curve(Predictor.load(finished_speech_run), clips)
+    assert curve["words"] == 30
+    assert curve["hours"] * 3600 == pytest.approx(30 * (0.05 + 1.5), rel=0.3)

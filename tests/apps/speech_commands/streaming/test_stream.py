@@ -43,8 +43,8 @@ def test_chunks_of_any_size_give_what_the_whole_gives(make_stream, sound, chunk)
     if chunk == 1:
         sound = sound[:800]
     options = {"threshold": 0.3, "smoothing_ms": 20, "pause_ms": 10}
-    whole, found = make_stream(**options).feed(sound)
-    assert found
+    whole, detections = make_stream(**options).feed(sound)
+    assert detections
     assert whole.shape == (len(sound) // 80, 3)
     stream, parts, heard = make_stream(**options), [], []
     for start in range(0, len(sound), chunk):
@@ -52,7 +52,7 @@ def test_chunks_of_any_size_give_what_the_whole_gives(make_stream, sound, chunk)
         parts.append(posteriors)
         heard += words
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
-    assert [astuple(w)[:2] for w in heard] == [astuple(w)[:2] for w in found]
+    assert [astuple(w)[:2] for w in heard] == [astuple(w)[:2] for w in detections]
 
 
 def test_a_minute_at_once_is_worked_off_piece_by_piece(make_stream, sound):
@@ -98,19 +98,19 @@ def test_smoothing_is_the_mean_over_what_was_heard(make_stream, sound):
 
 
 def test_no_sound_gives_no_frame(make_stream):
-    posteriors, found = make_stream().feed(np.zeros(0, "float32"))
+    posteriors, detections = make_stream().feed(np.zeros(0, "float32"))
     assert posteriors.shape == (0, 3)
-    assert found == []
+    assert detections == []
 
 
 def test_a_chunk_of_no_samples_tells_what_a_client_must_know(predictor):
     listen, labels = predictor.stream, predictor.labels
     shapes = [spec.shape[1:] for spec in listen.input_signature[1:]]
-    found = listen(tf.zeros((2, 0)), *(tf.zeros([2, *shape]) for shape in shapes))
-    assert [name.decode() for name in found["labels"][1].numpy()] == labels
-    assert found["sample_rate_hz"].numpy().tolist() == [8000, 8000]
-    assert found["hop"].numpy().tolist() == [80, 80]
-    assert found["posteriors"].shape == (2, 0, 3)
+    outputs = listen(tf.zeros((2, 0)), *(tf.zeros([2, *shape]) for shape in shapes))
+    assert [name.decode() for name in outputs["labels"][1].numpy()] == labels
+    assert outputs["sample_rate_hz"].numpy().tolist() == [8000, 8000]
+    assert outputs["hop"].numpy().tolist() == [80, 80]
+    assert outputs["posteriors"].shape == (2, 0, 3)
 
 
 def test_a_sample_that_is_no_number_is_refused(make_stream):
@@ -162,7 +162,7 @@ def test_a_detector_carries_on_from_chunk_to_chunk():
     whole = Detector(LABELS, 0.7, 3).feed(rows)
     detector, parts = Detector(LABELS, 0.7, 3), []
     for start in range(0, 60, 7):
-        found = detector.feed(rows[start : start + 7])
-        parts += [(frame + start, word, score) for frame, word, score in found]
+        detections = detector.feed(rows[start : start + 7])
+        parts += [(frame + start, word, score) for frame, word, score in detections]
     assert whole == parts
     assert len(whole) > 3

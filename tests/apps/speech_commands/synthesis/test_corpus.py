@@ -30,16 +30,16 @@ def test_variants_that_differ_in_a_number_stay_together():
         names = {
             voice.split("+")[1].rstrip("23") for voice in voices_of(split, VARIANTS)
         }
-        found = {voice.split("+")[1] for voice in voices_of(split, VARIANTS)}
-        assert {name + end for name in names for end in ("", "2", "3")} == found
+        variants = {voice.split("+")[1] for voice in voices_of(split, VARIANTS)}
+        assert {name + end for name in names for end in ("", "2", "3")} == variants
 
 
 def test_variants_that_are_nearly_the_same_stay_together():
     related = ["john", "Mr serious", "Tweaky", "norbert", "michel", "Diogo"]
     for split in ("train", "validation", "test"):
-        found = {voice.split("+")[1] for voice in voices_of(split, related)}
-        assert len(found & set(related[:4])) in (0, 4)
-        assert len(found & set(related[4:])) in (0, 2)
+        variants = {voice.split("+")[1] for voice in voices_of(split, related)}
+        assert len(variants & set(related[:4])) in (0, 4)
+        assert len(variants & set(related[4:])) in (0, 2)
 
 
 def test_made_up_variants_are_the_same_every_time_and_differ():
@@ -105,9 +105,9 @@ def test_damaged_clips_in_the_cache_are_named(
         for n in range(400, 480):  # within the samples of the first clip
             whole[n] ^= 0xFF
     path.write_bytes(whole[: {"cut": 5000, "empty": 0}.get(damage)])
-    with pytest.raises(ValueError, match=r"train\.npz is damaged") as caught:
+    with pytest.raises(ValueError, match=r"train\.npz: the file is damaged") as caught:
         load_data(DataConfig())
-    assert str(caught.value).endswith(f"Remove {path.parent}, and it is made anew.")
+    assert f"Remove {path.parent}; the next run generates" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
