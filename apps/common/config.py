@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import pydantic
 import yaml
@@ -47,6 +47,31 @@ class TrainConfig:
     learning_rate: Rate = 0.001
     weight_decay: Weight = 0.0
     average_momentum: Fraction = 0.99
+
+
+@dataclass(frozen=True, config=STRICT)
+class ClippedTrainConfig(TrainConfig):
+    """A `TrainConfig` for the optimizer that clips gradients.
+
+    Attributes:
+        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
+    """
+
+    clip_norm: Rate = 2.0
+
+
+def with_defaults(section, **defaults):
+    """Returns a subclass of a section with other defaults."""
+    types = get_type_hints(section, include_extras=True)
+    namespace = {
+        "__doc__": section.__doc__,
+        "__module__": section.__module__,
+        "__annotations__": {name: types[name] for name in defaults},
+        **defaults,
+    }
+    return dataclass(
+        type(section.__name__, (section,), namespace), frozen=True, config=STRICT
+    )
 
 
 class _Loader(yaml.SafeLoader):

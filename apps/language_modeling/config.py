@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
+from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -81,7 +81,11 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig(config.TrainConfig):
+class TrainConfig(
+    config.with_defaults(
+        config.ClippedTrainConfig, epochs=4, learning_rate=0.004, clip_norm=1.0
+    )
+):
     """Sets up training by truncated backpropagation through time.
 
     Attributes:
@@ -91,14 +95,10 @@ class TrainConfig(config.TrainConfig):
             it from a normal distribution).
         sampled_tokens: Sampled softmax: number of tokens drawn per batch to estimate
             the training loss; 0 computes it over the whole vocabulary.
-        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
     """
 
-    epochs: Positive = 4
-    learning_rate: Rate = 0.004
     window: Annotated[int, Field(ge=4)] = 32
     sampled_tokens: Count = 0
-    clip_norm: Rate = 1.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -118,7 +118,14 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """A language modelling recipe."""
+    """A language modelling recipe.
+
+    Attributes:
+        data: The running text, and how it is cut into tokens.
+        model: The LSTM language model, with its dropout and penalties.
+        train: Optimizer, windows, streams and sampled softmax.
+        evaluation: What is measured beside the static model.
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

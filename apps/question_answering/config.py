@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate
+from apps.common.config import STRICT, Count, Fraction, Positive
 from apps.common.data.vectors import GLOVE
 
 PASSAGES = ("squad", "files")  # an answer is a span of the text, else a class
@@ -83,23 +83,20 @@ class ModelConfig:
     hops: Positive = 3
 
 
-@dataclass(frozen=True, config=STRICT)
-class TrainConfig(config.TrainConfig):
-    """Sets up training.
-
-    Attributes:
-        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
-    """
-
-    epochs: Positive = 10
-    patience: Positive = 10
-    learning_rate: Rate = 0.003
-    clip_norm: Rate = 2.0
+TrainConfig = config.with_defaults(
+    config.ClippedTrainConfig, epochs=10, patience=10, learning_rate=0.003
+)
 
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """A question answering recipe."""
+    """A question answering recipe.
+
+    Attributes:
+        data: Stories or passages with their questions.
+        model: The reader, with attention hops for stories.
+        train: Optimizer, batches, clipping.
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

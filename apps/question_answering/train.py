@@ -36,27 +36,15 @@ def prepare(config, run):
             model.get_layer("embedding").assign(vectors)
         adamw = clipped_optimizer(settings, batches.steps)
     loss_divisor = settings.batch_size if data.labels else 2 * settings.batch_size
-    return Job(
-        trainer_of(run.strategy, model, adamw, loss_divisor),
-        batches,
-        validation,
-        f"{len(batches.shapes):,} questions",
-    )
+    trainer = trainer_of(run.strategy, model, adamw, loss_divisor)
+    return Job(trainer, batches, validation, f"{len(batches.shapes):,} questions")
 
 
 train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, loss_divisor):
-    """Returns a `Trainer` for the batches of `batches_of`.
-
-    Args:
-        strategy: A `tf.distribute.Strategy`.
-        model: Model of `build_model`, made in the strategy's scope.
-        optimizer: The model's optimizer, made in the strategy's scope.
-        loss_divisor: Number of targets that the summed loss is divided by: those of a
-            full batch.
-    """
+    """Returns a `Trainer`; divides the summed loss by the targets of a full batch."""
 
     def loss_fn(batch, training):
         texts = {name: batch[name] for name in ("context", "question")}

@@ -83,16 +83,18 @@ class ModelConfig:
     pooling: Literal["last", "mean", "max", "attention"] = "max"
 
 
-@dataclass(frozen=True, config=STRICT)
-class TrainConfig(config.TrainConfig):
-    """Sets up training."""
-
-    patience: Positive = 3
+TrainConfig = config.with_defaults(config.TrainConfig, patience=3)
 
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """A sentiment recipe."""
+    """A sentiment recipe.
+
+    Attributes:
+        data: The labelled texts, and how they become token ids.
+        model: The bidirectional or pretrained LSTM reader and its pooling.
+        train: Optimizer, batches and early stopping.
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

@@ -43,27 +43,15 @@ def prepare(config, run):
         if vectors is not None:
             model.get_layer("embedding").assign(vectors)
         adamw = optimizer(settings, batches.steps)
-    return Job(
-        trainer_of(run.strategy, model, adamw, settings.batch_size),
-        batches,
-        validation,
-        f"{len(data.train.texts):,} texts",
-    )
+    trainer = trainer_of(run.strategy, model, adamw, settings.batch_size)
+    return Job(trainer, batches, validation, f"{len(data.train.texts):,} texts")
 
 
 train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, batch_size):
-    """Returns a `Trainer` for the batches of `batches_of`.
-
-    Args:
-        strategy: A `tf.distribute.Strategy`.
-        model: Model of `build_model`, made in the strategy's scope.
-        optimizer: The model's optimizer, made in the strategy's scope.
-        batch_size: Number of texts that the summed loss is divided by: those of a full
-            batch.
-    """
+    """Returns a `Trainer`; divides the summed loss by the texts of a full batch."""
 
     def loss_fn(batch, training):
         token_ids = batch["token_ids"]

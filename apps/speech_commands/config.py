@@ -110,7 +110,9 @@ class AugmentationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig(config.TrainConfig):
+class TrainConfig(
+    config.with_defaults(config.TrainConfig, batch_size=64, learning_rate=0.003)
+):
     """Sets up training.
 
     Attributes:
@@ -119,14 +121,20 @@ class TrainConfig(config.TrainConfig):
             over from clip to clip, as in a stream.
     """
 
-    batch_size: Positive = 64
-    learning_rate: Rate = 0.003
     clips_in_a_row: Positive = 1
 
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """A speech command recipe."""
+    """A speech command recipe.
+
+    Attributes:
+        data: The recorded or synthesized words and their speakers.
+        features: The log-mel spectrogram in front of the model.
+        model: The LSTM over frames, streaming or for whole clips.
+        augmentation: Random changes of the training clips.
+        train: Optimizer, batches and the clips in a row.
+    """
 
     data: DataConfig = DataConfig()
     features: FeatureConfig = FeatureConfig()

@@ -55,16 +55,10 @@ train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):
-    """Returns a `Trainer` for the batches of `Batches`.
+    """Returns a `Trainer` for clips, or for rows of several clips in a row.
 
-    Args:
-        strategy: A `tf.distribute.Strategy`.
-        model: Model of `build_model`, made in the strategy's scope.
-        optimizer: The model's optimizer, made in the strategy's scope.
-        batch_size: Number of clips that the summed loss is divided by: those of a full
-            batch.
-        pooling: Pooling of `clip_logits`.
-        frames: Frames per clip of `clip_logits`; None if a row is one clip.
+    Divides the summed loss by the clips of a full batch; `pooling` and `frames` are
+    those of `clip_logits`.
     """
 
     def loss_fn(batch, training):

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
+from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 from apps.common.data.vectors import GLOVE
 
 
@@ -38,8 +38,8 @@ class DataConfig:
     ] = "wikipedia_descriptions"
     file: str = ""
     document_column: str = "document"
-    summary_column: str = "summary"
     document_tokens: Positive = 64
+    summary_column: str = "summary"
     summary_tokens: Positive = 15
     vocabulary_size: Positive = 8000
     min_count: Positive = 3
@@ -69,18 +69,16 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainConfig(config.TrainConfig):
+class TrainConfig(
+    config.with_defaults(config.ClippedTrainConfig, epochs=6, learning_rate=0.002)
+):
     """Sets up training.
 
     Attributes:
-        clip_norm: Maximum global norm of the gradients; larger ones are scaled down.
         coverage_weight: Weight of the coverage loss, a penalty on attending repeatedly
             to a token (See et al. 2017); needs `model.coverage`, and 0 disables it.
     """
 
-    epochs: Positive = 6
-    learning_rate: Rate = 0.002
-    clip_norm: Rate = 2.0
     coverage_weight: Weight = 0.0
 
 
@@ -107,7 +105,14 @@ class DecodeConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """A summarization recipe."""
+    """A summarization recipe.
+
+    Attributes:
+        data: Pairs of a document and a summary.
+        model: The pointer-generator: encoder, attention, decoder, optional coverage.
+        train: Optimizer, clipping and the weight of the coverage loss.
+        decode: The beam search that writes a summary.
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

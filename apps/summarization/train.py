@@ -51,16 +51,10 @@ train = partial(train_run, prepare=prepare)
 
 
 def trainer_of(strategy, model, optimizer, start, loss_divisor, coverage_weight):
-    """Returns a `Trainer` for batches of the columns that `encode` returns.
+    """Returns a `Trainer` that minimizes loss and weighted coverage loss per token.
 
-    Args:
-        strategy: A `tf.distribute.Strategy`.
-        model: Model of `build_model`, made in the strategy's scope.
-        optimizer: The model's optimizer, made in the strategy's scope.
-        start: Token id that precedes a summary.
-        loss_divisor: Number of targets that the summed loss is divided by: the mean
-            number of target tokens of a batch.
-        coverage_weight: Weight of the coverage loss; 0 disables it.
+    A summary follows the token id `start`; `loss_divisor` is the mean number of target
+    tokens of a batch, by which the summed losses are divided.
     """
 
     def loss_fn(batch, training):

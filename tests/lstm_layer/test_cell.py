@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lstm_layer import LSTM, LSTMCell
+from tests.lstm_layer.cell_options import OTHER_OPTIONS
 
 BATCH, FEATURES, UNITS = 3, 2, 5
 
@@ -142,24 +143,8 @@ def test_a_cell_without_bias_ignores_the_forget_bias():
 
 
 NOT_THE_DEFAULTS = {
-    "units": 7,
-    "activation": "relu",
-    "recurrent_activation": "hard_sigmoid",
-    "use_bias": False,
-    "kernel_initializer": "he_normal",
-    "recurrent_initializer": "glorot_normal",
-    "bias_initializer": "ones",
-    "unit_forget_bias": False,
-    "kernel_regularizer": "l1",
-    "recurrent_regularizer": "l2",
+    **OTHER_OPTIONS,
     "bias_regularizer": keras.regularizers.L1L2(0.1, 0.2),
-    "kernel_constraint": "max_norm",
-    "recurrent_constraint": "unit_norm",
-    "bias_constraint": "non_neg",
-    "dropout": 0.25,
-    "recurrent_dropout": 0.5,
-    "weight_drop": 0.3,
-    "seed": 11,
 }
 
 

@@ -7,29 +7,14 @@ import numpy as np
 import pytest
 
 from lstm_layer import LSTM
+from tests.lstm_layer.cell_options import OTHER_OPTIONS
 
 BATCH, TIMESTEPS, FEATURES, UNITS = 3, 4, 2, 5
 
 # A value other than the default for each named argument of `keras.layers.LSTM`,
 NAMED = {
-    "units": UNITS + 1,
-    "activation": "relu",
-    "recurrent_activation": "hard_sigmoid",
-    "use_bias": False,
-    "kernel_initializer": "he_normal",
-    "recurrent_initializer": "glorot_normal",
-    "bias_initializer": "ones",
-    "unit_forget_bias": False,
-    "kernel_regularizer": "l2",
-    "recurrent_regularizer": "l1",
-    "bias_regularizer": "l2",
+    **{name: value for name, value in OTHER_OPTIONS.items() if name != "weight_drop"},
     "activity_regularizer": "l2",
-    "kernel_constraint": "max_norm",
-    "recurrent_constraint": "unit_norm",
-    "bias_constraint": "non_neg",
-    "dropout": 0.25,
-    "recurrent_dropout": 0.5,
-    "seed": 11,
     "return_sequences": True,
     "return_state": True,
     "go_backwards": True,

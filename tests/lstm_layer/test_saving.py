@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lstm_layer import LSTM, LSTMCell
+from tests.lstm_layer.cell_options import OTHER_OPTIONS
 
 FEATURES, UNITS = 2, 5
 
@@ -152,24 +153,7 @@ def test_training_goes_on_after_loading_as_without_saving(x, draw, tmp_path):
 
 
 NOT_THE_DEFAULTS = {
-    "units": 7,
-    "activation": "relu",
-    "recurrent_activation": "hard_sigmoid",
-    "use_bias": False,
-    "kernel_initializer": "he_normal",
-    "recurrent_initializer": "glorot_normal",
-    "bias_initializer": "ones",
-    "unit_forget_bias": False,
-    "kernel_regularizer": "l1",
-    "recurrent_regularizer": "l2",
-    "bias_regularizer": "l2",
-    "kernel_constraint": "max_norm",
-    "recurrent_constraint": "unit_norm",
-    "bias_constraint": "non_neg",
-    "dropout": 0.25,
-    "recurrent_dropout": 0.5,
-    "weight_drop": 0.3,
-    "seed": 11,
+    **OTHER_OPTIONS,
     "return_sequences": True,
     "return_state": True,
     "go_backwards": True,

@@ -14,22 +14,13 @@ from apps.common.portable.detector import Listener
 from serving.client import Client
 from tests.serving.grpc_server import GrpcServer, Models
 from tests.serving.rest_server import RestServer
-from tests.serving.signatures import function
+from tests.serving.signatures import Numbers, function
 
 LABELS = ["_silence", "yes", "no"]
 RATE, HOP = 400, 4
 
 
-class Types(tf.Module):
-    @function(matrix=("float32", (None, 2)))
-    def total(self, matrix):
-        return {"total": tf.reduce_sum(matrix, axis=1)}
-
-    @function(count=("int32", (None,)), price=("float32", (None,)))
-    def buy(self, count, price):
-        cost = tf.cast(count, "float32") * price
-        return {"cost": cost, "dear": cost > 100}
-
+class Types(Numbers):
     @function(text=("string", (None,)))
     def echo(self, text):
         return {"echo": text}
@@ -41,18 +32,6 @@ class Types(tf.Module):
     @function(image=("string", (None,)))
     def unmarked(self, image):
         return {"copy": image}
-
-    @function(flag=("bool", (None,)))
-    def turn(self, flag):
-        return {"turned": tf.logical_not(flag)}
-
-    @function(x=("float32", (None,)))
-    def inverse(self, x):
-        return {"inverse": 1 / x}
-
-    @function(x=("float32", (None,)))
-    def finite(self, x):
-        return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
 
     @function(n=("int64", (None,)))
     def kinds(self, n):

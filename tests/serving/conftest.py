@@ -9,24 +9,15 @@ from fastapi.testclient import TestClient
 from serving.models import Models, find_models
 from serving.server import create_app
 from tests.serving import web_browser
-from tests.serving.signatures import function
+from tests.serving.signatures import Numbers, function
 
 browser = web_browser.browser
 serving = web_browser.serving
 visit = web_browser.visit
 
 
-class Types(tf.Module):
+class Types(Numbers):
     """Signatures of one and two inputs and outputs, numbers, texts and bytes."""
-
-    @function(matrix=("float32", (None, 2)))
-    def total(self, matrix):
-        return {"total": tf.reduce_sum(matrix, axis=1)}
-
-    @function(count=("int32", (None,)), price=("float32", (None,)))
-    def buy(self, count, price):
-        cost = tf.cast(count, "float32") * price
-        return {"cost": cost, "dear": cost > 100}
 
     @function(text=("string", (None,)))
     def upper(self, text):
@@ -36,17 +27,9 @@ class Types(tf.Module):
     def copy(self, image):
         return {"copy_bytes": image}
 
-    @function(flag=("bool", (None,)))
-    def turn(self, flag):
-        return {"turned": tf.logical_not(flag)}
-
     @function(x=("float32", (None,)))
     def uneven(self, x):
         return {"all": x, "first": x[:1]}
-
-    @function(x=("float32", (None,)))
-    def finite(self, x):
-        return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
 
     @function(number=("int32", (None,)))
     def count(self, number):
@@ -57,10 +40,6 @@ class Types(tf.Module):
             return total
 
         return {"counted": tf.map_fn(add, number)}
-
-    @function(x=("float32", (None,)))
-    def inverse(self, x):
-        return {"inverse": 1 / x}
 
 
 @pytest.fixture(scope="session")

@@ -8,3 +8,28 @@ def function(**inputs):
     items = inputs.items()
     specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in items]
     return tf.function(input_signature=specs)
+
+
+class Numbers(tf.Module):
+    """Signatures of one and two inputs and outputs that are numbers."""
+
+    @function(matrix=("float32", (None, 2)))
+    def total(self, matrix):
+        return {"total": tf.reduce_sum(matrix, axis=1)}
+
+    @function(count=("int32", (None,)), price=("float32", (None,)))
+    def buy(self, count, price):
+        cost = tf.cast(count, "float32") * price
+        return {"cost": cost, "dear": cost > 100}
+
+    @function(flag=("bool", (None,)))
+    def turn(self, flag):
+        return {"turned": tf.logical_not(flag)}
+
+    @function(x=("float32", (None,)))
+    def finite(self, x):
+        return {"finite": tf.debugging.check_numerics(x, "x must be finite")}
+
+    @function(x=("float32", (None,)))
+    def inverse(self, x):
+        return {"inverse": 1 / x}

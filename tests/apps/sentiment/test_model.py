@@ -9,6 +9,7 @@ from apps.sentiment import model as model_module
 from apps.sentiment.model import build_model
 from lstm_layer import LSTM, LSTMCell
 from tests.apps.common.layers.test_pooling import by_numpy
+from tests.edited_cells import NoInputGate
 
 POOLINGS = ("last", "mean", "max", "attention")
 VOCABULARY_SIZE, NUM_CLASSES = 30, 3
@@ -130,18 +131,6 @@ def test_a_small_model_learns_a_dozen_examples_by_heart():
     model.compile(keras.optimizers.Adam(0.03), loss, jit_compile=False)
     model.fit(token_ids, targets, epochs=40, batch_size=12, verbose=0)
     assert (np.argmax(model(token_ids), axis=-1) == targets).all()
-
-
-class NoInputGate(LSTMCell):
-    """Writes the whole candidate into the cell state."""
-
-    def call(self, inputs, states, training=False):
-        h_prev, c_prev = states
-        z = inputs @ self.kernel + h_prev @ self.recurrent_kernel + self.bias
-        _, z_f, z_c, z_o = keras.ops.split(z, 4, axis=-1)
-        c = keras.ops.sigmoid(z_f) * c_prev + keras.ops.tanh(z_c)
-        h = keras.ops.sigmoid(z_o) * keras.ops.tanh(c)
-        return h, [h, c]
 
 
 class AsWritten(LSTMCell):

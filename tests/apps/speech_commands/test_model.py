@@ -7,7 +7,8 @@ import pytest
 from apps.common.layers.state import zero_state
 from apps.speech_commands import model as module
 from apps.speech_commands.model import build_model, clip_logits, streams
-from lstm_layer import LSTM, LSTMCell
+from lstm_layer import LSTM
+from tests.edited_cells import NoInputGate
 
 SETTINGS = {
     "units": 5,
@@ -146,18 +147,6 @@ def test_a_small_model_learns_a_dozen_clips_by_heart():
     learner.compile(keras.optimizers.Adam(0.03), loss, jit_compile=False)
     learner.fit(features, targets, epochs=60, batch_size=12, verbose=0)
     assert (np.argmax(learner(features), axis=-1) == targets).all()
-
-
-class NoInputGate(LSTMCell):
-    """Writes the whole candidate into the cell state."""
-
-    def call(self, inputs, states, training=False):
-        h_prev, c_prev = states
-        z = inputs @ self.kernel + h_prev @ self.recurrent_kernel + self.bias
-        _, z_f, z_c, z_o = keras.ops.split(z, 4, axis=-1)
-        c = keras.ops.sigmoid(z_f) * c_prev + keras.ops.tanh(z_c)
-        h = keras.ops.sigmoid(z_o) * keras.ops.tanh(c)
-        return h, [h, c]
 
 
 @pytest.mark.parametrize(("direction", "pooling"), KINDS)
