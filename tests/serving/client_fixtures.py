@@ -14,7 +14,7 @@ from apps.common.portable.detector import Listener
 from serving.client import Client
 from tests.serving.grpc_server import GrpcServer, Models
 from tests.serving.rest_server import RestServer
-from tests.serving.signatures import Numbers, function
+from tests.serving.signatures import Numbers, function, signature_names
 
 LABELS = ["_silence", "yes", "no"]
 RATE, HOP = 400, 4
@@ -130,7 +130,7 @@ class Ear(tf.Module):
 def load(directory):
     """Writes the models into a directory, once per process; returns them."""
     types, renamed, counting, ear = Types(), Renamed(), Counting(), Ear()
-    names = [name for name in vars(Types) if not name.startswith("_")]
+    names = signature_names(Types)
     signatures = {name: getattr(types, name) for name in names}
     signatures["serving_default"] = types.total
     for module, path, functions in (

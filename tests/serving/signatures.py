@@ -33,3 +33,13 @@ class Numbers(tf.Module):
     @function(x=("float32", (None,)))
     def inverse(self, x):
         return {"inverse": 1 / x}
+
+
+def signature_names(numbers_class):
+    """Returns the names of the signatures of a subclass of `Numbers`."""
+    return [
+        name
+        for one in (numbers_class, Numbers)
+        for name in vars(one)
+        if not name.startswith("_")
+    ]

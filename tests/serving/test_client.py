@@ -12,6 +12,7 @@ import pytest
 from serving.client import Client, ServingError
 from tests.serving import client_fixtures
 from tests.serving.client_fixtures import Types, floats, objects, same
+from tests.serving.signatures import signature_names
 
 servers = client_fixtures.servers
 served = client_fixtures.served
@@ -138,7 +139,7 @@ def test_metadata_tell_types_and_shapes_and_are_asked_once(server, served):
         client.predict("types", {"matrix": [[1, 2]]})
         assert client.metadata("types") is found
     assert served.count("metadata") == 1
-    known = [name for name in vars(Types) if not name.startswith("_")]
+    known = signature_names(Types)
     assert list(found) == sorted([*known, "serving_default"])
     assert found["serving_default"] == {
         "inputs": {"matrix": ("float32", (None, 2))},
