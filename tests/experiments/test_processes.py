@@ -99,7 +99,7 @@ def without_seconds(directory):
 
 def words_of(app, reviews_csv, tones):
     """Returns a command that trains a small model."""
-    common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=12"]
+    common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=6"]
     own = {
         "sentiment": ["files", f"data.file={reviews_csv}"],
         "speech_commands": [
@@ -156,7 +156,7 @@ def test_a_killed_training_typed_again_ends_bit_equal_to_an_undisturbed_one(
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
     assert without_seconds(killed) == without_seconds(undisturbed)
-    assert len(read_history(killed)) == 24
+    assert len(read_history(killed)) == 12
 
 
 def test_every_app_goes_from_raw_data_to_answers_and_a_second_time_says_it_is_done(
