@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from apps.common.data.ragged import joined, kept, row_ids
-from apps.common.data.text import END, join_words, tokenize
+from apps.common.data.text import END, is_blank, join_words, tokenize, valid_utf8
 
 NEW_LINE = "<eol>"  # the token of "\n" with characters
 
@@ -17,9 +17,9 @@ def tokens_of(texts, tokenization):
     """
     if tokenization == "words":
         tokens = tokenize(texts)
-        empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
+        empty = is_blank(texts)
         return kept(tokens, ~tf.gather(empty, row_ids(tokens)))
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = valid_utf8(texts)
     if tokenization == "spaces":
         return tf.strings.split(texts)
     characters = tf.strings.unicode_split(texts, "UTF-8")

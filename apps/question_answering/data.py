@@ -7,12 +7,14 @@ import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches, rows_of
 from apps.common.data.text import (
+    BLANK,
     UNKNOWN,
     UNKNOWN_ID,
     TokenCounts,
     Vocabulary,
     batches_of_texts,
     encoded,
+    valid_utf8,
 )
 from apps.common.data.vectors import GLOVE, with_frequent_words
 from apps.question_answering.config import PASSAGES
@@ -145,11 +147,10 @@ def story_sentences(contexts, sentences):
     A sentence ends with `.`, `!`, `?` or the end of a line. A story without text has
     one empty sentence.
     """
-    texts = tf.strings.unicode_transcode(contexts, "UTF-8", "UTF-8", errors="replace")
-    blank = r"[\s\pZ\pC]"
+    texts = valid_utf8(contexts)
     for pattern, replacement in (
-        (rf"{blank}*[.!?\r\n](?:[.!?]|{blank})*", "\n"),
-        (rf"^{blank}+|{blank}+$", ""),
+        (rf"{BLANK}*[.!?\r\n](?:[.!?]|{BLANK})*", "\n"),
+        (rf"^{BLANK}+|{BLANK}+$", ""),
     ):
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     return tf.strings.split(texts, "\n")[:, -sentences:]

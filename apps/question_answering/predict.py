@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
 from apps.common.data.labels import load_labels
-from apps.common.data.text import UNKNOWN, encoded
+from apps.common.data.text import UNKNOWN, encoded, valid_utf8
 from apps.common.explain.traces import gate_outputs
 from apps.common.layers.masking import MASKED
 from apps.common.portable.run_files import LABELS
@@ -59,9 +59,7 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=TEXTS)
         def answer(context, question):
-            context = tf.strings.unicode_transcode(
-                context, "UTF-8", "UTF-8", errors="replace"
-            )  # as in `tokens_with_offsets`
+            context = valid_utf8(context)  # as in `tokens_with_offsets`
             read = self._read(context, question)
             if self.labels:
                 p = tf.nn.softmax(read.logits)

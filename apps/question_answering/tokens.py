@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from apps.common.data.ragged import row_ids
-from apps.common.data.text import UNKNOWN
+from apps.common.data.text import BLANK, UNKNOWN, WORD, is_blank, valid_utf8
 
 
 def tokens_with_offsets(texts):
@@ -18,12 +18,12 @@ def tokens_with_offsets(texts):
         Three ragged tensors `(batch, tokens)`: the tokens, strings; and the start and
         end of each in its text, int32, in Unicode characters.
     """
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    empty = tf.strings.regex_full_match(texts, r"[\s\pZ\pC]*")
+    texts = valid_utf8(texts)
+    empty = is_blank(texts)
     characters = tf.strings.unicode_split(tf.where(empty, "?", texts), "UTF-8")
     values, row = characters.flat_values, row_ids(characters)
-    inside = tf.strings.regex_full_match(values, r"[\pL\pM\pN]")
-    blank = tf.strings.regex_full_match(values, r"[\s\pZ\pC]")
+    inside = tf.strings.regex_full_match(values, WORD)
+    blank = tf.strings.regex_full_match(values, BLANK)
     offset = tf.range(tf.size(values)) - tf.cast(
         tf.gather(characters.row_starts(), row), "int32"
     )

@@ -170,6 +170,15 @@ class Config:
                 "Set train.clips_in_a_row=1. "
                 f"Received: {self.train.clips_in_a_row}."
             )
+        window_ms, hop_ms = self.features.window_ms, self.features.hop_ms
+        window, hop = (
+            round(data.sample_rate_hz * ms / 1000) for ms in (window_ms, hop_ms)
+        )
+        if not 1 <= hop <= window:
+            raise ValueError(
+                "features.hop_ms: expected at least one sample and at most "
+                f"features.window_ms={window_ms:g}. Received: {hop_ms:g}."
+            )
         lowest, highest = (
             self.augmentation.lowest_snr_db,
             self.augmentation.highest_snr_db,

@@ -48,6 +48,13 @@ from apps.common.config import load_config
             ["augmentation.lowest_snr_db=30.0"],
             "augmentation.lowest_snr_db: expected at most 20",
         ),
+        (
+            "speech_commands",
+            ["features.window_ms=10", "features.hop_ms=20"],
+            "features.hop_ms: expected at least one sample and at most "
+            "features.window_ms=10. Received: 20.",
+        ),
+        ("speech_commands", ["features.hop_ms=0.01"], "features.hop_ms: expected"),
     ],
 )
 def test_settings_that_exclude_each_other_are_refused(

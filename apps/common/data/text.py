@@ -13,6 +13,7 @@ from apps.common.portable.files import atomic_write
 
 PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 PADDING_ID, UNKNOWN_ID = 0, 1
+WORD, BLANK = r"[\pL\pM\pN]", r"[\s\pZ\pC]"  # a character of a word, a blank one
 COUNTED = 10**6  # maximum number of distinct tokens that are counted
 
 # Applied in this order. \x01 stands for an apostrophe that belongs to its token: RE2
@@ -20,9 +21,9 @@ COUNTED = 10**6  # maximum number of distinct tokens that are counted
 # \b knows ASCII letters only.
 _REWRITES = (
     (r"<br\s*/?>", " "),
-    (r"[\s\pZ\pC]+", " "),
+    (f"{BLANK}+", " "),
     ("[\u2018\u2019]", "'"),
-    (r"([\pL\pM\pN]+)", "\\1\x02"),
+    (f"({WORD}+)", "\\1\x02"),
     (r"n\x02't\x02", " n\x01t"),
     (r"'(s|re|ve|ll|d|m)\x02", " \x01\\1"),
     (r"\x02", ""),
@@ -56,6 +57,16 @@ def encoded(texts):
     )
 
 
+def valid_utf8(texts):
+    """Replaces bytes that are not UTF-8 by U+FFFD, in strings of any shape."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+
+
+def is_blank(texts):
+    """Returns whether strings have no visible character; of any shape, bool."""
+    return tf.strings.regex_full_match(texts, f"{BLANK}*")
+
+
 def tokenize(texts):
     """Splits texts into lower-case words, numbers and punctuation, as in GloVe 6B.
 
@@ -69,7 +80,7 @@ def tokenize(texts):
     Returns:
         A ragged tensor of strings, `(batch, tokens)`.
     """
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = valid_utf8(texts)
     texts = tf.strings.regex_replace(texts, r"\x00", " ")  # `lower` would stop there
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in _REWRITES:
