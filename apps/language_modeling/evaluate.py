@@ -6,9 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.data.text import UNKNOWN_ID
-from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import save_figure
-from apps.common.portable.terminal import evaluate_command
 from apps.language_modeling.adaptive import (
     cache_perplexity,
     dynamic_perplexity,

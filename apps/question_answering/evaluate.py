@@ -4,9 +4,8 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 
-from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import save_figure
-from apps.common.portable.terminal import evaluate_command
 from apps.question_answering.data import context_of, load_data
 from apps.question_answering.predict import Predictor
 from apps.question_answering.scores import passage_scores, story_scores

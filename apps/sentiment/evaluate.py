@@ -6,13 +6,12 @@ from functools import partial
 import numpy as np
 
 from apps.common.metrics.classification import measure
-from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import (
     plot_confusion_matrix,
     plot_roc,
 )
 from apps.common.portable.files import atomic_write
-from apps.common.portable.terminal import evaluate_command
 from apps.sentiment.data import load_data
 from apps.sentiment.predict import Predictor
 

@@ -7,12 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.metrics.classification import measure
-from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import (
     plot_confusion_matrix,
     save_figure,
 )
-from apps.common.portable.terminal import evaluate_command
 from apps.speech_commands.data import load_data, measured
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.detection import det_curve, plot_det

@@ -6,10 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.data.text import encoded, tokenize
-from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import save_figure
 from apps.common.portable.files import atomic_write
-from apps.common.portable.terminal import evaluate_command
 from apps.summarization.data import load_data
 from apps.summarization.predict import Predictor
 from apps.summarization.scores import BASELINES, novel_fraction, rouge

@@ -1,10 +1,12 @@
 """Measures a finished run once and stores its metrics."""
 
+import argparse
 import json
 
 from apps.common.metrics.plots import plot_learning_curve
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import LEARNING_CURVE, METRICS
+from apps.common.portable.terminal import report_errors
 from apps.common.training.fit import read_history
 
 
@@ -55,3 +57,21 @@ def _read(path):
         ) from None
     print(f"{path.parent} is evaluated already.")
     return metrics
+
+
+def evaluate_command(evaluate, predictor_class):
+    """Runs `python -m apps.X.evaluate RUN`: prints the metrics as JSON.
+
+    Args:
+        evaluate: The app's function `evaluate`.
+        predictor_class: The app's class `Predictor`.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m apps.{predictor_class.name}.evaluate",
+        description="Measures a finished run on its test split, once.",
+    )
+    parser.add_argument("run", help="run directory of a finished training")
+    arguments = parser.parse_args()
+    with report_errors():
+        predictor = predictor_class.load(arguments.run)
+        print(json.dumps(evaluate(predictor), indent=2))

@@ -1,7 +1,5 @@
-"""Command lines: expected errors as one line, and the command `evaluate`."""
+"""Reports expected errors of a command line in one line."""
 
-import argparse
-import json
 import os
 import re
 import sys
@@ -88,20 +86,3 @@ def _without_nodes(line):
     """Returns a line of TensorFlow's message without the names of graph nodes."""
     line = re.sub(r"\{\{[^}]*\}\}|\[\[.*|\[Op:.*| on /job:.*", "", line).strip()
     return line if not line or line[-1] in ".!?" else f"{line}."
-
-
-def evaluate_command(evaluate, predictor_class):
-    """Runs `python -m apps.X.evaluate RUN`: prints the metrics as JSON.
-
-    Args:
-        evaluate: The app's function `evaluate`.
-        predictor_class: The app's class `Predictor`.
-    """
-    parser = argparse.ArgumentParser(
-        description="Measures a finished run on its test split, once."
-    )
-    parser.add_argument("run", help="run directory of a finished training")
-    arguments = parser.parse_args()
-    with report_errors():
-        predictor = predictor_class.load(arguments.run)
-        print(json.dumps(evaluate(predictor), indent=2))

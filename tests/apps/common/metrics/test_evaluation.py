@@ -1,10 +1,14 @@
 """A run is measured once; its metrics name data set, split, size and time."""
 
+import json
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from apps.common.metrics.evaluation import measure_once
+from apps.common.metrics.evaluation import evaluate_command, measure_once
+from apps.sentiment.evaluate import evaluate
+from apps.sentiment.predict import Predictor
 
 
 @pytest.fixture
@@ -52,3 +56,21 @@ def test_damaged_metrics_are_named_with_the_way_out(predictor):
     (predictor.directory / "metrics.json").write_text('{"accuracy": 0.')
     with pytest.raises(ValueError, match=r"metrics.json cannot .*evaluate again"):
         measure_once(predictor, refuse, "accuracy")
+
+
+def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(finished_run)])
+    evaluate_command(evaluate, Predictor)
+    printed = capsys.readouterr().out
+    metrics = json.loads(printed[printed.index("{") :])
+    assert metrics == json.loads((finished_run / "metrics.json").read_text())
+
+
+def test_the_script_refuses_a_directory_that_is_no_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        evaluate_command(evaluate, Predictor)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert error.startswith(f"Error: {tmp_path} is not a run")
+    assert len(error.splitlines()) == 1

@@ -1,14 +1,9 @@
 """A user's mistake is one line and exit code 2; a bug keeps its traceback."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
 
-from apps.common.portable.terminal import evaluate_command, report_errors
-from apps.sentiment.evaluate import evaluate
-from apps.sentiment.predict import Predictor
+from apps.common.portable.terminal import report_errors
 from tests.faults.killing import run
 
 
@@ -137,21 +132,3 @@ def test_without_an_error_nothing_is_said(capsys):
     with report_errors():
         pass
     assert capsys.readouterr() == ("", "")
-
-
-def test_the_script_prints_the_metrics(finished_run, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["evaluate", str(finished_run)])
-    evaluate_command(evaluate, Predictor)
-    printed = capsys.readouterr().out
-    metrics = json.loads(printed[printed.index("{") :])
-    assert metrics == json.loads((finished_run / "metrics.json").read_text())
-
-
-def test_the_script_refuses_a_directory_that_is_no_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        evaluate_command(evaluate, Predictor)
-    told = capsys.readouterr().err
-    assert ended.value.code == 2
-    assert told.startswith(f"Error: {tmp_path} is not a run")
-    assert len(told.splitlines()) == 1
