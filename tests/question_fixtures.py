@@ -24,8 +24,8 @@ def babi_folder(once):
                 name, place = generator.choice(NAMES), generator.choice(PLACES)
                 at[name] = (place, 2 * turn + 1)
                 lines.append(f"{2 * turn + 1} {name} went to the {place}.")
-                asked, (place, fact) = generator.choice(list(at.items()))
-                lines.append(f"{2 * turn + 2} Where is {asked}? \t{place}\t{fact}")
+                person, (place, fact) = generator.choice(list(at.items()))
+                lines.append(f"{2 * turn + 2} Where is {person}? \t{place}\t{fact}")
         return "\n".join(lines) + "\n"
 
     def make(folder):

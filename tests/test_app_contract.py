@@ -96,9 +96,9 @@ class TestApp:
 
     def test_its_predictor_has_what_every_predictor_has(self, app, request):
         run = request.getfixturevalue(SERVED[app][0])
-        found = importlib.import_module(f"apps.{app}.predict").Predictor
-        assert issubclass(found, Predictor)
-        predictor = found.load(run)
+        predictor_class = importlib.import_module(f"apps.{app}.predict").Predictor
+        assert issubclass(predictor_class, Predictor)
+        predictor = predictor_class.load(run)
         assert (predictor.name, predictor.directory) == (app, run)
         assert isinstance(predictor.config, TASKS[app].config_class())
         signatures = predictor.signatures()
@@ -174,14 +174,14 @@ class TestApp:
         gates = tf.saved_model.load(exported).signatures["gates"]
         if isinstance(inputs[0], dict):
             columns = {name: [row[name] for row in inputs] for name in inputs[0]}
-            found = gates(**{name: tf.constant(x) for name, x in columns.items()})
+            outputs = gates(**{name: tf.constant(x) for name, x in columns.items()})
         else:
-            found = gates(tf.constant(inputs))
-        layers = {key[:-7] for key in found if key.endswith("_tokens")}
+            outputs = gates(tf.constant(inputs))
+        layers = {key[:-7] for key in outputs if key.endswith("_tokens")}
         assert layers
         for layer in layers:
-            f, *_, c, o, h = (found[f"{layer}_{name}"] for name in NAMES)
-            timesteps = found[f"{layer}_tokens"].shape[1]
+            f, *_, c, o, h = (outputs[f"{layer}_{name}"] for name in NAMES)
+            timesteps = outputs[f"{layer}_tokens"].shape[1]
             assert tuple(f.shape[:2]) == (len(inputs), timesteps)
             np.testing.assert_allclose(h, o * np.tanh(c), atol=1e-5)
 

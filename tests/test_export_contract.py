@@ -58,10 +58,10 @@ class Exported:
 @pytest.fixture(scope="module", params=APPS[::-1])
 def exported(request):
     run = request.getfixturevalue(SERVED[request.param][0])
-    found = Exported(newest_version(run / "export" / request.param))
-    found.app, found.run_directory = request.param, run
-    yield found
-    found.session.close()
+    export = Exported(newest_version(run / "export" / request.param))
+    export.app, export.run_directory = request.param, run
+    yield export
+    export.session.close()
 
 
 def rows(exported, name):
@@ -122,12 +122,12 @@ def test_no_rows_have_no_answers_or_are_refused_as_input(exported):
     """Without a text there is no timestep, which is what the layer says."""
     for name in exported.signatures:
         inputs = {key: value[:0] for key, value in rows(exported, name).items()}
-        said, answer = "", {}
+        message, answer = "", {}
         try:
             answer = exported.run(name, inputs)
         except tf.errors.InvalidArgumentError as error:
-            said = str(error)
-        assert bool(answer) != ("at least one timestep" in said), name
+            message = str(error)
+        assert bool(answer) != ("at least one timestep" in message), name
         assert all(len(value) == 0 for value in answer.values())
 
 

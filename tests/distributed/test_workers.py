@@ -93,11 +93,11 @@ def workers(start_two):
 
 def finish(processes):
     """Waits for all and returns what they said."""
-    said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
-    for process, text in zip(processes, said, strict=True):
+    outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
+    for process, text in zip(processes, outputs, strict=True):
         assert process.returncode == 0, text
         assert "Traceback" not in text
-    return said
+    return outputs
 
 
 def without_dropout(config):
@@ -135,13 +135,13 @@ def assert_alike(two, one):
 @pytest.fixture(scope="module")
 def recipes(request, book, tmp_path_factory):
     """A configuration of each app; the book is a quarter: steps together are dear."""
-    found = {app: request.getfixturevalue(name) for app, name in CONFIGS.items()}
+    configs = {app: request.getfixturevalue(name) for app, name in CONFIGS.items()}
     quarter = tmp_path_factory.mktemp("book") / "book.txt"
     lines = book.read_text(encoding="utf-8").splitlines(keepends=True)
     quarter.write_text("".join(lines[: len(lines) // 4]), encoding="utf-8")
-    language = found["language_modeling"]
+    language = configs["language_modeling"]
     data = replace(language.data, file=str(quarter))
-    return {**found, "language_modeling": replace(language, data=data)}
+    return {**configs, "language_modeling": replace(language, data=data)}
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +167,8 @@ def alone(configs, tmp_path_factory):
 def of_two_workers(configs, workers, tmp_path_factory):
     """A directory with a run of each app, all trained by the same two workers."""
     root = tmp_path_factory.mktemp("workers")
-    said = finish(workers(*((app, configs[app], root / app) for app in CONFIGS)))
-    assert said[0].count("Training ") == len(CONFIGS)
+    outputs = finish(workers(*((app, configs[app], root / app) for app in CONFIGS)))
+    assert outputs[0].count("Training ") == len(CONFIGS)
     return root
 
 
@@ -238,9 +238,9 @@ def test_the_chief_goes_on_with_the_other_verbs_when_the_others_have_ended(
     chief, other = start_two(
         "experiments.sentiment", *words, f"run_directory={tmp_path / 'run'}"
     )
-    said, _ = other.communicate(timeout=PATIENCE_S)
-    assert "the chief does what comes after training" in said
-    assert other.returncode == 0, said
+    output, _ = other.communicate(timeout=PATIENCE_S)
+    assert "the chief does what comes after training" in output
+    assert other.returncode == 0, output
     assert "exported" in finish([chief])[0]
     for name in ("metrics.json", "export/sentiment/1/saved_model.pb"):
         assert (tmp_path / "run" / name).exists()
@@ -252,10 +252,10 @@ def test_a_chief_that_refuses_says_why_and_the_others_end_too(
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("years of work")
     chief, other = workers(("sentiment", sentiment_config, tmp_path / "run"))
-    said, _ = chief.communicate(timeout=PATIENCE_S)
+    output, _ = chief.communicate(timeout=PATIENCE_S)
     assert chief.returncode == 2
-    assert "it is not a run directory" in said
-    said, _ = other.communicate(timeout=PATIENCE_S)
+    assert "it is not a run directory" in output
+    output, _ = other.communicate(timeout=PATIENCE_S)
     assert other.returncode == 1
-    assert "Error: Lost worker 0" in said
-    assert "Traceback" not in said
+    assert "Error: Lost worker 0" in output
+    assert "Traceback" not in output

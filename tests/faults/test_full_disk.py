@@ -52,9 +52,9 @@ def test_where_files_may_not_grow_a_verb_writes_none_and_then_works(verb, traine
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000,) * 2)\n"
     ended = run(limit + command)
     assert ended.returncode == 1, ended.stderr
-    told = ended.stderr.strip().splitlines()[-1]
-    assert told.startswith("Error: ")
-    assert "File too large" in told
+    message = ended.stderr.strip().splitlines()[-1]
+    assert message.startswith("Error: ")
+    assert "File too large" in message
     assert "Traceback" not in ended.stderr
     after = content(trained)
     assert {name: after[name] for name in before} == before
@@ -91,17 +91,19 @@ def test_training_on_a_file_system_that_is_full_is_one_line_and_leaves_no_half_f
     command = COMMAND.format(where=str(tmp_path), words=words)
     script = 'mount -t tmpfs -o size=200k none "$1" && exec "$2" -c "$3" "$1" "$4"'
     arguments = [small, sys.executable, IN_FULL_DISK, command]
-    said = subprocess.run(
+    output = subprocess.run(
         [*NAMESPACE, "sh", "-c", script, "sh", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     ).stdout
-    code, told, left = json.loads(said)
-    assert code == 1, told
-    assert told.strip().splitlines()[-1] == "Error: [Errno 28] No space left on device"
-    assert "Traceback" not in told
+    code, stderr, left = json.loads(output)
+    assert code == 1, stderr
+    assert (
+        stderr.strip().splitlines()[-1] == "Error: [Errno 28] No space left on device"
+    )
+    assert "Traceback" not in stderr
     files = {name for name in left if "/logs/" not in name}
     assert "run/config.yaml" in files
     assert not files & {"run/checkpoint.npz", "run/model.keras", "run/history.csv"}

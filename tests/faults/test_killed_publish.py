@@ -29,9 +29,9 @@ def export(tmp_path):
 
 def whole(version):
     """Whether a version is one of those that were exported, in all its files."""
-    found = content(version)
+    files = content(version)
     return any(
-        found
+        files
         == {
             name: f"{name} of {number}".encode() * 100
             for name in ("saved_model.pb", "variables/index", "variables/data")
@@ -56,10 +56,10 @@ def test_a_publish_killed_at_any_call_leaves_whole_versions(
         died = killed(
             f"{program}, {str(models)!r}, keep=2)", moment, call, after, str(models)
         )
-        found = versions(models / "tiny")
-        assert found[-1] in (known[-1], known[-1] + 1)
-        assert len(found) >= 2
-        assert all(whole(models / "tiny" / str(number)) for number in found)
+        numbers = versions(models / "tiny")
+        assert numbers[-1] in (known[-1], known[-1] + 1)
+        assert len(numbers) >= 2
+        assert all(whole(models / "tiny" / str(number)) for number in numbers)
         if not died:
             break
         assert (models / CONFIG).read_text().count("tiny") == 2

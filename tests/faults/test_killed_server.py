@@ -27,11 +27,11 @@ class Asking(threading.Thread):
         self.enough = threading.Event()
 
     def run(self):
-        asked = np.full((2, 2), self.number, "float32")
+        matrix = np.full((2, 2), self.number, "float32")
         with self.client:
             while not self.enough.is_set():
                 try:
-                    answer = self.client.predict("types", {"matrix": asked})
+                    answer = self.client.predict("types", {"matrix": matrix})
                 except ServingError as error:
                     self.error = error
                     return
@@ -75,8 +75,8 @@ def test_a_server_killed_under_load_answers_again_after_a_restart(exports, tmp_p
             client.join(100)
         end(server)
     assert [client.error for client in patient] == [None] * 4
-    said = str(hasty.error)
-    assert said.startswith(f"predict of types at http://127.0.0.1:{port}: ")
-    assert "\n" not in said
+    message = str(hasty.error)
+    assert message.startswith(f"predict of types at http://127.0.0.1:{port}: ")
+    assert "\n" not in message
     assert content(directory) == before
     assert "Traceback" not in log.read_text()

@@ -27,10 +27,10 @@ def copies(trained_run, tmp_path):
     """Copies of a run that is trained, and not yet evaluated."""
 
     def make(count):
-        found = [tmp_path / f"run{number}" for number in range(count)]
-        for run in found:
+        runs = [tmp_path / f"run{number}" for number in range(count)]
+        for run in runs:
             shutil.copytree(trained_run, run)
-        return found
+        return runs
 
     return make
 
@@ -57,17 +57,17 @@ def test_an_evaluation_killed_before_or_after_any_of_its_files_gives_the_same_ag
     at_each(moments, EVALUATE, runs)
     undisturbed = content(finished_run)
     for run, (_, number, *after) in zip(runs, moments, strict=True):
-        found = content(run)
-        there = [name for name in files if name in found]
+        files_now = content(run)
+        there = [name for name in files if name in files_now]
         assert there == list(files[: number - 1 + len(after)])
-        assert {name: found[name] for name in trained} == trained
+        assert {name: files_now[name] for name in trained} == trained
         if after:  # finished: whole, and never written again
-            assert found["metrics.json"] == undisturbed["metrics.json"]
+            assert files_now["metrics.json"] == undisturbed["metrics.json"]
         evaluate(Predictor.load(run))
-        found = content(run)
+        files_now = content(run)
         for name in ("metrics.json", "mistakes.csv"):
-            assert found[name] == undisturbed[name]
-        json.loads(found["metrics.json"])
+            assert files_now[name] == undisturbed[name]
+        json.loads(files_now["metrics.json"])
 
 
 @pytest.mark.slow
@@ -84,13 +84,13 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     runs = copies(len(moments))
     trained = content(runs[0])
     at_each(moments, EXPORT, runs)
-    asked = {"text": np.array([b"a good film", b"a bad one"], object)}
+    texts = {"text": np.array([b"a good film", b"a bad one"], object)}
     monkeypatch.setattr(
         "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
     undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
-    answer = undisturbed.signature("serving_default")(asked)
+    answer = undisturbed.signature("serving_default")(texts)
     for run, moment in zip(runs, moments, strict=True):
         directory = run / "export" / "sentiment"
         renamed = moment[0] == "os.rename" and len(moment) == 3
@@ -102,7 +102,7 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
             assert content(directory / "1") == before
         else:
             assert [path.name for path in directory.iterdir()] == ["1"]
-        found = Model("sentiment", directory / "1").signature("serving_default")(asked)
+        found = Model("sentiment", directory / "1").signature("serving_default")(texts)
         for name, value in answer.items():
             if value.dtype == object:
                 assert found[name].tolist() == value.tolist()

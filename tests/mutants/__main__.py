@@ -72,11 +72,11 @@ def load(directory=LISTS, root=ROOT):
 
 
 def _check(mutant, root):
-    found = (root / mutant.file).read_text(encoding="utf-8").count(mutant.search)
-    if found != 1:
+    count = (root / mutant.file).read_text(encoding="utf-8").count(mutant.search)
+    if count != 1:
         raise ValueError(
             f"{mutant.name}: {mutant.file} should have the text once. Received: "
-            f"{found} times {mutant.search!r}."
+            f"{count} times {mutant.search!r}."
         )
     for test in mutant.tests:
         file, *_ = test.split("::")
@@ -125,7 +125,7 @@ def try_out(mutant, directory):
     before, times = path.read_text(encoding="utf-8"), path.stat()
     path.write_text(before.replace(mutant.search, mutant.replace), encoding="utf-8")
     try:
-        code, said = run_tests(mutant.tests, directory, MOST_SECONDS)
+        code, output = run_tests(mutant.tests, directory, MOST_SECONDS)
     finally:
         path.write_text(before, encoding="utf-8")
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -133,10 +133,10 @@ def try_out(mutant, directory):
         return f"no end after {MOST_SECONDS} s"
     if code == PASSED:
         return ALIVE
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", said, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", output, re.MULTILINE)
     if code == FAILED and failed:
         return failed[1]
-    lines = said.strip().splitlines() or ["no message"]
+    lines = output.strip().splitlines() or ["no message"]
     return f"{BROKEN}: pytest ended with {code}: {lines[-1]}"
 
 
@@ -186,11 +186,11 @@ def _check_tests(mutants, directory, count):
             plain |= set(mutant.tests)
     at_once = [["-n", str(count), *sorted(plain)]] if plain else []
     for tests in [*at_once, *map(list, sorted(chosen))]:
-        code, said = run_tests(tests, directory)
+        code, output = run_tests(tests, directory)
         if code != PASSED:
             raise ValueError(
                 "The tests should pass before anything is changed. Received:\n"
-                + said[-2000:]
+                + output[-2000:]
             )
 
 
@@ -208,7 +208,7 @@ def main(arguments=None):
         if not mutants:
             raise ValueError(f"No change has {options.only!r} in its name.")
         outcomes = check_all(mutants)
-    left = [n for n, said in outcomes.items() if said.startswith((ALIVE, BROKEN))]
+    left = [n for n, outcome in outcomes.items() if outcome.startswith((ALIVE, BROKEN))]
     print(f"{len(outcomes) - len(left)} of {len(outcomes)} killed.")
     for name in left:
         print(f"Not killed: {name}")

@@ -197,13 +197,13 @@ def floats(*items):
     return np.array(items, dtype="float32")
 
 
-def same(found, expected):
-    assert list(found) == sorted(expected)
+def same(outputs, expected):
+    assert list(outputs) == sorted(expected)
     for name, array in expected.items():
-        assert found[name].dtype == array.dtype
-        assert found[name].shape == array.shape
-        np.testing.assert_array_equal(found[name], array)
-        kinds = {type(leaf) for leaf in found[name].flat}
+        assert outputs[name].dtype == array.dtype
+        assert outputs[name].shape == array.shape
+        np.testing.assert_array_equal(outputs[name], array)
+        kinds = {type(leaf) for leaf in outputs[name].flat}
         assert kinds == {type(leaf) for leaf in array.flat}
 
 
@@ -216,5 +216,5 @@ def recording():
     heard = np.cumsum(sound.reshape(-1, HOP).mean(axis=1))
     yes, no = heard.clip(0, 1), (-heard).clip(0, 1)
     posteriors = np.stack([1 - yes - no, yes, no], axis=1).astype("float32")
-    found = Listener(LABELS, HOP / RATE).feed(posteriors)[1]
-    return sound, found
+    detections = Listener(LABELS, HOP / RATE).feed(posteriors)[1]
+    return sound, detections

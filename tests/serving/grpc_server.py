@@ -162,11 +162,11 @@ class GrpcServer(
             if list(request.metadata_field) != ["signature_def"]:
                 raise RefusalError("INVALID_ARGUMENT", "Metadata field is unsupported")
             which = self._models.find(model, version)
-            found = get_model_metadata_pb2.SignatureDefMap(
+            definitions = get_model_metadata_pb2.SignatureDefMap(
                 signature_def=self._models.signature_defs(which)
             )
             answer = get_model_metadata_pb2.GetModelMetadataResponse()
-            answer.metadata["signature_def"].Pack(found)
+            answer.metadata["signature_def"].Pack(definitions)
             return answer
 
         return self._answer("metadata", request, context, answer)

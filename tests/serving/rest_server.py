@@ -154,9 +154,9 @@ def _answer(models, path, body):
         for name, spec in specs.items()
     }
     outputs = models.run(which, signature, tensors)
-    found = {name: _plain(name, value.numpy()) for name, value in outputs.items()}
-    single = len(found) == 1
-    return json.dumps({"outputs": next(iter(found.values())) if single else found})
+    values = {name: _plain(name, value.numpy()) for name, value in outputs.items()}
+    single = len(values) == 1
+    return json.dumps({"outputs": next(iter(values.values())) if single else values})
 
 
 def _bytes(value):

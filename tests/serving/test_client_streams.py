@@ -39,8 +39,8 @@ def test_a_text_ends_after_so_many_tokens(client, served):
 def test_a_text_is_drawn_with_the_settings_of_the_command_line(client):
     settings = {"top_k": 5, "top_p": 0.5, "repetition_penalty": 1, "seed": 9}
     assert next(client.generate("counting", "")) == " 1@0.8,0,0.95,1.1,1"
-    found = next(client.generate("counting", "", temperature=1.5, **settings))
-    assert found == " 1@1.5,5,0.50,1.0,9"
+    piece = next(client.generate("counting", "", temperature=1.5, **settings))
+    assert piece == " 1@1.5,5,0.50,1.0,9"
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_chunks_of_any_length_give_what_the_whole_sound_gives(size, client):
     sound, detections = recording()
     assert [one.word for one in detections] == ["yes", "no", "yes"]
     chunks = np.split(sound, range(size, len(sound), size))
-    found = list(client.listen("ear", iter(chunks)))
-    assert [(one.word, one.time_s) for one in found] == [
+    received = list(client.listen("ear", iter(chunks)))
+    assert [(one.word, one.time_s) for one in received] == [
         (one.word, pytest.approx(one.time_s)) for one in detections
     ]
     scores = [one.score for one in detections]
-    assert [one.score for one in found] == pytest.approx(scores, abs=1e-4)
-    assert isinstance(found[0], Detection)
+    assert [one.score for one in received] == pytest.approx(scores, abs=1e-4)
+    assert isinstance(received[0], Detection)
 
 
 def test_a_long_chunk_goes_in_parts(rest, served, monkeypatch):
@@ -155,8 +155,8 @@ def test_speech_commands_are_heard_as_without_a_server(kind, finished_speech_run
             labels, 8000, front_end.hop
         )
         chunks = np.array_split(sound, 7)
-        found = list(client.listen("speech_commands", chunks, **settings))
+        detections = list(client.listen("speech_commands", chunks, **settings))
     assert expected
-    assert [(one.word, one.time_s) for one in found] == [
+    assert [(one.word, one.time_s) for one in detections] == [
         (one.word, one.time_s) for one in expected
     ]

@@ -64,15 +64,15 @@ PROMETHEUS_CONFIG = message("PrometheusConfig", enable="BOOL", path="STRING")
 
 def test_each_file_of_configuration_is_there():
     files = [re.fullmatch(r"--\w+=/config/(.+)", flag) for flag in SERVICE["command"]]
-    named = {found[1] for found in files if found}
+    named = {match[1] for match in files if match}
     assert named == {path.name for path in (SERVING / "config").iterdir()}
 
 
 def test_the_threads_for_batches_are_told():
     text = (SERVING / "config" / "batching.config").read_text()
-    found = text_format.Parse(text, BATCHING_PARAMETERS())
-    assert found.num_batch_threads.value == 2
-    assert not found.HasField("max_batch_size")  # of each model's own
+    parameters = text_format.Parse(text, BATCHING_PARAMETERS())
+    assert parameters.num_batch_threads.value == 2
+    assert not parameters.HasField("max_batch_size")  # of each model's own
     assert {"--enable_batching", "--enable_per_model_batching_parameters"} <= set(
         SERVICE["command"]
     )
@@ -80,18 +80,18 @@ def test_the_threads_for_batches_are_told():
 
 def test_an_export_says_how_its_requests_are_joined(finished_run):
     (path,) = (finished_run / "export" / "sentiment").glob(f"*/{BATCHING}")
-    found = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
-    assert 1 < found.max_batch_size.value <= 1000
-    assert found.batch_timeout_micros.value < 10_000
-    assert found.max_enqueued_batches.value > 0
+    parameters = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
+    assert 1 < parameters.max_batch_size.value <= 1000
+    assert parameters.batch_timeout_micros.value < 10_000
+    assert parameters.max_enqueued_batches.value > 0
 
 
 def test_metrics_are_where_the_embedded_server_has_them():
     text = (SERVING / "config" / "monitoring.config").read_text()
     inner = re.search(r"prometheus_config (\{.*\})", text, re.DOTALL)[1].strip("{}")
-    found = text_format.Parse(inner, PROMETHEUS_CONFIG())
-    assert found.enable
-    assert found.path == metrics.PATH
+    config = text_format.Parse(inner, PROMETHEUS_CONFIG())
+    assert config.enable
+    assert config.path == metrics.PATH
 
 
 def test_ports_are_open_to_this_machine_alone():

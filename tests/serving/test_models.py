@@ -57,15 +57,15 @@ def start(monkeypatch, *words):
 
 def served_by(calls):
     """Returns the one model that is served, and uvicorn's options."""
-    ((found, options),) = calls
-    return found.get("sentiment"), options
+    ((models, options),) = calls
+    return models.get("sentiment"), options
 
 
 def test_the_highest_version_is_served(export, tmp_path):
     for version, time in ((2, 30), (10, 10), (9, 20)):
         export("a", "sentiment", version, time)
-    found = find_models([tmp_path / "a"])["sentiment"]
-    assert [path.name for path in found] == ["10", "9", "2"]
+    paths = find_models([tmp_path / "a"])["sentiment"]
+    assert [path.name for path in paths] == ["10", "9", "2"]
 
 
 def test_of_two_exports_of_a_model_the_newest_is_served(export, tmp_path):
@@ -73,9 +73,9 @@ def test_of_two_exports_of_a_model_the_newest_is_served(export, tmp_path):
     newest = export("b", "sentiment", 1, time=30)
     export("c", "sentiment", 9, time=20)
     export("c", "other", 1, time=0)
-    found = find_models([str(tmp_path / name) for name in "abc"])
-    assert found["sentiment"][0] == newest
-    assert sorted(found) == ["other", "sentiment"]
+    exports = find_models([str(tmp_path / name) for name in "abc"])
+    assert exports["sentiment"][0] == newest
+    assert sorted(exports) == ["other", "sentiment"]
 
 
 def test_what_is_no_export_is_passed_over(export, tmp_path):
@@ -134,10 +134,10 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         start(monkeypatch, *words)
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert ended.value.code == 2
-    assert told.startswith("Error: There is no exported model to serve. `make run`")
-    assert len(told.splitlines()) == 1
+    assert message.startswith("Error: There is no exported model to serve. `make run`")
+    assert len(message.splitlines()) == 1
     assert served == []
 
 
@@ -182,8 +182,8 @@ def watched(tmp_path, monkeypatch):
     return Models(lambda: find_models([tmp_path / "all"]))
 
 
-def states(found, name):
-    rows = found.status(name)["model_version_status"]
+def states(models, name):
+    rows = models.status(name)["model_version_status"]
     return {row["version"]: row["state"] for row in rows}
 
 
@@ -283,25 +283,25 @@ def test_no_part_of_a_version_is_served_while_its_files_are_copied(
     source = exports / "sentiment" / "1"
     files = [path for path in source.rglob("*") if path.is_file()]
     files.sort(key=lambda path: (path.name != "saved_model.pb", path))
-    asked = {"text": np.array([b"a good film", b"a bad one"], object)}
+    texts = {"text": np.array([b"a good film", b"a bad one"], object)}
     for number, order in enumerate((files, files[::-1]), 1):
         directory = tmp_path / str(number)
         shutil.copytree(source, directory / "sentiment" / "1")
-        found = Models(lambda directory=directory: find_models([directory]))
-        found.refresh()
-        answer = found.get("sentiment").signature("serving_default")(asked)
+        models = Models(lambda directory=directory: find_models([directory]))
+        models.refresh()
+        answer = models.get("sentiment").signature("serving_default")(texts)
         for path in order:
             target = directory / "sentiment" / "2" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             whole = path.read_bytes()
             for part in (whole[: len(whole) // 2], whole):
                 target.write_bytes(part)
-                found.refresh()
-                again = found.get("sentiment").signature("serving_default")(asked)
+                models.refresh()
+                again = models.get("sentiment").signature("serving_default")(texts)
                 for name, value in answer.items():
                     np.testing.assert_array_equal(again[name], value)
-        assert found.get("sentiment").version == 2
-        assert states(found, "sentiment") == {"2": "AVAILABLE"}
+        assert models.get("sentiment").version == 2
+        assert states(models, "sentiment") == {"2": "AVAILABLE"}
 
 
 class Checking(tf.Module):
@@ -321,9 +321,9 @@ def test_a_version_serves_only_if_its_own_warm_up_requests_succeed(x, state, tmp
     (path / WARMUP).parent.mkdir()
     with tf.io.TFRecordWriter(str(path / WARMUP)) as writer:
         writer.write(log.SerializeToString())
-    found = Models(lambda: find_models([tmp_path]))
-    found.refresh()
-    assert states(found, "checking") == {"1": state}
+    models = Models(lambda: find_models([tmp_path]))
+    models.refresh()
+    assert states(models, "checking") == {"1": state}
 
 
 @pytest.mark.parametrize(
@@ -361,8 +361,8 @@ def test_a_limit_that_cannot_be_meant_is_refused_in_one_line(
 ):
     with pytest.raises(SystemExit):
         start(monkeypatch, flag, "-1")
-    said = capsys.readouterr().err
-    assert said == f"Error: {flag}: expected {expected}. Received: -1.\n"
+    message = capsys.readouterr().err
+    assert message == f"Error: {flag}: expected {expected}. Received: -1.\n"
 
 
 @pytest.mark.slow

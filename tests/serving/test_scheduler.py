@@ -52,8 +52,8 @@ def test_what_waits_is_joined_and_each_gets_its_own_rows():
     signature = Doubling()
     answers = ask(signature, [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0, 7.0]])
     assert signature.batches == [1, 6]
-    found = [answer["twice"].tolist() for answer in answers]
-    assert found == [[2], [4, 6], [8], [10, 12, 14]]
+    outputs = [answer["twice"].tolist() for answer in answers]
+    assert outputs == [[2], [4, 6], [8], [10, 12, 14]]
 
 
 def test_a_batch_has_no_more_rows_than_the_most():

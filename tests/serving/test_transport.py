@@ -29,9 +29,11 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 @pytest.fixture
 def pauses(monkeypatch):
     """Replaces `time.sleep`; records the pauses."""
-    noted = []
-    monkeypatch.setattr(time, "sleep", lambda wait_s: wait_s and noted.append(wait_s))
-    return noted
+    pauses_s = []
+    monkeypatch.setattr(
+        time, "sleep", lambda wait_s: wait_s and pauses_s.append(wait_s)
+    )
+    return pauses_s
 
 
 REFUSALS = {
@@ -179,8 +181,8 @@ def test_a_server_that_comes_back_is_found_again(servers, served):
 
 def test_grpc_takes_answers_of_more_than_4_mib(servers):
     with Client(servers["grpc"].address) as client:
-        found = client.predict("types", {"n": np.arange(400_000)}, "kinds")
-    assert found["float64"][-1] == 399_999
+        answer = client.predict("types", {"n": np.arange(400_000)}, "kinds")
+    assert answer["float64"][-1] == 399_999
 
 
 def test_a_message_that_is_too_large_is_not_sent_again(servers, served):
