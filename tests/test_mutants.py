@@ -1,4 +1,4 @@
-"""Deliberate faults: the lists fit the code, and what notices a fault is named."""
+"""Mutants: the lists fit the code, and the output names the test that fails."""
 
 import subprocess
 
@@ -27,7 +27,7 @@ def double(x):
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository with a product of two functions, and two tests."""
+    """Makes a repository with a module of two functions, and two tests."""
     root = tmp_path / "repository"
     (root / "tests").mkdir(parents=True)
     (root / "product.py").write_text(PRODUCT)
@@ -74,7 +74,9 @@ def test_a_mutant_is_killed_by_the_test_that_fails_or_is_alive(repository, tmp_p
     assert outcomes["sum-of-another-sign"] == "tests/test_product.py::test_sums"
     assert outcomes["twice-more"] == ALIVE
     assert outcomes["no-python"].startswith(BROKEN)
-    assert sum("Sums are wrong." in line for line in lines) == 1  # why it hurts
+    assert (
+        sum("Sums are wrong." in line for line in lines) == 1
+    )  # the reason of the living mutant
     assert (repository / "product.py").read_text() == PRODUCT
 
 

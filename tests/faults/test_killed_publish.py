@@ -1,4 +1,4 @@
-"""A publish that is killed anywhere: no half version, and the next one works."""
+"""A killed publish leaves no incomplete version, and the next publish works."""
 
 import itertools
 import subprocess
@@ -15,7 +15,7 @@ MOMENTS = ("os.rename", "os.replace", "shutil.copyfile", "os.unlink", "os.rmdir"
 
 @pytest.fixture
 def export(tmp_path):
-    """A run with an export; changes the number that it holds."""
+    """Writes an export whose files contain a number."""
 
     def write(number):
         version = tmp_path / "run" / "export" / "tiny" / "1"
@@ -28,7 +28,7 @@ def export(tmp_path):
 
 
 def whole(version):
-    """Whether a version is one of those that were exported, in all its files."""
+    """Returns whether all files of a version come from the same export."""
     files = content(version)
     return any(
         files
@@ -53,14 +53,14 @@ def test_a_publish_killed_at_any_call_leaves_whole_versions(
     for call in itertools.count(1):
         source = export(3)
         known = versions(models / "tiny")
-        died = killed(
+        was_killed = killed(
             f"{program}, {str(models)!r}, keep=2)", moment, call, after, str(models)
         )
         numbers = versions(models / "tiny")
         assert numbers[-1] in (known[-1], known[-1] + 1)
         assert len(numbers) >= 2
         assert all(whole(models / "tiny" / str(number)) for number in numbers)
-        if not died:
+        if not was_killed:
             break
         assert (models / CONFIG).read_text().count("tiny") == 2
         path = publish(tmp_path / "run", models, keep=2)
@@ -88,7 +88,7 @@ def test_a_rollback_that_is_killed_is_done_or_not_begun(after, export, tmp_path)
 
 
 def test_two_publishes_at_once_get_two_numbers(export, tmp_path):
-    """The second waits while the first copies."""
+    """Each publish waits until the one before has finished copying."""
     export(1)
     models = tmp_path / "models"
     program = f"""
@@ -115,19 +115,19 @@ print(publish({str(tmp_path / "run")!r}, {str(models)!r}).name)
 
 
 def test_a_publish_to_a_disk_that_is_full_is_one_line(export, tmp_path):
-    """A limit on the size of files: the system refuses as a full disk does."""
+    """A limit on the size of files causes the same kind of error as a full disk."""
     export(1)
     models = tmp_path / "models"
     publish(tmp_path / "run", models)
     before = content(models)
-    ended = run(f"""
+    process = run(f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 from serving.publish import main
 main([{str(tmp_path / "run")!r}, "--models", {str(models)!r}])
 """)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: ")
-    assert "File too large" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    assert process.returncode == 1
+    assert process.stderr.startswith("Error: ")
+    assert "File too large" in process.stderr
+    assert process.stderr.count("\n") == 1
     assert content(models) == before

@@ -1,4 +1,4 @@
-"""A server that is killed under load: clients wait for it, and nothing is damaged."""
+"""A server is killed under load: clients retry, and no file is damaged."""
 
 import shutil
 import threading
@@ -16,7 +16,7 @@ __all__ = ["exports"]
 
 
 class Asking(threading.Thread):
-    """A client that asks until it is told to stop, and notes what it got."""
+    """A client that sends requests until `enough` is set, and counts the answers."""
 
     def __init__(self, port, number, retries):
         super().__init__()
@@ -40,9 +40,9 @@ class Asking(threading.Thread):
 
 
 def wait_for(condition, seconds=60):
-    ended = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < ended
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
@@ -61,11 +61,11 @@ def test_a_server_killed_under_load_answers_again_after_a_restart(exports, tmp_p
         wait_for(lambda: all(client.answers > 20 for client in (*patient, hasty)))
         end(server)
         server = start(directory, port, log)  # on the same port, at once
-        answered = [client.answers for client in patient]
+        before_restart = [client.answers for client in patient]
         wait_for(
             lambda: all(
                 client.answers > n + 20
-                for client, n in zip(patient, answered, strict=True)
+                for client, n in zip(patient, before_restart, strict=True)
             )
         )
     finally:

@@ -213,8 +213,8 @@ def recording():
     generator = np.random.default_rng(5)
     levels = np.repeat([0, 0.1, -0.2, 0.2], 50 * HOP)
     sound = (levels + generator.normal(0, 0.01, len(levels))).astype("float32")
-    heard = np.cumsum(sound.reshape(-1, HOP).mean(axis=1))
-    yes, no = heard.clip(0, 1), (-heard).clip(0, 1)
+    running_sum = np.cumsum(sound.reshape(-1, HOP).mean(axis=1))
+    yes, no = running_sum.clip(0, 1), (-running_sum).clip(0, 1)
     posteriors = np.stack([1 - yes - no, yes, no], axis=1).astype("float32")
     detections = Listener(LABELS, HOP / RATE).feed(posteriors)[1]
     return sound, detections

@@ -39,19 +39,19 @@ def test_bodies_that_come_at_once_are_limited_in_number():
 
 
 def test_a_body_that_is_too_long_is_not_kept():
-    held = []
+    sizes = []
 
     class Part(bytes):
         def __init__(self, _):
-            held.append(len(self))
+            sizes.append(len(self))
 
         def __del__(self):
-            held.pop()
+            sizes.pop()
 
     class Long:
         async def stream(self):
             for _ in range(50):
-                assert len(held) <= 3
+                assert len(sizes) <= 3
                 yield Part(b" " * 1000)
 
     with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:

@@ -73,8 +73,8 @@ def test_sentiment_answers_as_predict_does(ask, finished_run):
     texts = ["a good film", "", "Not dull, not bad.", "😀", "word " * 100_000]
     status, answer = ask(model="sentiment", instances=texts)
     assert status == 200
-    own = Predictor.load(finished_run).predict(texts)
-    for row, expected in zip(answer["predictions"], own, strict=True):
+    expected_rows = Predictor.load(finished_run).predict(texts)
+    for row, expected in zip(answer["predictions"], expected_rows, strict=True):
         assert row["label"] == expected["label"]
         probabilities = list(expected["probabilities"].values())
         assert row["probabilities"] == pytest.approx(probabilities, abs=1e-5)

@@ -31,7 +31,7 @@ class Doubling:
 def ask(signature, requests, **options):
     """Sends all requests at once: the first runs, the others wait for it."""
 
-    async def all_of_them():
+    async def send_all():
         scheduler = Scheduler(**{"max_waiting": 100, **options})
         tasks = [
             asyncio.create_task(scheduler.run(signature, {"x": np.array(x)}))
@@ -45,7 +45,7 @@ def ask(signature, requests, **options):
         scheduler.close()
         return answers
 
-    return asyncio.run(all_of_them())
+    return asyncio.run(send_all())
 
 
 def test_what_waits_is_joined_and_each_gets_its_own_rows():

@@ -110,8 +110,8 @@ def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
         outputs,
     )
     gates = Gates(*(gates[name][None] for name in NAMES), backwards=backwards)
-    held = contributions(gates)
-    sizes = np.abs(held).sum(axis=-1)
+    expected = contributions(gates)
+    sizes = np.abs(expected).sum(axis=-1)
     np.testing.assert_allclose(
         shown, sizes / sizes.sum(axis=1, keepdims=True), atol=1e-6
     )
