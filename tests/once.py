@@ -1,4 +1,4 @@
-"""Directories that all processes of a test run share; the first user makes them."""
+"""Directories that all processes of a test run share; the first process makes them."""
 
 import os
 import shutil

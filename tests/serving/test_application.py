@@ -1,4 +1,4 @@
-"""The application without a model: reading, counting and refusing requests."""
+"""The application without a model: it reads, counts and refuses requests."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from serving.server import WEB, create_app
 
 
 class Body:
-    """A request whose body waits for an event."""
+    """A request whose body arrives after an event."""
 
     def __init__(self, go):
         self.go = go
@@ -61,7 +61,7 @@ def test_a_body_that_is_too_long_is_not_kept():
 
 @pytest.fixture
 def arguments(monkeypatch):
-    """Replaces the parts of an application; records their arguments."""
+    """Replaces the reader and the scheduler; records their arguments."""
     calls = {}
 
     def note(name):
@@ -102,7 +102,7 @@ def test_each_script_that_the_page_imports_is_served():
 
 
 class OneModel:
-    """A name without a model behind it, which refuses all requests."""
+    """A list of one model that refuses all requests."""
 
     name, version = "types", 3
 

@@ -1,4 +1,4 @@
-"""One client over REST and gRPC: the same arrays and the same checks."""
+"""The client returns the same arrays and errors over REST and gRPC."""
 
 import re
 import subprocess
@@ -277,7 +277,7 @@ def test_a_new_version_may_take_other_inputs(server, served):
 
 
 def test_bytes_that_are_no_text_need_a_name_that_says_so(servers):
-    """The output is bytes without `_bytes` in its name, which REST cannot send."""
+    """The output contains bytes, but its name does not end in `_bytes`."""
     expected = r"output copy: expected string .* Bytes need a name that ends in _bytes"
     with (
         Client(servers["grpc"].address) as client,

@@ -1,4 +1,4 @@
-"""Streams of text and of audio, over REST and gRPC."""
+"""The client streams text and audio over REST and gRPC."""
 
 import re
 
@@ -22,7 +22,7 @@ client = client_fixtures.client
 
 
 def test_a_text_comes_piece_by_piece_until_it_ends(client, served):
-    """The prompt is sent once; each call sends the state of the last answer."""
+    """The client sends the prompt once, then the state from the last answer."""
     pieces = client.generate("counting", "h\u00e9y", temperature=0)
     assert next(pieces) == " 4"
     assert served.count("predict") == 1
@@ -96,7 +96,9 @@ def test_a_long_chunk_goes_in_parts(rest, served, monkeypatch):
     monkeypatch.setattr("serving.client.streams.MAX_FRAMES", 60)
     with Client(rest.address) as client:
         assert len(list(client.listen("ear", [sound]))) == len(detections)
-    assert served.count("predict") == 1 + 4  # to learn the labels; 200 frames
+    assert (
+        served.count("predict") == 1 + 4
+    )  # one call for the labels, four for 200 frames
 
 
 def test_the_threshold_and_the_smoothing_may_be_set(client):

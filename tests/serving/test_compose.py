@@ -1,4 +1,4 @@
-"""The Compose file reads what publishing writes, and the image the README names."""
+"""The Compose file uses the published models and the image in the README."""
 
 import re
 from pathlib import Path
@@ -29,20 +29,22 @@ def test_the_server_reads_the_models_directory_and_its_list():
 
 
 def message(name, **fields):
-    """Makes the class of a message that tensorflow-serving-api leaves out.
+    """Makes a message class that tensorflow-serving-api lacks.
 
     Args:
-        name: Its name.
-        fields: A type, or the name of a message, by the name of the field.
+        name: Name of the message.
+        fields: The type of each field, or the name of its message, by field name.
     """
     file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="tests")
     file.dependency.append("google/protobuf/wrappers.proto")
-    one = file.message_type.add(name=name)
+    message_type = file.message_type.add(name=name)
     for number, (field, kind) in enumerate(fields.items(), 1):
-        added = one.field.add(name=field, number=number, label=1)
-        added.type = getattr(added, f"TYPE_{'MESSAGE' if '.' in kind else kind}")
+        descriptor = message_type.field.add(name=field, number=number, label=1)
+        descriptor.type = getattr(
+            descriptor, f"TYPE_{'MESSAGE' if '.' in kind else kind}"
+        )
         if "." in kind:
-            added.type_name = kind
+            descriptor.type_name = kind
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
@@ -72,7 +74,7 @@ def test_the_threads_for_batches_are_told():
     text = (SERVING / "config" / "batching.config").read_text()
     parameters = text_format.Parse(text, BATCHING_PARAMETERS())
     assert parameters.num_batch_threads.value == 2
-    assert not parameters.HasField("max_batch_size")  # of each model's own
+    assert not parameters.HasField("max_batch_size")  # each model sets it
     assert {"--enable_batching", "--enable_per_model_batching_parameters"} <= set(
         SERVICE["command"]
     )

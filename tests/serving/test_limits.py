@@ -1,4 +1,4 @@
-"""Long, slow, broken and many simultaneous requests."""
+"""The server withstands long, slow, broken and many simultaneous requests."""
 
 import concurrent.futures
 import http.client
@@ -34,7 +34,7 @@ def load_models(directory):
 
 @pytest.fixture(scope="module")
 def types(exports, tmp_path_factory):
-    """A directory with the model `types` alone."""
+    """A directory with only the model `types`."""
     directory = tmp_path_factory.mktemp("types")
     shutil.copytree(exports / "types", directory / "types")
     return directory
@@ -154,7 +154,7 @@ def test_two_hundred_clients_at_once_are_answered(port):
 
 
 def test_an_answer_that_takes_too_long_is_given_up(types):
-    """The signature `count` counts to its input in steps of one, which takes time."""
+    """The signature `count` is slow: it counts to its input in steps of one."""
     limits = Limits(timeout_s=0.1)
     with TestClient(create_app(load_models(types), limits)) as client:
         body = {"inputs": [200_000], "signature_name": "count"}
@@ -162,7 +162,7 @@ def test_an_answer_that_takes_too_long_is_given_up(types):
         assert answer.status_code == 504
         assert answer.json() == {"error": "No answer within 0.1 seconds."}
         body["inputs"] = [30]
-        for _ in range(60):  # until what was given up has ended
+        for _ in range(60):  # until the abandoned request has ended
             answer = client.post(PATH, json=body)
             if answer.status_code == 200:
                 break
@@ -284,7 +284,9 @@ def test_what_a_thousand_random_requests_meet_is_described(types):
         )
         def check_case(case):
             if len(statuses) % 2 and "name" in (case.path_parameters or {}):
-                case.path_parameters["name"] = "types"  # which no chance would find
+                case.path_parameters["name"] = (
+                    "types"  # a random name is never this one
+                )
                 case.path_parameters.update(version="3")
             answer = case.call()
             statuses.append(answer.status_code)

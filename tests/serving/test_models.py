@@ -1,4 +1,4 @@
-"""Which exports are served, and the command that serves them."""
+"""The server finds and loads exports; its command line starts it."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from tests.serving.signatures import function
 
 @pytest.fixture
 def export(tmp_path):
-    """Makes `<directory>/<model>/<version>/saved_model.pb`, written at a given time."""
+    """Makes `<directory>/<model>/<version>/saved_model.pb` with a given mtime."""
 
     def make(directory, model, version, time=0, complete=True):
         path = tmp_path / directory / model / str(version)
@@ -37,7 +37,7 @@ def export(tmp_path):
 
 @pytest.fixture
 def served(monkeypatch):
-    """Replaces loading and serving; records what would be served, and where."""
+    """Replaces loading and serving; records the models and uvicorn's options."""
     calls = []
 
     class Loaded:
@@ -56,7 +56,7 @@ def start(monkeypatch, *words):
 
 
 def served_by(calls):
-    """Returns the one model that is served, and uvicorn's options."""
+    """Returns the model `sentiment` of the only call, and uvicorn's options."""
     ((models, options),) = calls
     return models.get("sentiment"), options
 
@@ -143,19 +143,19 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
 
 @pytest.mark.slow
 def test_memory_does_not_grow_from_version_to_version(exports):
-    """In a separate process, whose memory only the model uses."""
+    """Measured in a separate process, whose memory only the model uses."""
     program = f"""
 import gc
 from pathlib import Path
 from serving.model import Model
 def megabytes():
     return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) / 1024
-found = []
+sizes = []
 for _ in range(12):
     Model("types", {str(exports / "types" / "3")!r})
     gc.collect()
-    found.append(megabytes())
-print(found[-1] - found[3])
+    sizes.append(megabytes())
+print(sizes[-1] - sizes[3])
 """
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -279,7 +279,7 @@ def test_a_version_that_changes_while_it_is_loaded_is_tried_again(
 def test_no_part_of_a_version_is_served_while_its_files_are_copied(
     exports, tmp_path, caplog
 ):
-    """Copies file by file, half of each first, the graph first or last; real models."""
+    """Copies a real export file by file, in two halves, the graph first or last."""
     source = exports / "sentiment" / "1"
     files = [path for path in source.rglob("*") if path.is_file()]
     files.sort(key=lambda path: (path.name != "saved_model.pb", path))
@@ -367,7 +367,7 @@ def test_a_limit_that_cannot_be_meant_is_refused_in_one_line(
 
 @pytest.mark.slow
 def test_a_server_needs_no_keras_and_no_number_of_dimensions_ends_it(exports):
-    """In a separate process: here Keras is loaded, and TensorFlow could abort it."""
+    """In a separate process, since Keras is loaded here and TensorFlow could abort."""
     path = str(exports / "types" / "3")
     program = f"""
 import sys

@@ -1,4 +1,4 @@
-"""The server's log contains no text of a user."""
+"""The server's log contains no texts of users."""
 
 import http.client
 import json

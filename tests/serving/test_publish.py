@@ -1,4 +1,4 @@
-"""Publishing: it is atomic, removes old versions, and can be rolled back."""
+"""Publishing is atomic, removes old versions, and can be rolled back."""
 
 import pytest
 from google.protobuf import text_format

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST paths, as its clients use them."""
+"""The server answers the REST requests of TensorFlow Serving's clients."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ def b64(content):
 @pytest.mark.parametrize("signature", [None, "serving_default", "total"])
 @pytest.mark.parametrize("bare", [True, False])
 def test_rows_and_columns_give_the_same_answers(signature, bare, ask):
-    """A single input may be sent without its name; a single output always is."""
+    """A single input may omit its name; a single output always does."""
     options = {"signature_name": signature} if signature else {}
     rows = ROWS if bare else [{"matrix": row} for row in ROWS]
     assert ask(instances=rows, **options) == (200, {"predictions": [3, 7.5]})

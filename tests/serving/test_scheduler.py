@@ -1,4 +1,4 @@
-"""Dynamic batching: joined requests get the outputs that each would get alone."""
+"""Dynamic batching: a batched request gets the same outputs as alone."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from serving.scheduler import MAX_BATCH_ROWS, Scheduler
 
 
 class Doubling:
-    """A signature that records its batches and waits for an event."""
+    """A signature that waits for an event and records the sizes of its batches."""
 
     joins = True
 
@@ -29,7 +29,7 @@ class Doubling:
 
 
 def ask(signature, requests, **options):
-    """Sends all requests at once: the first runs, the others wait for it."""
+    """Sends all requests at once; the first runs, and the others wait for it."""
 
     async def send_all():
         scheduler = Scheduler(**{"max_waiting": 100, **options})

@@ -1,4 +1,4 @@
-"""Retries: which errors are retried, for how long, and the final message."""
+"""The client retries transient errors within its time limit."""
 
 import re
 import threading
@@ -28,7 +28,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Replaces `time.sleep`; records the pauses."""
+    """Replaces `time.sleep`; records the pauses in seconds."""
     pauses_s = []
     monkeypatch.setattr(
         time, "sleep", lambda wait_s: wait_s and pauses_s.append(wait_s)
@@ -165,7 +165,7 @@ def test_a_server_that_is_not_there_is_told_with_the_way_out(scheme, closed):
 
 
 def test_a_server_that_comes_back_is_found_again(servers, served):
-    """A gRPC channel itself waits between attempts to connect."""
+    """A gRPC channel also waits between its attempts to connect."""
     with GrpcServer(served) as server, Client(server.address) as client:
         client.status("types")
         server.stop()

@@ -1,4 +1,4 @@
-"""The tab Answer: the attention on facts, and the answer marked in a passage."""
+"""The tab Answer shows the attention on facts and marks the answer in a passage."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The gates below each tab: the map of a layer, its values in words and as a table."""
+"""The gates below each tab: the map of a layer, its values, and the table."""
 
 import re
 

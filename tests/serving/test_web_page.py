@@ -1,4 +1,4 @@
-"""The page as a whole: its files, tabs, sizes, colours and names of fields."""
+"""The page: its files, tabs, sizes, colours and field names."""
 
 import re
 

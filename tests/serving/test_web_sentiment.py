@@ -1,4 +1,4 @@
-"""The tab Sentiment: the label of a text, and the influence of its words."""
+"""The tab Sentiment shows the label of a text and the influence of its words."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""The server that the page calls: its address, its answers and its refusals."""
+"""The page calls the server at its address and reports its errors."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""The tab Speech: detection of words in files and from the microphone."""
+"""The tab Speech detects words in files and from the microphone."""
 
 import re
 import wave
@@ -23,7 +23,7 @@ def write_wav(path, samples, rate, channels=1):
 
 
 def tones(rate, *seconds):
-    """Returns pauses and tones in turn."""
+    """Returns alternating pauses and tones with the given lengths."""
     parts = []
     for number, length in enumerate(seconds):
         time = np.arange(int(length * rate)) / rate
@@ -40,7 +40,7 @@ def test_the_example_is_sound_of_the_default_model_s_rate():
 @needs_browser
 @pytest.mark.slow
 def test_words_of_a_recording_are_heard_at_their_times(visit, serving, tmp_path):
-    """A file of two channels and another rate."""
+    """The file has two channels and a different sample rate."""
     sound = tones(44100, 1.0, 0.6, 1.0, 0.6, 1.0)
     path = write_wav(tmp_path / "two.wav", sound, 44100, channels=2)
     page = visit("speech_commands")
@@ -69,10 +69,10 @@ def test_words_of_a_recording_are_heard_at_their_times(visit, serving, tmp_path)
     states = [
         inputs["h_1"][0][0] for _, name, inputs in serving.requests if name == "stream"
     ]
-    assert states[2:] == list(range(len(states) - 2))  # each goes on from the last
+    assert states[2:] == list(range(len(states) - 2))  # each call sends the last state
     waveforms = [i["waveform"] for _, name, i in serving.requests if name == "gates"]
     assert {len(one[0]) for one in waveforms} == {RATE_HZ}
-    # It ends when the word is heard: 0.18 seconds of it, after silence.
+    # The waveform ends at the detection: 0.18 seconds of the word after silence.
     loud = np.flatnonzero(np.abs(waveforms[-1][0]) > 0.01)
     assert RATE_HZ - loud[0] == pytest.approx(0.18 * RATE_HZ, abs=0.04 * RATE_HZ)
 
@@ -232,7 +232,7 @@ def test_a_model_that_needs_whole_clips_gets_one(visit, serving, tmp_path):
 @needs_browser
 @pytest.mark.slow
 def test_the_page_hears_what_the_package_hears(visit):
-    """The detector is written in Python and JavaScript; both give the same."""
+    """The detectors in Python and in JavaScript give the same detections."""
     rng = np.random.default_rng(3)
     labels = ["_silence_", "_unknown_", "no", "on", "yes"]
     lengths = rng.integers(8, 24, size=200)  # about the pause after a word

@@ -1,4 +1,4 @@
-"""The tab Summarize: each word of the summary shows its attention."""
+"""The tab Summarize shows the attention of each word of the summary."""
 
 import pytest
 from playwright.sync_api import expect

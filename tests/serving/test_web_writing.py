@@ -1,4 +1,4 @@
-"""The tab Write: the model writes token by token, with the given settings."""
+"""The tab Write generates text token by token with the given settings."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""The browser of the tests of the page, and helpers to use a tab.
+"""The browser for the tests of the page, and helpers to use a tab.
 
-conftest.py registers the fixtures once. A test module must not take them over itself:
-it would start a second browser.
+conftest.py registers the fixtures. A test module must not import them: it would start
+a second browser.
 """
 
 import shutil
@@ -42,7 +42,7 @@ needs_browser = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def browser():
-    """Starts the browser for one test file: `asyncio.run` fails while it runs."""
+    """Starts the browser for one test file; `asyncio.run` fails while it runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=["--no-sandbox", *FAKE_MICROPHONE]
@@ -59,10 +59,10 @@ def serving():
 
 @pytest.fixture
 def visit(browser, serving):
-    """Opens a tab of the page; afterwards the browser's console must be empty.
+    """Opens a tab of the page; after the test the browser's console must be empty.
 
-    A test that has the server refuse or vanish gives `fails=True`: the browser notes
-    each refusal itself.
+    A test in which the server refuses requests or vanishes passes `fails=True`, since
+    the browser logs each refusal.
     """
     contexts, messages, urls, allowed = [], [], [], {serving.address}
 
@@ -107,9 +107,9 @@ def problem(page, model):
 
 
 def field_colours(tab, rows, columns):
-    """Returns red, green and blue at the middle of each field of the map of the gates.
+    """Returns red, green and blue at the centre of each field of the map of the gates.
 
-    The map is that of a short text: its fields have their greatest size.
+    The text must be short, so that the fields have their greatest size.
     """
     pixels = tab.locator(".gates canvas").evaluate(
         """(canvas, [rows, columns]) => {
@@ -124,7 +124,7 @@ def field_colours(tab, rows, columns):
 
 
 def run(page, script, argument=None):
-    """Runs a JavaScript function; its first argument imports a file of the page."""
+    """Runs a JavaScript function with a function that imports a file of the page."""
     return page.evaluate(
         f"argument => ({script})(name => import(`/${{name}}`), argument)", argument
     )

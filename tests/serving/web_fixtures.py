@@ -86,21 +86,21 @@ SIGNATURES = {
 
 
 class RefusalError(Exception):
-    """A refusal: HTTP status and message."""
+    """A refused request: HTTP status and message."""
 
 
 class Serving:
-    """The models of the test server, its faults, and the requests it got.
+    """The models of the test server, its faults, and its requests.
 
     Attributes:
-        signatures: Of each served model; a test may take some away.
-        lists: Whether it knows `GET /v1/models`, as our own server does.
-        cors: Whether other pages may read the answers.
+        signatures: Signatures by model; a test may remove some.
+        lists: Whether the server has `GET /v1/models`, as ours does.
+        cors: Whether pages from other servers may read the answers.
         failures: `(status, text)` by model.
         delay_s: Seconds that a prediction takes.
         requests: `(model, signature, inputs)` of each predict request.
-        nan: Whether a value of the gates is NaN, written bare.
-        passages: Whether questions are answered from passages, in Unicode characters.
+        nan: Whether one value of the gates is a bare NaN.
+        passages: Whether answers have offsets into the passage, in Unicode characters.
     """
 
     def __init__(self):
@@ -283,7 +283,7 @@ def _described(specs):
 
 
 def _check_value(name, value, dtype, shape):
-    """Refuses what TensorFlow Serving would refuse."""
+    """Raises `RefusalError` for a value that TensorFlow Serving would refuse."""
     if not shape:
         kind = {"DT_STRING": str, "DT_INT32": int}.get(dtype, int | float)
         if not isinstance(value, kind) or isinstance(value, bool):
@@ -346,7 +346,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """Prints nothing: a page that is closed breaks its connections."""
+        """Prints nothing about connections that a closed page breaks."""
 
 
 @contextmanager
