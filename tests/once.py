@@ -25,9 +25,8 @@ def once(tmp_path_factory):
         (lock := root / f"{name}.lock").mkdir(parents=True, exist_ok=True)
         with exclusive_lock(lock):
             if not made.exists():
-                shutil.rmtree(
-                    directory, ignore_errors=True
-                )  # left by a call that failed
+                # A call that failed may have left the directory.
+                shutil.rmtree(directory, ignore_errors=True)
                 make(directory)
                 made.touch()
         return directory

@@ -44,9 +44,7 @@ def run_fixtures(app, config):
             shutil.copytree(run, path)
             predictor = load(path)
             verb("evaluate", predictor)
-            with (
-                pytest.MonkeyPatch.context() as patch
-            ):  # the tests of export run the check
+            with pytest.MonkeyPatch.context() as patch:  # the export's tests check it
                 patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
                 patch.setattr(f"{EXPORT}._check", lambda *arguments: None)
                 verb("export", predictor)

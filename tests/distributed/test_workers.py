@@ -112,7 +112,7 @@ def weights_of(directory):
     return [weight.numpy() for weight in weights]
 
 
-def affordable(config):
+def short_config(config):
     """Returns a configuration of two epochs, without dropout.
 
     The learning rate is low because Adam amplifies rounding differences where a
@@ -147,7 +147,7 @@ def recipes(request, book, tmp_path_factory):
 @pytest.fixture(scope="module")
 def configs(recipes):
     """A short configuration of each app."""
-    return {app: affordable(config) for app, config in recipes.items()}
+    return {app: short_config(config) for app, config in recipes.items()}
 
 
 @pytest.fixture(scope="module")

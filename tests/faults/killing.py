@@ -11,14 +11,14 @@ HOOK = """
 import importlib, os, signal
 def kill_at(module, name, call, after, of):
     module, calls = importlib.import_module(module), []
-    whole = getattr(module, name)
+    original = getattr(module, name)
     def hooked(*arguments, **options):
         if of not in str(arguments):
-            return whole(*arguments, **options)
+            return original(*arguments, **options)
         calls.append(arguments)
         if len(calls) == call and not after:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = whole(*arguments, **options)
+        result = original(*arguments, **options)
         if len(calls) >= call:  # a call that raises does not count
             os.kill(os.getpid(), signal.SIGKILL)
         return result

@@ -38,7 +38,7 @@ def trained(trained_run, tmp_path):
     return tmp_path / "run"
 
 
-def no_export(run):
+def has_no_export(run):
     """Returns whether the run has no export, neither complete nor incomplete."""
     return not list((run / "export" / "sentiment").iterdir())
 
@@ -59,7 +59,7 @@ def test_where_files_may_not_grow_a_verb_writes_none_and_then_works(verb, traine
     after = content(trained)
     assert {name: after[name] for name in before} == before
     assert "metrics.json" not in after
-    assert verb == "evaluate" or no_export(trained)
+    assert verb == "evaluate" or has_no_export(trained)
     assert not [name for name in after if name.split("/")[-1].startswith(".")]
     assert run(command).returncode == 0
     made = {"evaluate": "metrics.json", "export": "export/sentiment/1/saved_model.pb"}

@@ -27,7 +27,7 @@ def export(tmp_path):
     return write
 
 
-def whole(version):
+def is_complete(version):
     """Returns whether all files of a version come from the same export."""
     files = content(version)
     return any(
@@ -59,7 +59,7 @@ def test_a_publish_killed_at_any_call_leaves_whole_versions(
         numbers = versions(models / "tiny")
         assert numbers[-1] in (known[-1], known[-1] + 1)
         assert len(numbers) >= 2
-        assert all(whole(models / "tiny" / str(number)) for number in numbers)
+        assert all(is_complete(models / "tiny" / str(number)) for number in numbers)
         if not was_killed:
             break
         assert (models / CONFIG).read_text().count("tiny") == 2
@@ -84,7 +84,7 @@ def test_a_rollback_that_is_killed_is_done_or_not_begun(after, export, tmp_path)
     assert versions(models / "tiny") == ([1, 2] if after else [1, 2, 3])
     roll_back("tiny", models)
     assert publish(tmp_path / "run", models).name == "4"
-    assert all(whole(models / "tiny" / str(n)) for n in versions(models / "tiny"))
+    assert all(is_complete(models / "tiny" / str(n)) for n in versions(models / "tiny"))
 
 
 def test_two_publishes_at_once_get_two_numbers(export, tmp_path):
@@ -111,7 +111,7 @@ print(publish({str(tmp_path / "run")!r}, {str(models)!r}).name)
         for _ in range(3)
     ]
     assert sorted(p.communicate(timeout=60)[0].strip() for p in started) == [*"123"]
-    assert all(whole(models / "tiny" / number) for number in "123")
+    assert all(is_complete(models / "tiny" / number) for number in "123")
 
 
 def test_a_publish_to_a_disk_that_is_full_is_one_line(export, tmp_path):

@@ -15,8 +15,8 @@ from tests.serving.conftest import exports
 __all__ = ["exports"]
 
 
-class Asking(threading.Thread):
-    """A client that sends requests until `enough` is set, and counts the answers."""
+class RequestThread(threading.Thread):
+    """A client that sends requests until `stop` is set, and counts the answers."""
 
     def __init__(self, port, number, retries):
         super().__init__()
@@ -24,12 +24,12 @@ class Asking(threading.Thread):
             f"http://127.0.0.1:{port}", timeout_s=90, retries=retries, backoff_s=0.05
         )
         self.number, self.answers, self.error = number, 0, None
-        self.enough = threading.Event()
+        self.stop = threading.Event()
 
     def run(self):
         matrix = np.full((2, 2), self.number, "float32")
         with self.client:
-            while not self.enough.is_set():
+            while not self.stop.is_set():
                 try:
                     answer = self.client.predict("types", {"matrix": matrix})
                 except ServingError as error:
@@ -52,8 +52,8 @@ def test_a_server_killed_under_load_answers_again_after_a_restart(exports, tmp_p
     shutil.copytree(exports / "types", directory / "types")
     before = content(directory)
     port, log = free_port(), tmp_path / "log"
-    patient = [Asking(port, number, retries=10) for number in range(1, 5)]
-    hasty = Asking(port, 9, retries=0)
+    patient = [RequestThread(port, number, retries=10) for number in range(1, 5)]
+    hasty = RequestThread(port, 9, retries=0)
     server = start(directory, port, log)
     try:
         for client in (*patient, hasty):
@@ -70,7 +70,7 @@ def test_a_server_killed_under_load_answers_again_after_a_restart(exports, tmp_p
         )
     finally:
         for client in (*patient, hasty):
-            client.enough.set()
+            client.stop.set()
         for client in (*patient, hasty):
             client.join(100)
         end(server)

@@ -35,7 +35,7 @@ def copies(trained_run, tmp_path):
     return make
 
 
-def at_each(moments, program, runs):
+def kill_at_each(moments, program, runs):
     """Runs the program once per run and moment, kills it there; two at a time."""
 
     def kill(moment, run):
@@ -54,7 +54,7 @@ def test_an_evaluation_killed_before_or_after_any_of_its_files_gives_the_same_ag
     moments = [("os.replace", 1), ("os.replace", 5), ("os.replace", 5, True)]
     runs = copies(len(moments))
     trained = content(runs[0])
-    at_each(moments, EVALUATE, runs)
+    kill_at_each(moments, EVALUATE, runs)
     undisturbed = content(finished_run)
     for run, (_, number, *after) in zip(runs, moments, strict=True):
         files_now = content(run)
@@ -83,7 +83,7 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     ]
     runs = copies(len(moments))
     trained = content(runs[0])
-    at_each(moments, EXPORT, runs)
+    kill_at_each(moments, EXPORT, runs)
     texts = {"text": np.array([b"a good film", b"a bad one"], object)}
     monkeypatch.setattr(
         "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext

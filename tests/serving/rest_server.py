@@ -97,9 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content = self.answer(body)
         except CutError as error:
-            with contextlib.suppress(
-                ConnectionError
-            ):  # the client may have disconnected
+            with contextlib.suppress(ConnectionError):  # from a client that is gone
                 for piece in error.sent or (b"",):
                     self.connection.sendall(piece)
                     time.sleep(error.pause_s)

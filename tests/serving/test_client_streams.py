@@ -96,9 +96,7 @@ def test_a_long_chunk_goes_in_parts(rest, served, monkeypatch):
     monkeypatch.setattr("serving.client.streams.MAX_FRAMES", 60)
     with Client(rest.address) as client:
         assert len(list(client.listen("ear", [sound]))) == len(detections)
-    assert (
-        served.count("predict") == 1 + 4
-    )  # one call for the labels, four for 200 frames
+    assert served.count("predict") == 1 + 4  # the labels; 200 frames in 4 parts
 
 
 def test_the_threshold_and_the_smoothing_may_be_set(client):
@@ -133,10 +131,10 @@ def test_language_modeling_streams_what_it_generates(kind, finished_language_run
         for prompt in ("the film", ""):
             inputs = {name: [value] for name, value in settings.items()}
             inputs["prompt"] = [prompt]
-            whole = client.predict("language_modeling", inputs, "generate")["text"][0]
+            text = client.predict("language_modeling", inputs, "generate")["text"][0]
             pieces = client.generate("language_modeling", prompt, **settings)
-            assert "".join(pieces).split() == whole.split()
-            assert len(whole) > 5
+            assert "".join(pieces).split() == text.split()
+            assert len(text) > 5
 
 
 @pytest.mark.slow

@@ -293,13 +293,13 @@ def test_no_part_of_a_version_is_served_while_its_files_are_copied(
         for path in order:
             target = directory / "sentiment" / "2" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
-            whole = path.read_bytes()
-            for part in (whole[: len(whole) // 2], whole):
+            file_bytes = path.read_bytes()
+            for part in (file_bytes[: len(file_bytes) // 2], file_bytes):
                 target.write_bytes(part)
                 models.refresh()
-                again = models.get("sentiment").signature("serving_default")(texts)
+                outputs = models.get("sentiment").signature("serving_default")(texts)
                 for name, value in answer.items():
-                    np.testing.assert_array_equal(again[name], value)
+                    np.testing.assert_array_equal(outputs[name], value)
         assert models.get("sentiment").version == 2
         assert states(models, "sentiment") == {"2": "AVAILABLE"}
 
