@@ -55,7 +55,7 @@ class Exported:
         return self.session.run(wanted, feed)
 
 
-# The reverse order of test_app_contract.py, so that two processes train other runs.
+# In reverse order: a process that runs test_app_contract.py trains other runs first.
 @pytest.fixture(scope="module", params=APPS[::-1])
 def exported(request):
     run = request.getfixturevalue(SERVED[request.param][0])
