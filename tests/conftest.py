@@ -1,7 +1,7 @@
-"""What every test needs: a quiet TensorFlow, a fixed seed, and caches of its own.
+"""Settings of all tests: a quiet TensorFlow, a fixed seed, and temporary caches.
 
-No test needs a network: the packages that pip would bring are small archives
-(package_fixtures.py). One run is trained for all tests that need a trained model.
+No test needs a network: small archives replace the packages from pip
+(package_fixtures.py). All tests of an app share the same trained runs.
 """
 
 import os
@@ -30,20 +30,20 @@ pytest_plugins = [
     "tests.question_fixtures",
 ]
 
-# Keras then takes `jit_compile="auto"` for no.
+# Keras then treats `jit_compile="auto"` as False.
 keras.src.trainers.trainer.model_supports_jit = lambda model: False
-# TensorFlow's optimizer of graphs costs small graphs more than it saves.
+# For small graphs TensorFlow's graph optimizer takes longer than it saves.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-# An operation keeps the stack that made it, which is deep under pytest: a sixth of the
-# time of tracing.
+# Each operation records its Python stack, which is deep under pytest: without it
+# tracing takes a sixth less time.
 ops._create_c_op = functools.partial(ops._create_c_op, extract_traceback=False)
 
-collect_ignore = ["pinned"]  # for other processes
+collect_ignore = ["pinned"]  # only for other processes
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _little_garbage():
-    """Spares the collector of garbage what is there from the start, and most visits."""
+    """Makes garbage collection rare; it skips objects that exist at the start."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
@@ -51,10 +51,10 @@ def _little_garbage():
 
 @pytest.fixture(autouse=True, scope="module")
 def _graphs_are_let_go():
-    """Lets go of the graphs that layers share, or a process grows by gigabytes.
+    """Frees cached graphs after each module; otherwise a process grows by gigabytes.
 
-    So do those that TensorFlow keeps: each call of a function with a gradient of its
-    own registers that gradient for good, and the whole graph with it.
+    These are the graphs that layers share, and those that TensorFlow keeps: each call
+    of a function with a custom gradient registers the gradient, and with it the graph.
     """
     yield
     gradients = ops.gradient_registry._registry
@@ -80,7 +80,7 @@ def _own_caches(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def reviews_csv(make_reviews, once):
-    """A file of the user's own: 200 reviews with the columns text and label."""
+    """A user's file of 200 reviews with the columns text and label."""
 
     def make(directory):
         directory.mkdir()
@@ -95,7 +95,7 @@ def reviews_csv(make_reviews, once):
 
 @pytest.fixture(scope="session")
 def sentiment_config(reviews_csv):
-    """A sentiment recipe that a test can afford."""
+    """A sentiment recipe that trains in seconds."""
     from apps.sentiment import config
 
     return config.Config(
@@ -110,7 +110,7 @@ trained_run, finished_run = run_fixtures("sentiment", "sentiment_config")
 
 @pytest.fixture(scope="session")
 def book(make_reviews, once):
-    """A text file of the user's own: 400 lines."""
+    """A user's text file of 400 lines."""
 
     def make(directory):
         directory.mkdir()
@@ -122,7 +122,7 @@ def book(make_reviews, once):
 
 @pytest.fixture(scope="session")
 def language_config(book):
-    """A language modelling recipe that a test can afford."""
+    """A language modelling recipe that trains in seconds."""
     from apps.language_modeling import config
 
     return config.Config(

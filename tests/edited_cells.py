@@ -1,4 +1,4 @@
-"""Cells with other equations, for tests in which a gate is changed."""
+"""Cells with edited equations, for tests that change a gate."""
 
 import keras
 
@@ -6,7 +6,7 @@ from lstm_layer import LSTMCell
 
 
 class NoInputGate(LSTMCell):
-    """Writes the whole candidate into the cell state."""
+    """Adds the whole candidate to the cell state, without an input gate."""
 
     def call(self, inputs, states, training=False):
         h_prev, c_prev = states

@@ -1,4 +1,4 @@
-"""What tests need is made once, by whichever process asks for it first."""
+"""Directories that all processes of a test run share; the first process makes them."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from apps.common.portable.files import exclusive_lock
 def once(tmp_path_factory):
     """Makes a directory once for all processes of a test run.
 
-    `once(name, make)` returns its path; `make(path)` is to create it. Read what it
-    holds; change only copies.
+    `once(name, make)` returns the path of the directory; `make(path)` must create it.
+    Tests may read the directory and may change only copies.
     """
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -25,7 +25,8 @@ def once(tmp_path_factory):
         (lock := root / f"{name}.lock").mkdir(parents=True, exist_ok=True)
         with exclusive_lock(lock):
             if not made.exists():
-                shutil.rmtree(directory, ignore_errors=True)  # of one that failed
+                # A call that failed may have left the directory.
+                shutil.rmtree(directory, ignore_errors=True)
                 make(directory)
                 made.touch()
         return directory

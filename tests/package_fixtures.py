@@ -1,7 +1,7 @@
-"""Reviews, and small archives in place of the packages that pip would bring.
+"""Reviews, and small archives that replace the packages from pip.
 
-The archives are laid out like the real ones, pinned by their own hashes, and put where
-`fetch` looks first.
+The archives have the layout of the real packages. The fixtures pin their hashes and
+put them into the cache directory of `fetch`.
 """
 
 import dataclasses
@@ -24,16 +24,16 @@ PLAIN = ["the", "film", "a", "story", "it", "was", "and", "plot", "actor", "very
 
 @pytest.fixture(scope="session")
 def make_reviews():
-    """Makes `(text, label)` pairs, no two alike, with one telling word in each."""
+    """Makes distinct `(text, label)` pairs; one word in each indicates the label."""
 
     def make(count, labels=("negative", "positive")):
         generator = random.Random(1997)
-        most_variable_units = dict(zip(labels, (BAD, GOOD, PLAIN), strict=False))
+        label_words = dict(zip(labels, (BAD, GOOD, PLAIN), strict=False))
         reviews = []
         for number in range(count):
             label = labels[number % len(labels)]
             words = generator.choices(PLAIN, k=generator.randint(2, 14))
-            words += [generator.choice(most_variable_units[label]), str(number)]
+            words += [generator.choice(label_words[label]), str(number)]
             generator.shuffle(words)
             reviews.append((" ".join(words), label))
         return reviews
@@ -43,7 +43,7 @@ def make_reviews():
 
 @pytest.fixture(scope="session")
 def write_snippets():
-    """Writes an archive laid out like vaderSentiment's source distribution."""
+    """Writes an archive with the layout of vaderSentiment's source distribution."""
 
     def write(path, lines):
         inner = io.BytesIO()
@@ -61,7 +61,7 @@ def write_snippets():
 
 @pytest.fixture(scope="session")
 def write_glove():
-    """Writes an archive laid out like the wheel of the GloVe package."""
+    """Writes an archive with the layout of the GloVe package's wheel."""
     import pyarrow
     import pyarrow.parquet
 
@@ -80,9 +80,9 @@ def write_glove():
 
 @pytest.fixture(scope="session")
 def pin(_own_caches, tmp_path_factory):
-    """Puts an archive where `fetch` finds it, and pins its hash.
+    """Puts an archive into the cache of `fetch`, and pins its hash.
 
-    Another process pins it with `tests/pinned` in its PYTHONPATH.
+    Another process needs `tests/pinned` in its PYTHONPATH to pin the same hash.
     """
     from apps.common.data.packages import PACKAGES, cache_directory
 
@@ -103,7 +103,7 @@ def pin(_own_caches, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def packages(pin, make_reviews, write_snippets, write_glove):
-    """Puts small archives where `fetch` finds them before it asks pip."""
+    """Puts small archives into the cache, so that `fetch` does not call pip."""
     ratings = {"negative": -2.5, "positive": 2.5}
     rows = [f"{n}\t{ratings[y]}\t{x}" for n, (x, y) in enumerate(make_reviews(150))]
     pin(
@@ -111,7 +111,7 @@ def packages(pin, make_reviews, write_snippets, write_glove):
         "vaderSentiment-3.3.2.tar.gz",
         lambda path: write_snippets(path, rows),
     )
-    words = ["zither", *PLAIN, *GOOD, *BAD]  # the first is in no review
+    words = ["zither", *PLAIN, *GOOD, *BAD]  # no review contains the first word
     vectors = np.random.default_rng(6).normal(size=(len(words), GLOVE_DIMENSIONS))
     pin(
         "glove_6b_50d",
@@ -122,7 +122,7 @@ def packages(pin, make_reviews, write_snippets, write_glove):
 
 @pytest.fixture(scope="session")
 def wikipedia(pin):
-    """Puts an archive of 200 articles where `fetch` finds it; returns the articles."""
+    """Puts an archive of 200 articles into the cache; returns the articles."""
     articles = [
         {
             "title": f"T{n}",

@@ -1,4 +1,4 @@
-"""What tests of the readers need: bAbI's files, articles, and two trained runs."""
+"""Fixtures for question answering: bAbI files, articles, and two trained runs."""
 
 import json
 import random
@@ -13,7 +13,7 @@ NAMES = ("Mary", "John", "Sandra")
 
 @pytest.fixture(scope="session")
 def babi_folder(once):
-    """A folder laid out like bAbI's: task 1 whole, task 3 without its training file."""
+    """A folder with bAbI's layout: task 1, and task 3 without its training file."""
     generator = random.Random(20)
 
     def stories(count):
@@ -24,8 +24,8 @@ def babi_folder(once):
                 name, place = generator.choice(NAMES), generator.choice(PLACES)
                 at[name] = (place, 2 * turn + 1)
                 lines.append(f"{2 * turn + 1} {name} went to the {place}.")
-                asked, (place, fact) = generator.choice(list(at.items()))
-                lines.append(f"{2 * turn + 2} Where is {asked}? \t{place}\t{fact}")
+                person, (place, fact) = generator.choice(list(at.items()))
+                lines.append(f"{2 * turn + 2} Where is {person}? \t{place}\t{fact}")
         return "\n".join(lines) + "\n"
 
     def make(folder):
@@ -77,7 +77,7 @@ def articles_folder(once):
 
 @pytest.fixture(scope="session")
 def question_config(babi_folder):
-    """A recipe for stories that a test can afford."""
+    """A recipe for stories that trains in seconds."""
     from apps.question_answering import config
 
     return config.Config(
@@ -98,7 +98,7 @@ question_run, finished_question_run = run_fixtures(
 
 @pytest.fixture(scope="session")
 def passage_config(articles_folder):
-    """A recipe for passages that a test can afford."""
+    """A recipe for passages that trains in seconds."""
     from apps.question_answering import config
 
     return config.Config(

@@ -1,4 +1,4 @@
-"""What tests of the word spotter need: tones in place of words, and a trained run."""
+"""Fixtures for speech commands: tones as words, and a trained run."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tests.trained_runs import run_fixtures
 
 @pytest.fixture(scope="session")
 def write_tones():
-    """Writes 16-bit WAV files of 0.2 s at 8 kHz: a folder a word, a pitch a word."""
+    """Writes 16-bit WAV files of 0.2 s at 8 kHz; each word has a folder and a pitch."""
     import soundfile
 
     def write(root, words, speakers, takes=2):
@@ -29,7 +29,7 @@ def write_tones():
 
 @pytest.fixture(scope="session")
 def tones(write_tones, once):
-    """A folder of the user's own: three words by 40 speakers."""
+    """A user's folder: three words by 40 speakers."""
     speakers = [f"{number:04x}" for number in range(40)]
     words = ("low", "middle", "high")
     return once("tones", lambda folder: write_tones(folder, words, speakers))
@@ -43,7 +43,7 @@ def sound_files(tones):
 
 @pytest.fixture(scope="session")
 def speech_config(tones):
-    """A speech command recipe that a test can afford."""
+    """A speech command recipe that trains in seconds."""
     from apps.speech_commands import config
 
     return config.Config(
@@ -63,7 +63,7 @@ speech_run, finished_speech_run = run_fixtures("speech_commands", "speech_config
 
 @pytest.fixture(scope="session")
 def synthetic_speech(_own_caches):
-    """Puts a small set where the synthetic voices are cached: tones, not words."""
+    """Puts a small data set of tones into the cache of the synthetic voices."""
     from apps.speech_commands.synthesis import corpus as synthetic
 
     directory = synthetic.cached_at()

@@ -1,4 +1,4 @@
-"""What tests of the summarizer need: documents of one pattern, and a trained run."""
+"""Fixtures for summarization: documents of one pattern, and a trained run."""
 
 import json
 import random
@@ -13,7 +13,7 @@ JOBS = ("painter", "poet", "king")
 
 @pytest.fixture(scope="session")
 def make_documents():
-    """Makes pairs of a document and a summary; every name is met once or twice."""
+    """Makes pairs of a document and a summary; each name occurs once or twice."""
 
     def make(count):
         generator = random.Random(1823)
@@ -30,7 +30,7 @@ def make_documents():
 
 @pytest.fixture(scope="session")
 def documents_file(make_documents, once):
-    """A JSON Lines file of the user's own: 300 documents."""
+    """A user's JSON Lines file of 300 documents."""
 
     def make(directory):
         directory.mkdir()
@@ -43,7 +43,7 @@ def documents_file(make_documents, once):
 
 @pytest.fixture(scope="session")
 def summarization_config(documents_file):
-    """A summarization recipe that a test can afford."""
+    """A summarization recipe that trains in seconds."""
     from apps.summarization import config
 
     return config.Config(

@@ -1,4 +1,4 @@
-"""What holds the apps alike: the same files, verbs, imports and run directories."""
+"""The five apps have the same files, verbs, imports and run directories."""
 
 import importlib
 import inspect
@@ -31,11 +31,11 @@ APPS = sorted(
     if (path / "__init__.py").exists() and path.name != "common"
 )
 FILES = ["config", "data", "model", "train", "predict", "evaluate", "explain", "export"]
-# What data decides, not a recipe.
+# Arguments that depend on the data, not on the recipe.
 WIRED = {"vocabulary_size", "num_classes", "trained_tokens", "mel_bands"}
 
-# For each app: the fixture with a finished run; inputs for
-# the served model; the names of its answers.
+# For each app: the fixture with a finished run; inputs for the served model; the names
+# of its outputs.
 SERVED = {
     "language_modeling": (
         "finished_language_run",
@@ -65,7 +65,7 @@ SERVED = {
 
 
 def inputs_of(app, request):
-    """Returns what the served model and what `predict` is given."""
+    """Returns the inputs of the served model, and the same inputs for `predict`."""
     inputs = SERVED[app][1]
     if isinstance(inputs, list) and isinstance(inputs[0], dict):
         return inputs, [" ||| ".join(row.values()) for row in inputs]
@@ -96,9 +96,9 @@ class TestApp:
 
     def test_its_predictor_has_what_every_predictor_has(self, app, request):
         run = request.getfixturevalue(SERVED[app][0])
-        found = importlib.import_module(f"apps.{app}.predict").Predictor
-        assert issubclass(found, Predictor)
-        predictor = found.load(run)
+        predictor_class = importlib.import_module(f"apps.{app}.predict").Predictor
+        assert issubclass(predictor_class, Predictor)
+        predictor = predictor_class.load(run)
         assert (predictor.name, predictor.directory) == (app, run)
         assert isinstance(predictor.config, TASKS[app].config_class())
         signatures = predictor.signatures()
@@ -110,11 +110,11 @@ class TestApp:
     def test_its_functions_belong_to_no_graph_in_which_they_are_asked_for(
         self, app, request
     ):
-        """A function may need another while it is traced; each is traced here."""
+        """A function may call another one while it is traced; the test traces each."""
         predictor = TASKS[app].predictor(request.getfixturevalue(SERVED[app][0]))
         functions = {}
-        asking = tf.function(lambda: functions.update(predictor.signatures()))
-        asking.get_concrete_function()
+        collect = tf.function(lambda: functions.update(predictor.signatures()))
+        collect.get_concrete_function()
         for function in functions.values():
             function.get_concrete_function()
 
@@ -174,14 +174,14 @@ class TestApp:
         gates = tf.saved_model.load(exported).signatures["gates"]
         if isinstance(inputs[0], dict):
             columns = {name: [row[name] for row in inputs] for name in inputs[0]}
-            found = gates(**{name: tf.constant(x) for name, x in columns.items()})
+            outputs = gates(**{name: tf.constant(x) for name, x in columns.items()})
         else:
-            found = gates(tf.constant(inputs))
-        layers = {key[:-7] for key in found if key.endswith("_tokens")}
+            outputs = gates(tf.constant(inputs))
+        layers = {key[:-7] for key in outputs if key.endswith("_tokens")}
         assert layers
         for layer in layers:
-            f, *_, c, o, h = (found[f"{layer}_{name}"] for name in NAMES)
-            timesteps = found[f"{layer}_tokens"].shape[1]
+            f, *_, c, o, h = (outputs[f"{layer}_{name}"] for name in NAMES)
+            timesteps = outputs[f"{layer}_tokens"].shape[1]
             assert tuple(f.shape[:2]) == (len(inputs), timesteps)
             np.testing.assert_allclose(h, o * np.tanh(c), atol=1e-5)
 
@@ -199,12 +199,12 @@ class TestApp:
         served = answer.json()["predictions"]
         assert all(set(row) == names for row in served)
         answers = TASKS[app].predictor(run).predict(own_inputs)
-        for row, own in zip(served, answers, strict=True):
+        for row, expected in zip(served, answers, strict=True):
             for name in names:
-                value = own[name]
+                value = expected[name]
                 if isinstance(value, dict):
                     value = list(value.values())
-                if isinstance(value, list):  # a batch pads what differs in length
+                if isinstance(value, list):  # a batch pads lists of different lengths
                     value = [*value, *[0.0] * (len(row[name]) - len(value))]
                 if not isinstance(value, str):
                     value = pytest.approx(value, abs=1e-4, rel=1e-4)
@@ -215,7 +215,7 @@ class TestApp:
 def test_a_run_named_by_a_relative_path_is_exported(
     finished_run, tmp_path, monkeypatch
 ):
-    """`python -m experiments` names the runs of all apps so: test_processes.py."""
+    """`python -m experiments` uses relative paths for all apps: test_processes.py."""
     names = shutil.ignore_patterns("export", "logs", "*.npz")
     shutil.copytree(finished_run, tmp_path / "run", ignore=names)
     monkeypatch.chdir(tmp_path)
@@ -224,7 +224,7 @@ def test_a_run_named_by_a_relative_path_is_exported(
 
 
 def test_a_fresh_process_answers_for_a_run_of_each_app(request):
-    """One process for all: each app's command gets a line of its own."""
+    """One process runs the commands of all apps, one line each."""
     program, expected = ["from importlib import import_module"], 0
     for app in APPS:
         run = request.getfixturevalue(SERVED[app][0])

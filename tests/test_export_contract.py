@@ -1,8 +1,9 @@
-"""What every export holds to, so that any TensorFlow Serving serves it.
+"""Properties of every export that TensorFlow Serving needs.
 
-That a fresh process without our code answers as the model does is a part of exporting:
-`apps.common.export.savedmodel`. Here the version-1 loader, which the server's
-resembles, runs every signature on batches of other sizes.
+Exporting itself checks that a separate process without our code gives the model's
+answers: `apps.common.export.savedmodel`. These tests load each export with TensorFlow's
+version-1 loader, which resembles the server's, and run every signature on batches of
+other sizes.
 """
 
 import re
@@ -26,7 +27,7 @@ TEXTS = ("A warm film, it was.", "", "the plot \U0001f600 and the story of a kin
 
 
 class Exported:
-    """The newest export of an app's run, in a session of its own."""
+    """The newest export of an app's run, loaded into a separate session."""
 
     def __init__(self, path):
         self.path = path
@@ -54,18 +55,18 @@ class Exported:
         return self.session.run(wanted, feed)
 
 
-# Not in the order of test_app_contract.py, or two processes wait for the same runs.
+# In reverse order: a process that runs test_app_contract.py trains other runs first.
 @pytest.fixture(scope="module", params=APPS[::-1])
 def exported(request):
     run = request.getfixturevalue(SERVED[request.param][0])
-    found = Exported(newest_version(run / "export" / request.param))
-    found.app, found.run_directory = request.param, run
-    yield found
-    found.session.close()
+    export = Exported(newest_version(run / "export" / request.param))
+    export.app, export.run_directory = request.param, run
+    yield export
+    export.session.close()
 
 
 def rows(exported, name):
-    """Returns three rows for a signature: those of its warm-up, or texts."""
+    """Returns three input rows for a signature, from its warm-up request or `TEXTS`."""
     inputs = exported.warmup[name]
     if all(array.dtype == object for array in inputs.values()) and name != "wav":
         return {key: np.array(TEXTS, object) for key in inputs}
@@ -76,15 +77,15 @@ def rows(exported, name):
 
 
 def same(one, other):
-    """Whether two answers to one row are equal but for padding at their ends."""
+    """Returns whether two answers are equal apart from padding at their ends."""
     if isinstance(one, bytes):
         return one == other
     one, other = np.asarray(one), np.asarray(other)
     shape = tuple(map(min, one.shape, other.shape))
-    cut = tuple(slice(size) for size in shape)
+    common = tuple(slice(size) for size in shape)
     if one.dtype == object:
-        return one[cut].tolist() == other[cut].tolist()
-    return np.allclose(one[cut], other[cut], rtol=1e-4, atol=1e-5)
+        return one[common].tolist() == other[common].tolist()
+    return np.allclose(one[common], other[common], rtol=1e-4, atol=1e-5)
 
 
 def test_every_signature_has_its_warm_up(exported):
@@ -119,15 +120,15 @@ def test_every_signature_answers_batches_of_other_sizes(exported, count):
 
 
 def test_no_rows_have_no_answers_or_are_refused_as_input(exported):
-    """Without a text there is no timestep, which is what the layer says."""
+    """Without texts there is no timestep, and the layer raises an error."""
     for name in exported.signatures:
         inputs = {key: value[:0] for key, value in rows(exported, name).items()}
-        said, answer = "", {}
+        message, answer = "", {}
         try:
             answer = exported.run(name, inputs)
         except tf.errors.InvalidArgumentError as error:
-            said = str(error)
-        assert bool(answer) != ("at least one timestep" in said), name
+            message = str(error)
+        assert bool(answer) != ("at least one timestep" in message), name
         assert all(len(value) == 0 for value in answer.values())
 
 
@@ -149,9 +150,9 @@ def test_texts_answer_as_the_keras_model_does(exported):
     texts = [" ||| ".join(row) for row in zip(*inputs.values(), strict=True)]
     served = exported.run("serving_default", inputs)
     predictor = TASKS[exported.app].predictor(exported.run_directory)
-    for n, own in enumerate(predictor.predict(texts)):
+    for n, answer in enumerate(predictor.predict(texts)):
         for key, value in served.items():
-            expected = own[key]
+            expected = answer[key]
             if isinstance(expected, dict):
                 expected = list(expected.values())
             if isinstance(expected, str):
@@ -174,7 +175,7 @@ def test_weights_are_written_once(exported):
 
 
 def test_requests_may_be_joined_where_rows_have_one_size(exported):
-    # Sounds differ in length, and so do the tokens that a stream has behind it.
+    # Waveforms differ in length, and so do the token ids of a stream.
     joins = exported.app not in ("speech_commands", "language_modeling")
     assert (exported.path / BATCHING).exists() == joins
 
@@ -189,14 +190,14 @@ def test_the_readme_names_every_signature_with_its_inputs_and_outputs(exported):
     assert set(table) >= set(exported.signatures)
     for name, signature in exported.signatures.items():
         if name == "gates":
-            continue  # its outputs go by the layers of the model
+            continue  # its outputs depend on the layers of the model
         inputs, outputs = table[name]
         assert first_layer(signature.inputs) == inputs
         assert first_layer(signature.outputs) == outputs - {"start", "end"}
 
 
 def first_layer(names):
-    """Returns names without the states of further layers, and a passage's places."""
+    """Removes the states of layers after the first, and the outputs start and end."""
     later = {name for name in names if re.fullmatch(r"[hc]_([2-9]|\d\d+)", name)}
     return set(names) - later - {"start", "end"}
 

@@ -1,4 +1,4 @@
-"""Deliberate faults: the lists fit the code, and what notices a fault is named."""
+"""Mutants: the lists fit the code, and the output names the test that fails."""
 
 import subprocess
 
@@ -27,7 +27,7 @@ def double(x):
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository with a product of two functions, and two tests."""
+    """Makes a repository with a module of two functions, and two tests."""
     root = tmp_path / "repository"
     (root / "tests").mkdir(parents=True)
     (root / "product.py").write_text(PRODUCT)
@@ -69,12 +69,12 @@ def test_a_mutant_is_killed_by_the_test_that_fails_or_is_alive(repository, tmp_p
     _list(lists)
     _list(lists, name="twice-more", search="2 * x", replace="x + 2")
     _list(lists, name="no-python", search="2 * x", replace="2 *")
-    said = []
-    outcomes = check_all(load(lists, repository), repository, say=said.append)
+    lines = []
+    outcomes = check_all(load(lists, repository), repository, say=lines.append)
     assert outcomes["sum-of-another-sign"] == "tests/test_product.py::test_sums"
     assert outcomes["twice-more"] == ALIVE
     assert outcomes["no-python"].startswith(BROKEN)
-    assert sum("Sums are wrong." in line for line in said) == 1  # why it hurts
+    assert sum("Sums are wrong." in line for line in lines) == 1  # only if alive
     assert (repository / "product.py").read_text() == PRODUCT
 
 
@@ -87,7 +87,7 @@ def test_tests_that_fail_without_a_change_show_nothing(repository, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         ({"search": "a * b"}, "should have the text once. Received: 0 times 'a \\* b'"),
         ({"search": "return"}, "should have the text once. Received: 2 times"),
@@ -95,8 +95,8 @@ def test_tests_that_fail_without_a_change_show_nothing(repository, tmp_path):
         ({"line": 3}, "a change has the keys name, file"),
     ],
 )
-def test_a_list_that_does_not_fit_is_refused(repository, tmp_path, changed, said):
+def test_a_list_that_does_not_fit_is_refused(repository, tmp_path, changed, expected):
     (lists := tmp_path / "lists").mkdir()
     _list(lists, **changed)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=expected):
         load(lists, repository)

@@ -1,4 +1,4 @@
-"""Trained runs of the apps, as fixtures that are all made alike."""
+"""Fixtures with trained runs of the apps."""
 
 import contextlib
 import importlib
@@ -14,10 +14,11 @@ def run_fixtures(app, config):
 
     Args:
         app: Name of the app.
-        config: Name of the fixture that gives its recipe.
+        config: Name of the fixture that returns the recipe.
 
     Returns:
-        The run after `train`, and after `evaluate` and `export`, too.
+        A fixture with the run after `train`, and one with the run after `train`,
+        `evaluate` and `export`.
     """
     name = config.removesuffix("_config")
 
@@ -29,13 +30,13 @@ def run_fixtures(app, config):
 
     @pytest.fixture(scope="session")
     def trained(request, once, packages):
-        """A run directory after `train`. Read it; change only copies."""
+        """A run directory after `train`. Change only copies."""
         recipe = request.getfixturevalue(config)
         return once(f"{name}-trained/run", lambda path: verb("train", recipe, path))
 
     @pytest.fixture(scope="session")
     def finished(request, once, packages):
-        """A run directory after three verbs. Read it; change only copies."""
+        """A run directory after `train`, `evaluate`, `export`. Change only copies."""
         recipe = request.getfixturevalue(config)
         run = once(f"{name}-trained/run", lambda path: verb("train", recipe, path))
 
@@ -43,7 +44,7 @@ def run_fixtures(app, config):
             shutil.copytree(run, path)
             predictor = load(path)
             verb("evaluate", predictor)
-            with pytest.MonkeyPatch.context() as patch:  # its tests see the check
+            with pytest.MonkeyPatch.context() as patch:  # the export's tests check it
                 patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
                 patch.setattr(f"{EXPORT}._check", lambda *arguments: None)
                 verb("export", predictor)

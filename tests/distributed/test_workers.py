@@ -1,4 +1,4 @@
-"""Two workers on this machine: where one worker ends, and what if one is lost."""
+"""Two workers on this machine train the weights of one; a lost worker is reported."""
 
 import functools
 import importlib
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-import apps.language_modeling.model  # some tests load what other processes trained
+import apps.language_modeling.model  # some tests load models of other processes
 import apps.sentiment.model  # noqa: F401
 from apps.common.config import save_config
 from apps.common.training.fit import read_history
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def start_two():
-    """Starts a module and its arguments as two workers; returns their processes."""
+    """Starts a module with its arguments as two workers; returns their processes."""
     started = []
 
     def start(*words):
@@ -65,10 +65,10 @@ def start_two():
 
 
 def words_of(trainings):
-    """Writes configurations; returns the words that `tests.distributed.worker` takes.
+    """Writes configurations; returns the arguments of `tests.distributed.worker`.
 
     Args:
-        trainings: An app, its configuration and a directory, each.
+        trainings: Tuples of an app, its configuration and a run directory.
     """
     words = []
     for app, config, directory in trainings:
@@ -80,9 +80,9 @@ def words_of(trainings):
 
 @pytest.fixture(scope="module")
 def workers(start_two):
-    """Starts two workers that train one app after the other; returns their processes.
+    """Starts two workers that train several apps in turn; returns their processes.
 
-    Each training is an app, its configuration and a directory.
+    Each argument is a tuple of an app, its configuration and a run directory.
     """
 
     def start(*trainings):
@@ -92,31 +92,31 @@ def workers(start_two):
 
 
 def finish(processes):
-    """Waits for all and returns what they said."""
-    said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
-    for process, text in zip(processes, said, strict=True):
+    """Waits for all processes and returns their outputs."""
+    outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
+    for process, text in zip(processes, outputs, strict=True):
         assert process.returncode == 0, text
         assert "Traceback" not in text
-    return said
+    return outputs
 
 
 def without_dropout(config):
-    """Returns a configuration whose training draws no masks."""
+    """Returns a configuration without dropout."""
     names = [name for name in vars(config.model) if "drop" in name]
     return replace(config, model=replace(config.model, **dict.fromkeys(names, 0.0)))
 
 
 def weights_of(directory):
-    """Returns the trained weights in order; names differ from process to process."""
+    """Returns the trained weights in order; their names differ between processes."""
     weights = keras.models.load_model(directory / "model.keras").trainable_weights
     return [weight.numpy() for weight in weights]
 
 
-def affordable(config):
+def short_config(config):
     """Returns a configuration of two epochs, without dropout.
 
-    Adam makes much of a small difference where a gradient is almost nothing: the
-    learning rate is low.
+    The learning rate is low because Adam amplifies rounding differences where a
+    gradient is near zero.
     """
     settings = replace(config.train, epochs=2, learning_rate=0.001)
     return replace(without_dropout(config), train=settings)
@@ -134,25 +134,25 @@ def assert_alike(two, one):
 
 @pytest.fixture(scope="module")
 def recipes(request, book, tmp_path_factory):
-    """A configuration of each app; the book is a quarter: steps together are dear."""
-    found = {app: request.getfixturevalue(name) for app, name in CONFIGS.items()}
+    """A configuration of each app; the book is cut to a quarter, as steps are slow."""
+    configs = {app: request.getfixturevalue(name) for app, name in CONFIGS.items()}
     quarter = tmp_path_factory.mktemp("book") / "book.txt"
     lines = book.read_text(encoding="utf-8").splitlines(keepends=True)
     quarter.write_text("".join(lines[: len(lines) // 4]), encoding="utf-8")
-    language = found["language_modeling"]
+    language = configs["language_modeling"]
     data = replace(language.data, file=str(quarter))
-    return {**found, "language_modeling": replace(language, data=data)}
+    return {**configs, "language_modeling": replace(language, data=data)}
 
 
 @pytest.fixture(scope="module")
 def configs(recipes):
-    """What a test can afford of each app."""
-    return {app: affordable(config) for app, config in recipes.items()}
+    """A short configuration of each app."""
+    return {app: short_config(config) for app, config in recipes.items()}
 
 
 @pytest.fixture(scope="module")
 def alone(configs, tmp_path_factory):
-    """Returns the directory of a run that one worker has trained, by app."""
+    """Returns a function from an app to the directory of a run by one worker."""
     root = tmp_path_factory.mktemp("alone")
 
     @functools.cache
@@ -167,14 +167,14 @@ def alone(configs, tmp_path_factory):
 def of_two_workers(configs, workers, tmp_path_factory):
     """A directory with a run of each app, all trained by the same two workers."""
     root = tmp_path_factory.mktemp("workers")
-    said = finish(workers(*((app, configs[app], root / app) for app in CONFIGS)))
-    assert said[0].count("Training ") == len(CONFIGS)
+    outputs = finish(workers(*((app, configs[app], root / app) for app in CONFIGS)))
+    assert outputs[0].count("Training ") == len(CONFIGS)
     return root
 
 
 @pytest.fixture(scope="module")
 def of_two_devices(configs, tmp_path_factory):
-    """A directory with runs that one process has trained on two devices."""
+    """A directory with runs that one process trained on two devices."""
     root = tmp_path_factory.mktemp("devices")
     words = words_of((app, configs[app], root / app) for app in ON_DEVICES)
     command = [sys.executable, "-m", "tests.distributed.worker", "--devices=2", *words]
@@ -192,16 +192,16 @@ def test_two_workers_reach_the_weights_of_one(app, of_two_workers, alone):
 
 @pytest.mark.parametrize("app", ON_DEVICES)
 def test_two_devices_reach_the_weights_of_one(app, of_two_devices, alone):
-    """One process, MirroredStrategy: what several GPUs have."""
+    """One process with MirroredStrategy, as with several GPUs."""
     assert_alike(of_two_devices / app, alone(app))
 
 
 def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
     workers, recipes, tmp_path
 ):
-    """With dropout, and in language modelling with the state of each worker's rows.
+    """With dropout; the language model also resumes the state of each worker's rows.
 
-    Two workers resume both apps, and train them undisturbed as well.
+    Two workers resume both apps, and train them without interruption as well.
     """
     to_finish = []
     for app in TO_LOSE:
@@ -215,15 +215,15 @@ def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
             assert time.monotonic() < end
             time.sleep(0.02)
         other.send_signal(signal.SIGKILL)
-        said, _ = chief.communicate(timeout=PATIENCE_S)
+        output, _ = chief.communicate(timeout=PATIENCE_S)
         assert chief.returncode == 1
-        assert "Error: Lost worker 1 (localhost:" in said
-        assert "Traceback" not in said
+        assert "Error: Lost worker 1 (localhost:" in output
+        assert "Traceback" not in output
         assert not (killed / "model.keras").exists()
         to_finish += [(app, config, killed), (app, config, undisturbed)]
 
-    said = finish(workers(*to_finish))
-    assert said[0].count("Resuming") == len(TO_LOSE)
+    outputs = finish(workers(*to_finish))
+    assert outputs[0].count("Resuming") == len(TO_LOSE)
     for (_, _, killed), (_, _, undisturbed) in zip(*[iter(to_finish)] * 2, strict=True):
         ours, theirs = weights_of(killed), weights_of(undisturbed)
         for one, other in zip(ours, theirs, strict=True):
@@ -238,9 +238,9 @@ def test_the_chief_goes_on_with_the_other_verbs_when_the_others_have_ended(
     chief, other = start_two(
         "experiments.sentiment", *words, f"run_directory={tmp_path / 'run'}"
     )
-    said, _ = other.communicate(timeout=PATIENCE_S)
-    assert "the chief does what comes after training" in said
-    assert other.returncode == 0, said
+    output, _ = other.communicate(timeout=PATIENCE_S)
+    assert "the chief does what comes after training" in output
+    assert other.returncode == 0, output
     assert "exported" in finish([chief])[0]
     for name in ("metrics.json", "export/sentiment/1/saved_model.pb"):
         assert (tmp_path / "run" / name).exists()
@@ -252,10 +252,10 @@ def test_a_chief_that_refuses_says_why_and_the_others_end_too(
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("years of work")
     chief, other = workers(("sentiment", sentiment_config, tmp_path / "run"))
-    said, _ = chief.communicate(timeout=PATIENCE_S)
+    output, _ = chief.communicate(timeout=PATIENCE_S)
     assert chief.returncode == 2
-    assert "it is not a run directory" in said
-    said, _ = other.communicate(timeout=PATIENCE_S)
+    assert "it is not a run directory" in output
+    output, _ = other.communicate(timeout=PATIENCE_S)
     assert other.returncode == 1
-    assert "Error: Lost worker 0" in said
-    assert "Traceback" not in said
+    assert "Error: Lost worker 0" in output
+    assert "Traceback" not in output

@@ -1,7 +1,7 @@
 """One worker of a test: `python -m tests.distributed.worker (APP CONFIG DIRECTORY)...`.
 
-It trains each app that is named, one after the other. TF_CONFIG tells with whom. With
-`--devices=N` in front it trains on N devices of its own.
+It trains each app in turn, with the workers in TF_CONFIG. With `--devices=N` as the
+first argument it trains on N virtual CPU devices.
 """
 
 import importlib
@@ -20,7 +20,7 @@ DEVICES = "--devices="
 
 
 def main(words):
-    """Trains apps."""
+    """Trains the apps in `words`."""
     if words[0].startswith(DEVICES):
         count = int(words.pop(0).removeprefix(DEVICES))
         (cpu,) = tf.config.list_physical_devices("CPU")

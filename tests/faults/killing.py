@@ -1,4 +1,4 @@
-"""Processes that are killed, by a real SIGKILL, at a moment that a test chooses."""
+"""Runs programs that a SIGKILL ends at a given function call."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ HOOK = """
 import importlib, os, signal
 def kill_at(module, name, call, after, of):
     module, calls = importlib.import_module(module), []
-    whole = getattr(module, name)
+    original = getattr(module, name)
     def hooked(*arguments, **options):
         if of not in str(arguments):
-            return whole(*arguments, **options)
+            return original(*arguments, **options)
         calls.append(arguments)
         if len(calls) == call and not after:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = whole(*arguments, **options)
-        if len(calls) >= call:  # what raises goes on to the next
+        result = original(*arguments, **options)
+        if len(calls) >= call:  # a call that raises does not count
             os.kill(os.getpid(), signal.SIGKILL)
         return result
     setattr(module, name, hooked)
@@ -27,7 +27,7 @@ def kill_at(module, name, call, after, of):
 
 
 def run(program, **options):
-    """Runs a program in a process of its own and returns the process, ended."""
+    """Runs a Python program in a separate process; returns the finished process."""
     return subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -39,28 +39,28 @@ def run(program, **options):
 
 
 def killed(program, name, call=1, after=False, of="", **options):
-    """Runs a program that is killed at a call of a function.
+    """Runs a program and kills it at a call of a function.
 
     Args:
-        program: Python.
+        program: Python code.
         name: The function, such as "os.replace".
-        call: Which of its calls.
-        after: Whether the call is done before the process is killed.
-        of: Only calls count with this among their arguments.
-        options: As of `subprocess.run`.
+        call: The number of the call, from 1.
+        after: Whether to kill after the call instead of before it.
+        of: Counts only calls whose arguments contain this text.
+        options: Options of `subprocess.run`.
 
     Returns:
-        Whether it was killed; else it came to its end before.
+        True if the program was killed, False if it ended before that call.
     """
     module, _, name = name.rpartition(".")
     hook = f"{HOOK}\nkill_at({module!r}, {name!r}, {call}, {after}, {of!r})\n"
-    ended = run(hook + program, **options)
-    assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
-    return ended.returncode == -signal.SIGKILL
+    process = run(hook + program, **options)
+    assert process.returncode in (0, -signal.SIGKILL), process.stderr
+    return process.returncode == -signal.SIGKILL
 
 
 def content(directory):
-    """Returns the files below a directory and what is in them."""
+    """Returns the contents of all files below a directory, by relative path."""
     return {
         str(path.relative_to(directory)): path.read_bytes()
         for path in sorted(Path(directory).rglob("*"))

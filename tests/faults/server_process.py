@@ -1,4 +1,4 @@
-"""The embedded server as a process of its own, which can be killed."""
+"""Runs the embedded server in a separate process that a test can kill."""
 
 import contextlib
 import os
@@ -14,14 +14,14 @@ PATIENCE_SECONDS = 120
 
 
 def free_port():
-    """Returns a port that nobody has."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Returns a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def start(directory, port, log, before="", flags=()):
-    """Starts a server, which runs a program before, and waits until it answers."""
+    """Starts a server after the code `before`, and waits until it answers."""
     words = [str(directory), "--port", str(port), *flags]
     program = f"{before}\nfrom serving import server\nserver.main({words!r})"
     with open(log, "ab") as file:
@@ -31,8 +31,8 @@ def start(directory, port, log, before="", flags=()):
             stdout=file,
             stderr=file,
         )
-    ended = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < ended:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         assert process.poll() is None, Path(log).read_text()
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz").close()
@@ -42,6 +42,6 @@ def start(directory, port, log, before="", flags=()):
 
 
 def end(process):
-    """Ends a server, if it has not ended."""
+    """Kills a server and waits for its end."""
     process.kill()
     process.wait()

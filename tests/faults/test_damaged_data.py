@@ -1,4 +1,4 @@
-"""Data files that are damaged in ways of their own."""
+"""Damaged data files raise an error of one line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A publish that is killed anywhere: no half version, and the next one works."""
+"""A killed publish leaves no incomplete version, and the next publish works."""
 
 import itertools
 import subprocess
@@ -15,7 +15,7 @@ MOMENTS = ("os.rename", "os.replace", "shutil.copyfile", "os.unlink", "os.rmdir"
 
 @pytest.fixture
 def export(tmp_path):
-    """A run with an export; changes the number that it holds."""
+    """Writes an export whose files contain a number."""
 
     def write(number):
         version = tmp_path / "run" / "export" / "tiny" / "1"
@@ -27,11 +27,11 @@ def export(tmp_path):
     return write
 
 
-def whole(version):
-    """Whether a version is one of those that were exported, in all its files."""
-    found = content(version)
+def is_complete(version):
+    """Returns whether all files of a version come from the same export."""
+    files = content(version)
     return any(
-        found
+        files
         == {
             name: f"{name} of {number}".encode() * 100
             for name in ("saved_model.pb", "variables/index", "variables/data")
@@ -53,14 +53,14 @@ def test_a_publish_killed_at_any_call_leaves_whole_versions(
     for call in itertools.count(1):
         source = export(3)
         known = versions(models / "tiny")
-        died = killed(
+        was_killed = killed(
             f"{program}, {str(models)!r}, keep=2)", moment, call, after, str(models)
         )
-        found = versions(models / "tiny")
-        assert found[-1] in (known[-1], known[-1] + 1)
-        assert len(found) >= 2
-        assert all(whole(models / "tiny" / str(number)) for number in found)
-        if not died:
+        numbers = versions(models / "tiny")
+        assert numbers[-1] in (known[-1], known[-1] + 1)
+        assert len(numbers) >= 2
+        assert all(is_complete(models / "tiny" / str(number)) for number in numbers)
+        if not was_killed:
             break
         assert (models / CONFIG).read_text().count("tiny") == 2
         path = publish(tmp_path / "run", models, keep=2)
@@ -84,11 +84,11 @@ def test_a_rollback_that_is_killed_is_done_or_not_begun(after, export, tmp_path)
     assert versions(models / "tiny") == ([1, 2] if after else [1, 2, 3])
     roll_back("tiny", models)
     assert publish(tmp_path / "run", models).name == "4"
-    assert all(whole(models / "tiny" / str(n)) for n in versions(models / "tiny"))
+    assert all(is_complete(models / "tiny" / str(n)) for n in versions(models / "tiny"))
 
 
 def test_two_publishes_at_once_get_two_numbers(export, tmp_path):
-    """The second waits while the first copies."""
+    """Each publish waits until the one before has finished copying."""
     export(1)
     models = tmp_path / "models"
     program = f"""
@@ -111,23 +111,23 @@ print(publish({str(tmp_path / "run")!r}, {str(models)!r}).name)
         for _ in range(3)
     ]
     assert sorted(p.communicate(timeout=60)[0].strip() for p in started) == [*"123"]
-    assert all(whole(models / "tiny" / number) for number in "123")
+    assert all(is_complete(models / "tiny" / number) for number in "123")
 
 
 def test_a_publish_to_a_disk_that_is_full_is_one_line(export, tmp_path):
-    """A limit on the size of files: the system refuses as a full disk does."""
+    """A limit on the size of files causes the same kind of error as a full disk."""
     export(1)
     models = tmp_path / "models"
     publish(tmp_path / "run", models)
     before = content(models)
-    ended = run(f"""
+    process = run(f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 from serving.publish import main
 main([{str(tmp_path / "run")!r}, "--models", {str(models)!r}])
 """)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: ")
-    assert "File too large" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    assert process.returncode == 1
+    assert process.stderr.startswith("Error: ")
+    assert "File too large" in process.stderr
+    assert process.stderr.count("\n") == 1
     assert content(models) == before

@@ -1,4 +1,4 @@
-"""A server that is killed under load: clients wait for it, and nothing is damaged."""
+"""A server is killed under load: clients retry, and no file is damaged."""
 
 import shutil
 import threading
@@ -15,8 +15,8 @@ from tests.serving.conftest import exports
 __all__ = ["exports"]
 
 
-class Asking(threading.Thread):
-    """A client that asks until it is told to stop, and notes what it got."""
+class RequestThread(threading.Thread):
+    """A client that sends requests until `stop` is set, and counts the answers."""
 
     def __init__(self, port, number, retries):
         super().__init__()
@@ -24,14 +24,14 @@ class Asking(threading.Thread):
             f"http://127.0.0.1:{port}", timeout_s=90, retries=retries, backoff_s=0.05
         )
         self.number, self.answers, self.error = number, 0, None
-        self.enough = threading.Event()
+        self.stop = threading.Event()
 
     def run(self):
-        asked = np.full((2, 2), self.number, "float32")
+        matrix = np.full((2, 2), self.number, "float32")
         with self.client:
-            while not self.enough.is_set():
+            while not self.stop.is_set():
                 try:
-                    answer = self.client.predict("types", {"matrix": asked})
+                    answer = self.client.predict("types", {"matrix": matrix})
                 except ServingError as error:
                     self.error = error
                     return
@@ -40,9 +40,9 @@ class Asking(threading.Thread):
 
 
 def wait_for(condition, seconds=60):
-    ended = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < ended
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
@@ -52,8 +52,8 @@ def test_a_server_killed_under_load_answers_again_after_a_restart(exports, tmp_p
     shutil.copytree(exports / "types", directory / "types")
     before = content(directory)
     port, log = free_port(), tmp_path / "log"
-    patient = [Asking(port, number, retries=10) for number in range(1, 5)]
-    hasty = Asking(port, 9, retries=0)
+    patient = [RequestThread(port, number, retries=10) for number in range(1, 5)]
+    hasty = RequestThread(port, 9, retries=0)
     server = start(directory, port, log)
     try:
         for client in (*patient, hasty):
@@ -61,22 +61,22 @@ def test_a_server_killed_under_load_answers_again_after_a_restart(exports, tmp_p
         wait_for(lambda: all(client.answers > 20 for client in (*patient, hasty)))
         end(server)
         server = start(directory, port, log)  # on the same port, at once
-        answered = [client.answers for client in patient]
+        before_restart = [client.answers for client in patient]
         wait_for(
             lambda: all(
                 client.answers > n + 20
-                for client, n in zip(patient, answered, strict=True)
+                for client, n in zip(patient, before_restart, strict=True)
             )
         )
     finally:
         for client in (*patient, hasty):
-            client.enough.set()
+            client.stop.set()
         for client in (*patient, hasty):
             client.join(100)
         end(server)
     assert [client.error for client in patient] == [None] * 4
-    said = str(hasty.error)
-    assert said.startswith(f"predict of types at http://127.0.0.1:{port}: ")
-    assert "\n" not in said
+    message = str(hasty.error)
+    assert message.startswith(f"predict of types at http://127.0.0.1:{port}: ")
+    assert "\n" not in message
     assert content(directory) == before
     assert "Traceback" not in log.read_text()

@@ -1,4 +1,4 @@
-"""Evaluation and export, killed: nothing is half there, and again they work."""
+"""A killed evaluation or export leaves no incomplete file, and can run again."""
 
 import contextlib
 import json
@@ -24,19 +24,19 @@ EXPORT = f"{LOAD}from apps.sentiment.export import export\nexport(run)"
 
 @pytest.fixture
 def copies(trained_run, tmp_path):
-    """Copies of a run that is trained, and not yet evaluated."""
+    """Copies of a run that is trained but not evaluated."""
 
     def make(count):
-        found = [tmp_path / f"run{number}" for number in range(count)]
-        for run in found:
+        runs = [tmp_path / f"run{number}" for number in range(count)]
+        for run in runs:
             shutil.copytree(trained_run, run)
-        return found
+        return runs
 
     return make
 
 
-def at_each(moments, program, runs):
-    """Kills one process a moment, two at a time."""
+def kill_at_each(moments, program, runs):
+    """Runs the program once per run and moment, kills it there; two at a time."""
 
     def kill(moment, run):
         return killed(program.format(str(run)), *moment, of=str(run))
@@ -49,32 +49,32 @@ def at_each(moments, program, runs):
 def test_an_evaluation_killed_before_or_after_any_of_its_files_gives_the_same_again(
     copies, finished_run
 ):
-    """Its files in order: three plots, the mistakes, and at last the metrics."""
+    """It writes three plots, then the mistakes, then the metrics."""
     files = ("learning.png", "confusion.png", "roc.png", "mistakes.csv", "metrics.json")
     moments = [("os.replace", 1), ("os.replace", 5), ("os.replace", 5, True)]
     runs = copies(len(moments))
     trained = content(runs[0])
-    at_each(moments, EVALUATE, runs)
+    kill_at_each(moments, EVALUATE, runs)
     undisturbed = content(finished_run)
     for run, (_, number, *after) in zip(runs, moments, strict=True):
-        found = content(run)
-        there = [name for name in files if name in found]
-        assert there == list(files[: number - 1 + len(after)])
-        assert {name: found[name] for name in trained} == trained
-        if after:  # finished: whole, and never written again
-            assert found["metrics.json"] == undisturbed["metrics.json"]
+        files_now = content(run)
+        existing = [name for name in files if name in files_now]
+        assert existing == list(files[: number - 1 + len(after)])
+        assert {name: files_now[name] for name in trained} == trained
+        if after:  # the finished file is complete and not rewritten
+            assert files_now["metrics.json"] == undisturbed["metrics.json"]
         evaluate(Predictor.load(run))
-        found = content(run)
+        files_now = content(run)
         for name in ("metrics.json", "mistakes.csv"):
-            assert found[name] == undisturbed[name]
-        json.loads(found["metrics.json"])
+            assert files_now[name] == undisturbed[name]
+        json.loads(files_now["metrics.json"])
 
 
 @pytest.mark.slow
 def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     copies, finished_run, monkeypatch
 ):
-    """While it is written, after it is checked, before it has its name, and after."""
+    """Kills during writing, after the check, and before and after the rename."""
     moments = [
         ("apps.common.export.savedmodel._write_warmup", 1),
         ("apps.common.export.savedmodel._check", 1, True),
@@ -83,14 +83,14 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     ]
     runs = copies(len(moments))
     trained = content(runs[0])
-    at_each(moments, EXPORT, runs)
-    asked = {"text": np.array([b"a good film", b"a bad one"], object)}
+    kill_at_each(moments, EXPORT, runs)
+    texts = {"text": np.array([b"a good film", b"a bad one"], object)}
     monkeypatch.setattr(
         "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
     undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
-    answer = undisturbed.signature("serving_default")(asked)
+    answer = undisturbed.signature("serving_default")(texts)
     for run, moment in zip(runs, moments, strict=True):
         directory = run / "export" / "sentiment"
         renamed = moment[0] == "os.rename" and len(moment) == 3
@@ -102,12 +102,14 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
             assert content(directory / "1") == before
         else:
             assert [path.name for path in directory.iterdir()] == ["1"]
-        found = Model("sentiment", directory / "1").signature("serving_default")(asked)
+        outputs = Model("sentiment", directory / "1").signature("serving_default")(
+            texts
+        )
         for name, value in answer.items():
             if value.dtype == object:
-                assert found[name].tolist() == value.tolist()
+                assert outputs[name].tolist() == value.tolist()
             else:
-                np.testing.assert_allclose(found[name], value, rtol=1e-5)
+                np.testing.assert_allclose(outputs[name], value, rtol=1e-5)
         now = content(run)
         assert {name: now[name] for name in trained} == trained
 
@@ -128,29 +130,31 @@ def test_versions_go_up_when_the_clock_is_set_back(tmp_path, monkeypatch, times)
 def test_a_second_export_at_once_takes_the_version_of_the_first(tmp_path, monkeypatch):
     signatures, examples = tiny()
     directory = tmp_path / "tiny"
-    looked, checked = [], []
+    look_ups, second_exports = [], []
 
     def look(model):
-        looked.append(model)
+        look_ups.append(model)
         return versions(model)
 
     def check(*arguments):
-        """While the first is checked, the second begins."""
-        checked.append(pool.submit(export_model, directory, [], signatures, examples))
-        while len(looked) < 2:
+        """Starts the second export while the first one is checked."""
+        second_exports.append(
+            pool.submit(export_model, directory, [], signatures, examples)
+        )
+        while len(look_ups) < 2:
             time.sleep(0.01)
 
     monkeypatch.setattr("apps.common.export.savedmodel.versions", look)
     monkeypatch.setattr("apps.common.export.savedmodel._check", check)
     with ThreadPoolExecutor(1) as pool:
         path = export_model(directory, [], signatures, examples)
-        (second,) = checked
+        (second,) = second_exports
         assert second.result(60) == path
     assert [path.name for path in directory.iterdir()] == ["1"]
 
 
 def tiny():
-    """Returns the signatures of a model without weights, and their examples."""
+    """Returns the signatures of a model without weights, and example inputs."""
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([None], "float32", name="x")])

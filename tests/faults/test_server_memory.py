@@ -1,4 +1,4 @@
-"""A request for which there is no memory is refused, and the server goes on."""
+"""The server refuses a request that needs too much memory, and keeps running."""
 
 import json
 import urllib.error
@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests.faults.server_process import end, free_port, start
 from tests.serving.signatures import function
 
-# From when it begins to answer, the process gets two gigabytes more than it has.
+# Limits the process to two gigabytes more than it uses when it starts to answer.
 LIMITED = """
 import resource, uvicorn
 run = uvicorn.run
@@ -25,8 +25,8 @@ uvicorn.run = limited
 class Large(tf.Module):
     @function(rows=("int32", (None,)))
     def total(self, rows):
-        many = tf.fill([rows[0], 1_000_000], 1.0)
-        return {"total": tf.reduce_sum(tf.cumsum(many), axis=1)[:1]}
+        ones = tf.fill([rows[0], 1_000_000], 1.0)
+        return {"total": tf.reduce_sum(tf.cumsum(ones), axis=1)[:1]}
 
 
 def ask(port, rows):

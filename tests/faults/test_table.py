@@ -21,8 +21,10 @@ def test_every_row_says_what_shows_it():
 @pytest.mark.parametrize(("file", "name"), NAMED)
 def test_a_named_test_exists(file, name):
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    found = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    assert name in found
+    functions = [
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+    ]
+    assert name in functions
 
 
 @pytest.mark.parametrize("page", ["faults.md", "security.md"])

@@ -1,15 +1,20 @@
-"""Breaks the product on purpose, one small change at a time, and shows what notices.
+"""Mutation testing: breaks the product by one small change at a time and runs tests.
 
-    python -m tests.mutants             # every change
-    python -m tests.mutants page-       # those whose names contain a text
+    python -m tests.mutants             # every mutant
+    python -m tests.mutants page-       # mutants whose names contain "page-"
 
-The changes stand in the YAML files beside this one. Each is made in a copy of the
-repository, where the tests that should notice it are run: it is killed by the first
-that fails, or it is alive. Before that all these tests pass in a copy without changes.
+The YAML files beside this file list the mutants. The command makes each change in a
+copy of the repository and runs the mutant's tests there. The first test that fails
+kills the mutant; if all pass, the mutant is alive. Before that, the command runs all
+these tests in an unchanged copy, where they must pass.
 
-A change has a `name`; a `file`; `search`, a text that the file has exactly once, and
-what to `replace` it by; the `tests`, as pytest takes them; and the `reason`: how it
-would hurt a user.
+Keys of a mutant:
+    name: Its name.
+    file: The file that is changed.
+    search: A text that occurs exactly once in the file.
+    replace: The text that replaces it.
+    tests: Arguments of pytest.
+    reason: How the fault would hurt a user.
 """
 
 import argparse
@@ -31,14 +36,14 @@ from apps.common.portable.terminal import report_errors
 
 ROOT = Path(__file__).parents[2]
 LISTS = Path(__file__).parent
-MOST_SECONDS = 180  # a test that runs longer under a change has noticed it
+TIMEOUT_S = 180  # tests that run longer count as failed
 FAILED, PASSED = 1, 0  # exit codes of pytest
 ALIVE, BROKEN = "ALIVE", "BROKEN"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change; the module says what the attributes are."""
+    """One change; the docstring of the module describes the attributes."""
 
     name: str
     file: str
@@ -49,10 +54,10 @@ class Mutant:
 
 
 def load(directory=LISTS, root=ROOT):
-    """Returns the mutants of all lists in a directory.
+    """Loads the mutants of all YAML files in a directory.
 
     Raises:
-        ValueError: If one does not fit the code in `root`, or a name comes twice.
+        ValueError: If a mutant does not fit the code in `root`, or a name occurs twice.
     """
     mutants = []
     for path in sorted(Path(directory).glob("*.yaml")):
@@ -72,11 +77,11 @@ def load(directory=LISTS, root=ROOT):
 
 
 def _check(mutant, root):
-    found = (root / mutant.file).read_text(encoding="utf-8").count(mutant.search)
-    if found != 1:
+    count = (root / mutant.file).read_text(encoding="utf-8").count(mutant.search)
+    if count != 1:
         raise ValueError(
             f"{mutant.name}: {mutant.file} should have the text once. Received: "
-            f"{found} times {mutant.search!r}."
+            f"{count} times {mutant.search!r}."
         )
     for test in mutant.tests:
         file, *_ = test.split("::")
@@ -85,63 +90,63 @@ def _check(mutant, root):
 
 
 def copy_of(root, directory):
-    """Copies the files of a repository that git does not ignore."""
+    """Copies the files of a repository that git does not ignore; returns the copy."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
+    names = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
+    for name in filter(None, names.decode().split("\0")):
         if (root / name).exists():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, directory / name)
     return directory
 
 
-def run_tests(tests, directory, most_seconds=None):
-    """Returns pytest's exit code and what it says; None if it takes too long."""
+def run_tests(tests, directory, timeout_s=None):
+    """Runs pytest; returns its exit code, or None after a timeout, and its output."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line"]
     command += ["-rfE", "-p", "no:cacheprovider", "-p", "no:schemathesis", *tests]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
-        ended = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=directory,
             env=environment,
             capture_output=True,
             text=True,
-            timeout=most_seconds,
+            timeout=timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
         return None, ""
-    return ended.returncode, ended.stdout + ended.stderr
+    return process.returncode, process.stdout + process.stderr
 
 
 def try_out(mutant, directory):
-    """Makes a change in a copy, runs its tests, and takes it back.
+    """Makes a change in a copy, runs the mutant's tests, and undoes the change.
 
     Returns:
-        The test that killed it, `ALIVE`, or `BROKEN` and why the tests did not run.
+        The test that killed the mutant, `ALIVE`, or `BROKEN` with pytest's message.
     """
     path = Path(directory, mutant.file)
-    before, times = path.read_text(encoding="utf-8"), path.stat()
-    path.write_text(before.replace(mutant.search, mutant.replace), encoding="utf-8")
+    original, times = path.read_text(encoding="utf-8"), path.stat()
+    path.write_text(original.replace(mutant.search, mutant.replace), encoding="utf-8")
     try:
-        code, said = run_tests(mutant.tests, directory, MOST_SECONDS)
+        code, output = run_tests(mutant.tests, directory, TIMEOUT_S)
     finally:
-        path.write_text(before, encoding="utf-8")
+        path.write_text(original, encoding="utf-8")
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     if code is None:
-        return f"no end after {MOST_SECONDS} s"
+        return f"no end after {TIMEOUT_S} s"
     if code == PASSED:
         return ALIVE
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", said, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", output, re.MULTILINE)
     if code == FAILED and failed:
         return failed[1]
-    lines = said.strip().splitlines() or ["no message"]
+    lines = output.strip().splitlines() or ["no message"]
     return f"{BROKEN}: pytest ended with {code}: {lines[-1]}"
 
 
 def check_all(mutants, root=ROOT, say=print):
-    """Tries mutants out, as many at once as there are cores, and prints a table.
+    """Runs the mutants, one process per core, and prints a table.
 
     Returns:
         The outcome by name, as `try_out` returns it.
@@ -151,23 +156,23 @@ def check_all(mutants, root=ROOT, say=print):
     """
     count = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as scratch:
-        copies, free = [], queue.SimpleQueue()
+        copies, free_copies = [], queue.SimpleQueue()
         for number in range(count):
             (directory := Path(scratch, str(number))).mkdir()
             copies.append(copy_of(root, directory))
-            free.put(copies[-1])
+            free_copies.put(copies[-1])
         _check_tests(mutants, copies[0], count)
 
-        def tried(mutant):
-            directory, began = free.get(), time.perf_counter()
+        def timed_outcome(mutant):
+            directory, started = free_copies.get(), time.perf_counter()
             try:
-                return try_out(mutant, directory), time.perf_counter() - began
+                return try_out(mutant, directory), time.perf_counter() - started
             finally:
-                free.put(directory)
+                free_copies.put(directory)
 
         outcomes = {}
         with ThreadPoolExecutor(count) as pool:
-            results = zip(mutants, pool.map(tried, mutants), strict=True)
+            results = zip(mutants, pool.map(timed_outcome, mutants), strict=True)
             for mutant, (outcome, seconds) in results:
                 outcomes[mutant.name] = outcome
                 say(f"{mutant.name:58} {seconds:4.0f} s  {outcome}")
@@ -177,25 +182,25 @@ def check_all(mutants, root=ROOT, say=print):
 
 
 def _check_tests(mutants, directory, count):
-    """Raises if the tests fail without any change."""
-    plain, chosen = set(), set()
+    """Raises ValueError if the tests fail in an unchanged copy."""
+    node_ids, selections = set(), set()
     for mutant in mutants:
-        if "-k" in mutant.tests:  # a choice holds for the tests beside it
-            chosen.add(tuple(mutant.tests))
+        if "-k" in mutant.tests:  # -k filters only this mutant's tests
+            selections.add(tuple(mutant.tests))
         else:
-            plain |= set(mutant.tests)
-    at_once = [["-n", str(count), *sorted(plain)]] if plain else []
-    for tests in [*at_once, *map(list, sorted(chosen))]:
-        code, said = run_tests(tests, directory)
+            node_ids |= set(mutant.tests)
+    runs = [["-n", str(count), *sorted(node_ids)]] if node_ids else []
+    for tests in [*runs, *map(list, sorted(selections))]:
+        code, output = run_tests(tests, directory)
         if code != PASSED:
             raise ValueError(
                 "The tests should pass before anything is changed. Received:\n"
-                + said[-2000:]
+                + output[-2000:]
             )
 
 
 def main(arguments=None):
-    """Runs the command line; the exit code is 1 if a mutant is not killed."""
+    """Runs the command line; exits with 1 if a mutant is not killed."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.mutants",
         description=__doc__,
@@ -208,11 +213,13 @@ def main(arguments=None):
         if not mutants:
             raise ValueError(f"No change has {options.only!r} in its name.")
         outcomes = check_all(mutants)
-    left = [n for n, said in outcomes.items() if said.startswith((ALIVE, BROKEN))]
-    print(f"{len(outcomes) - len(left)} of {len(outcomes)} killed.")
-    for name in left:
+    survivors = [
+        n for n, outcome in outcomes.items() if outcome.startswith((ALIVE, BROKEN))
+    ]
+    print(f"{len(outcomes) - len(survivors)} of {len(outcomes)} killed.")
+    for name in survivors:
         print(f"Not killed: {name}")
-    sys.exit(bool(left))
+    sys.exit(bool(survivors))
 
 
 if __name__ == "__main__":

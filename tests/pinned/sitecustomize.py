@@ -1,8 +1,8 @@
-"""Pins the small archives of the tests in a process that has this in PYTHONPATH.
+"""Pins the tests' small archives in a process that has this folder in PYTHONPATH.
 
-Recipes are read in the folder that the environment variable TEST_RECIPES names. Of the
-examples of `explain` the first is drawn. Without XLA the process does without what
-`tests/conftest.py` does without, too.
+It reads recipes from the folder in the environment variable TEST_RECIPES and lets
+`explain` draw only its first example. With CAROUSEL_XLA=0 it makes the same settings
+for speed as `tests/conftest.py`.
 """
 
 import dataclasses

@@ -55,7 +55,7 @@ class Renamed(tf.Module):
 
 
 class Counting(tf.Module):
-    """A language model whose text counts the characters and tokens so far."""
+    """A language model that outputs the number of characters and tokens so far."""
 
     @function(
         prompt=("string", (None,)),
@@ -92,9 +92,9 @@ class Counting(tf.Module):
             )
         ]
         settings = tf.strings.reduce_join(tf.stack(settings), axis=0, separator=",")
-        shown = tf.where(temperature > 0, "@" + settings, "")
+        suffix = tf.where(temperature > 0, "@" + settings, "")
         return {
-            "text": tf.strings.join([" ", tf.strings.as_string(number[:, 0]), shown]),
+            "text": tf.strings.join([" ", tf.strings.as_string(number[:, 0]), suffix]),
             "token_ids": tf.concat([token_ids, number], axis=1),
             "ended": number[:, 0] > 8,
             "h_1": h_1,
@@ -102,7 +102,7 @@ class Counting(tf.Module):
 
 
 class Ear(tf.Module):
-    """A speech model that sums its input: above 1 is yes, below -1 is no."""
+    """A speech model: the running sum of its input is the score of yes or of no."""
 
     @function(
         samples=("float32", (None, None)),
@@ -113,13 +113,13 @@ class Ear(tf.Module):
         batch = tf.shape(samples)[0]
         tf.debugging.assert_equal(tf.shape(samples)[1] % HOP, 0)
         frames = tf.reshape(samples, [batch, tf.shape(samples)[1] // HOP, HOP])
-        heard = h_1 + tf.cumsum(tf.reduce_mean(frames, axis=2), axis=1)
-        yes, no = (tf.clip_by_value(each, 0, 1) for each in (heard, -heard))
+        running_sum = h_1 + tf.cumsum(tf.reduce_mean(frames, axis=2), axis=1)
+        yes, no = (tf.clip_by_value(each, 0, 1) for each in (running_sum, -running_sum))
         silence = 1 - yes - no
         return {
             "posteriors": tf.stack([silence, yes, no], axis=2),
             "audio": tf.concat([audio, samples], axis=1)[:, -2:],
-            "h_1": tf.concat([h_1, heard], axis=1)[:, -1:],
+            "h_1": tf.concat([h_1, running_sum], axis=1)[:, -1:],
             "labels": tf.tile(tf.constant([LABELS]), [batch, 1]),
             "sample_rate_hz": tf.fill([batch], RATE),
             "hop": tf.fill([batch], HOP),
@@ -146,7 +146,7 @@ def load(directory):
 
 @pytest.fixture
 def served(tmp_path_factory):
-    """The models, with call counts and faults reset for each test."""
+    """The models; each test starts with no calls and no faults."""
     models = load(tmp_path_factory.getbasetemp() / "client_models")
     models.reset()
     return models
@@ -183,7 +183,7 @@ def client(server):
 
 @pytest.fixture
 def closed(servers):
-    """The number of a port where nothing listens."""
+    """The number of a port without a server."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -197,24 +197,24 @@ def floats(*items):
     return np.array(items, dtype="float32")
 
 
-def same(found, expected):
-    assert list(found) == sorted(expected)
+def same(outputs, expected):
+    assert list(outputs) == sorted(expected)
     for name, array in expected.items():
-        assert found[name].dtype == array.dtype
-        assert found[name].shape == array.shape
-        np.testing.assert_array_equal(found[name], array)
-        kinds = {type(leaf) for leaf in found[name].flat}
+        assert outputs[name].dtype == array.dtype
+        assert outputs[name].shape == array.shape
+        np.testing.assert_array_equal(outputs[name], array)
+        kinds = {type(leaf) for leaf in outputs[name].flat}
         assert kinds == {type(leaf) for leaf in array.flat}
 
 
 @functools.cache
 def recording():
-    """Returns two seconds of audio of yes, no, yes, and its expected detections."""
+    """Returns two seconds of audio (yes, no, yes) and its expected detections."""
     generator = np.random.default_rng(5)
     levels = np.repeat([0, 0.1, -0.2, 0.2], 50 * HOP)
     sound = (levels + generator.normal(0, 0.01, len(levels))).astype("float32")
-    heard = np.cumsum(sound.reshape(-1, HOP).mean(axis=1))
-    yes, no = heard.clip(0, 1), (-heard).clip(0, 1)
+    running_sum = np.cumsum(sound.reshape(-1, HOP).mean(axis=1))
+    yes, no = running_sum.clip(0, 1), (-running_sum).clip(0, 1)
     posteriors = np.stack([1 - yes - no, yes, no], axis=1).astype("float32")
-    found = Listener(LABELS, HOP / RATE).feed(posteriors)[1]
-    return sound, found
+    detections = Listener(LABELS, HOP / RATE).feed(posteriors)[1]
+    return sound, detections

@@ -1,4 +1,4 @@
-"""An export directory with two models: a sentiment run's, and one with all types."""
+"""An export directory with two models: `sentiment`, and `types` with all types."""
 
 import shutil
 
@@ -17,7 +17,7 @@ visit = web_browser.visit
 
 
 class Types(Numbers):
-    """Signatures of one and two inputs and outputs, numbers, texts and bytes."""
+    """Signatures with one or two inputs and outputs: numbers, texts and bytes."""
 
     @function(text=("string", (None,)))
     def upper(self, text):

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's gRPC services over SavedModels, in the process of the test."""
+"""A gRPC server with TensorFlow Serving's services, in the process of the test."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 
 
 class RefusalError(Exception):
-    """A refusal of TensorFlow Serving: the name of a status code, and a message."""
+    """An error of TensorFlow Serving: the name of a status code, and a message."""
 
     def __init__(self, code, words, headers=()):
         super().__init__(words)
@@ -29,10 +29,10 @@ class Models:
     """SavedModels in `<directory>/<model>/<version>`, and calls on them.
 
     Attributes:
-        calls: The verbs of the calls that came.
-        faults: What the next calls come to instead of an answer, a `RefusalError` each.
-        delay_s: How long each call takes.
-        hidden: Versions that are not there, `(model, number)`.
+        calls: The verbs of all calls so far.
+        faults: Errors that the next calls raise, one each, instead of an answer.
+        delay_s: Seconds that each call takes.
+        hidden: Versions that are not served, `(model, number)`.
     """
 
     def __init__(self, directory):
@@ -53,7 +53,7 @@ class Models:
         return self.calls.count(verb)
 
     def begin(self, verb):
-        """Counts a call, then raises the next fault or waits, if the test set one."""
+        """Records a call, waits `delay_s`, and raises the next fault, if any."""
         with self._lock:
             self.calls.append(verb)
             fault = self.faults.pop(0) if self.faults else None
@@ -118,7 +118,7 @@ class GrpcServer(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
 ):
-    """A context that serves `Models` at `address`."""
+    """Serves `Models` at `address`; a context manager."""
 
     def __init__(self, models, port=0):
         self._models = models
@@ -162,11 +162,11 @@ class GrpcServer(
             if list(request.metadata_field) != ["signature_def"]:
                 raise RefusalError("INVALID_ARGUMENT", "Metadata field is unsupported")
             which = self._models.find(model, version)
-            found = get_model_metadata_pb2.SignatureDefMap(
+            definitions = get_model_metadata_pb2.SignatureDefMap(
                 signature_def=self._models.signature_defs(which)
             )
             answer = get_model_metadata_pb2.GetModelMetadataResponse()
-            answer.metadata["signature_def"].Pack(found)
+            answer.metadata["signature_def"].Pack(definitions)
             return answer
 
         return self._answer("metadata", request, context, answer)

@@ -1,4 +1,4 @@
-"""A server on a port of this machine, in a thread, for tests that need sockets."""
+"""A server in a thread, on a port of this machine, for tests that need sockets."""
 
 import contextlib
 import socket
@@ -29,7 +29,7 @@ def serving(app):
 
 
 def talk(port, *pieces, pause=0.0, timeout=20.0):
-    """Sends the parts of a request; returns the whole response as text."""
+    """Sends the pieces of a request; returns the whole response as text."""
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for piece in pieces:

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST paths over SavedModels, in the process of the test."""
+"""An HTTP server with TensorFlow Serving's REST paths, in the process of the test."""
 
 import base64
 import contextlib
@@ -29,10 +29,10 @@ STATUSES = {
 
 
 class RestServer:
-    """A context that serves `Models` at `address`.
+    """Serves `Models` at `address`; a context manager.
 
     Attributes:
-        connections: Addresses of the clients that asked, one a connection.
+        connections: Client addresses, one for each connection with a request.
     """
 
     def __init__(self, models):
@@ -59,18 +59,18 @@ class RestServer:
 
 
 class AnswerError(RefusalError):
-    """A fault that is an answer: a status, a raw body and headers."""
+    """A fault with a response: a status, a raw body and headers."""
 
     def __init__(self, status, body="", headers=()):
         super().__init__(status, body, headers)
 
 
 class CutError(Exception):
-    """A fault that closes the connection before or within an answer.
+    """A fault that closes the connection before or during an answer.
 
     Attributes:
-        sent: What is sent before, piece by piece.
-        pause_s: Seconds that pass after each piece, and after nothing.
+        sent: Pieces that are sent before the connection closes.
+        pause_s: Seconds to wait after each piece; without pieces, before closing.
     """
 
     def __init__(self, *sent, pause_s=0):
@@ -84,8 +84,8 @@ class _QuietServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # connections stay
-    wbufsize = -1  # head and body in one piece
+    protocol_version = "HTTP/1.1"  # keeps connections open
+    wbufsize = -1  # sends header and body in one piece
     disable_nagle_algorithm = True
 
     def do_GET(self):
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content = self.answer(body)
         except CutError as error:
-            with contextlib.suppress(ConnectionError):  # who asked may be gone
+            with contextlib.suppress(ConnectionError):  # from a client that is gone
                 for piece in error.sent or (b"",):
                     self.connection.sendall(piece)
                     time.sleep(error.pause_s)
@@ -154,9 +154,9 @@ def _answer(models, path, body):
         for name, spec in specs.items()
     }
     outputs = models.run(which, signature, tensors)
-    found = {name: _plain(name, value.numpy()) for name, value in outputs.items()}
-    single = len(found) == 1
-    return json.dumps({"outputs": next(iter(found.values())) if single else found})
+    values = {name: _plain(name, value.numpy()) for name, value in outputs.items()}
+    single = len(values) == 1
+    return json.dumps({"outputs": next(iter(values.values())) if single else values})
 
 
 def _bytes(value):

@@ -1,17 +1,17 @@
-"""Signatures of small models for tests."""
+"""Signatures of small test models."""
 
 import tensorflow as tf
 
 
 def function(**inputs):
-    """Makes a `tf.function` of inputs given as `(dtype, shape)` by name."""
+    """Returns a `tf.function` decorator; each input is `name=(dtype, shape)`."""
     items = inputs.items()
     specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in items]
     return tf.function(input_signature=specs)
 
 
 class Numbers(tf.Module):
-    """Signatures of one and two inputs and outputs that are numbers."""
+    """Signatures with one or two inputs and outputs, all numbers."""
 
     @function(matrix=("float32", (None, 2)))
     def total(self, matrix):

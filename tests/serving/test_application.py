@@ -1,4 +1,4 @@
-"""The application without a model: reading, counting and refusing requests."""
+"""The application without a model: it reads, counts and refuses requests."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from serving.server import WEB, create_app
 
 
 class Body:
-    """A request whose body waits for an event."""
+    """A request whose body arrives after an event."""
 
     def __init__(self, go):
         self.go = go
@@ -23,7 +23,7 @@ class Body:
 
 
 def test_bodies_that_come_at_once_are_limited_in_number():
-    async def asked():
+    async def send_three():
         go = asyncio.Event()
         reader = Reader(Limits(waiting=2))
         first = [asyncio.create_task(reader.read(Body(go))) for _ in range(2)]
@@ -35,23 +35,23 @@ def test_bodies_that_come_at_once_are_limited_in_number():
         assert await asyncio.gather(*first) == [b"{}", b"{}"]
         assert await reader.read(Body(go)) == b"{}"
 
-    asyncio.run(asked())
+    asyncio.run(send_three())
 
 
 def test_a_body_that_is_too_long_is_not_kept():
-    held = []
+    sizes = []
 
     class Part(bytes):
         def __init__(self, _):
-            held.append(len(self))
+            sizes.append(len(self))
 
         def __del__(self):
-            held.pop()
+            sizes.pop()
 
     class Long:
         async def stream(self):
             for _ in range(50):
-                assert len(held) <= 3
+                assert len(sizes) <= 3
                 yield Part(b" " * 1000)
 
     with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:
@@ -60,27 +60,27 @@ def test_a_body_that_is_too_long_is_not_kept():
 
 
 @pytest.fixture
-def given(monkeypatch):
-    """Replaces the parts of an application; records their arguments."""
-    noted = {}
+def arguments(monkeypatch):
+    """Replaces the reader and the scheduler; records their arguments."""
+    calls = {}
 
     def note(name):
-        return lambda *values: noted.update({name: values})
+        return lambda *values: calls.update({name: values})
 
     for name in ("Reader", "Scheduler"):
         monkeypatch.setattr(f"serving.server.{name}", note(name))
-    return noted
+    return calls
 
 
-def test_the_application_has_the_limits_of_the_server_by_default(given):
+def test_the_application_has_the_limits_of_the_server_by_default(arguments):
     create_app([])
-    assert given["Reader"] == (Limits(body_mb=16.0, timeout_s=30.0, waiting=512),)
-    assert given["Scheduler"][:2] == (512, True)
+    assert arguments["Reader"] == (Limits(body_mb=16.0, timeout_s=30.0, waiting=512),)
+    assert arguments["Scheduler"][:2] == (512, True)
 
 
-def test_the_scheduler_lets_as_many_wait_as_the_limits_say_and_joins_if_told(given):
+def test_the_scheduler_lets_as_many_wait_as_the_limits_say_and_joins_if_told(arguments):
     create_app([], Limits(waiting=3), join=False)
-    assert given["Scheduler"][:2] == (3, False)
+    assert arguments["Scheduler"][:2] == (3, False)
 
 
 def test_who_is_told_to_come_again_is_told_when():
@@ -102,7 +102,7 @@ def test_each_script_that_the_page_imports_is_served():
 
 
 class OneModel:
-    """A name without a model behind it, which refuses all requests."""
+    """A list of one model that refuses all requests."""
 
     name, version = "types", 3
 

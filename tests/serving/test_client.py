@@ -1,4 +1,4 @@
-"""One client over REST and gRPC: the same arrays and the same checks."""
+"""The client returns the same arrays and errors over REST and gRPC."""
 
 import re
 import subprocess
@@ -94,8 +94,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_rest_and_grpc_give_the_same_arrays(case, client):
     signature, inputs, outputs = CASES[case]
-    found = client.predict("types", inputs, signature)
-    same(dict(sorted(found.items())), outputs)
+    answer = client.predict("types", inputs, signature)
+    same(dict(sorted(answer.items())), outputs)
 
 
 def test_rows_of_a_length_but_no_row_need_grpc(servers, served):
@@ -115,8 +115,8 @@ def test_rows_of_a_length_but_no_row_need_grpc(servers, served):
 
 @pytest.mark.parametrize("version", [None, 3])
 def test_a_version_may_be_named(version, client):
-    found = client.predict("types", {"matrix": [[1, 2]]}, version=version)
-    same(found, {"total": floats(3)})
+    answer = client.predict("types", {"matrix": [[1, 2]]}, version=version)
+    same(answer, {"total": floats(3)})
 
 
 @pytest.mark.parametrize("name", ["types#2", "types?", "types/versions/3", "a b"])
@@ -135,21 +135,21 @@ def test_the_status_lists_all_versions(client):
 
 def test_metadata_tell_types_and_shapes_and_are_asked_once(server, served):
     with Client(server.address) as client:
-        found = client.metadata("types")
+        metadata = client.metadata("types")
         client.predict("types", {"matrix": [[1, 2]]})
-        assert client.metadata("types") is found
+        assert client.metadata("types") is metadata
     assert served.count("metadata") == 1
     known = signature_names(Types)
-    assert list(found) == sorted([*known, "serving_default"])
-    assert found["serving_default"] == {
+    assert list(metadata) == sorted([*known, "serving_default"])
+    assert metadata["serving_default"] == {
         "inputs": {"matrix": ("float32", (None, 2))},
         "outputs": {"total": ("float32", (None,))},
     }
-    assert found["copy"] == {
+    assert metadata["copy"] == {
         "inputs": {"image": ("string", (None,))},
         "outputs": {"copy_bytes": ("string", (None,)), "size": ("int32", (None,))},
     }
-    assert found["kinds"]["outputs"]["sum"] == ("int64", ())
+    assert metadata["kinds"]["outputs"]["sum"] == ("int64", ())
 
 
 def test_long_columns_go_in_batches(client, served):
@@ -277,7 +277,7 @@ def test_a_new_version_may_take_other_inputs(server, served):
 
 
 def test_bytes_that_are_no_text_need_a_name_that_says_so(servers):
-    """The output is bytes without `_bytes` in its name, which REST cannot send."""
+    """The output contains bytes, but its name does not end in `_bytes`."""
     expected = r"output copy: expected string .* Bytes need a name that ends in _bytes"
     with (
         Client(servers["grpc"].address) as client,
@@ -295,19 +295,19 @@ def test_rest_keeps_its_connection(rest):
 
 
 def test_threads_may_share_a_client(client):
-    found = {}
+    totals = {}
 
     def ask(number):
         for _ in range(3):
             answer = client.predict("types", {"matrix": [[number, 1]]})
-            found.setdefault(number, []).append(answer["total"][0])
+            totals.setdefault(number, []).append(answer["total"][0])
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {number: [number + 1] * 3 for number in range(4)}
+    assert totals == {number: [number + 1] * 3 for number in range(4)}
 
 
 @pytest.mark.parametrize(
@@ -343,8 +343,8 @@ def test_rest_needs_neither_tensorflow_nor_grpc():
         "print([name for name in ('tensorflow', 'grpc') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code]
-    found = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
-    assert found.stdout.decode().strip() == "[]"
+    process = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
+    assert process.stdout.decode().strip() == "[]"
 
 
 @pytest.mark.slow
@@ -359,13 +359,13 @@ def test_the_embedded_server_is_asked_as_tensorflow_serving_is(exports, closed):
             inputs = client.metadata("types")["serving_default"]["inputs"]
             assert inputs == {"matrix": ("float32", (None, 2))}
             same(client.predict("types", {"matrix": [[1, 2]]}), {"total": floats(3)})
-            found = client.predict("types", {"image": [b"\xff", b""]}, "copy")
-            same(found, {"copy_bytes": objects(b"\xff", b"")})
-            found = client.predict("types", {"text": ["\u00e9a", ""]}, "upper")
-            same(found, {"upper": objects("\u00e9A", "")})
-            found = client.predict("sentiment", {"text": ["a good film", ""]})
-            assert set(found["label"]) <= {"negative", "positive"}
-            assert found["probabilities"].dtype == "float32"
+            answer = client.predict("types", {"image": [b"\xff", b""]}, "copy")
+            same(answer, {"copy_bytes": objects(b"\xff", b"")})
+            answer = client.predict("types", {"text": ["\u00e9a", ""]}, "upper")
+            same(answer, {"upper": objects("\u00e9A", "")})
+            answer = client.predict("sentiment", {"text": ["a good film", ""]})
+            assert set(answer["label"]) <= {"negative", "positive"}
+            assert answer["probabilities"].dtype == "float32"
             with pytest.raises(ServingError, match="HTTP 404: Servable not found"):
                 client.predict("tpyes", {})
             with pytest.raises(ServingError, match="x must be finite"):

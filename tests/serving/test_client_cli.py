@@ -1,4 +1,4 @@
-"""The client's command line: what it prints, and a mistake in one line."""
+"""The client's command line: its output, and errors of one line."""
 
 import io
 import json
@@ -23,7 +23,7 @@ TEXTS = ["a joy", "", "na\u00efve \U0001f600", "tab\t"]
 
 @pytest.fixture
 def run(server, capsys):
-    """Runs the command line; returns the lines that it prints."""
+    """Runs the command line; returns its output lines."""
 
     def run(*words):
         main(["--server", server.address, *map(str, words)])
@@ -36,7 +36,7 @@ def run(server, capsys):
 
 @pytest.fixture
 def refused(rest, capsys):
-    """Runs the command line, which must fail; returns its exit code and the line."""
+    """Runs the command line, which must fail; returns exit code and error line."""
 
     def refused(*words, server=rest.address):
         with pytest.raises(SystemExit) as caught:

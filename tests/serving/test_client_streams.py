@@ -1,4 +1,4 @@
-"""Streams of text and of audio, over REST and gRPC."""
+"""The client streams text and audio over REST and gRPC."""
 
 import re
 
@@ -22,7 +22,7 @@ client = client_fixtures.client
 
 
 def test_a_text_comes_piece_by_piece_until_it_ends(client, served):
-    """The prompt is sent once; each call sends the state of the last answer."""
+    """The client sends the prompt once, then the state from the last answer."""
     pieces = client.generate("counting", "h\u00e9y", temperature=0)
     assert next(pieces) == " 4"
     assert served.count("predict") == 1
@@ -39,8 +39,8 @@ def test_a_text_ends_after_so_many_tokens(client, served):
 def test_a_text_is_drawn_with_the_settings_of_the_command_line(client):
     settings = {"top_k": 5, "top_p": 0.5, "repetition_penalty": 1, "seed": 9}
     assert next(client.generate("counting", "")) == " 1@0.8,0,0.95,1.1,1"
-    found = next(client.generate("counting", "", temperature=1.5, **settings))
-    assert found == " 1@1.5,5,0.50,1.0,9"
+    piece = next(client.generate("counting", "", temperature=1.5, **settings))
+    assert piece == " 1@1.5,5,0.50,1.0,9"
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_chunks_of_any_length_give_what_the_whole_sound_gives(size, client):
     sound, detections = recording()
     assert [one.word for one in detections] == ["yes", "no", "yes"]
     chunks = np.split(sound, range(size, len(sound), size))
-    found = list(client.listen("ear", iter(chunks)))
-    assert [(one.word, one.time_s) for one in found] == [
+    received = list(client.listen("ear", iter(chunks)))
+    assert [(one.word, one.time_s) for one in received] == [
         (one.word, pytest.approx(one.time_s)) for one in detections
     ]
     scores = [one.score for one in detections]
-    assert [one.score for one in found] == pytest.approx(scores, abs=1e-4)
-    assert isinstance(found[0], Detection)
+    assert [one.score for one in received] == pytest.approx(scores, abs=1e-4)
+    assert isinstance(received[0], Detection)
 
 
 def test_a_long_chunk_goes_in_parts(rest, served, monkeypatch):
@@ -96,7 +96,7 @@ def test_a_long_chunk_goes_in_parts(rest, served, monkeypatch):
     monkeypatch.setattr("serving.client.streams.MAX_FRAMES", 60)
     with Client(rest.address) as client:
         assert len(list(client.listen("ear", [sound]))) == len(detections)
-    assert served.count("predict") == 1 + 4  # to learn the labels; 200 frames
+    assert served.count("predict") == 1 + 4  # the labels; 200 frames in 4 parts
 
 
 def test_the_threshold_and_the_smoothing_may_be_set(client):
@@ -131,10 +131,10 @@ def test_language_modeling_streams_what_it_generates(kind, finished_language_run
         for prompt in ("the film", ""):
             inputs = {name: [value] for name, value in settings.items()}
             inputs["prompt"] = [prompt]
-            whole = client.predict("language_modeling", inputs, "generate")["text"][0]
+            text = client.predict("language_modeling", inputs, "generate")["text"][0]
             pieces = client.generate("language_modeling", prompt, **settings)
-            assert "".join(pieces).split() == whole.split()
-            assert len(whole) > 5
+            assert "".join(pieces).split() == text.split()
+            assert len(text) > 5
 
 
 @pytest.mark.slow
@@ -155,8 +155,8 @@ def test_speech_commands_are_heard_as_without_a_server(kind, finished_speech_run
             labels, 8000, front_end.hop
         )
         chunks = np.array_split(sound, 7)
-        found = list(client.listen("speech_commands", chunks, **settings))
+        detections = list(client.listen("speech_commands", chunks, **settings))
     assert expected
-    assert [(one.word, one.time_s) for one in found] == [
+    assert [(one.word, one.time_s) for one in detections] == [
         (one.word, one.time_s) for one in expected
     ]

@@ -1,4 +1,4 @@
-"""The Compose file reads what publishing writes, and the image the README names."""
+"""The Compose file uses the published models and the image in the README."""
 
 import re
 from pathlib import Path
@@ -29,20 +29,22 @@ def test_the_server_reads_the_models_directory_and_its_list():
 
 
 def message(name, **fields):
-    """Makes the class of a message that tensorflow-serving-api leaves out.
+    """Makes a message class that tensorflow-serving-api lacks.
 
     Args:
-        name: Its name.
-        fields: A type, or the name of a message, by the name of the field.
+        name: Name of the message.
+        fields: The type of each field, or the name of its message, by field name.
     """
     file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="tests")
     file.dependency.append("google/protobuf/wrappers.proto")
-    one = file.message_type.add(name=name)
+    message_type = file.message_type.add(name=name)
     for number, (field, kind) in enumerate(fields.items(), 1):
-        added = one.field.add(name=field, number=number, label=1)
-        added.type = getattr(added, f"TYPE_{'MESSAGE' if '.' in kind else kind}")
+        descriptor = message_type.field.add(name=field, number=number, label=1)
+        descriptor.type = getattr(
+            descriptor, f"TYPE_{'MESSAGE' if '.' in kind else kind}"
+        )
         if "." in kind:
-            added.type_name = kind
+            descriptor.type_name = kind
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
@@ -64,15 +66,15 @@ PROMETHEUS_CONFIG = message("PrometheusConfig", enable="BOOL", path="STRING")
 
 def test_each_file_of_configuration_is_there():
     files = [re.fullmatch(r"--\w+=/config/(.+)", flag) for flag in SERVICE["command"]]
-    named = {found[1] for found in files if found}
+    named = {match[1] for match in files if match}
     assert named == {path.name for path in (SERVING / "config").iterdir()}
 
 
 def test_the_threads_for_batches_are_told():
     text = (SERVING / "config" / "batching.config").read_text()
-    found = text_format.Parse(text, BATCHING_PARAMETERS())
-    assert found.num_batch_threads.value == 2
-    assert not found.HasField("max_batch_size")  # of each model's own
+    parameters = text_format.Parse(text, BATCHING_PARAMETERS())
+    assert parameters.num_batch_threads.value == 2
+    assert not parameters.HasField("max_batch_size")  # each model sets it
     assert {"--enable_batching", "--enable_per_model_batching_parameters"} <= set(
         SERVICE["command"]
     )
@@ -80,18 +82,18 @@ def test_the_threads_for_batches_are_told():
 
 def test_an_export_says_how_its_requests_are_joined(finished_run):
     (path,) = (finished_run / "export" / "sentiment").glob(f"*/{BATCHING}")
-    found = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
-    assert 1 < found.max_batch_size.value <= 1000
-    assert found.batch_timeout_micros.value < 10_000
-    assert found.max_enqueued_batches.value > 0
+    parameters = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
+    assert 1 < parameters.max_batch_size.value <= 1000
+    assert parameters.batch_timeout_micros.value < 10_000
+    assert parameters.max_enqueued_batches.value > 0
 
 
 def test_metrics_are_where_the_embedded_server_has_them():
     text = (SERVING / "config" / "monitoring.config").read_text()
     inner = re.search(r"prometheus_config (\{.*\})", text, re.DOTALL)[1].strip("{}")
-    found = text_format.Parse(inner, PROMETHEUS_CONFIG())
-    assert found.enable
-    assert found.path == metrics.PATH
+    config = text_format.Parse(inner, PROMETHEUS_CONFIG())
+    assert config.enable
+    assert config.path == metrics.PATH
 
 
 def test_ports_are_open_to_this_machine_alone():

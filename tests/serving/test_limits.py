@@ -1,4 +1,4 @@
-"""Long, slow, broken and many simultaneous requests."""
+"""The server withstands long, slow, broken and many simultaneous requests."""
 
 import concurrent.futures
 import http.client
@@ -26,7 +26,7 @@ def request(length, path=PATH):
     ).encode()
 
 
-def found_models(directory):
+def load_models(directory):
     models = Models(lambda: find_models([directory]))
     models.refresh()
     return models
@@ -34,7 +34,7 @@ def found_models(directory):
 
 @pytest.fixture(scope="module")
 def types(exports, tmp_path_factory):
-    """A directory with the model `types` alone."""
+    """A directory with only the model `types`."""
     directory = tmp_path_factory.mktemp("types")
     shutil.copytree(exports / "types", directory / "types")
     return directory
@@ -43,7 +43,7 @@ def types(exports, tmp_path_factory):
 @pytest.fixture(scope="module")
 def port(types):
     limits = Limits(body_mb=1.0, timeout_s=1.0, waiting=512)
-    with serving(create_app(found_models(types), limits)) as number:
+    with serving(create_app(load_models(types), limits)) as number:
         yield number
 
 
@@ -93,11 +93,11 @@ def test_a_connection_that_is_cut_off_is_no_failure(port):
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(sent)
     time.sleep(0.2)
-    _, metrics = ask_for(port, "/monitoring/prometheus/metrics")
+    _, metrics = get(port, "/monitoring/prometheus/metrics")
     assert b'code="500"' not in metrics
 
 
-def ask_for(port, path):
+def get(port, path):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path)
     answer = connection.getresponse()
@@ -128,22 +128,22 @@ def test_what_is_not_http_is_refused(port, sent):
 )
 def test_no_path_leads_out_of_the_models(port, name):
     for path in (f"/v1/models/{name}", f"/v1/models/{name}/metadata", f"/{name}"):
-        status, content = ask_for(port, path)
+        status, content = get(port, path)
         assert status in (400, 404, 414)
         assert b"root:" not in content
     assert ask(port, path=f"/v1/models/{name}:predict")[0] in (400, 404, 405, 414)
 
 
 def test_five_hundred_connections_are_held(port):
-    held = []
+    connections = []
     try:
         for _ in range(500):
-            held.append(socket.create_connection(("127.0.0.1", port), 10))
+            connections.append(socket.create_connection(("127.0.0.1", port), 10))
         assert ask(port)[0] == 200
-        held[-1].sendall(request(len(BODY)) + BODY)
-        assert held[-1].recv(100).startswith(b"HTTP/1.1 200")
+        connections[-1].sendall(request(len(BODY)) + BODY)
+        assert connections[-1].recv(100).startswith(b"HTTP/1.1 200")
     finally:
-        for connection in held:
+        for connection in connections:
             connection.close()
 
 
@@ -154,15 +154,15 @@ def test_two_hundred_clients_at_once_are_answered(port):
 
 
 def test_an_answer_that_takes_too_long_is_given_up(types):
-    """The signature `count` counts to its input in steps of one, which takes time."""
+    """The signature `count` is slow: it counts to its input in steps of one."""
     limits = Limits(timeout_s=0.1)
-    with TestClient(create_app(found_models(types), limits)) as client:
+    with TestClient(create_app(load_models(types), limits)) as client:
         body = {"inputs": [200_000], "signature_name": "count"}
         answer = client.post(PATH, json=body)
         assert answer.status_code == 504
         assert answer.json() == {"error": "No answer within 0.1 seconds."}
         body["inputs"] = [30]
-        for _ in range(60):  # until what was given up has ended
+        for _ in range(60):  # until the abandoned request has ended
             answer = client.post(PATH, json=body)
             if answer.status_code == 200:
                 break
@@ -170,7 +170,7 @@ def test_an_answer_that_takes_too_long_is_given_up(types):
 
 
 def test_other_origins_may_ask_only_if_they_are_let(types):
-    models = found_models(types)
+    models = load_models(types)
     headers = {"Origin": "http://elsewhere", "Access-Control-Request-Method": "POST"}
     for cors, allowed in ((False, None), (True, "*")):
         with TestClient(create_app(models, cors=cors)) as client:
@@ -192,7 +192,7 @@ def test_the_page_may_load_nothing_from_elsewhere(port):
 
 
 def test_metrics_count_requests_by_model_and_code(types):
-    with TestClient(create_app(found_models(types))) as client:
+    with TestClient(create_app(load_models(types))) as client:
         for path in (PATH, PATH, PATH.replace("types", "nothing")):
             client.post(path, content=BODY)
         client.post(PATH, content=b"{}")
@@ -209,26 +209,26 @@ def test_metrics_count_requests_by_model_and_code(types):
 
 def test_health_says_whether_there_is_a_model(types, tmp_path):
     for directory, status in ((types, 200), (tmp_path, 503)):
-        with TestClient(create_app(found_models(directory))) as client:
+        with TestClient(create_app(load_models(directory))) as client:
             assert client.get("/healthz").status_code == status
 
 
 def test_the_models_are_listed(types):
-    with TestClient(create_app(found_models(types))) as client:
+    with TestClient(create_app(load_models(types))) as client:
         assert client.get("/v1/models").json() == {"models": ["types"]}
 
 
 def test_a_new_version_appears_without_a_request_that_fails(types, tmp_path):
     directory = tmp_path / "models"
     shutil.copytree(types / "types", directory / "types")
-    app = create_app(found_models(directory), poll_s=0.05)
+    app = create_app(load_models(directory), poll_s=0.05)
     with serving(app) as port:
         shutil.copytree(directory / "types" / "3", directory / "types" / ".4")
         (directory / "types" / ".4").rename(directory / "types" / "4")
-        ended, answers = time.monotonic() + 60, []
-        while time.monotonic() < ended:
+        deadline, answers = time.monotonic() + 60, []
+        while time.monotonic() < deadline:
             answers.append(ask(port)[0])
-            _, status = ask_for(port, "/v1/models/types")
+            _, status = get(port, "/v1/models/types")
             if b'"version":"4"' in status:
                 break
         assert b'"version":"4"' in status
@@ -238,7 +238,7 @@ def test_a_new_version_appears_without_a_request_that_fails(types, tmp_path):
 def test_requests_under_way_are_answered_before_the_server_ends(types):
     body = json.dumps({"inputs": [200_000], "signature_name": "count"}).encode()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with serving(create_app(found_models(types))) as port:
+        with serving(create_app(load_models(types))) as port:
             ask(port, body.replace(b"200000", b"1"))
             answer = pool.submit(ask, port, body)
             time.sleep(0.1)
@@ -246,7 +246,7 @@ def test_requests_under_way_are_answered_before_the_server_ends(types):
 
 
 def test_the_description_names_every_route(types):
-    with TestClient(create_app(found_models(types))) as client:
+    with TestClient(create_app(load_models(types))) as client:
         paths = client.get("/openapi.json").json()["paths"]
     model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
     got = ["/v1/models", model, version, f"{model}/metadata", f"{version}/metadata"]
@@ -264,17 +264,17 @@ def test_what_a_thousand_random_requests_meet_is_described(types):
     import hypothesis
     from schemathesis.specs.openapi import checks
 
-    described = [
+    response_checks = [
         *(checks.status_code_conformance, checks.content_type_conformance),
         checks.response_schema_conformance,
     ]
-    app = create_app(found_models(types))
+    app = create_app(load_models(types))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
-    tried = []
+    statuses = []
     for operation in schema.get_all_operations():
-        case_of = operation.ok().as_strategy()
+        cases = operation.ok().as_strategy()
 
-        @hypothesis.given(case=case_of)
+        @hypothesis.given(case=cases)
         @hypothesis.settings(
             max_examples=200,
             deadline=None,
@@ -282,14 +282,14 @@ def test_what_a_thousand_random_requests_meet_is_described(types):
             database=None,
             suppress_health_check=list(hypothesis.HealthCheck),
         )
-        def tries(case):
-            if len(tried) % 2 and "name" in (case.path_parameters or {}):
-                case.path_parameters["name"] = "types"  # which no chance would find
-                case.path_parameters.update(version="3")
+        def check_case(case):
+            if len(statuses) % 2 and "name" in (case.path_parameters or {}):
+                # No random path names an existing model.
+                case.path_parameters.update(name="types", version="3")
             answer = case.call()
-            tried.append(answer.status_code)
+            statuses.append(answer.status_code)
             assert answer.status_code < 500
-            case.validate_response(answer, checks=described)
+            case.validate_response(answer, checks=response_checks)
 
-        tries()
-    assert len(tried) >= 1000
+        check_case()
+    assert len(statuses) >= 1000

@@ -1,4 +1,4 @@
-"""Which exports are served, and the command that serves them."""
+"""The server finds and loads exports; its command line starts it."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from tests.serving.signatures import function
 
 @pytest.fixture
 def export(tmp_path):
-    """Makes `<directory>/<model>/<version>/saved_model.pb`, written at a given time."""
+    """Makes `<directory>/<model>/<version>/saved_model.pb` with a given mtime."""
 
     def make(directory, model, version, time=0, complete=True):
         path = tmp_path / directory / model / str(version)
@@ -37,7 +37,7 @@ def export(tmp_path):
 
 @pytest.fixture
 def served(monkeypatch):
-    """Replaces loading and serving; records what would be served, and where."""
+    """Replaces loading and serving; records the models and uvicorn's options."""
     calls = []
 
     class Loaded:
@@ -56,16 +56,16 @@ def start(monkeypatch, *words):
 
 
 def served_by(calls):
-    """Returns the one model that is served, and uvicorn's options."""
-    ((found, options),) = calls
-    return found.get("sentiment"), options
+    """Returns the model `sentiment` of the only call, and uvicorn's options."""
+    ((models, options),) = calls
+    return models.get("sentiment"), options
 
 
 def test_the_highest_version_is_served(export, tmp_path):
     for version, time in ((2, 30), (10, 10), (9, 20)):
         export("a", "sentiment", version, time)
-    found = find_models([tmp_path / "a"])["sentiment"]
-    assert [path.name for path in found] == ["10", "9", "2"]
+    paths = find_models([tmp_path / "a"])["sentiment"]
+    assert [path.name for path in paths] == ["10", "9", "2"]
 
 
 def test_of_two_exports_of_a_model_the_newest_is_served(export, tmp_path):
@@ -73,9 +73,9 @@ def test_of_two_exports_of_a_model_the_newest_is_served(export, tmp_path):
     newest = export("b", "sentiment", 1, time=30)
     export("c", "sentiment", 9, time=20)
     export("c", "other", 1, time=0)
-    found = find_models([str(tmp_path / name) for name in "abc"])
-    assert found["sentiment"][0] == newest
-    assert sorted(found) == ["other", "sentiment"]
+    exports = find_models([str(tmp_path / name) for name in "abc"])
+    assert exports["sentiment"][0] == newest
+    assert sorted(exports) == ["other", "sentiment"]
 
 
 def test_what_is_no_export_is_passed_over(export, tmp_path):
@@ -134,28 +134,28 @@ def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         start(monkeypatch, *words)
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert ended.value.code == 2
-    assert told.startswith("Error: There is no exported model to serve. `make run`")
-    assert len(told.splitlines()) == 1
+    assert message.startswith("Error: There is no exported model to serve. `make run`")
+    assert len(message.splitlines()) == 1
     assert served == []
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_from_version_to_version(exports):
-    """In a separate process, whose memory only the model uses."""
+    """Measured in a separate process, whose memory only the model uses."""
     program = f"""
 import gc
 from pathlib import Path
 from serving.model import Model
 def megabytes():
     return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) / 1024
-found = []
+sizes = []
 for _ in range(12):
     Model("types", {str(exports / "types" / "3")!r})
     gc.collect()
-    found.append(megabytes())
-print(found[-1] - found[3])
+    sizes.append(megabytes())
+print(sizes[-1] - sizes[3])
 """
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -182,8 +182,8 @@ def watched(tmp_path, monkeypatch):
     return Models(lambda: find_models([tmp_path / "all"]))
 
 
-def states(found, name):
-    rows = found.status(name)["model_version_status"]
+def states(models, name):
+    rows = models.status(name)["model_version_status"]
     return {row["version"]: row["state"] for row in rows}
 
 
@@ -279,29 +279,29 @@ def test_a_version_that_changes_while_it_is_loaded_is_tried_again(
 def test_no_part_of_a_version_is_served_while_its_files_are_copied(
     exports, tmp_path, caplog
 ):
-    """Copies file by file, half of each first, the graph first or last; real models."""
+    """Copies a real export file by file, in two halves, the graph first or last."""
     source = exports / "sentiment" / "1"
     files = [path for path in source.rglob("*") if path.is_file()]
     files.sort(key=lambda path: (path.name != "saved_model.pb", path))
-    asked = {"text": np.array([b"a good film", b"a bad one"], object)}
+    texts = {"text": np.array([b"a good film", b"a bad one"], object)}
     for number, order in enumerate((files, files[::-1]), 1):
         directory = tmp_path / str(number)
         shutil.copytree(source, directory / "sentiment" / "1")
-        found = Models(lambda directory=directory: find_models([directory]))
-        found.refresh()
-        answer = found.get("sentiment").signature("serving_default")(asked)
+        models = Models(lambda directory=directory: find_models([directory]))
+        models.refresh()
+        answer = models.get("sentiment").signature("serving_default")(texts)
         for path in order:
             target = directory / "sentiment" / "2" / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
-            whole = path.read_bytes()
-            for part in (whole[: len(whole) // 2], whole):
+            file_bytes = path.read_bytes()
+            for part in (file_bytes[: len(file_bytes) // 2], file_bytes):
                 target.write_bytes(part)
-                found.refresh()
-                again = found.get("sentiment").signature("serving_default")(asked)
+                models.refresh()
+                outputs = models.get("sentiment").signature("serving_default")(texts)
                 for name, value in answer.items():
-                    np.testing.assert_array_equal(again[name], value)
-        assert found.get("sentiment").version == 2
-        assert states(found, "sentiment") == {"2": "AVAILABLE"}
+                    np.testing.assert_array_equal(outputs[name], value)
+        assert models.get("sentiment").version == 2
+        assert states(models, "sentiment") == {"2": "AVAILABLE"}
 
 
 class Checking(tf.Module):
@@ -321,9 +321,9 @@ def test_a_version_serves_only_if_its_own_warm_up_requests_succeed(x, state, tmp
     (path / WARMUP).parent.mkdir()
     with tf.io.TFRecordWriter(str(path / WARMUP)) as writer:
         writer.write(log.SerializeToString())
-    found = Models(lambda: find_models([tmp_path]))
-    found.refresh()
-    assert states(found, "checking") == {"1": state}
+    models = Models(lambda: find_models([tmp_path]))
+    models.refresh()
+    assert states(models, "checking") == {"1": state}
 
 
 @pytest.mark.parametrize(
@@ -361,13 +361,13 @@ def test_a_limit_that_cannot_be_meant_is_refused_in_one_line(
 ):
     with pytest.raises(SystemExit):
         start(monkeypatch, flag, "-1")
-    said = capsys.readouterr().err
-    assert said == f"Error: {flag}: expected {expected}. Received: -1.\n"
+    message = capsys.readouterr().err
+    assert message == f"Error: {flag}: expected {expected}. Received: -1.\n"
 
 
 @pytest.mark.slow
 def test_a_server_needs_no_keras_and_no_number_of_dimensions_ends_it(exports):
-    """In a separate process: here Keras is loaded, and TensorFlow could abort it."""
+    """In a separate process, since Keras is loaded here and TensorFlow could abort."""
     path = str(exports / "types" / "3")
     program = f"""
 import sys

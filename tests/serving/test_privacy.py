@@ -1,4 +1,4 @@
-"""The server's log contains no text of a user."""
+"""The server's log contains no texts of users."""
 
 import http.client
 import json
@@ -68,11 +68,11 @@ def test_no_text_of_a_user_is_in_the_log_unless_it_is_asked_for(
         assert ask(port, path, upper("still here"))[0] == 200
     finally:
         end(server)
-    said = log.read_text()
-    assert "RuntimeError" in said
-    assert (MARK in said) == debug
+    logged = log.read_text()
+    assert "RuntimeError" in logged
+    assert (MARK in logged) == debug
     if not debug:
-        (line,) = [line for line in said.splitlines() if "RuntimeError" in line]
+        (line,) = [line for line in logged.splitlines() if "RuntimeError" in line]
         assert line.startswith("A request failed: RuntimeError at ")
         assert line.endswith("in call")
 

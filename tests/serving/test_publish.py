@@ -1,4 +1,4 @@
-"""Publishing: it is atomic, removes old versions, and can be rolled back."""
+"""Publishing is atomic, removes old versions, and can be rolled back."""
 
 import pytest
 from google.protobuf import text_format
@@ -104,24 +104,24 @@ def test_the_list_of_models_is_what_the_server_reads(run, models):
     publish(run, models)
     config = model_server_config_pb2.ModelServerConfig()
     text_format.Parse((models / CONFIG).read_text(), config)
-    found = [(c.name, c.base_path) for c in config.model_config_list.config]
+    listed = [(c.name, c.base_path) for c in config.model_config_list.config]
     names = ("sentiment", "speech_commands")
-    assert found == [(name, f"/models/{name}") for name in names]
+    assert listed == [(name, f"/models/{name}") for name in names]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["nowhere"], "it has no export"),
         (["RUN", "--keep", "0"], "1 or more"),
         (["--rollback", "sentimant"], "sentimant: a rollback needs two versions"),
     ],
 )
-def test_mistakes_are_told_in_one_line(words, said, run, models, capsys):
+def test_mistakes_are_told_in_one_line(words, expected, run, models, capsys):
     words = [str(run) if word == "RUN" else word for word in words]
     with pytest.raises(SystemExit) as stopped:
         main([*words, "--models", str(models)])
     assert stopped.value.code == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert expected in error
     assert error.count("\n") == 1

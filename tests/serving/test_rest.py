@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST paths, as its clients use them."""
+"""The server answers the REST requests of TensorFlow Serving's clients."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ def b64(content):
 @pytest.mark.parametrize("signature", [None, "serving_default", "total"])
 @pytest.mark.parametrize("bare", [True, False])
 def test_rows_and_columns_give_the_same_answers(signature, bare, ask):
-    """A single input may be sent without its name; a single output always is."""
+    """A single input may omit its name; a single output always does."""
     options = {"signature_name": signature} if signature else {}
     rows = ROWS if bare else [{"matrix": row} for row in ROWS]
     assert ask(instances=rows, **options) == (200, {"predictions": [3, 7.5]})
@@ -52,8 +52,8 @@ def test_several_inputs_and_outputs_keep_their_names(ask):
     ids=str,
 )
 def test_a_text_comes_as_text_or_base64(text, expected, ask):
-    found = ask(instances=[text], signature_name="upper")
-    assert found == (200, {"predictions": [expected]})
+    answer = ask(instances=[text], signature_name="upper")
+    assert answer == (200, {"predictions": [expected]})
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe", "é".encode()])
@@ -65,16 +65,16 @@ def test_an_output_whose_name_ends_in_bytes_comes_as_base64(content, ask):
 
 
 def test_booleans_go_in_and_out(ask):
-    found = ask(inputs=[True, False], signature_name="turn")
-    assert found == (200, {"outputs": [False, True]})
+    answer = ask(inputs=[True, False], signature_name="turn")
+    assert answer == (200, {"outputs": [False, True]})
 
 
 def test_sentiment_answers_as_predict_does(ask, finished_run):
     texts = ["a good film", "", "Not dull, not bad.", "😀", "word " * 100_000]
     status, answer = ask(model="sentiment", instances=texts)
     assert status == 200
-    own = Predictor.load(finished_run).predict(texts)
-    for row, expected in zip(answer["predictions"], own, strict=True):
+    expected_rows = Predictor.load(finished_run).predict(texts)
+    for row, expected in zip(answer["predictions"], expected_rows, strict=True):
         assert row["label"] == expected["label"]
         probabilities = list(expected["probabilities"].values())
         assert row["probabilities"] == pytest.approx(probabilities, abs=1e-5)
@@ -90,8 +90,8 @@ def test_the_status_is_that_of_the_loaded_version(path, client):
 
 
 def test_a_version_may_be_asked_by_its_number(ask):
-    found = ask(model="types/versions/3", instances=ROWS)
-    assert found == (200, {"predictions": [3, 7.5]})
+    answer = ask(model="types/versions/3", instances=ROWS)
+    assert answer == (200, {"predictions": [3, 7.5]})
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_an_integer_out_of_range_is_400(ask):
 
 def test_what_the_graph_refuses_is_told_in_its_words(ask):
     body = '{"inputs": [NaN], "signature_name": "finite"}'
-    said = refusal(ask, body)
-    assert "x must be finite" in said
-    assert "Graph execution" not in said
-    assert "\n" not in said
+    message = refusal(ask, body)
+    assert "x must be finite" in message
+    assert "Graph execution" not in message
+    assert "\n" not in message

@@ -1,4 +1,4 @@
-"""Dynamic batching: joined requests get the outputs that each would get alone."""
+"""Dynamic batching: a batched request gets the same outputs as alone."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from serving.scheduler import MAX_BATCH_ROWS, Scheduler
 
 
 class Doubling:
-    """A signature that records its batches and waits for an event."""
+    """A signature that waits for an event and records the sizes of its batches."""
 
     joins = True
 
@@ -29,9 +29,9 @@ class Doubling:
 
 
 def ask(signature, requests, **options):
-    """Sends all requests at once: the first runs, the others wait for it."""
+    """Sends all requests at once; the first runs, and the others wait for it."""
 
-    async def all_of_them():
+    async def send_all():
         scheduler = Scheduler(**{"max_waiting": 100, **options})
         tasks = [
             asyncio.create_task(scheduler.run(signature, {"x": np.array(x)}))
@@ -45,15 +45,15 @@ def ask(signature, requests, **options):
         scheduler.close()
         return answers
 
-    return asyncio.run(all_of_them())
+    return asyncio.run(send_all())
 
 
 def test_what_waits_is_joined_and_each_gets_its_own_rows():
     signature = Doubling()
     answers = ask(signature, [[1.0], [2.0, 3.0], [4.0], [5.0, 6.0, 7.0]])
     assert signature.batches == [1, 6]
-    found = [answer["twice"].tolist() for answer in answers]
-    assert found == [[2], [4, 6], [8], [10, 12, 14]]
+    outputs = [answer["twice"].tolist() for answer in answers]
+    assert outputs == [[2], [4, 6], [8], [10, 12, 14]]
 
 
 def test_a_batch_has_no_more_rows_than_the_most():

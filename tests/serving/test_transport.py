@@ -1,4 +1,4 @@
-"""Retries: which errors are retried, for how long, and the final message."""
+"""The client retries transient errors within its time limit."""
 
 import re
 import threading
@@ -28,10 +28,12 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Replaces `time.sleep`; records the pauses."""
-    noted = []
-    monkeypatch.setattr(time, "sleep", lambda wait_s: wait_s and noted.append(wait_s))
-    return noted
+    """Replaces `time.sleep`; records the pauses in seconds."""
+    pauses_s = []
+    monkeypatch.setattr(
+        time, "sleep", lambda wait_s: wait_s and pauses_s.append(wait_s)
+    )
+    return pauses_s
 
 
 REFUSALS = {
@@ -121,20 +123,20 @@ def test_pauses_double_and_vary(server, served, pauses):
 
 def test_no_attempt_begins_after_the_time_is_up(server, served):
     served.faults = [RefusalError("UNAVAILABLE", "busy") for _ in range(99)]
-    began = time.monotonic()
+    started = time.monotonic()
     expected = r"busy.* \(\d+ attempts in .* The time limit is 0\.5 s"
     with (
         Client(server.address, 0.5, retries=99, backoff_s=0.05) as client,
         pytest.raises(ServingError, match=expected),
     ):
         client.status("types")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - started < 2
     assert served.count("status") > 1
 
 
 def test_a_server_that_takes_too_long_is_given_up(server, served):
     served.delay_s = 1.5
-    began = time.monotonic()
+    started = time.monotonic()
     expected = (
         r"status of types at \S+: no answer in time\. Ask for less at once, or wait "
         r"longer\. The time limit is 0\.2 s\.$"
@@ -144,7 +146,7 @@ def test_a_server_that_takes_too_long_is_given_up(server, served):
         pytest.raises(ServingError, match=expected),
     ):
         client.status("types")
-    assert time.monotonic() - began < 1.4
+    assert time.monotonic() - started < 1.4
     assert served.count("status") == 1
 
 
@@ -163,24 +165,24 @@ def test_a_server_that_is_not_there_is_told_with_the_way_out(scheme, closed):
 
 
 def test_a_server_that_comes_back_is_found_again(servers, served):
-    """A gRPC channel itself waits between attempts to connect."""
+    """A gRPC channel also waits between its attempts to connect."""
     with GrpcServer(served) as server, Client(server.address) as client:
         client.status("types")
         server.stop()
-        again = GrpcServer(served, server.port)
-        timer = threading.Timer(0.3, again.start)
+        restarted = GrpcServer(served, server.port)
+        timer = threading.Timer(0.3, restarted.start)
         timer.start()
         try:
             assert client.status("types")
         finally:
             timer.join()
-            again.stop()
+            restarted.stop()
 
 
 def test_grpc_takes_answers_of_more_than_4_mib(servers):
     with Client(servers["grpc"].address) as client:
-        found = client.predict("types", {"n": np.arange(400_000)}, "kinds")
-    assert found["float64"][-1] == 399_999
+        answer = client.predict("types", {"n": np.arange(400_000)}, "kinds")
+    assert answer["float64"][-1] == 399_999
 
 
 def test_a_message_that_is_too_large_is_not_sent_again(servers, served):
@@ -218,13 +220,13 @@ def test_half_an_answer_is_none(rest, served):
 def test_an_answer_that_drips_is_given_up_in_time(head, rest, served):
     drops = [b"2\r\n  \r\n"] * 40
     served.faults = [CutError(head, *drops, pause_s=0.05)]
-    began = time.monotonic()
+    started = time.monotonic()
     with (
         Client(rest.address, timeout_s=0.2) as client,
         pytest.raises(ServingError, match="no answer in time"),
     ):
         client.status("types")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - started < 1
     assert served.count("status") == 1
 
 

@@ -1,4 +1,4 @@
-"""The tab Answer: the attention on facts, and the answer marked in a passage."""
+"""The tab Answer shows the attention on facts and marks the answer in a passage."""
 
 import re
 
@@ -12,8 +12,8 @@ from tests.serving.web_browser import needs_browser, press
 @pytest.mark.slow
 def test_a_story_shows_the_facts_that_it_looked_at(visit):
     page = visit("question_answering")
-    found = press(page, "question_answering")
-    rows = found.locator(".facts tbody tr").all_inner_texts()
+    tab = press(page, "question_answering")
+    rows = tab.locator(".facts tbody tr").all_inner_texts()
     # The test server keeps the last four sentences, as a model keeps its last ones.
     assert rows == [
         "the sun shines\t90\u00a0%\t3\u00a0%",
@@ -22,7 +22,7 @@ def test_a_story_shows_the_facts_that_it_looked_at(visit):
         "mary moved to the hallway\t3\u00a0%\t90\u00a0%",
     ]
     layers = (
-        found.get_by_role("combobox", name="Layer").locator("option").all_inner_texts()
+        tab.get_by_role("combobox", name="Layer").locator("option").all_inner_texts()
     )
     assert layers == [
         "forward_story_1",
@@ -39,5 +39,5 @@ def test_in_a_passage_the_answer_is_marked_by_characters(visit, serving):
     context = page.get_by_label("A story, one fact")
     expect(context).to_have_value(re.compile("lighthouse"))
     context.fill("😀🌊 Ann Innes built it.")
-    found = press(page, "question_answering")
-    expect(found.locator("mark")).to_have_text("Innes")
+    tab = press(page, "question_answering")
+    expect(tab.locator("mark")).to_have_text("Innes")

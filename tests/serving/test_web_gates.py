@@ -1,4 +1,4 @@
-"""The gates below each tab: the map of a layer, its values in words and as a table."""
+"""The gates below each tab: the map of a layer, its values, and the table."""
 
 import re
 
@@ -22,12 +22,12 @@ from tests.serving.web_browser import (
 def test_a_field_of_the_gates_tells_its_value(visit, serving):
     page = visit("sentiment")
     page.get_by_label("A text, such as").fill("one two three")
-    found = press(page, "sentiment")
+    tab = press(page, "sentiment")
     answer = serving.gates("sentiment", {"text": ["one two three"]})
     f = np.array(answer["lstm_1_f"][0])
     order = np.argsort(-f.mean(axis=0), kind="stable")
-    value = found.locator(".gates .value")
-    canvas = found.locator(".gates canvas")
+    value = tab.locator(".gates .value")
+    canvas = tab.locator(".gates canvas")
     expect(value).to_have_text(
         f"“one” (1 of 3), unit {order[0]}: forget gate f {f[0, order[0]]:.2f}; "
         f"mean of all units {f[0].mean():.2f}"
@@ -50,11 +50,11 @@ def test_a_field_of_the_gates_tells_its_value(visit, serving):
 def test_layer_and_gate_can_be_chosen_and_are_told_in_words(visit, serving):
     page = visit("sentiment")
     page.get_by_label("A text, such as").fill("one two three")
-    found = press(page, "sentiment")
-    canvas = found.locator(".gates canvas")
+    tab = press(page, "sentiment")
+    canvas = tab.locator(".gates canvas")
     before = canvas.evaluate("c => c.toDataURL()")
-    found.get_by_role("combobox", name="Layer").select_option("lstm_2")
-    found.get_by_role("combobox", name="Shown").select_option("cell state C")
+    tab.get_by_role("combobox", name="Layer").select_option("lstm_2")
+    tab.get_by_role("combobox", name="Shown").select_option("cell state C")
     expect(canvas).to_have_attribute(
         "aria-label",
         re.compile(
@@ -63,9 +63,9 @@ def test_layer_and_gate_can_be_chosen_and_are_told_in_words(visit, serving):
         ),
     )
     assert canvas.evaluate("c => c.toDataURL()") != before
-    found.get_by_text("The means of the gates as a table").click()
+    tab.get_by_text("The means of the gates as a table").click()
     f = np.array(serving.gates("sentiment", {"text": ["one two three"]})["lstm_2_f"][0])
-    row = found.locator(".gates tbody tr").nth(1).inner_text().split("\t")
+    row = tab.locator(".gates tbody tr").nth(1).inner_text().split("\t")
     assert row[:2] == ["two", f"{f[1].mean():.2f}"]
 
 
@@ -75,13 +75,13 @@ def test_layer_and_gate_can_be_chosen_and_are_told_in_words(visit, serving):
 def test_fields_above_0_are_red_and_those_below_blue(scheme, visit, serving):
     page = visit("sentiment", color_scheme=scheme)
     page.get_by_label("A text, such as").fill("one two three")
-    found = press(page, "sentiment")
-    found.get_by_role("combobox", name="Shown").select_option("cell state C")
-    expect(found.locator(".gates .caption")).to_contain_text("red above 0, blue below")
+    tab = press(page, "sentiment")
+    tab.get_by_role("combobox", name="Shown").select_option("cell state C")
+    expect(tab.locator(".gates .caption")).to_contain_text("red above 0, blue below")
     answer = serving.gates("sentiment", {"text": ["one two three"]})
     f, c = (np.array(answer[f"lstm_1_{name}"][0]).T for name in ("f", "c"))
     c = c[np.argsort(-f.mean(axis=1), kind="stable")]
-    red, _, blue = np.moveaxis(field_colours(found, *c.shape), -1, 0)
+    red, _, blue = np.moveaxis(field_colours(tab, *c.shape), -1, 0)
     far = np.abs(c) > 0.1
     assert far.sum() > 10
     np.testing.assert_array_equal((red > blue)[far], (c > 0)[far])
@@ -100,7 +100,7 @@ def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
     layer = "backward_lstm" if backwards else "forward_lstm"
     outputs = {f"{layer}_{name}": [value.tolist()] for name, value in gates.items()}
     outputs[f"{layer}_tokens"] = [list("abcdef")]
-    found = run(
+    shown = run(
         visit(),
         """async (load, outputs) => {
         const { tracesOf } = await load("traces.js");
@@ -110,10 +110,10 @@ def test_what_is_still_held_is_what_the_layer_s_memory_says(backwards, visit):
         outputs,
     )
     gates = Gates(*(gates[name][None] for name in NAMES), backwards=backwards)
-    held = contributions(gates)
-    sizes = np.abs(held).sum(axis=-1)
+    expected = contributions(gates)
+    sizes = np.abs(expected).sum(axis=-1)
     np.testing.assert_allclose(
-        found, sizes / sizes.sum(axis=1, keepdims=True), atol=1e-6
+        shown, sizes / sizes.sum(axis=1, keepdims=True), atol=1e-6
     )
 
 
@@ -123,12 +123,12 @@ def test_a_value_that_is_no_number_is_shown_as_none(visit, serving):
     """TensorFlow Serving writes a bare NaN, which is not valid JSON."""
     serving.nan = True
     page = visit("sentiment")
-    found = press(page, "sentiment")
-    expect(found.locator(".problem")).to_have_count(0)
-    found.locator(".gates canvas").focus()
+    tab = press(page, "sentiment")
+    expect(tab.locator(".problem")).to_have_count(0)
+    tab.locator(".gates canvas").focus()
     values = []
     for _ in range(5):
-        values.append(found.locator(".gates .value").inner_text())
+        values.append(tab.locator(".gates .value").inner_text())
         page.keyboard.press("ArrowDown")
     assert sum("is not a number" in value for value in values) == 1
 
@@ -138,6 +138,6 @@ def test_a_value_that_is_no_number_is_shown_as_none(visit, serving):
 def test_gates_that_cannot_be_had_leave_the_answer(visit, serving):
     del serving.signatures["sentiment"]["gates"]
     page = visit("sentiment", fails=True)
-    found = press(page, "sentiment")
-    expect(found.locator(".answer")).to_have_text(ANSWERS["sentiment"])
+    tab = press(page, "sentiment")
+    expect(tab.locator(".answer")).to_have_text(ANSWERS["sentiment"])
     assert "exported by an earlier version" in problem(page, "sentiment")

@@ -1,4 +1,4 @@
-"""The page as a whole: its files, tabs, sizes, colours and names of fields."""
+"""The page: its files, tabs, sizes, colours and field names."""
 
 import re
 
@@ -42,9 +42,9 @@ def test_no_style_or_script_is_inline():
 @pytest.mark.parametrize("model", TABS, ids=TABS.values())
 def test_each_tab_answers_its_example(model, visit):
     page = visit(model)
-    found = press(page, model)
-    expect(found.locator(".result")).to_contain_text(ANSWERS[model])
-    expect(found.locator(".problem")).to_have_count(0)
+    tab = press(page, model)
+    expect(tab.locator(".result")).to_contain_text(ANSWERS[model])
+    expect(tab.locator(".problem")).to_have_count(0)
     expect(page.get_by_role("tab", name=TABS[model])).to_have_attribute(
         "aria-selected", "true"
     )
@@ -55,15 +55,15 @@ def test_each_tab_answers_its_example(model, visit):
 def test_a_newer_request_supersedes_an_older_one(visit, serving):
     serving.delay_s = 0.5
     page = visit("sentiment")
-    found = panel(page, "sentiment")
+    tab = panel(page, "sentiment")
     page.get_by_label("A text, such as").fill("dull")
-    found.get_by_role("button", name="Judge it").click()
+    tab.get_by_role("button", name="Judge it").click()
     page.get_by_label("A text, such as").fill("a joy")
     serving.delay_s = 0.0
     press(page, "sentiment")
     page.wait_for_timeout(700)
-    expect(found.locator(".answer")).to_have_text("positive (88 %)")
-    assert found.locator(".answer").count() == 1
+    expect(tab.locator(".answer")).to_have_text("positive (88 %)")
+    assert tab.locator(".answer").count() == 1
 
 
 @needs_browser
@@ -116,11 +116,11 @@ def test_in_dark_mode_page_and_values_near_0_are_dark(visit):
     for scheme in ("light", "dark"):
         page = visit("sentiment", color_scheme=scheme)
         page.get_by_label("A text, such as").fill("one two three")
-        found = press(page, "sentiment")
-        found.get_by_role("combobox", name="Shown").select_option("cell state C")
+        tab = press(page, "sentiment")
+        tab.get_by_role("combobox", name="Shown").select_option("cell state C")
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         paper = [int(number) for number in re.findall(r"\d+", paper)]
-        fields = field_colours(found, 5, 3)
+        fields = field_colours(tab, 5, 3)
         near_0 = fields[np.unravel_index(np.ptp(fields, axis=-1).argmin(), (5, 3))]
         for colour in (paper, near_0):
             dark = max(colour) < 60, min(colour) < 200

@@ -1,4 +1,4 @@
-"""The tab Sentiment: the label of a text, and the influence of its words."""
+"""The tab Sentiment shows the label of a text and the influence of its words."""
 
 import pytest
 from playwright.sync_api import expect
@@ -9,44 +9,46 @@ from tests.serving.web_browser import ANSWERS, needs_browser, panel, press, prob
 @needs_browser
 def test_a_text_gets_its_label_the_words_that_moved_it_and_its_gates(visit, serving):
     page = visit("sentiment")
-    found = press(page, "sentiment")
-    expect(found.locator(".answer")).to_have_text(ANSWERS["sentiment"])
-    assert found.locator(".bar").all_inner_texts() == [
+    tab = press(page, "sentiment")
+    expect(tab.locator(".answer")).to_have_text(ANSWERS["sentiment"])
+    assert tab.locator(".bar").all_inner_texts() == [
         "negative\n12\u00a0%",
         "positive\n88\u00a0%",
     ]
-    words = found.locator(".words .word")
+    words = tab.locator(".words .word")
     assert words.count() == 20
-    assert found.locator(".words .against").all_text_contents() == [
+    assert tab.locator(".words .against").all_text_contents() == [
         "thin, (7 points against) "
     ]
-    joy = found.locator(".words .for", has_text="joy")
+    joy = tab.locator(".words .for", has_text="joy")
     joy.hover()
-    expect(found.locator(".result .value")).to_have_text(
+    expect(tab.locator(".result .value")).to_have_text(
         "Without “joy.”: positive 50 % instead of 88 %, 38 points less."
     )
     thickness = "e => parseFloat(getComputedStyle(e).borderBottomWidth)"
     style = "e => getComputedStyle(e).borderBottomStyle"
-    wonderful = found.locator(".words .for", has_text="wonderful")
-    against = found.locator(".words .against")
+    wonderful = tab.locator(".words .for", has_text="wonderful")
+    against = tab.locator(".words .against")
     assert joy.evaluate(thickness) > wonderful.evaluate(thickness) > 0
     assert (joy.evaluate(style), against.evaluate(style)) == ("solid", "dashed")
-    asked = [(signature, len(inputs["text"])) for _, signature, inputs in serving.asked]
-    assert asked == [("serving_default", 1 + 20 + 2), ("gates", 1)]
+    requests = [
+        (signature, len(inputs["text"])) for _, signature, inputs in serving.requests
+    ]
+    assert requests == [("serving_default", 1 + 20 + 2), ("gates", 1)]
 
 
 @needs_browser
 @pytest.mark.slow
 def test_the_arrow_keys_go_from_word_to_word(visit):
     page = visit("sentiment")
-    found = press(page, "sentiment")
-    found.locator(".words .word").first.focus()
+    tab = press(page, "sentiment")
+    tab.locator(".words .word").first.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight"):
         page.keyboard.press(key)
-    expect(found.locator(".result .value")).to_contain_text("Without “joy.”")
+    expect(tab.locator(".result .value")).to_contain_text("Without “joy.”")
     page.keyboard.press("Home")
-    expect(found.locator(".result .value")).to_contain_text("Without “Slow”")
-    assert found.locator(".words .word[tabindex='0']").count() == 1
+    expect(tab.locator(".result .value")).to_contain_text("Without “Slow”")
+    assert tab.locator(".words .word[tabindex='0']").count() == 1
 
 
 @needs_browser
@@ -54,10 +56,10 @@ def test_the_arrow_keys_go_from_word_to_word(visit):
 def test_of_a_long_text_runs_of_words_are_left_out(visit, serving):
     page = visit("sentiment")
     page.get_by_label("A text, such as").fill("joy " * 300 + "é\ud83d\ude00 dull")
-    found = press(page, "sentiment")
-    sent = serving.asked[0][2]["text"]
+    tab = press(page, "sentiment")
+    sent = serving.requests[0][2]["text"]
     assert len(sent) <= 64
-    assert found.locator(".words .word").count() == len(sent) - 3
+    assert tab.locator(".words .word").count() == len(sent) - 3
     assert {len(text.split()) for text in sent[1:-3]} == {302 - 5}
 
 
@@ -66,9 +68,9 @@ def test_of_a_long_text_runs_of_words_are_left_out(visit, serving):
 def test_of_a_single_word_the_empty_text_is_asked(visit, serving):
     page = visit("sentiment")
     page.get_by_label("A text, such as").fill("dull")
-    found = press(page, "sentiment")
-    expect(found.locator(".answer")).to_have_text("negative (88 %)")
-    assert serving.asked[0][2]["text"][:2] == ["dull", ""]
+    tab = press(page, "sentiment")
+    expect(tab.locator(".answer")).to_have_text("negative (88 %)")
+    assert serving.requests[0][2]["text"][:2] == ["dull", ""]
 
 
 @needs_browser
@@ -78,4 +80,4 @@ def test_no_text_is_a_problem_in_words(visit, serving):
     page.get_by_label("A text, such as").fill("  ")
     panel(page, "sentiment").get_by_role("button", name="Judge it").click()
     assert problem(page, "sentiment") == "There is no text.\n\nWrite one first."
-    assert serving.asked == []
+    assert serving.requests == []

@@ -1,4 +1,4 @@
-"""The server that the page calls: its address, its answers and its refusals."""
+"""The page calls the server at its address and reports its errors."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +13,7 @@ def test_json_with_bare_tokens_is_read_and_its_strings_are_kept(visit):
     content = (
         '{"a": [NaN, -Infinity, Infinity, 1], "b": "NaN, \\" Infinity", "c": null}'
     )
-    found = run(
+    parsed = run(
         visit(),
         """async (load, text) => {
         const { parse } = await load("api.js");
@@ -21,7 +21,7 @@ def test_json_with_bare_tokens_is_read_and_its_strings_are_kept(visit):
         return [a.map(String), b, c]; }""",
         content,
     )
-    assert found == [["NaN", "-Infinity", "Infinity", "1"], 'NaN, " Infinity', None]
+    assert parsed == [["NaN", "-Infinity", "Infinity", "1"], 'NaN, " Infinity', None]
 
 
 @needs_browser
@@ -29,10 +29,10 @@ def test_json_with_bare_tokens_is_read_and_its_strings_are_kept(visit):
 def test_a_model_that_is_not_served_names_the_commands(visit, serving):
     del serving.signatures["sentiment"]
     page = visit("sentiment", fails=True)
-    said = problem(page, "sentiment")
-    assert "The model sentiment is not served." in said
-    assert "make run APP=sentiment" in said
-    assert "make serve" in said
+    message = problem(page, "sentiment")
+    assert "The model sentiment is not served." in message
+    assert "make run APP=sentiment" in message
+    assert "make serve" in message
     expect(page.locator("#server-name")).to_have_text("this one, 4 of 5 models")
     serving.signatures["sentiment"] = dict(SIGNATURES["sentiment"])
     panel(page, "sentiment").get_by_role("button", name="Look again").click()
@@ -54,7 +54,7 @@ def test_on_a_server_without_a_list_each_model_is_asked_for(visit, serving):
 @needs_browser
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("status", "said", "expected"),
+    ("status", "error", "expected"),
     [
         (
             400,
@@ -71,17 +71,17 @@ def test_on_a_server_without_a_list_each_model_is_asked_for(visit, serving):
         (400, 'Serving signature name: "x" not found.', "The served model lacks what"),
     ],
 )
-def test_a_refusal_is_told_with_what_to_do(status, said, expected, visit, serving):
+def test_a_refusal_is_told_with_what_to_do(status, error, expected, visit, serving):
     page = visit("sentiment", fails=True)
     expect(page.locator("#server-name")).to_contain_text("5 models")
-    serving.failures["sentiment"] = (status, said)
+    serving.failures["sentiment"] = (status, error)
     panel(page, "sentiment").get_by_role("button", name="Judge it").click()
-    told = problem(page, "sentiment")
-    assert told.startswith(expected)
-    assert len(told.split("\n\n")[1]) > 20
+    message = problem(page, "sentiment")
+    assert message.startswith(expected)
+    assert len(message.split("\n\n")[1]) > 20
     del serving.failures["sentiment"]
-    found = press(page, "sentiment")
-    expect(found.locator(".problem")).to_have_count(0)
+    tab = press(page, "sentiment")
+    expect(tab.locator(".problem")).to_have_count(0)
 
 
 @needs_browser
@@ -100,9 +100,9 @@ def test_a_server_that_vanishes_is_told(visit):
     expect(page.locator("#server-name")).to_contain_text("5 models")
     page.route("**/v1/**", lambda route: route.abort())
     panel(page, "sentiment").get_by_role("button", name="Judge it").click()
-    told = problem(page, "sentiment")
-    assert told.startswith("No answer from http://127.0.0.1:")
-    assert "make serve" in told
+    message = problem(page, "sentiment")
+    assert message.startswith("No answer from http://127.0.0.1:")
+    assert "make serve" in message
 
 
 @needs_browser
@@ -115,10 +115,10 @@ def test_the_address_of_another_server_is_used_and_kept(visit, serving):
         expect(page.locator("#server-name")).to_have_text(
             f"{other.address}, 5 of 5 models"
         )
-        found = press(page, "sentiment")
-        expect(found.locator(".answer")).to_have_text(ANSWERS["sentiment"])
-        assert serving.asked == []
-        assert [name for _, name, _ in other.asked] == ["serving_default", "gates"]
+        tab = press(page, "sentiment")
+        expect(tab.locator(".answer")).to_have_text(ANSWERS["sentiment"])
+        assert serving.requests == []
+        assert [name for _, name, _ in other.requests] == ["serving_default", "gates"]
 
 
 @needs_browser
@@ -139,12 +139,12 @@ def test_the_field_for_the_address_changes_the_server(visit, serving):
         assert "?server=http" in page.url
         assert page.url.endswith("#sentiment")
         press(page, "sentiment")
-        assert serving.asked == []
+        assert serving.requests == []
         field.fill("")
         page.get_by_role("button", name="Use it").click()
         expect(page.locator("#server-name")).to_contain_text("this one")
         press(page, "sentiment")
-        assert serving.asked != []
+        assert serving.requests != []
 
 
 @needs_browser
@@ -153,10 +153,10 @@ def test_a_server_that_lets_no_other_page_in_is_told(visit, serving):
     serving.policy = "default-src 'self'; connect-src *"
     with running() as other:
         page = visit("sentiment", fails=True, server=other.address)
-        told = page.locator("#notice")
-        expect(told).to_contain_text(f"No answer from {other.address}.")
-        expect(told).to_contain_text("--rest_api_enable_cors_support=true")
-        expect(told).to_contain_text("--cors")
+        notice = page.locator("#notice")
+        expect(notice).to_contain_text(f"No answer from {other.address}.")
+        expect(notice).to_contain_text("--rest_api_enable_cors_support=true")
+        expect(notice).to_contain_text("--cors")
         other.cors = True
-        told.get_by_role("button", name="Look again").click()
-        expect(told).to_be_empty()
+        notice.get_by_role("button", name="Look again").click()
+        expect(notice).to_be_empty()

@@ -1,4 +1,4 @@
-"""The tab Speech: detection of words in files and from the microphone."""
+"""The tab Speech detects words in files and from the microphone."""
 
 import re
 import wave
@@ -23,7 +23,7 @@ def write_wav(path, samples, rate, channels=1):
 
 
 def tones(rate, *seconds):
-    """Returns pauses and tones in turn."""
+    """Returns alternating pauses and tones with the given lengths."""
     parts = []
     for number, length in enumerate(seconds):
         time = np.arange(int(length * rate)) / rate
@@ -40,28 +40,24 @@ def test_the_example_is_sound_of_the_default_model_s_rate():
 @needs_browser
 @pytest.mark.slow
 def test_words_of_a_recording_are_heard_at_their_times(visit, serving, tmp_path):
-    """A file of two channels and another rate."""
+    """The file has two channels and a different sample rate."""
     sound = tones(44100, 1.0, 0.6, 1.0, 0.6, 1.0)
     path = write_wav(tmp_path / "two.wav", sound, 44100, channels=2)
     page = visit("speech_commands")
-    found = panel(page, "speech_commands")
-    expect(found.locator(".words-known")).to_have_text("It listens for: no, yes.")
-    found.locator("input[type=file]").set_input_files(path)
-    expect(found.locator(".result .state")).to_have_text(
-        "2 words heard in 4.2 seconds."
-    )
+    tab = panel(page, "speech_commands")
+    expect(tab.locator(".words-known")).to_have_text("It listens for: no, yes.")
+    tab.locator("input[type=file]").set_input_files(path)
+    expect(tab.locator(".result .state")).to_have_text("2 words heard in 4.2 seconds.")
     times = [
         float(re.search(r"yes at ([\d.]+) s", item).group(1))
-        for item in found.locator(".detections li").all_inner_texts()
+        for item in tab.locator(".detections li").all_inner_texts()
     ]
     assert times == pytest.approx([1.18, 2.78], abs=0.04)
-    expect(found.locator(".plot canvas")).to_have_attribute(
+    expect(tab.locator(".plot canvas")).to_have_attribute(
         "aria-label", re.compile("Heard: yes, yes")
     )
-    expect(found.locator(".gates .of")).to_have_text(
-        "The second before “yes” was heard."
-    )
-    assert serving.asked[0][1:] == (
+    expect(tab.locator(".gates .of")).to_have_text("The second before “yes” was heard.")
+    assert serving.requests[0][1:] == (
         "stream",
         {
             "samples": [[]],
@@ -71,12 +67,12 @@ def test_words_of_a_recording_are_heard_at_their_times(visit, serving, tmp_path)
         },
     )
     states = [
-        inputs["h_1"][0][0] for _, name, inputs in serving.asked if name == "stream"
+        inputs["h_1"][0][0] for _, name, inputs in serving.requests if name == "stream"
     ]
-    assert states[2:] == list(range(len(states) - 2))  # each goes on from the last
-    waveforms = [i["waveform"] for _, name, i in serving.asked if name == "gates"]
+    assert states[2:] == list(range(len(states) - 2))  # each call sends the last state
+    waveforms = [i["waveform"] for _, name, i in serving.requests if name == "gates"]
     assert {len(one[0]) for one in waveforms} == {RATE_HZ}
-    # It ends when the word is heard: 0.18 seconds of it, after silence.
+    # The waveform ends at the detection: 0.18 seconds of the word after silence.
     loud = np.flatnonzero(np.abs(waveforms[-1][0]) > 0.01)
     assert RATE_HZ - loud[0] == pytest.approx(0.18 * RATE_HZ, abs=0.04 * RATE_HZ)
 
@@ -142,36 +138,36 @@ def test_a_dropped_file_is_heard(visit, tmp_path):
 def test_the_microphone_is_heard_until_stop(visit, serving):
     """The browser's fake microphone beeps once a second."""
     page = visit("speech_commands", permissions=["microphone"])
-    found = panel(page, "speech_commands")
-    found.get_by_role("button", name="Listen").click()
-    expect(found.locator(".result .state")).to_have_text("Listening. Say a word.")
+    tab = panel(page, "speech_commands")
+    tab.get_by_role("button", name="Listen").click()
+    expect(tab.locator(".result .state")).to_have_text("Listening. Say a word.")
     page.wait_for_timeout(2500)
-    found.get_by_role("button", name="Stop").click()
-    expect(found.locator(".result .state")).to_contain_text("heard in")
-    expect(found.get_by_role("button", name="Stop")).to_be_disabled()
-    expect(found.locator(".gates")).to_be_visible()
+    tab.get_by_role("button", name="Stop").click()
+    expect(tab.locator(".result .state")).to_contain_text("heard in")
+    expect(tab.get_by_role("button", name="Stop")).to_be_disabled()
+    expect(tab.locator(".gates")).to_be_visible()
     chunks = [
         len(inputs["samples"][0])
-        for _, name, inputs in serving.asked
+        for _, name, inputs in serving.requests
         if name == "stream"
     ]
     assert sum(chunks) > RATE_HZ
     assert {length % HOP for length in chunks} == {0}
-    count = len(serving.asked)
+    count = len(serving.requests)
     page.wait_for_timeout(400)
-    assert len(serving.asked) == count
+    assert len(serving.requests) == count
 
 
 @needs_browser
 @pytest.mark.slow
 def test_whoever_leaves_the_tab_is_listened_to_no_longer(visit, serving):
     page = visit("speech_commands", permissions=["microphone"])
-    found = panel(page, "speech_commands")
-    found.get_by_role("button", name="Listen").click()
-    expect(found.locator(".result .state")).to_have_text("Listening. Say a word.")
+    tab = panel(page, "speech_commands")
+    tab.get_by_role("button", name="Listen").click()
+    expect(tab.locator(".result .state")).to_have_text("Listening. Say a word.")
     page.get_by_role("tab", name="Write").click()
     page.get_by_role("tab", name="Speech").click()
-    expect(found.locator(".result .state")).to_contain_text("heard in")
+    expect(tab.locator(".result .state")).to_contain_text("heard in")
 
 
 @needs_browser
@@ -210,12 +206,14 @@ def test_without_an_audio_worklet_the_microphone_is_heard_as_well(visit, serving
     page.evaluate(
         "Object.defineProperty(AudioContext.prototype, 'audioWorklet', { get() {} })"
     )
-    found = panel(page, "speech_commands")
-    found.get_by_role("button", name="Listen").click()
+    tab = panel(page, "speech_commands")
+    tab.get_by_role("button", name="Listen").click()
     page.wait_for_timeout(1500)
-    found.get_by_role("button", name="Stop").click()
-    expect(found.locator(".result .state")).to_contain_text("heard in")
-    assert sum(len(i["samples"][0]) for _, n, i in serving.asked if n == "stream") > HOP
+    tab.get_by_role("button", name="Stop").click()
+    expect(tab.locator(".result .state")).to_contain_text("heard in")
+    assert (
+        sum(len(i["samples"][0]) for _, n, i in serving.requests if n == "stream") > HOP
+    )
 
 
 @needs_browser
@@ -224,19 +222,17 @@ def test_a_model_that_needs_whole_clips_gets_one(visit, serving, tmp_path):
     del serving.signatures["speech_commands"]["stream"]
     path = write_wav(tmp_path / "one.wav", tones(16000, 0.5, 0.5), 16000)
     page = visit("speech_commands")
-    found = panel(page, "speech_commands")
-    expect(found.locator(".words-known")).to_contain_text(
-        "This model reads whole clips"
-    )
-    found.locator("input[type=file]").set_input_files(path)
-    expect(found.locator(".result .state")).to_have_text("yes (90 %)")
-    expect(found.locator(".gates")).to_be_visible()
+    tab = panel(page, "speech_commands")
+    expect(tab.locator(".words-known")).to_contain_text("This model reads whole clips")
+    tab.locator("input[type=file]").set_input_files(path)
+    expect(tab.locator(".result .state")).to_have_text("yes (90 %)")
+    expect(tab.locator(".gates")).to_be_visible()
 
 
 @needs_browser
 @pytest.mark.slow
 def test_the_page_hears_what_the_package_hears(visit):
-    """The detector is written in Python and JavaScript; both give the same."""
+    """The detectors in Python and in JavaScript give the same detections."""
     rng = np.random.default_rng(3)
     labels = ["_silence_", "_unknown_", "no", "on", "yes"]
     lengths = rng.integers(8, 24, size=200)  # about the pause after a word
@@ -244,7 +240,7 @@ def test_the_page_hears_what_the_package_hears(visit):
     posteriors = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     listener = Listener(labels, 0.02)
     expected = [listener.feed(part) for part in np.split(posteriors, [1, 7, 300])]
-    found = run(
+    answers = run(
         visit(),
         """async (load, [labels, parts]) => {
         const { Listener } = await load("detector.js");
@@ -252,14 +248,14 @@ def test_the_page_hears_what_the_package_hears(visit):
         return parts.map((part) => listener.feed(part)); }""",
         [labels, [part.tolist() for part in np.split(posteriors, [1, 7, 300])]],
     )
-    heard = 0
-    for one, (smoothed, detections) in zip(found, expected, strict=True):
+    num_detections = 0
+    for one, (smoothed, detections) in zip(answers, expected, strict=True):
         np.testing.assert_allclose(one["smoothed"], smoothed, atol=1e-9)
         assert [d["word"] for d in one["detections"]] == [d.word for d in detections]
         times = [d["timeS"] for d in one["detections"]]
         assert times == pytest.approx([d.time_s for d in detections])
-        heard += len(detections)
-    assert heard > 50
+        num_detections += len(detections)
+    assert num_detections > 50
 
 
 @needs_browser
@@ -267,7 +263,7 @@ def test_the_page_hears_what_the_package_hears(visit):
 @pytest.mark.parametrize("rate", [48000, 44100, 8000, 16000])
 def test_a_resampled_tone_is_the_tone_whatever_the_blocks(rate, visit):
     blocks = np.split(tones(rate, 0, 0.5), [128, 129, 1500])
-    found = run(
+    samples = run(
         visit(),
         """async (load, [rate, blocks]) => {
         const { Resampler } = await load("audio.js");
@@ -276,6 +272,6 @@ def test_a_resampled_tone_is_the_tone_whatever_the_blocks(rate, visit):
           [...resampler.feed(Float32Array.from(block))]); }""",
         [rate, [block.tolist() for block in blocks]],
     )
-    expected = tones(16000, 0, 0.5)[: len(found)]
-    assert len(found) > 0.48 * 16000
-    np.testing.assert_allclose(found[200:-200], expected[200:-200], atol=2e-3)
+    expected = tones(16000, 0, 0.5)[: len(samples)]
+    assert len(samples) > 0.48 * 16000
+    np.testing.assert_allclose(samples[200:-200], expected[200:-200], atol=2e-3)

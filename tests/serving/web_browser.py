@@ -1,7 +1,7 @@
-"""The browser of the tests of the page, and helpers to use a tab.
+"""The browser for the tests of the page, and helpers to use a tab.
 
-conftest.py registers the fixtures once. A test module must not take them over itself:
-it would start a second browser.
+conftest.py registers the fixtures. A test module must not import them: it would start
+a second browser.
 """
 
 import shutil
@@ -42,7 +42,7 @@ needs_browser = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def browser():
-    """Starts the browser for one test file: `asyncio.run` fails while it runs."""
+    """Starts the browser for one test file; `asyncio.run` fails while it runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=["--no-sandbox", *FAKE_MICROPHONE]
@@ -59,22 +59,22 @@ def serving():
 
 @pytest.fixture
 def visit(browser, serving):
-    """Opens a tab of the page; afterwards the browser's console must be empty.
+    """Opens a tab of the page; after the test the browser's console must be empty.
 
-    A test that has the server refuse or vanish gives `fails=True`: the browser notes
-    each refusal itself.
+    A test in which the server refuses requests or vanishes passes `fails=True`, since
+    the browser logs each refusal.
     """
-    contexts, said, asked, allowed = [], [], [], {serving.address}
+    contexts, messages, urls, allowed = [], [], [], {serving.address}
 
     def open_tab(tab="", fails=False, server=None, may_ask=None, **options):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         if not fails:
-            page.on("console", lambda message: said.append(message.text))
-        page.on("request", lambda request: asked.append(request.url))
+            page.on("console", lambda message: messages.append(message.text))
+        page.on("request", lambda request: urls.append(request.url))
         allowed.update(filter(None, (server, may_ask)))
         query = f"?server={server}" if server else ""
         page.goto(f"{serving.address}/{query}#{tab}")
@@ -83,8 +83,8 @@ def visit(browser, serving):
     yield open_tab
     for context in contexts:
         context.close()
-    assert said == [], said
-    elsewhere = [url for url in asked if not url.startswith(tuple(allowed))]
+    assert messages == [], messages
+    elsewhere = [url for url in urls if not url.startswith(tuple(allowed))]
     assert elsewhere == [], elsewhere
 
 
@@ -94,24 +94,24 @@ def panel(page, model):
 
 def press(page, model):
     """Presses the tab's button and waits for its gates; returns the panel."""
-    found = panel(page, model)
-    found.get_by_role("button", name=BUTTONS[model], exact=True).click()
-    expect(found.locator(".gates")).to_be_visible()
-    return found
+    tab = panel(page, model)
+    tab.get_by_role("button", name=BUTTONS[model], exact=True).click()
+    expect(tab.locator(".gates")).to_be_visible()
+    return tab
 
 
 def problem(page, model):
-    found = panel(page, model).locator(".problem")
-    expect(found).to_be_visible()
-    return found.inner_text()
+    message = panel(page, model).locator(".problem")
+    expect(message).to_be_visible()
+    return message.inner_text()
 
 
-def field_colours(found, rows, columns):
-    """Returns red, green and blue at the middle of each field of the map of the gates.
+def field_colours(tab, rows, columns):
+    """Returns red, green and blue at the centre of each field of the map of the gates.
 
-    The map is that of a short text: its fields have their greatest size.
+    The text must be short, so that the fields have their greatest size.
     """
-    pixels = found.locator(".gates canvas").evaluate(
+    pixels = tab.locator(".gates canvas").evaluate(
         """(canvas, [rows, columns]) => {
         const width = 48 * columns, height = 18 * rows;
         const { data } = canvas.getContext("2d").getImageData(64, 64, width, height);
@@ -124,7 +124,7 @@ def field_colours(found, rows, columns):
 
 
 def run(page, script, argument=None):
-    """Runs a JavaScript function; its first argument imports a file of the page."""
+    """Runs a JavaScript function with a function that imports a file of the page."""
     return page.evaluate(
         f"argument => ({script})(name => import(`/${{name}}`), argument)", argument
     )

@@ -86,27 +86,27 @@ SIGNATURES = {
 
 
 class RefusalError(Exception):
-    """A refusal: HTTP status and message."""
+    """A refused request: HTTP status and message."""
 
 
 class Serving:
-    """The models of the test server, its faults, and the requests it got.
+    """The models of the test server, its faults, and its requests.
 
     Attributes:
-        signatures: Of each served model; a test may take some away.
-        lists: Whether it knows `GET /v1/models`, as our own server does.
-        cors: Whether other pages may read the answers.
+        signatures: Signatures by model; a test may remove some.
+        lists: Whether the server has `GET /v1/models`, as ours does.
+        cors: Whether pages from other servers may read the answers.
         failures: `(status, text)` by model.
         delay_s: Seconds that a prediction takes.
-        asked: `(model, signature, inputs)` of each prediction.
-        nan: Whether a value of the gates is NaN, written bare.
-        passages: Whether questions are answered from passages, in Unicode characters.
+        requests: `(model, signature, inputs)` of each predict request.
+        nan: Whether one value of the gates is a bare NaN.
+        passages: Whether answers have offsets into the passage, in Unicode characters.
     """
 
     def __init__(self):
-        self.signatures = {m: dict(found) for m, found in SIGNATURES.items()}
+        self.signatures = {m: dict(signatures) for m, signatures in SIGNATURES.items()}
         self.lists, self.cors, self.policy = True, False, POLICY
-        self.failures, self.delay_s, self.asked = {}, 0.0, []
+        self.failures, self.delay_s, self.requests = {}, 0.0, []
         self.nan, self.passages, self.address = False, False, ""
 
     def get(self, path):
@@ -117,13 +117,13 @@ class Serving:
         if len(parts) == 1:
             state = {"version": "1", "state": "AVAILABLE", "status": {}}
             return {"model_version_status": [state]}
-        found = {
+        signatures = {
             name: {"inputs": _described(one[0]), "outputs": _described(one[1])}
             for name, one in self.signatures[parts[0]].items()
         }
         if self.passages and parts[0] == "question_answering":
-            found["serving_default"]["outputs"] |= _described({"start": INT})
-        return {"metadata": {"signature_def": {"signature_def": found}}}
+            signatures["serving_default"]["outputs"] |= _described({"start": INT})
+        return {"metadata": {"signature_def": {"signature_def": signatures}}}
 
     def check(self, model):
         if model in self.failures:
@@ -134,7 +134,7 @@ class Serving:
     def predict(self, model, request):
         self.check(model)
         name, inputs = request.get("signature_name"), request["inputs"]
-        self.asked.append((model, name, inputs))
+        self.requests.append((model, name, inputs))
         if name not in self.signatures[model]:
             raise RefusalError(400, f'Serving signature name: "{name}" not found.')
         specs = self.signatures[model][name][0]
@@ -154,19 +154,19 @@ class Serving:
             return _layer("lstm_1", [f"{20 * n} ms" for n in range(1, 51)])
         if model == "question_answering":
             sentences = _sentences(inputs["context"][0])
-            asked = inputs["question"][0].split()
+            question = inputs["question"][0].split()
             return {
                 **_layer("forward_story_1", [*sentences, ""]),
                 **_layer("backward_story_1", [*sentences, ""]),
-                **_layer("question_reader", asked),
+                **_layer("question_reader", question),
             }
         words = next(iter(inputs.values()))[0].lower().split()
-        found = {**_layer("lstm_1", words), **_layer("lstm_2", words)}
+        outputs = {**_layer("lstm_1", words), **_layer("lstm_2", words)}
         if self.nan:
-            found["lstm_1_f"][0][0][0] = math.nan
+            outputs["lstm_1_f"][0][0][0] = math.nan
         if model == "language_modeling":
-            found["following"] = [["again", "and", "\n"]]
-        return found
+            outputs["following"] = [["again", "and", "\n"]]
+        return outputs
 
     def language_modeling_stream(self, prompt, token_ids, h_1, c_1, seed, **settings):
         count = len(token_ids[0])
@@ -231,11 +231,11 @@ class Serving:
 
     def question_answering_serving_default(self, context, question):
         answer = "Innes" if self.passages else "hallway"
-        found = {"answer": [answer], "score": [0.97]}
+        outputs = {"answer": [answer], "score": [0.97]}
         if self.passages:
             start = context[0].find(answer)  # Python counts Unicode characters too
-            found |= {"start": [start], "end": [start + len(answer)]}
-        return found
+            outputs |= {"start": [start], "end": [start + len(answer)]}
+        return outputs
 
     def question_answering_attention(self, context, question):
         sentences = _sentences(context[0])[-4:]
@@ -250,16 +250,16 @@ def _sentences(story):
 
 
 def _layer(layer, tokens):
-    found = {f"{layer}_tokens": [tokens]}
+    outputs = {f"{layer}_tokens": [tokens]}
     for place, name in enumerate(("f", "i", "c_tilde", "c", "o", "h")):
         signed = name in ("c_tilde", "c", "h")
-        found[f"{layer}_{name}"] = [
+        outputs[f"{layer}_{name}"] = [
             [
                 [_value(place, step, unit, signed) for unit in range(UNITS)]
                 for step in range(len(tokens))
             ]
         ]
-    return found
+    return outputs
 
 
 def _value(place, step, unit, signed):
@@ -283,7 +283,7 @@ def _described(specs):
 
 
 def _check_value(name, value, dtype, shape):
-    """Refuses what TensorFlow Serving would refuse."""
+    """Raises `RefusalError` for a value that TensorFlow Serving would refuse."""
     if not shape:
         kind = {"DT_STRING": str, "DT_INT32": int}.get(dtype, int | float)
         if not isinstance(value, kind) or isinstance(value, bool):
@@ -316,8 +316,8 @@ class _Handler(BaseHTTPRequestHandler):
         model = self.path.removeprefix("/v1/models/").removesuffix(":predict")
 
         def outputs():
-            found = self.server.serving.predict(model, json.loads(body))
-            one = next(iter(found.values())) if len(found) == 1 else found
+            values = self.server.serving.predict(model, json.loads(body))
+            one = next(iter(values.values())) if len(values) == 1 else values
             return {"outputs": one}
 
         return self.answer(outputs)
@@ -326,8 +326,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, content = 200, json.dumps(find())
         except RefusalError as refusal:
-            status, said = refusal.args
-            content = json.dumps({"error": said})
+            status, message = refusal.args
+            content = json.dumps({"error": message})
         self.send(status, content.encode(), "application/json")
 
     def send(self, status, content, kind):
@@ -346,7 +346,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """Prints nothing: a page that is closed breaks its connections."""
+        """Prints nothing about connections that a closed page breaks."""
 
 
 @contextmanager
