@@ -102,7 +102,9 @@ def _files(config, split):
     if Path(config.file).is_dir() and config.file:
         yield from _lines(Path(config.file, f"{split}.txt"))
         return
-    paths = [Path(path) for path in sorted(glob(config.file, recursive=True))]
+    paths = [Path(config.file)]
+    if not paths[0].is_file():  # a name like notes[1].txt is a file before a pattern
+        paths = [Path(path) for path in sorted(glob(config.file, recursive=True))]
     if not paths:
         raise ValueError(
             "data.file: expected a text file, a pattern, or a folder with train.txt, "
@@ -118,10 +120,23 @@ def _files(config, split):
         offset = min(offset + len(line.encode("utf-8", "replace")), total - 1)
 
 
+class Piece(str):
+    """A part of a line that continues in the next part."""
+
+
 def _lines(path):
-    """Yields lines with their line endings; a very long line in several pieces."""
+    """Yields lines with their line endings; a very long line in pieces.
+
+    A piece ends after a blank, so that no token is cut; without a blank it ends
+    anywhere.
+    """
     with open_text(path) as file:
-        while line := file.readline(LONGEST_LINE):
+        rest = ""
+        while line := rest + (read := file.readline(LONGEST_LINE)):
+            rest = ""
+            if len(read) == LONGEST_LINE and not read.endswith("\n"):
+                end = 1 + max(line.rfind(" "), line.rfind("\t"))
+                line, rest = Piece(line[: end or None]), line[end or len(line) :]
             yield line
 
 
@@ -155,7 +170,7 @@ def load_data(config, splits=SPLITS, vocabulary=None):
 
 
 def _batches_of_tokens(config, split):
-    """Yields a split's tokens, ragged, for `LINES_AT_ONCE` texts at a time."""
+    """Yields tokens of `LINES_AT_ONCE` texts, ragged, and which texts end there."""
     texts = DATASETS[config.dataset](config, split)
     tokenized = tf.function(
         lambda texts: tokens_of(texts, config.tokens),
@@ -164,14 +179,15 @@ def _batches_of_tokens(config, split):
     )
     bar = keras.utils.Progbar(None, unit_name="line", verbose=int(sys.stdout.isatty()))
     for batch in batches_of_texts(texts, LINES_AT_ONCE):
-        yield tokenized(tf.constant([t.encode("utf-8", "replace") for t in batch]))
+        tokens = tokenized(tf.constant([t.encode("utf-8", "replace") for t in batch]))
+        yield tokens, [not isinstance(text, Piece) for text in batch]
         bar.add(len(batch))
 
 
 def _counted(config):
     """Counts tokens; returns the training split's vocabulary, most frequent first."""
     counts = TokenCounts()
-    for tokens in _batches_of_tokens(config, "train"):
+    for tokens, _ in _batches_of_tokens(config, "train"):
         counts.update(tokens.flat_values.numpy().tolist())
     kept = counts.most_frequent(
         config.vocabulary_size, config.min_count, without=(UNKNOWN, END)
@@ -188,11 +204,13 @@ def _spooled(config, split, vocabulary):
     """Writes a split's token ids to a temporary file; returns them memory-mapped."""
     end = vocabulary.lookup(END) if has_end_token(config.tokens) else None
     with tempfile.TemporaryFile() as file:
-        for tokens in _batches_of_tokens(config, split):
+        for tokens, is_end in _batches_of_tokens(config, split):
             ids = tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
             if end is not None:
-                ids = tf.ragged.boolean_mask(ids, ids.row_lengths() > 0)
-                ids = tf.concat([ids, tf.fill([ids.nrows(), 1], end)], axis=1)
+                has_end = tf.constant(is_end) & (ids.row_lengths() > 0)
+                ends = tf.fill([ids.nrows(), 1], end)
+                ends = tf.ragged.boolean_mask(ends, has_end[:, tf.newaxis])
+                ids = tf.concat([ids, ends], axis=1)
             file.write(ids.flat_values.numpy().astype("int32").tobytes())
         file.flush()
         if not file.tell():

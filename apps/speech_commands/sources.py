@@ -9,6 +9,7 @@ import numpy as np
 from apps.common.data.datasets import load_dataset
 from apps.common.data.splits import split_by_hash
 from apps.common.portable.audio import as_float, read_audio, resample
+from apps.common.portable.files import open_text
 from apps.speech_commands.synthesis.corpus import synthetic_split
 
 SPLITS = ("train", "validation", "test")
@@ -158,7 +159,9 @@ def _split_of_files(root, files):
                 f"{path}: missing, but the other list exists. Give both lists, or none "
                 "to split by speaker."
             )
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        with open_text(path) as text:
+            lines = text.read().splitlines()
+        for number, line in enumerate(lines, 1):
             file = root / line.strip()
             if not line.strip():
                 continue

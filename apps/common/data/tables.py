@@ -28,24 +28,35 @@ def labelled_rows(
             line number.
     """
     wanted, empty = (text_column, label_column), True
-    for line, row in _records(path):
-        text, label = (row.get(column) for column in wanted)
-        label = "" if label is None else " ".join(str(label).split())
-        missing = [
-            c for c, gap in zip(wanted, (text is None, not label), strict=True) if gap
-        ]
-        if missing:
+    for line, row in _records(path, wanted):
+        if unknown := [column for column in wanted if column not in row]:
             raise ValueError(
-                f"{path}:{line}: no {' and no '.join(map(repr, missing))}. The columns "
+                f"{path}:{line}: no {' and no '.join(map(repr, unknown))}. The columns "
                 f"are: {', '.join(map(str, row))}. Set {settings[0]}=... and "
                 f"{settings[1]}=..."
             )
+        for column in wanted:
+            if fault := _fault(row[column], may_be_empty=column == text_column):
+                raise ValueError(
+                    f"{path}:{line}: {column!r} {fault}. Correct the line or delete it."
+                )
+        text, label = (str(row[column]) for column in wanted)
+        label = " ".join(label.split())
         empty = False
-        yield _without_surrogates(str(text)), _without_surrogates(label)
+        yield _without_surrogates(text), _without_surrogates(label)
     if empty:
         raise ValueError(
             f"{path}: no records. Give at least one line with a text and a label."
         )
+
+
+def _fault(value, may_be_empty):
+    """Returns why a value of a record is not a text, or None if it is one."""
+    if value is None:
+        return "has no value"
+    if isinstance(value, list | dict):
+        return f"is not a text: {value!r:.60}"
+    return None if may_be_empty or str(value).strip() else "is empty"
 
 
 def _without_surrogates(text):
@@ -53,13 +64,15 @@ def _without_surrogates(text):
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _records(path):
+def _records(path, wanted):
     """Yields `(line, record)` of a CSV, TSV or JSON Lines file."""
     with open_text(path) as file:
         if path.suffix in (".jsonl", ".ndjson", ".json"):
             yield from _objects(path, file)
         elif path.suffix in (".csv", ".tsv"):
-            yield from _fields(path, file)
+            csv.field_size_limit(2**31 - 1)
+            rows = (_csv_rows if path.suffix == ".csv" else _tsv_rows)(path, file)
+            yield from _named(path, rows, wanted)
         else:
             raise ValueError(
                 f"{path}: expected a file name that ends in .csv, .tsv or .jsonl."
@@ -67,59 +80,107 @@ def _records(path):
 
 
 def _objects(path, file):
+    def refuse(constant):
+        raise ValueError(f"{constant} is not JSON")
+
     for line, content in enumerate(file, start=1):
         if not content.strip():
             continue
         try:
-            record = json.loads(content.rstrip("\n"))
-        except (json.JSONDecodeError, RecursionError) as error:
+            record = json.loads(content.rstrip("\n"), parse_constant=refuse)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
         if not isinstance(record, dict):
             raise ValueError(f"{path}:{line}: expected one JSON object per line.")
         yield line, record
 
 
-def _fields(path, file):
-    csv.field_size_limit(2**31 - 1)
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    lines, next_line = [], next(file, None)  # of the current record, and after it
+def _named(path, rows, wanted):
+    """Yields `(line, record)` of rows `(line, fields)`, of which the first names them.
 
-    def recorded():
-        nonlocal next_line
-        while next_line is not None:
-            lines.append(next_line)
-            next_line = next(file, None)
-            yield lines[-1]
-
-    reader = csv.DictReader(recorded(), delimiter=delimiter)
-    if reader.fieldnames:
-        lines.clear()
-    for record in reader:
-        if next_line is None:
-            _check_end(path, lines, reader.line_num - len(lines), delimiter)
-        lines.clear()
-        if None in record:
+    A row with too few fields lacks its last columns.
+    """
+    _, header = next(rows, (1, []))
+    for column in wanted:
+        if header.count(column) > 1:
             raise ValueError(
-                f"{path}:{reader.line_num}: more fields than the header has. Put "
-                "texts that contain the delimiter in double quotes."
+                f"{path}:1: {header.count(column)} columns are named {column!r}. "
+                "Rename all but one."
             )
-        yield reader.line_num, record
+    for line, fields in rows:
+        if len(fields) > len(header):
+            raise ValueError(
+                f"{path}:{line}: more fields than the header has. Put texts that "
+                "contain the delimiter in double quotes."
+            )
+        fields += [None] * (len(header) - len(fields))
+        yield line, dict(zip(header, fields, strict=True))
 
 
-def _check_end(path, lines, before, delimiter):
-    """Raises ValueError if the last record has an unterminated quoted field.
+def _csv_rows(path, file):
+    """Yields the first line and the fields of each row; quotes have to be closed."""
+    reader, line = csv.reader(file, strict=True), 1
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise _quoting_error(path, line, error) from None
+        if fields is None:
+            return
+        if fields:
+            yield line, fields
+        line = reader.line_num + 1
+
+
+def _tsv_rows(path, file):
+    """Yields the first line and the fields of each row of a TSV file.
+
+    Programs differ in whether they quote. So a line is a row: it is unquoted if all its
+    quotes are in order, and else they are text. Only a line with fewer fields than the
+    header is joined with the next ones, up to the end of the quoted field.
+    """
+    columns, line = None, 0
+    for content in file:
+        line, content = line + 1, content.rstrip("\r\n")
+        if not content:
+            continue
+        fields, first = _tsv_fields(content, columns), line
+        if columns and len(fields) < columns and '"' in content:
+            while True:
+                try:
+                    (fields,) = csv.reader([content], delimiter="\t", strict=True)
+                    break
+                except csv.Error as error:
+                    more = next(file, None)
+                    if more is None or "unexpected end" not in str(error):
+                        raise _quoting_error(path, first, error) from None
+                    line, content = line + 1, content + "\n" + more.rstrip("\r\n")
+        columns = columns or len(fields)
+        yield first, fields
+
+
+def _tsv_fields(content, columns):
+    """Returns the fields of a line, unquoted if its quotes are in order.
 
     Args:
-        path: Path of the file, for the message.
-        lines: Lines of the last record.
-        before: Number of lines before the last record.
-        delimiter: Character between fields.
+        content: The line.
+        columns: Number of fields of the header, or None for the header itself.
     """
+    plain = content.split("\t")
     try:
-        list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        if "unexpected end" in str(error):
-            raise ValueError(
-                f"{path}:{before + 1}: unterminated quoted field: the quote opened "
-                "here is never closed. Is the file truncated?"
-            ) from None
+        (fields,) = csv.reader([content], delimiter="\t", strict=True)
+    except csv.Error:
+        return plain
+    return plain if len(fields) != columns == len(plain) else fields
+
+
+def _quoting_error(path, line, error):
+    if "unexpected end" in str(error):
+        return ValueError(
+            f"{path}:{line}: unterminated quoted field: the quote opened here is never "
+            "closed. Is the file truncated?"
+        )
+    return ValueError(
+        f"{path}:{line}: a quote stands alone in a quoted field. Write it twice, or "
+        "remove the quote with which the field begins."
+    )

@@ -40,6 +40,28 @@ def test_files_match_a_pattern_or_lie_in_a_folder(tmp_path):
     assert "test" not in load_data(pattern, ("train",)).vocabulary.tokens[:2]
 
 
+def test_a_file_whose_name_is_a_pattern_is_that_file(tmp_path):
+    (tmp_path / "notes1.txt").write_text("wrong\n" * 40)
+    (tmp_path / "notes[1].txt").write_text("right\n" * 40)
+    config = DataConfig(dataset="files", file=str(tmp_path / "notes[1].txt"))
+    assert load_data(config, ("train",)).vocabulary.tokens[3:] == ["right"]
+
+
+@pytest.mark.parametrize("tokenization", ["words", "spaces", "characters"])
+def test_a_corpus_of_one_line_is_read_in_pieces_that_cut_no_word(
+    tokenization, tmp_path, monkeypatch
+):
+    text = " ".join(f"word{n}" * (1 + n % 3) for n in range(300))
+    (tmp_path / "train.txt").write_text(f"{text}\na second line\n")
+    config = DataConfig(
+        dataset="files", file=str(tmp_path), tokens=tokenization, min_count=1
+    )
+    whole = words(load_data(config, ("train",)), "train")
+    monkeypatch.setattr(data_module, "LONGEST_LINE", 40)
+    assert words(load_data(config, ("train",)), "train") == whole
+    assert whole.count(END) == (0 if tokenization == "characters" else 2)
+
+
 def test_line_ends_of_windows_and_a_byte_order_mark_change_nothing(tmp_path):
     for name, content in (
         ("plain", b"one two\nthree\n" * 10),

@@ -117,8 +117,26 @@ BAD_FILES = {
         "{path}:4: unterminated quoted field: the quote opened here is never closed.",
     ),
     "quote.tsv": (
-        'text\tlabel\n"A bore\tbad\nA joy.\tgood\n',
+        'text\tlabel\n"A bore\nbad\nA joy.\tgood\n',
         "{path}:2: unterminated quoted field: the quote opened here is never closed.",
+    ),
+    "pairs.csv": (
+        'text,label\nA joy.,good\n"A bore,bad\n"Dull,bad\n',
+        "{path}:3: a quote stands alone in a quoted field. Write it twice, or remove",
+    ),
+    "twice.csv": (
+        "text,text,label\nA joy.,,good\n",
+        "{path}:1: 2 columns are named 'text'. Rename all but one.",
+    ),
+    "twice.tsv": ("label\ttext\tlabel\n", "{path}:1: 2 columns are named 'label'."),
+    "nan.jsonl": ('{"text": NaN, "label": "b"}', "{path}:1: not JSON: NaN is not JSON"),
+    "list.jsonl": (
+        '{"text": ["a", "b"], "label": "c"}',
+        "{path}:1: 'text' is not a text: ['a', 'b']. Correct the line or delete it.",
+    ),
+    "object.jsonl": (
+        '{"text": "a", "label": {"b": 1}}',
+        "{path}:1: 'label' is not a text: {{'b': 1}}.",
     ),
     "cut.jsonl": (
         '{"text": "a", "label": "b"}\n{"text": "a", "la',
@@ -136,8 +154,8 @@ BAD_FILES = {
         "{path}:2: no 'text' and no 'label'. The columns are: review, stars.",
     ),
     "semicolons.csv": ("text;label\nA joy.;good\n", "columns are: text;label."),
-    "label.csv": ("text,label\nA joy.,good\nA bore.,\n", "{path}:3: no 'label'."),
-    "short.csv": ("text,label\nA joy.\n", "{path}:2: no 'label'."),
+    "label.csv": ("text,label\nA joy.,good\nA bore.,\n", "{path}:3: 'label' is empty."),
+    "short.csv": ("text,label\nA joy.\n", "{path}:2: 'label' has no value."),
     "key.jsonl": ('{"text": "A joy."}\n', "{path}:1: no 'label'."),
     "latin.csv": (
         b"text,label\nA joy.,good\ncaf\xe9,good\n",
@@ -236,7 +254,7 @@ def test_half_an_emoji_in_json_is_read(write):
     [("a.jsonl", '{"text": null, "label": "good"}'), ("a.csv", "label,text\ngood\n")],
 )
 def test_a_row_without_a_text_is_refused(name, content, write):
-    assert "no 'text'" in refusal(write(name, content))
+    assert "'text' has no value. Correct the line" in refusal(write(name, content))
 
 
 def test_a_row_with_more_fields_than_the_header_is_refused(write):

@@ -46,7 +46,8 @@ def test_a_split_that_is_not_asked_for_is_not_read(tones):
 
 
 def test_with_lists_the_lists_decide(own):
-    (own / "validation_list.txt").write_text("low/s1_nohash_0.wav\n")
+    """With a byte order mark and with line ends of Windows, too."""
+    (own / "validation_list.txt").write_bytes(b"\xef\xbb\xbflow/s1_nohash_0.wav\n")
     (own / "testing_list.txt").write_text(
         "low/s2_nohash_0.wav\r\n\nhigh/s2_nohash_0.wav"
     )

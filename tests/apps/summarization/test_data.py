@@ -133,7 +133,7 @@ def test_a_folder_has_its_own_splits(tmp_path):
     ("rows", "message"),
     [
         ([{"document": "a"}], r":1: no 'summary'.*data\.summary_column=\.\.\."),
-        ([{"document": "a", "summary": ""}], ":1: no 'summary'"),
+        ([{"document": "a", "summary": ""}], ":1: 'summary' is empty"),
         ([{"text": "a", "summary": "b"}], ":1: no 'document'.*The columns are: text"),
         (
             [*[{"document": "a", "summary": "b"}] * 1233, {"document": "a"}],

@@ -53,3 +53,27 @@ def test_lines_of_a_quoted_text_end_with_a_line_feed(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b'text,label\r\n"one\r\ntwo",good\r\n')
     assert list(tables.labelled_rows(path, "text", "label")) == [("one\ntwo", "good")]
+
+
+def test_a_line_of_a_tsv_is_a_row_whatever_quotes_it_has(tmp_path):
+    path = tmp_path / "a.tsv"
+    texts = ['"Great', 'Great"', '"Great" film', 'a "great" film', '"', '5" wide']
+    rows = [(f"{text} {n}", "good") for n, text in enumerate(texts * 100)]
+    rows.append(('"both', 'bad"'))
+    lines = ["text\tlabel", *(f"{text}\t{label}" for text, label in rows)]
+    path.write_text("\n".join(lines))
+    assert list(labelled_rows(path, "text", "label")) == rows
+
+
+def test_quoted_fields_of_a_tsv_may_hold_quotes_tabs_and_lines(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text(
+        'label\ttext\nbad\t"a ""great"" film"\ngood\t"one\ttwo"\ngood\tplain\n'
+        '"very\ngood"\t"three"\n'
+    )
+    assert list(labelled_rows(path, "text", "label")) == [
+        ('a "great" film', "bad"),
+        ("one\ttwo", "good"),
+        ("plain", "good"),
+        ("three", "very good"),
+    ]
