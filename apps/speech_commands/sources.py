@@ -1,5 +1,6 @@
 """Reads the clips, splits and noise of each data set."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 
 from apps.common.data.datasets import load_dataset
 from apps.common.data.splits import split_by_hash
-from apps.common.portable.audio import as_float, read_audio, resample
+from apps.common.portable.audio import SUFFIXES, as_float, read_audio, resample
 from apps.common.portable.files import open_text
 from apps.speech_commands.synthesis.corpus import synthetic_split
 
@@ -102,19 +103,20 @@ def _folder(config, split):
     root = Path(config.directory)
     if not config.directory or not root.is_dir():
         raise ValueError(
-            "data.directory: expected a folder that holds a folder of WAV files for "
-            f"each word. Received: {config.directory!r}."
+            "data.directory: expected a folder that holds a folder of audio files "
+            f"for each word. Received: {config.directory!r}."
         )
-    files = sorted(
-        path
-        for path in root.glob("*/*")
-        if path.suffix.lower() == ".wav" and path.parent.name[0] not in "._"
+    entries = sorted(
+        path for path in root.glob("*/*") if path.parent.name[0] not in "._"
     )
+    files, others = _audio_files(entries)
     if not files:
         raise ValueError(
-            f"{root}: expected a folder of WAV files for each word, such as "
+            f"{root}: expected a folder of audio files for each word, such as "
             f"{root / 'yes' / 'anna_1.wav'}. Received: none."
         )
+    if split == "train":
+        _report_left_out(root, others)
     splits = _split_of_files(root, files)
     chosen = [path for path in files if splits[path] == split]
     words = len({path.parent.name for path in files})
@@ -178,9 +180,31 @@ def _split_of_files(root, files):
     return {path: splits.get(path, "train") for path in files}
 
 
+def _audio_files(paths):
+    """Returns the paths of audio files, by their suffix, and all other paths."""
+    files = [path for path in paths if path.suffix.lower() in SUFFIXES]
+    return files, [path for path in paths if path.suffix.lower() not in SUFFIXES]
+
+
+def _report_left_out(folder, paths):
+    """Prints how many entries of a folder are not audio files, and the first ones."""
+    if not paths:
+        return
+    names = ", ".join(str(path.relative_to(folder)) for path in paths[:5])
+    print(
+        f"{folder}: left out {len(paths)} entries that are not audio files "
+        f"({', '.join(SUFFIXES)}): {names}{', ...' if len(paths) > 5 else ''}",
+        file=sys.stderr,
+    )
+
+
 def _background_noise(folder, split, sample_rate_hz, length):
     """Returns a split's part of each noise file; None without a noise folder."""
-    files = sorted(folder.glob("*.wav")) if folder.is_dir() else []
+    if not folder.is_dir():
+        return None
+    files, others = _audio_files(sorted(folder.iterdir()))
+    if split == "train":
+        _report_left_out(folder, others)
     if not files:
         return None
     begin, end = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}[split]

@@ -181,25 +181,6 @@ def _numbers(value, spec, expected):
         ) from None
 
 
-def check_samples(chunk):
-    """Returns a chunk of audio as float32 `(samples,)`.
-
-    Raises:
-        ValueError: If it is not a one-dimensional array of finite floats.
-    """
-    samples = np.asarray(chunk)
-    if samples.ndim != 1 or samples.dtype.kind != "f":
-        received = f"{samples.dtype} {samples.shape}"
-    elif not np.isfinite(samples).all():
-        received = "NaN or infinity"
-    else:
-        return samples.astype("float32")
-    raise ValueError(
-        "chunks: expected arrays of float32 samples between -1 and 1, of shape "
-        f"(samples,). Received: {received}."
-    )
-
-
 def read_output(name, value, spec):
     """Returns an output as an array.
 

@@ -10,8 +10,8 @@ from apps.common.portable.detector import (
     THRESHOLD,
     Listener,
 )
+from apps.common.portable.samples import as_samples
 from apps.common.portable.sampling import SETTINGS, check_settings
-from serving.client.arrays import check_samples
 
 STREAM = "stream"
 MAX_FRAMES = 500  # in one call; longer chunks are split
@@ -114,7 +114,7 @@ class Streams:
         state = self._zeros(model, ["samples"], version)
         rest = np.zeros(0, "float32")
         for chunk in chunks:
-            rest = np.concatenate([rest, check_samples(chunk)])
+            rest = np.concatenate([rest, as_samples(chunk, "chunks")])
             while len(rest) >= hop:
                 count = min(len(rest) // hop, MAX_FRAMES) * hop
                 inputs = {"samples": rest[np.newaxis, :count], **state}

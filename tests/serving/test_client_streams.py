@@ -107,16 +107,25 @@ def test_the_threshold_and_the_smoothing_may_be_set(client):
     assert early.time_s < late.time_s
 
 
+def test_integer_samples_are_scaled(rest):
+    floats = np.zeros(40, "float32")
+    floats[::3] = 0.5
+    with Client(rest.address) as client:
+        heard = list(client.listen("ear", [floats]))
+        assert list(client.listen("ear", [(floats * 32768).astype("int16")])) == heard
+
+
 @pytest.mark.parametrize(
     ("chunk", "received"),
     [
-        (np.zeros(8, "int16"), "int16 (8,)"),
+        (np.zeros(8, "bool"), "bool (8,)"),
+        (np.full(8, 9000.0), "9000 at sample 0"),
         (np.zeros((8, 2), "float32"), "float32 (8, 2)"),
-        (np.full(8, np.nan), "NaN or infinity"),
+        (np.full(8, np.nan), "NaN or infinity, first at sample 0"),
     ],
 )
 def test_sound_of_another_kind_is_refused(chunk, received, rest):
-    expected = re.escape(f"Received: {received}.")
+    expected = re.escape(f"Received: {received}")
     with Client(rest.address) as client, pytest.raises(ValueError, match=expected):
         list(client.listen("ear", [chunk]))
 

@@ -1,10 +1,18 @@
 """Reads audio files of any rate, sample width and number of channels as mono."""
 
+import io
+import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+
+from apps.common.portable.samples import as_samples
+
+# Suffixes of the formats that libsndfile reads and that people use.
+SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
 
 
 def read_audio(path, sample_rate_hz):
@@ -37,10 +45,11 @@ def audio_blocks(path, sample_rate_hz, seconds=10):
         seconds: Approximate length of a block.
 
     Raises:
-        ValueError: If the file is missing or is not audio.
+        ValueError: If the file is missing or is not audio, or if a sample is not finite
+            or far beyond -1 to 1.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with _sound_file(path) as file:
             rate = file.samplerate
             resampler = None
             if rate != sample_rate_hz:
@@ -49,7 +58,7 @@ def audio_blocks(path, sample_rate_hz, seconds=10):
             while True:
                 block = file.read(size, dtype="float32", always_2d=True).mean(axis=1)
                 last = len(block) < size
-                check(block, path, place)
+                block = as_samples(block, path, place)
                 place += len(block)
                 yield resampler.resample_chunk(block, last) if resampler else block
                 if last:
@@ -62,6 +71,30 @@ def audio_blocks(path, sample_rate_hz, seconds=10):
             f"{path}: not audio in a known format ({reason}). Give a WAV, FLAC, OGG or "
             "MP3 file."
         ) from None
+
+
+@contextmanager
+def _sound_file(path):
+    """Opens a sound file.
+
+    Recorders that stream write a WAV header whose data has the length 0, and some never
+    correct it: the data is then the rest of the file.
+    """
+    with soundfile.SoundFile(path) as file:
+        if file.frames or file.format != "WAV":
+            yield file
+            return
+    content = bytearray(Path(path).read_bytes())
+    place = 12  # after "RIFF", the length and "WAVE"
+    while len(header := content[place : place + 8]) == 8:
+        name, length = struct.unpack("<4sI", header)
+        if name == b"data":
+            rest = len(content) - place - 8
+            content[place + 4 : place + 8] = struct.pack("<I", rest)
+            break
+        place += 8 + length + length % 2
+    with soundfile.SoundFile(io.BytesIO(content)) as file:
+        yield file
 
 
 def resample(waveform, rate, sample_rate_hz):
@@ -86,25 +119,6 @@ def placed(wave, shift, samples):
     wave = wave[max(-begin, 0) :][: len(room)]
     room[: len(wave)] = wave
     return padded
-
-
-def check(waveform, name, place=0):
-    """Returns a waveform after checking that all samples are finite.
-
-    Args:
-        waveform: `(samples,)`.
-        name: Name of the waveform in the message.
-        place: Number of its first sample.
-
-    Raises:
-        ValueError: If a sample is NaN or infinite.
-    """
-    if not np.isfinite(waveform).all():
-        raise ValueError(
-            f"{name}: expected finite samples. Received: NaN or infinity, first at "
-            f"sample {place + int(np.argmin(np.isfinite(waveform)))}."
-        )
-    return waveform
 
 
 def as_int16(waveform):

@@ -7,13 +7,13 @@ the same posteriors as the whole audio.
 import numpy as np
 import tensorflow as tf
 
-from apps.common.portable.audio import check
 from apps.common.portable.detector import (
     PAUSE_MS,
     SMOOTHING_MS,
     THRESHOLD,
     Listener,
 )
+from apps.common.portable.samples import as_samples
 from apps.speech_commands.model import streams
 
 LARGEST_LOGIT = 40.0  # keeps exponentials finite
@@ -137,16 +137,17 @@ class Stream:
         """Processes the next samples.
 
         Args:
-            samples: float32 between -1 and 1, `(any number,)`.
+            samples: `(any number,)`, floats between -1 and 1, or integers, which are
+                scaled.
 
         Returns:
             Smoothed posteriors of the complete frames, `(frames, labels)`, and a list
             of `Detection`.
 
         Raises:
-            ValueError: If a sample is NaN or infinite.
+            ValueError: If a sample is NaN, infinite or far beyond -1 to 1.
         """
-        audio = np.concatenate([self._rest, check(np.asarray(samples), "samples")])
+        audio = np.concatenate([self._rest, as_samples(samples, "samples")])
         whole = len(audio) // self.hop * self.hop
         self._rest = audio[whole:].astype("float32")
         posteriors = [np.zeros((0, len(self.listener.labels)), "float32")]

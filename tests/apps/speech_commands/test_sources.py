@@ -79,6 +79,23 @@ def test_one_list_alone_is_refused(own):
         load_data(folder(own))
 
 
+def test_files_of_every_audio_format_are_read_and_others_are_named(own, capsys):
+    wave, rate = soundfile.read(own / "low" / "s1_nohash_0.wav")
+    (own / "new").mkdir()
+    for number, name in enumerate(("a.flac", "b.ogg", "c.WAV", "d.wave", "e.aiff")):
+        form = {"d.wave": "WAV", "c.WAV": "WAV"}.get(name)
+        soundfile.write(own / "new" / f"s{number}_{name}", wave, rate, format=form)
+    (own / "new" / "notes.txt").write_text("said twice")
+    (own / "new" / "more").mkdir()
+    (own / "validation_list.txt").write_text("low/s1_nohash_0.wav")
+    (own / "testing_list.txt").write_text("low/s2_nohash_0.wav")
+    names = load_data(folder(own)).train.names
+    assert sum(name.startswith("new/") for name in names) == 5
+    message = capsys.readouterr().err
+    assert message.count("left out 2 entries that are not audio files") == 1
+    assert message.rstrip().endswith("new/more, new/notes.txt")
+
+
 def test_background_noise_becomes_noise_and_silence(own):
     (own / "_background_noise_").mkdir()
     hiss = np.random.default_rng(0).normal(0, 0.1, 30000)
@@ -153,7 +170,7 @@ def test_a_folder_that_is_not_there_is_refused(directory):
 
 def test_a_folder_without_audio_is_refused(tmp_path):
     (tmp_path / "yes").mkdir()
-    with pytest.raises(ValueError, match=r"expected a folder of WAV files for each"):
+    with pytest.raises(ValueError, match=r"expected a folder of audio files for each"):
         load_data(folder(tmp_path))
 
 

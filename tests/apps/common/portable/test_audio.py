@@ -56,6 +56,17 @@ def test_of_a_truncated_file_what_is_there_is_read(tmp_path):
     np.testing.assert_allclose(found, TONE[: len(found)], atol=1e-4)
 
 
+@pytest.mark.parametrize("length", [0, 0xFFFFFFFF])
+def test_a_stream_whose_header_was_never_finished_is_read(tmp_path, length):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, TONE, 16000, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = length.to_bytes(4, "little")
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_audio(path, 16000), TONE, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"These are words.\n" * 50, b"RIFF\0\0\0\0WAVE"]
 )
@@ -105,3 +116,9 @@ def test_sixteen_bits_hold_what_is_between_minus_one_and_one():
     found = as_float(as_int16(x))
     assert found.dtype == "float32"
     np.testing.assert_allclose(found, np.clip(x, -1, 1), atol=2e-5)
+
+
+def test_a_float_file_on_the_scale_of_integers_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", TONE * 32768, 16000, subtype="FLOAT")
+    with pytest.raises(ValueError, match=r"a\.wav: expected samples between -1 and 1"):
+        read_audio(tmp_path / "a.wav", 16000)
