@@ -1,5 +1,6 @@
 """Loads questions with their contexts, encodes them as token ids and batches them."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from apps.question_answering.tokens import tokens_with_offsets
 
 SPLITS = ("train", "validation", "test")
 HASHES, UNKNOWN_ANSWER = 2**20, -1
+MAX_PARTS = 10**6  # of one sentence: all
 MIN_SHAPE_SHARE = 0.15  # a shape with a smaller share of the questions is merged
 TUNED = 1000  # most frequent tokens whose pretrained vectors train (Chen et al. 2017)
 
@@ -159,7 +161,8 @@ def story_sentences(contexts, sentences):
 def encode(examples, vocabulary, labels, config):
     """Encodes questions, contexts and answers as ids.
 
-    Questions whose answer lies beyond `config.context_tokens` are skipped.
+    Questions whose answer lies beyond `config.context_tokens` are left out and counted
+    on standard error.
 
     Args:
         examples: A list of `Story` or `Passage`.
@@ -180,11 +183,12 @@ def encode(examples, vocabulary, labels, config):
     questions = _by_text([e.question for e in examples], vocabulary)
     rows = []
     if labels:
-        sentences = _by_text(
-            [s for story in examples for s in story.sentences], vocabulary
-        )
+        parts = _served_sentences([s for story in examples for s in story.sentences])
+        texts = ["", *(part for own in parts.values() for part in own)]
+        sentences = _by_text(texts, vocabulary)
         for story in examples:
-            last = [sentences[s][0] for s in story.sentences[-config.sentences :]]
+            own = [part for s in story.sentences for part in parts[s]] or [""]
+            last = [sentences[part][0] for part in own[-config.sentences :]]
             context = np.zeros((len(last), max(map(len, last))), "int32")
             for row, words in zip(context, last, strict=True):
                 row[: len(words)] = words
@@ -204,6 +208,13 @@ def encode(examples, vocabulary, labels, config):
             "data.context_tokens: no answer lies within the first "
             f"{config.context_tokens} tokens of its passage. Set a larger number."
         )
+    if skipped := len(examples) - len(rows):
+        print(
+            f"data.context_tokens: left out {skipped:,} of {len(examples):,} "
+            "questions, whose answer lies beyond the first "
+            f"{config.context_tokens} tokens.",
+            file=sys.stderr,
+        )
     contexts, question_ids, targets = map(list, zip(*rows, strict=True))
     return {
         "context": contexts,
@@ -211,6 +222,21 @@ def encode(examples, vocabulary, labels, config):
         "targets": [np.maximum(target, 0) for target in targets],
         "weights": [(target >= 0).astype("float32") for target in targets],
     }
+
+
+def _served_sentences(sentences):
+    """Returns the sentences that a served model makes of each distinct sentence.
+
+    A full stop inside, as in "Mr. Smith", ends a sentence there, and so it has to in
+    training.
+    """
+    distinct, parts = list(dict.fromkeys(sentences)), {}
+    for start in range(0, len(distinct), 1024):
+        batch = distinct[start : start + 1024]
+        rows = story_sentences(encoded(batch), MAX_PARTS).to_list()
+        for sentence, row in zip(batch, rows, strict=True):
+            parts[sentence] = [part.decode() for part in row if part]
+    return parts
 
 
 def _by_text(texts, vocabulary):

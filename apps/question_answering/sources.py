@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,6 +194,11 @@ def _articles(path, wanted):
     return passages
 
 
+def is_visible(text):
+    """Returns whether a text has a character that makes a token."""
+    return any(unicodedata.category(c)[0] not in "ZC" for c in text)
+
+
 def _passage(texts, answers, starts, source):
     """Returns a `Passage` whose answers occur at their offsets.
 
@@ -209,11 +215,16 @@ def _passage(texts, answers, starts, source):
             f"{source}: question {name} has no answer. Give one, or remove it."
         )
     for text, start in zip(answers, starts, strict=True):
-        if not text or context[start : start + len(text)] != text:
+        if not is_visible(text):
+            raise ValueError(
+                f"{source}: question {name}: the answer {text!r} is blank. Give a part "
+                "of the context."
+            )
+        if start < 0 or context[start : start + len(text)] != text:
             raise ValueError(
                 f"{source}: question {name}: expected its answer {text!r} at character "
                 f"{start} of the context (answer_start). Received: "
-                f"{context[start : start + len(text)]!r}."
+                f"{context[max(start, 0) :][: len(text)]!r}."
             )
     return Passage(context, question, tuple(answers), starts[0], name)
 

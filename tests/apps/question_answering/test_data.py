@@ -87,6 +87,27 @@ def test_a_story_has_the_same_ids_in_training_and_in_serving(babi_folder):
         np.testing.assert_array_equal(own, theirs)
 
 
+def test_a_sentence_with_full_stops_inside_is_cut_alike_in_training_and_serving():
+    sentences = ("Mr. Smith went here", "It is 3.5 km", "at 9 a.m.", "...", "Mary is")
+    story = Story(sentences, "where is mary?", "here", "1", ())
+    for most in (2, 64):
+        config = DataConfig(dataset="stories", sentences=most)
+        columns = encode([story], VOCABULARY, ["here"], config)
+        served, _ = story_ids(encoded([context_of(story)]), VOCABULARY, most)
+        np.testing.assert_array_equal(columns["context"][0], served.to_tensor()[0])
+
+
+def test_questions_that_are_left_out_are_counted(capsys):
+    passages = [
+        Passage("mary is here", "where?", (text,), start, str(start))
+        for text, start in (("mary", 0), ("here", 8))
+    ]
+    config = DataConfig(dataset="files", context_tokens=2)
+    columns = encode(passages, VOCABULARY, [], config)
+    assert len(columns["context"]) == 1
+    assert "left out 1 of 2 questions" in capsys.readouterr().err
+
+
 def test_an_answer_beyond_what_is_read_is_told(articles_folder):
     config = DataConfig(
         dataset="files", directory=str(articles_folder), context_tokens=2

@@ -105,6 +105,15 @@ def one(**changes):
             "'stone' at character 5",
         ),
         (one(answers=[]), "question 7 has no answer"),
+        (one(answers=[{"text": " ", "answer_start": 2}]), "the answer ' ' is blank"),
+        (
+            one(answers=[{"text": "\u200b", "answer_start": 2}]),
+            r"the answer '\\u200b' is blank",
+        ),
+        (
+            one(answers=[{"text": "stone", "answer_start": -6}]),
+            "'stone' at character -6",
+        ),
         (one(answers=[{"text": "stone"}]), "not in the format.*'answer_start'"),
         (one(question=None), "not in the format.*None is not a string"),
         ({"data": 3}, "not in the format"),
