@@ -3,7 +3,14 @@
 import tensorflow as tf
 
 from apps.common.data.ragged import joined, kept, row_ids
-from apps.common.data.text import END, is_blank, join_words, tokenize, valid_utf8
+from apps.common.data.text import (
+    END,
+    is_blank,
+    join_words,
+    tokenize,
+    valid_utf8,
+    without_nul,
+)
 
 NEW_LINE = "<eol>"  # the token of "\n" with characters
 
@@ -19,7 +26,7 @@ def tokens_of(texts, tokenization):
         tokens = tokenize(texts)
         empty = is_blank(texts)
         return kept(tokens, ~tf.gather(empty, row_ids(tokens)))
-    texts = valid_utf8(texts)
+    texts = without_nul(valid_utf8(texts))
     if tokenization == "spaces":
         return tf.strings.split(texts)
     characters = tf.strings.unicode_split(texts, "UTF-8")

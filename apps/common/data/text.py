@@ -62,6 +62,11 @@ def valid_utf8(texts):
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
 
+def without_nul(texts):
+    """Replaces NUL by a blank: operations on strings stop there, and it has no id."""
+    return tf.strings.regex_replace(texts, r"\x00", " ")
+
+
 def is_blank(texts):
     """Returns whether strings have no visible character; of any shape, bool."""
     return tf.strings.regex_full_match(texts, f"{BLANK}*")
@@ -81,7 +86,7 @@ def tokenize(texts):
         A ragged tensor of strings, `(batch, tokens)`.
     """
     texts = valid_utf8(texts)
-    texts = tf.strings.regex_replace(texts, r"\x00", " ")  # `lower` would stop there
+    texts = without_nul(texts)  # `lower` would stop there
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in _REWRITES:
         texts = tf.strings.regex_replace(texts, pattern, replacement)

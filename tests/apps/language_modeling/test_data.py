@@ -62,6 +62,17 @@ def test_a_corpus_of_one_line_is_read_in_pieces_that_cut_no_word(
     assert whole.count(END) == (0 if tokenization == "characters" else 2)
 
 
+@pytest.mark.parametrize("tokenization", ["words", "spaces", "characters"])
+def test_a_nul_character_is_a_blank(tokenization, tmp_path):
+    (tmp_path / "train.txt").write_text("one\x00two \x00 three\n" * 9)
+    config = DataConfig(dataset="files", file=str(tmp_path), tokens=tokenization)
+    data = load_data(config, ("train",))
+    assert "\x00" not in data.vocabulary.tokens
+    assert not np.isin(data.train, [0, 1]).any()
+    (tmp_path / "train.txt").write_text("one two   three\n" * 9)
+    np.testing.assert_array_equal(data.train, load_data(config, ("train",)).train)
+
+
 def test_line_ends_of_windows_and_a_byte_order_mark_change_nothing(tmp_path):
     for name, content in (
         ("plain", b"one two\nthree\n" * 10),
