@@ -1,8 +1,11 @@
 """ROUGE by hand, what a summary has to be better than, novel runs of words."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rouge_score.tokenizers import DefaultTokenizer
 
-from apps.summarization.scores import is_a, lead, novel_fraction, rouge
+from apps.summarization.scores import EveryScript, is_a, lead, novel_fraction, rouge
 
 
 def test_rouge_is_counted_by_hand():
@@ -15,6 +18,28 @@ def test_rouge_is_counted_by_hand():
 def test_rouge_is_the_mean_over_documents():
     scores = rouge(["a b", "c d"], ["a b", "x y"])
     assert scores == {"rouge_1": 0.5, "rouge_2": 0.5, "rouge_l": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Кошка сидит на окне.", ["кошка", "сидит", "на", "окне"]),
+        ("Γάτα λευκή", ["γάτα", "λευκή"]),
+        ("猫が好き。", ["猫", "が", "好", "き"]),
+        ("แมว", ["แ", "ม", "ว"]),
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("고양이가 있다", ["고양이가", "있다"]),
+        ("cats и кошки", ["cat", "и", "кошки"]),
+    ],
+)
+def test_words_of_every_script_count(text, words):
+    assert EveryScript().tokenize(text) == words
+    assert set(rouge([text], [text]).values()) == {1.0}
+
+
+@given(st.text(st.characters(max_codepoint=0x24F), max_size=60))
+def test_latin_texts_have_the_tokens_of_the_library(text):
+    assert EveryScript().tokenize(text) == DefaultTokenizer(True).tokenize(text)
 
 
 def test_the_lead_is_the_first_sentences():
