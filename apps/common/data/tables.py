@@ -1,7 +1,10 @@
 """Reads the user's labelled texts from CSV, TSV and JSON Lines files."""
 
 import csv
+import functools
+import itertools
 import json
+import sys
 
 from apps.common.portable.files import open_text
 
@@ -71,7 +74,13 @@ def _records(path, wanted):
             yield from _objects(path, file)
         elif path.suffix in (".csv", ".tsv"):
             csv.field_size_limit(2**31 - 1)
-            rows = (_csv_rows if path.suffix == ".csv" else _tsv_rows)(path, file)
+            header = file.readline()
+            file = itertools.chain([header], file)
+            rows = (
+                _tsv_rows(path, file)
+                if path.suffix == ".tsv"
+                else _csv_rows(path, file, _separator(path, header, wanted))
+            )
             yield from _named(path, rows, wanted)
         else:
             raise ValueError(
@@ -117,9 +126,28 @@ def _named(path, rows, wanted):
         yield line, dict(zip(header, fields, strict=True))
 
 
-def _csv_rows(path, file):
+def _separator(path, header, wanted):
+    """Returns the separator with which a header has the wanted columns, or a comma.
+
+    Spreadsheets of many countries write semicolons.
+    """
+    for separator in ",;\t":
+        columns = next(csv.reader([header], delimiter=separator), [])
+        if set(wanted) <= set(columns):
+            if separator != ",":
+                _report_once(f"{path}: read with the separator {separator!r}")
+            return separator
+    return ","
+
+
+@functools.cache  # a file is read once per split
+def _report_once(message):
+    print(message, file=sys.stderr)
+
+
+def _csv_rows(path, file, separator):
     """Yields the first line and the fields of each row; quotes have to be closed."""
-    reader, line = csv.reader(file, strict=True), 1
+    reader, line = csv.reader(file, delimiter=separator, strict=True), 1
     while True:
         try:
             fields = next(reader, None)

@@ -153,7 +153,7 @@ BAD_FILES = {
         "review\tstars\nA joy.\t5\n",
         "{path}:2: no 'text' and no 'label'. The columns are: review, stars.",
     ),
-    "semicolons.csv": ("text;label\nA joy.;good\n", "columns are: text;label."),
+    "colons.csv": ("text:label\nA joy.:good\n", "columns are: text:label."),
     "label.csv": ("text,label\nA joy.,good\nA bore.,\n", "{path}:3: 'label' is empty."),
     "short.csv": ("text,label\nA joy.\n", "{path}:2: 'label' has no value."),
     "key.jsonl": ('{"text": "A joy."}\n', "{path}:1: no 'label'."),

@@ -77,3 +77,21 @@ def test_quoted_fields_of_a_tsv_may_hold_quotes_tabs_and_lines(tmp_path):
         ("plain", "good"),
         ("three", "very good"),
     ]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_another_separator_is_guessed_from_the_header_and_named(
+    separator, tmp_path, capsys
+):
+    path = tmp_path / "a.csv"
+    rows = [["id", "text", "label"], ["1", '"A joy, really"', "good"]]
+    path.write_text("\n".join(separator.join(row) for row in rows))
+    assert list(labelled_rows(path, "text", "label")) == [("A joy, really", "good")]
+    assert f"read with the separator {separator!r}" in capsys.readouterr().err
+
+
+def test_a_comma_is_the_separator_of_a_header_that_has_the_columns(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,a;b\nA joy; really,good,x\n")
+    assert list(labelled_rows(path, "text", "label")) == [("A joy; really", "good")]
+    assert capsys.readouterr().err == ""
