@@ -96,6 +96,10 @@ class Signature:
             outputs = self._run(*(arrays[name] for name in self.inputs))
         except self._refusals as error:
             raise RequestError(400, reason(error.message)) from None
+        except UnicodeDecodeError:  # the message quotes bytes of the input
+            raise RequestError(
+                400, "The model refuses the input, in a message that is not UTF-8."
+            ) from None
         except self._out_of_memory as error:
             message = f"Too large to compute: {reason(error.message)}"
             raise RequestError(413, message) from None

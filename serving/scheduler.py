@@ -137,7 +137,7 @@ def _run_batch(signature, batch):
         sizes = [len(next(iter(arrays.values()))) for arrays in batch]
         try:
             outputs = signature(joined)
-        except RequestError:  # one request is wrong: run each by itself
+        except Exception:  # whichever request is wrong: run each by itself
             pass
         else:
             if all(len(value) == sum(sizes) for value in outputs.values()):

@@ -326,6 +326,27 @@ def test_a_version_serves_only_if_its_own_warm_up_requests_succeed(x, state, tmp
     assert states(models, "checking") == {"1": state}
 
 
+def test_a_refusal_whose_message_is_not_text_is_the_senders_fault():
+    """TensorFlow quotes the bytes of the input; Python cannot decode them."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        sound = v1.placeholder("string", [None])
+        is_wav = tf.reduce_all(tf.strings.substr(sound, 0, 4) == "RIFF")
+        with tf.control_dependencies([tf.debugging.Assert(is_wav, [sound])]):
+            label = tf.identity(sound)
+        tensors = {"sound": sound, "label": label}
+        info = {k: v1.saved_model.build_tensor_info(v) for k, v in tensors.items()}
+        definition = v1.saved_model.build_signature_def(
+            {"sound": info["sound"]}, {"label": info["label"]}
+        )
+        signature = Signature(session, definition)
+        good = signature({"sound": np.array([b"RIFF \xff"], object)})
+        assert good["label"].tolist() == [b"RIFF \xff"]
+        with pytest.raises(RequestError, match="The model refuses the input") as caught:
+            signature({"sound": np.array([b"\xff\xfb\x90"], object)})
+        assert caught.value.status == 400
+
+
 @pytest.mark.parametrize(
     ("shape", "joins"),
     [((None,), True), ((None, 3), True), ((None, None), False), ((), False)],

@@ -15,8 +15,9 @@ class Doubling:
 
     joins = True
 
-    def __init__(self, uneven=False):
+    def __init__(self, uneven=False, error=None):
         self.batches, self.uneven = [], uneven
+        self.error = error or RequestError(400, "x must not be negative")
         self.go = threading.Event()
 
     def __call__(self, arrays):
@@ -24,7 +25,7 @@ class Doubling:
         x = arrays["x"]
         self.batches.append(len(x))
         if (x < 0).any():
-            raise RequestError(400, "x must not be negative")
+            raise self.error
         return {"twice": 2 * x, "rest": x[:1] if self.uneven else x}
 
 
@@ -74,11 +75,20 @@ def test_of_other_shapes_are_other_batches():
     assert sorted(signature.batches) == [1, 1, 1, 2]
 
 
-def test_a_request_that_is_refused_does_not_spoil_its_neighbours():
-    signature = Doubling()
+@pytest.mark.parametrize(
+    "error",
+    [
+        RequestError(400, "x must not be negative"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        ZeroDivisionError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_request_that_is_refused_does_not_spoil_its_neighbours(error):
+    signature = Doubling(error=error)
     *good, bad, last = ask(signature, [[1.0], [2.0], [-3.0], [4.0]])
     assert [answer["twice"].tolist() for answer in (*good, last)] == [[2], [4], [8]]
-    assert isinstance(bad, RequestError)
+    assert bad is error
 
 
 def test_outputs_that_do_not_go_by_rows_are_found_out():
