@@ -331,7 +331,7 @@ def test_a_refusal_whose_message_is_not_text_is_the_senders_fault():
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         sound = v1.placeholder("string", [None])
-        is_wav = tf.reduce_all(tf.strings.substr(sound, 0, 4) == "RIFF")
+        is_wav = tf.reduce_all(tf.equal(tf.strings.substr(sound, 0, 4), "RIFF"))
         with tf.control_dependencies([tf.debugging.Assert(is_wav, [sound])]):
             label = tf.identity(sound)
         tensors = {"sound": sound, "label": label}
