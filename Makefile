@@ -32,7 +32,7 @@ lint: .venv/dev ## style, mistakes, and who imports whom
 serve: .venv/run ## serve the exported models on http://127.0.0.1:8501
 	$(BIN)/python -m serving.server
 
-results: .venv/run ## rebuild the README's results table
+results: .venv/run ## rebuild the tables of results in README and docs
 	$(BIN)/python -m experiments.results
 
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, and graphs (20 minutes)

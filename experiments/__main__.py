@@ -7,6 +7,7 @@ import time
 from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from experiments.help import columns
+from experiments.report import ANSWERS, write_report
 from experiments.run import Request, run
 from experiments.tasks import TASKS
 
@@ -26,8 +27,6 @@ def main(arguments=None):
 
 def run_all(names):
     """Runs the default recipe of each app, queries its export, writes the report."""
-    from experiments.report import write_report  # loads TensorFlow
-
     began = time.monotonic()
     for number, name in enumerate(names, 1):
         task = TASKS[name]
@@ -49,8 +48,6 @@ def _query_export(version, task):
         version: Directory of the exported version, `RUN/export/APP/N`.
         task: A `Task`.
     """
-    from experiments.report import ANSWERS  # loads TensorFlow
-
     run_directory = version.parents[2]
     names = inputs = task.questions
     if task.example_inputs:

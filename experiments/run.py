@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.common.config import closest
+from apps.common.portable.files import open_text
+from apps.common.portable.run_files import EXPLANATIONS
 from apps.common.portable.terminal import report_errors
 from experiments.help import TaskParser
+from experiments.record import record
 from experiments.task import run_directory
 
 VERBS = {
@@ -152,7 +155,7 @@ def _predict(predictor, words, file):
 def _explain(task, directory, predictor, words, file):
     """Draws the user's inputs; without inputs, the examples, once per run."""
     if not words and not file:
-        if drawn := sorted((directory / "explain").glob("*.html")):
+        if drawn := sorted((directory / EXPLANATIONS).glob("*.html")):
             print(f"{drawn[0]} is drawn already.")
             return
         words = task.examples(predictor())
@@ -162,8 +165,6 @@ def _explain(task, directory, predictor, words, file):
 
 
 def _record(task, request):
-    from experiments.record import record  # loads TensorFlow
-
     print(f"Recorded: {record(task, request.recipe, request.words)}")
 
 
@@ -172,12 +173,8 @@ def _inputs(words, file):
     if file and words:
         raise ValueError("Give inputs or --file, not both.")
     if file:
-        try:
-            inputs = _lines(Path(file).read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            raise ValueError(
-                f"{file}: not UTF-8. Convert the file, for example with iconv."
-            ) from None
+        with open_text(file) as text:
+            inputs = _lines(text.read())
     else:
         inputs = words or _lines(sys.stdin.read())
     if not inputs:

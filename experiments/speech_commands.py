@@ -1,5 +1,6 @@
 """Speech command recognition: which word is in a clip, and when in a stream?"""
 
+from apps.common.portable.run_files import EXPLANATIONS
 from experiments.run import main
 from experiments.task import Task
 
@@ -20,7 +21,7 @@ def first_files(predictor):
 
     files = []
     for number, wave in enumerate(first_clips(predictor)[1], 1):
-        files.append(predictor.directory / "explain" / f"clip_{number}.wav")
+        files.append(predictor.directory / EXPLANATIONS / f"clip_{number}.wav")
         files[-1].parent.mkdir(exist_ok=True)
         soundfile.write(files[-1], wave, predictor.config.data.sample_rate_hz)
     return files

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from apps.common.portable.files import atomic_write, exclusive_lock
+from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import report_errors
 from apps.common.portable.versions import versions
 
@@ -37,7 +38,7 @@ def publish(run, models=MODELS, keep=3):
     """
     if keep < 1:
         raise ValueError(f"--keep: expected 1 or more. Received: {keep}.")
-    exported = sorted(Path(run, "export").glob("*/*/saved_model.pb"), key=_number)
+    exported = sorted(Path(run, EXPORTS).glob("*/*/saved_model.pb"), key=_number)
     if not exported:
         raise ValueError(
             f"{run}: it has no export. Create one with "

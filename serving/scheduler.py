@@ -1,8 +1,9 @@
 """Dynamic batching: joins the requests that wait for a signature into one batch.
 
-While a signature computes, new requests for it wait; they form the next batch. No
-request waits for a batch to fill: under low load each request is a batch, and the
-higher the load, the larger the batches.
+While a signature computes, new requests with rows of the same shape wait; they form
+the next batch. No request waits for a batch to fill: under low load each request is a
+batch, and the higher the load, the larger the batches. Requests that cannot be joined
+run one by one, as many at once as there are cores.
 """
 
 import asyncio

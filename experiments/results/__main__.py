@@ -20,7 +20,7 @@ def main(arguments=None):
 
 def recording_modules():
     """Returns the modules with a recorded table; see `experiments.tables`."""
-    # Imported here: they load TensorFlow and Matplotlib, which --help does not need.
+    # Imported here: they load Matplotlib, which --help does not need.
     from experiments import record
     from experiments.benchmarks import (
         cluster_cost,

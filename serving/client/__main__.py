@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from apps.common.portable.detector import THRESHOLD
+from apps.common.portable.files import open_text
 from apps.common.portable.sampling import SETTINGS, add_arguments
 from apps.common.portable.terminal import report_errors
 from serving.client import Client
@@ -140,11 +141,8 @@ def _value(name, value, spec):
 
 
 def _lines(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            return [line.removesuffix("\n") for line in file]
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: expected text in UTF-8.") from None
+    with open_text(path) as file:
+        return [line.removesuffix("\n") for line in file]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -233,10 +231,8 @@ def main(arguments=None):
     with report_errors(), Client(options.server, options.timeout) as client:
         try:
             options.run(client, options)
-        except (
-            KeyboardInterrupt
-        ):  # the usual end of a stream; there is nothing to resume
-            print()
+        except KeyboardInterrupt:
+            print()  # the usual end of a stream; there is nothing to resume
             sys.exit(130)
 
 

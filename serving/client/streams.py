@@ -102,8 +102,9 @@ class Streams:
 
         Args:
             model: Name of a model with the signature `stream`.
-            chunks: Iterable of float32 arrays `(samples,)` between -1 and 1, at the
-                model's sample rate (see `sound`). Their lengths may differ.
+            chunks: Iterable of arrays `(samples,)` of any length, at the model's sample
+                rate (see `sound`): floats between -1 and 1, or integers, which are
+                scaled.
             threshold: Minimum smoothed posterior of a detection.
             smoothing_ms: Milliseconds over which posteriors are averaged.
             pause_ms: Milliseconds after a detection without another one.

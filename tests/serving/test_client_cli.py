@@ -179,9 +179,12 @@ def test_a_file_that_is_no_text_is_one_line(refused, tmp_path):
     path = tmp_path / "texts.txt"
     words = ("predict", "types", "--signature", "echo", "--file", path)
     code, line = refused(*words)
-    assert (code, "No such file" in line) == (1, True)
+    assert (code, "there is no such file" in line) == (2, True)
     path.write_bytes(b"\xff")
-    assert refused(*words) == (2, f"Error: {path}: expected text in UTF-8.")
+    assert refused(*words) == (
+        2,
+        f"Error: {path}:1: not UTF-8. Convert the file, for example with iconv.",
+    )
 
 
 def test_a_server_that_refuses_is_one_line_and_exit_code_1(refused, closed):
