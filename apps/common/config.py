@@ -81,7 +81,9 @@ class _Loader(yaml.SafeLoader):
     text for a string setting. YAML 1.1 would read text, eight and False.
     """
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - of PyYAML
+    yaml_implicit_resolvers = {  # noqa: RUF012 - of PyYAML
+        "<": yaml.SafeLoader.yaml_implicit_resolvers["<"]  # merges, `<<: *name`
+    }
 
 
 def _parsed(text):

@@ -203,13 +203,18 @@ def _counted(config):
 def _spooled(config, split, vocabulary):
     """Writes a split's token ids to a temporary file; returns them memory-mapped."""
     end = vocabulary.lookup(END) if has_end_token(config.tokens) else None
+    has_tokens = False  # since the last end
     with tempfile.TemporaryFile() as file:
         for tokens, is_end in _batches_of_tokens(config, split):
             ids = tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
             if end is not None:
-                has_end = tf.constant(is_end) & (ids.row_lengths() > 0)
-                ends = tf.fill([ids.nrows(), 1], end)
-                ends = tf.ragged.boolean_mask(ends, has_end[:, tf.newaxis])
+                has_end = []  # a text without tokens has none
+                lengths = ids.row_lengths().numpy().tolist()
+                for is_last, length in zip(is_end, lengths, strict=True):
+                    has_tokens = has_tokens or length > 0
+                    has_end.append([is_last and has_tokens])
+                    has_tokens = has_tokens and not is_last
+                ends = tf.ragged.boolean_mask(tf.fill([len(has_end), 1], end), has_end)
                 ids = tf.concat([ids, ends], axis=1)
             file.write(ids.flat_values.numpy().astype("int32").tobytes())
         file.flush()

@@ -8,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
 
+Decibels = Annotated[float, Field(allow_inf_nan=False)]
+
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
@@ -101,8 +103,8 @@ class AugmentationConfig:
     shift_ms: Weight = 100.0
     gain_db: Weight = 10.0
     noise_share: Annotated[float, Field(ge=0, le=1)] = 0.8
-    lowest_snr_db: float = 0.0
-    highest_snr_db: float = 20.0
+    lowest_snr_db: Decibels = 0.0
+    highest_snr_db: Decibels = 20.0
     frequency_masks: Count = 1
     frequency_mask_bands: Count = 7
     time_masks: Count = 1

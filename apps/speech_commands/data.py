@@ -112,10 +112,11 @@ def _clips(rows, split, config):
             bar.add(1)
         if not names:
             raise ValueError(
-                f"data.dataset={config.dataset}: the {split} split is empty. Files are "
-                "split by speaker, the part of a file's name before the first "
-                "underscore: 10% of the speakers are validation, 10% test. Give clips "
-                "of more speakers, or validation_list.txt and testing_list.txt."
+                f"data.dataset={config.dataset}: the {split} split is empty. "
+                "Without validation_list.txt and testing_list.txt, 10% of the speakers "
+                "are validation and 10% test; a speaker is the part of a file's name "
+                "before the first underscore. Give both lists, or clips of more "
+                "speakers."
             )
         file.flush()
         waves = np.memmap(file, "int16", "r", shape=(len(names), samples))

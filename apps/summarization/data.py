@@ -66,7 +66,8 @@ def load_data(config, splits=SPLITS, vocabulary=None):
         vocabulary: `Vocabulary`; by default that of the training split.
 
     Returns:
-        `Data`, without pairs whose document or summary is only white space.
+        `Data`; of published sets without pairs whose document or summary is only white
+        space.
 
     Raises:
         ValueError: If the data cannot be read, or a split is empty.
@@ -112,8 +113,8 @@ def _files(config, split):
     """Reads the user's own pairs; of one file 10% are validation and 10% test."""
     if not config.file:
         raise ValueError(
-            "data.file: expected a JSON Lines file, or a folder with train.jsonl, "
-            "validation.jsonl and test.jsonl."
+            "data.file: expected a JSON Lines, CSV or TSV file, or a folder with "
+            "train.jsonl, validation.jsonl and test.jsonl."
         )
     columns = (config.document_column, config.summary_column)
     settings = ("data.document_column", "data.summary_column")

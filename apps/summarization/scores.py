@@ -15,6 +15,10 @@ ABBREVIATIONS = (
     *("e.g", "i.e", "u.s", "u.k", "u.n", "d.c", "a.m", "p.m", "b.c", "a.d"),
 )
 WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+AS_BLANKS = (
+    *("LATIN", "COMBINING", "MODIFIER LETTER"),
+    *("SUBSCRIPT", "SUPERSCRIPT", "CIRCLED"),
+)
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 
 
@@ -44,7 +48,7 @@ class EveryScript(DefaultTokenizer):
 def _spaced(character):
     """Returns a word's character, between blanks in scripts without; else a blank."""
     name = unicodedata.name(character, "")
-    is_latin = character < "\u0250" or name.startswith(("LATIN", "COMBINING"))
+    is_latin = character < "\u0250" or name.startswith(AS_BLANKS)
     if is_latin or unicodedata.category(character)[0] not in "LMN":
         return " "
     return f" {character} " if name.startswith(WITHOUT_BLANKS) else character

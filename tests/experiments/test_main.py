@@ -24,7 +24,7 @@ def requests(monkeypatch, finished_run):
         for name, task in everything.TASKS.items()
     }
     monkeypatch.setattr(everything, "TASKS", tasks)
-    monkeypatch.setattr("experiments.report.write_report", lambda tasks: "report.html")
+    monkeypatch.setattr(everything, "write_report", lambda tasks: "report.html")
     return requests
 
 

@@ -125,7 +125,7 @@ def test_a_command_that_asks_no_model_makes_no_predictor(
     words, task, verbs, monkeypatch
 ):
     monkeypatch.setattr(type(task), "predictor", None)
-    monkeypatch.setattr("experiments.record.record", lambda *_: "recorded.json")
+    monkeypatch.setattr("experiments.run.record", lambda *_: "recorded.json")
     main(task, words)
     assert [call[0] for call in verbs] == ["train"]
 
@@ -263,7 +263,7 @@ def test_a_file_of_inputs_that_is_not_utf8_is_named(task, verbs, tmp_path, capsy
     with pytest.raises(SystemExit):
         main(task, ["predict", "--file", str(tmp_path / "old.txt")])
     error = capsys.readouterr().err
-    assert error.startswith(f"Error: {tmp_path / 'old.txt'}: not UTF-8.")
+    assert error.startswith(f"Error: {tmp_path / 'old.txt'}:1: not UTF-8.")
     assert error.count("\n") == 1
 
 

@@ -174,17 +174,33 @@ def _tsv_rows(path, file):
             continue
         fields, first = _tsv_fields(content, columns), line
         if columns and len(fields) < columns and '"' in content:
-            while True:
-                try:
-                    (fields,) = csv.reader([content], delimiter="\t", strict=True)
-                    break
-                except csv.Error as error:
-                    more = next(file, None)
-                    if more is None or "unexpected end" not in str(error):
-                        raise _quoting_error(path, first, error) from None
-                    line, content = line + 1, content + "\n" + more.rstrip("\r\n")
+            fields, line = _joined_fields(path, file, content, line)
         columns = columns or len(fields)
         yield first, fields
+
+
+def _joined_fields(path, file, content, line):
+    """Joins a line with the next ones up to the end of its quoted field.
+
+    Returns:
+        The fields, and the number of the last line.
+    """
+    first, lines = line, [content]
+    while True:
+        try:
+            (fields,) = csv.reader(["\n".join(lines)], delimiter="\t", strict=True)
+            return fields, line
+        except csv.Error as error:
+            fault = _quoting_error(path, first, error)
+            if "unexpected end" not in str(error):
+                raise fault from None
+        for content in file:  # only a line with a quote can end the field
+            line += 1
+            lines.append(content.rstrip("\r\n"))
+            if '"' in content:
+                break
+        else:
+            raise fault
 
 
 def _tsv_fields(content, columns):

@@ -1,1 +1,1 @@
-"""Code that serving and the apps share; it needs NumPy, but not TensorFlow."""
+"""Code that serving and the apps share; it needs no TensorFlow."""

@@ -37,7 +37,7 @@ def read_audio(path, sample_rate_hz):
 def audio_blocks(path, sample_rate_hz, seconds=10):
     """Yields a file's mono waveform in blocks, float32 `(samples,)`.
 
-    Memory does not grow with the size of the file.
+    Memory does not grow with the size of the file, unless its header is unfinished.
 
     Args:
         path: As for `read_audio`.
@@ -78,23 +78,37 @@ def _sound_file(path):
     """Opens a sound file.
 
     Recorders that stream write a WAV header whose data has the length 0, and some never
-    correct it: the data is then the rest of the file.
+    correct it: the data is then the rest of the file, which is read into memory.
     """
     with soundfile.SoundFile(path) as file:
-        if file.frames or file.format != "WAV":
+        if file.frames or file.format not in ("WAV", "WAVEX"):
             yield file
             return
     content = bytearray(Path(path).read_bytes())
-    place = 12  # after "RIFF", the length and "WAVE"
-    while len(header := content[place : place + 8]) == 8:
-        name, length = struct.unpack("<4sI", header)
-        if name == b"data":
-            rest = len(content) - place - 8
-            content[place + 4 : place + 8] = struct.pack("<I", rest)
-            break
-        place += 8 + length + length % 2
+    _set_data_length(content)
     with soundfile.SoundFile(io.BytesIO(content)) as file:
         yield file
+
+
+def _set_data_length(content):
+    """Corrects the length of the data of an unfinished WAV file, in place."""
+    for place, name, length in _chunks(content, 12):  # after "RIFF", size and "WAVE"
+        if name != b"data" or length:
+            continue
+        begin = place + 8
+        ends = [at + 8 + size for at, _, size in _chunks(content, begin)]
+        if begin < len(content) and len(content) not in ends:  # what follows is sound
+            rest = min(len(content) - begin, 2**32 - 1)
+            content[place + 4 : begin] = struct.pack("<I", rest)
+        return
+
+
+def _chunks(content, place):
+    """Yields place, name and length of each chunk of a RIFF file, from a place on."""
+    while place + 8 <= len(content):
+        name, length = struct.unpack_from("<4sI", content, place)
+        yield place, name, length
+        place += 8 + length + length % 2
 
 
 def resample(waveform, rate, sample_rate_hz):

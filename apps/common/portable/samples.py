@@ -25,6 +25,11 @@ def as_samples(samples, name, place=0):
             f"{name}: expected samples of shape (samples,), floats between -1 and 1 or "
             f"integers. Received: {samples.dtype} {samples.shape}."
         )
+    if kind in "iu" and samples.dtype.itemsize > 4:
+        raise ValueError(
+            f"{name}: expected integers of 8, 16 or 32 bits, whose type is their "
+            f"scale. Received: {samples.dtype}. Give int16, or floats between -1 and 1."
+        )
     if kind == "i":
         return (samples / -float(np.iinfo(samples.dtype).min)).astype("float32")
     if kind == "u":

@@ -72,8 +72,8 @@ def _message(error):
         reason = _without_nodes(memory_lines[0]) if memory_lines else " ".join(lines)
         return (
             f"Not enough memory: {reason or 'the machine has no more.'} "
-            "Set a lower train.batch_size. If that does not suffice, use shorter texts "
-            "or clips or a smaller model, with another run_directory=..."
+            "Set a lower train.batch_size, or use shorter texts or clips or a smaller "
+            "model, each with another run_directory=..."
         )
     if not hasattr(error, "error_code"):  # not from TensorFlow
         return " ".join(filter(None, lines))

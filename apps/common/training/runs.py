@@ -104,7 +104,7 @@ def _create(directory, config):
     """Creates a run directory, or checks that the existing one can be resumed."""
     remedy = "Give another directory with run_directory=..., or delete this one."
     names = {path.name for path in _contents(directory)}
-    if names <= {CONFIG}:  # new, or killed before its first checkpoint
+    if names <= {CONFIG}:  # new, or killed before anything else was written
         save_config(config, directory / CONFIG)
         return
     if CONFIG not in names:

@@ -224,6 +224,13 @@ def test_a_value_is_read_as_its_setting_means_it(setting, meant, load):
         assert (loaded, type(loaded)) == (meant, type(meant))
 
 
+def test_a_recipe_may_merge_what_it_has_named(load):
+    text = "data: &own {file: a.csv}\ntrain: {epochs: 5}\n"
+    assert load(text + "data: {<<: *own, max_length: 9}").data == DataSection(
+        file="a.csv", max_length=9
+    )
+
+
 def test_settings_given_in_python_are_not_converted():
     with pytest.raises(ValueError, match="valid integer"):
         TrainSection(epochs="3")

@@ -52,14 +52,15 @@ def test_a_corpus_of_one_line_is_read_in_pieces_that_cut_no_word(
     tokenization, tmp_path, monkeypatch
 ):
     text = " ".join(f"word{n}" * (1 + n % 3) for n in range(300))
-    (tmp_path / "train.txt").write_text(f"{text}\na second line\n")
+    text = f"{text}{' ' * 90}\n{'x' * 39} \n\n"  # pieces without a token, too
+    (tmp_path / "train.txt").write_text(f"{text}a second line\n")
     config = DataConfig(
         dataset="files", file=str(tmp_path), tokens=tokenization, min_count=1
     )
     whole = words(load_data(config, ("train",)), "train")
     monkeypatch.setattr(data_module, "LONGEST_LINE", 40)
     assert words(load_data(config, ("train",)), "train") == whole
-    assert whole.count(END) == (0 if tokenization == "characters" else 2)
+    assert whole.count(END) == (0 if tokenization == "characters" else 3)
 
 
 @pytest.mark.parametrize("tokenization", ["words", "spaces", "characters"])

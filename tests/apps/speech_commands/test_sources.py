@@ -147,7 +147,7 @@ def test_each_split_has_noises_of_its_own(own, monkeypatch):
     ("words", "speakers", "message"),
     [
         (["low"], 12, "at least two labels.*'low'"),
-        (["low", "high"], 1, "split is empty. .* by speaker"),
+        (["low", "high"], 1, "split is empty. .* of the speakers"),
     ],
 )
 def test_what_makes_no_classification_is_refused(

@@ -150,7 +150,7 @@ def test_a_wrong_line_is_named(tmp_path, rows, message):
 
 
 def test_a_file_has_to_be_named():
-    with pytest.raises(ValueError, match=r"data\.file: expected a JSON Lines file"):
+    with pytest.raises(ValueError, match=r"data\.file: expected a JSON Lines, CSV"):
         load_data(DataConfig(dataset="files"))
 
 

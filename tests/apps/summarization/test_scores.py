@@ -1,7 +1,7 @@
 """ROUGE by hand, what a summary has to be better than, novel runs of words."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rouge_score.tokenizers import DefaultTokenizer
 
@@ -37,6 +37,7 @@ def test_words_of_every_script_count(text, words):
     assert set(rouge([text], [text]).values()) == {1.0}
 
 
+@example("CO₂ in Hawai\u02bbi, ˈəʊ, ①")
 @given(st.text(st.characters(max_codepoint=0x24F), max_size=60))
 def test_latin_texts_have_the_tokens_of_the_library(text):
     assert EveryScript().tokenize(text) == DefaultTokenizer(True).tokenize(text)

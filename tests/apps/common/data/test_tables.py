@@ -95,3 +95,10 @@ def test_a_comma_is_the_separator_of_a_header_that_has_the_columns(tmp_path, cap
     path.write_text("text,label,a;b\nA joy; really,good,x\n")
     assert list(labelled_rows(path, "text", "label")) == [("A joy; really", "good")]
     assert capsys.readouterr().err == ""
+
+
+def test_a_quote_that_nothing_closes_is_named_however_long_the_file_is(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tlabel\n"never closed\n' + "a film\tgood\n" * 200_000)
+    with pytest.raises(ValueError, match=r"a\.tsv:2: unterminated quoted field"):
+        list(labelled_rows(path, "text", "label"))

@@ -122,3 +122,11 @@ def test_a_float_file_on_the_scale_of_integers_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", TONE * 32768, 16000, subtype="FLOAT")
     with pytest.raises(ValueError, match=r"a\.wav: expected samples between -1 and 1"):
         read_audio(tmp_path / "a.wav", 16000)
+
+
+def test_what_follows_the_data_of_an_empty_file_is_no_sound(tmp_path):
+    path = tmp_path / "a.wav"
+    with soundfile.SoundFile(path, "w", 16000, 1) as file:
+        file.title = "a title of some length"
+    with pytest.raises(ValueError, match=r"a\.wav: expected audio"):
+        read_audio(path, 16000)

@@ -35,6 +35,7 @@ def test_floats_stay_as_they_are(dtype):
         (np.zeros((2, 2)), "Received: float64 (2, 2)."),
         (np.array(["a"]), "x: expected samples of shape (samples,), floats between"),
         (np.array([True]), "Received: bool (1,)."),
+        ([0, 12000], "x: expected integers of 8, 16 or 32 bits, whose type is their"),
     ],
     ids=str,
 )
