@@ -74,6 +74,20 @@ def with_defaults(section, **defaults):
     )
 
 
+def check_vector_words(data):
+    """Raises ValueError if words are to be added that have no pretrained vector.
+
+    Args:
+        data: A `DataConfig` with `vectors` and `vector_words`.
+    """
+    if data.vector_words and data.vectors == "random":
+        raise ValueError(
+            f"data.vector_words: random vectors have no words of their own. Set "
+            "data.vectors=glove_6b_50d, or data.vector_words=0. Received: "
+            f"{data.vector_words}."
+        )
+
+
 class _Loader(yaml.SafeLoader):
     """Reads every plain scalar as text, which pydantic converts to the setting's type.
 

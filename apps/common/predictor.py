@@ -11,8 +11,8 @@ import tensorflow as tf
 from apps.common.data.labels import load_labels
 from apps.common.data.text import Vocabulary, encoded
 from apps.common.portable.run_files import LABELS, VOCABULARY
+from apps.common.training.model_file import load_model
 from apps.common.training.runs import finished_run
-from apps.common.training.saved import load_model
 
 
 def part(make):

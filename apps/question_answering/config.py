@@ -101,3 +101,7 @@ class Config:
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+
+    def __post_init__(self):
+        """Raises ValueError for settings that exclude each other."""
+        config.check_vector_words(self.data)

@@ -103,6 +103,7 @@ class Config:
     def __post_init__(self):
         """Raises ValueError for settings that exclude each other."""
         if not self.model.pretrained:
+            config.check_vector_words(self.data)
             return
         if self.model.direction != "forward":
             raise ValueError(

@@ -154,6 +154,11 @@ class Config:
                     f"data.{name}: needs data.dataset=spoken_digit. Remove it, or set "
                     f"the data set. Received: {value!r} with {data.dataset}."
                 )
+        if data.held_out_speaker and data.held_out_speaker == data.validation_speaker:
+            raise ValueError(
+                "data.validation_speaker: expected another speaker than "
+                f"data.held_out_speaker. Received: {data.validation_speaker!r}."
+            )
         if model.direction == "forward" and model.clip_normalization:
             raise ValueError(
                 "model.clip_normalization: needs the whole clip, but "

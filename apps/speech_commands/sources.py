@@ -49,11 +49,6 @@ def _spoken_digit(config, split):
     dataset = load_dataset("spoken_digit", "train")
     test_speaker = config.held_out_speaker
     validation_speaker = config.validation_speaker
-    if test_speaker and test_speaker == validation_speaker:
-        raise ValueError(
-            "data.validation_speaker: expected another speaker than "
-            f"data.held_out_speaker. Received: {validation_speaker!r}."
-        )
 
     def clips():
         speakers = set()

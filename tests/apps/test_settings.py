@@ -14,6 +14,19 @@ from apps.common.config import load_config
         ("sentiment", ["data.vectors=glove_6b_50d"], "data.vectors: words and"),
         ("sentiment", ["data.vector_words=9"], "data.vectors: words and"),
         (
+            "question_answering",
+            ["data.vector_words=9"],
+            "data.vector_words: random vectors have no words",
+        ),
+        (
+            "speech_commands",
+            [
+                *("data.dataset=spoken_digit", "data.held_out_speaker=bo"),
+                "data.validation_speaker=bo",
+            ],
+            "data.validation_speaker: expected another speaker",
+        ),
+        (
             "summarization",
             ["train.coverage_weight=0.5"],
             "train.coverage_weight: ",
@@ -71,3 +84,10 @@ def test_settings_that_exclude_each_other_are_refused(
         load_config(config_class, path, overrides)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_words_of_random_vectors_are_refused_without_a_language_model(tmp_path):
+    config_class = importlib.import_module("apps.sentiment.config").Config
+    (path := tmp_path / "recipe.yaml").write_text("")
+    with pytest.raises(ValueError, match=r"^data\.vector_words: .* Received: 7\.$"):
+        load_config(config_class, path, ["data.vector_words=7"])

@@ -24,17 +24,9 @@ def with_frequent_words(vocabulary, config):
         vocabulary: `Vocabulary` of the training texts.
         config: A `DataConfig` with `vectors` and `vector_words`, the number of words
             to add; 0 adds none.
-
-    Raises:
-        ValueError: If `vector_words` is above 0 and the vectors are not pretrained.
     """
     if not config.vector_words:
         return vocabulary
-    if config.vectors != GLOVE:
-        raise ValueError(
-            f"data.vector_words={config.vector_words} needs pretrained vectors: set "
-            f"data.vectors={GLOVE}, or data.vector_words=0."
-        )
     return vocabulary.extended(frequent_words(config.vector_words))
 
 

@@ -165,12 +165,6 @@ def test_an_unknown_answer_weighs_nothing():
     np.testing.assert_array_equal(batch["weights"], [1, 1, 0, 1, 0, 0, 0, 0])
 
 
-def test_vectors_have_to_be_named(babi_folder):
-    config = DataConfig(dataset="babi", directory=str(babi_folder), vector_words=10)
-    with pytest.raises(ValueError, match=r"data\.vector_words=10 needs pretrained"):
-        load_data(config)
-
-
 def test_words_with_vectors_are_known_after_those_of_the_texts(babi_folder, packages):
     config = DataConfig(
         dataset="babi",

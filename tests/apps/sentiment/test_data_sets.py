@@ -258,8 +258,3 @@ def test_words_with_vectors_get_ids_after_those_of_the_training_texts(packages):
     assert len(tokens) > loaded.trained_tokens  # some are in no training text
     assert tokens[: loaded.trained_tokens] == alone.vocabulary.tokens
     assert set(frequent_words(5)) <= set(tokens)
-
-
-def test_words_of_random_vectors_are_refused(packages):
-    with pytest.raises(ValueError, match=r"data.vector_words=7 .*glove_6b_50d"):
-        load_data(DataConfig(vector_words=7), ("train",))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from apps.common.data.text import Vocabulary
-from apps.common.training.saved import load_model
+from apps.common.training.model_file import load_model
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import load_data
 from apps.sentiment.train import train

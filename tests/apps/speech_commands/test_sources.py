@@ -244,14 +244,6 @@ def test_an_unknown_speaker_is_refused(digits, setting):
         load_data(config)
 
 
-def test_a_speaker_is_not_held_out_twice(digits):
-    config = DataConfig(
-        dataset="spoken_digit", held_out_speaker="bo", validation_speaker="bo"
-    )
-    with pytest.raises(ValueError, match=r"another speaker than data.held_out_speaker"):
-        load_data(config)
-
-
 def test_the_twelve_classes_of_the_published_set_keep_their_names(monkeypatch):
     def load_dataset(name, split):
         assert name == "speech_commands"

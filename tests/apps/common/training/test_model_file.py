@@ -11,7 +11,7 @@ import pytest
 
 from apps.common.data.vectors import vector_matrix
 from apps.common.training.fit import fit
-from apps.common.training.saved import load_model
+from apps.common.training.model_file import load_model
 from tests.apps.common.training.jobs import job_of, run_in, settings_of
 
 
