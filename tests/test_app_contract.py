@@ -169,7 +169,7 @@ class TestApp:
         assert len(set(pages)) == len(own_inputs)
         for page in pages:
             assert page.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
-            assert "<canvas" in page.read_text()
+            assert '"title": "forget gate f"' in page.read_text()
         exported = newest_version(run / "export" / app)
         gates = tf.saved_model.load(exported).signatures["gates"]
         if isinstance(inputs[0], dict):
