@@ -104,9 +104,14 @@ def _set_data_length(content):
 
 
 def _chunks(content, place):
-    """Yields place, name and length of each chunk of a RIFF file, from a place on."""
+    """Yields place, name and length of each chunk of a RIFF file, from a place on.
+
+    Samples that follow are no chunks: their names are not letters and digits.
+    """
     while place + 8 <= len(content):
         name, length = struct.unpack_from("<4sI", content, place)
+        if not name.strip().isalnum():
+            return
         yield place, name, length
         place += 8 + length + length % 2
 
