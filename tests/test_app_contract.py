@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +158,19 @@ class TestApp:
             *("dataset", "split", "examples", "unit", "parameters", "train_minutes"),
             *headline,
         }
+
+    def test_a_run_that_names_no_version_has_the_first_rules_for_tokens(
+        self, app, request, tmp_path
+    ):
+        run = request.getfixturevalue(SERVED[app][0])
+        shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("export"))
+        path = tmp_path / "run" / "config.yaml"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "token_rules" not in line))
+        if app != "speech_commands":
+            old, new = map(TASKS[app].predictor, (path.parent, run))
+            assert (old.vocabulary.rules, new.vocabulary.rules) == (1, 2)
+            assert old.config.data == replace(new.config.data, token_rules=1)
 
     @pytest.mark.slow
     def test_its_gates_are_drawn_and_served(self, app, request):

@@ -143,6 +143,33 @@ def test_a_row_is_answered_as_it_is_alone(exported):
                 assert same(value[n], alone[key][0]), (name, key)
 
 
+def test_padding_at_the_end_of_a_row_is_empty(exported):
+    for name in exported.signatures:
+        inputs = rows(exported, name)
+        together = exported.run(name, inputs)
+        for n in range(3):
+            one = {key: value[n : n + 1] for key, value in inputs.items()}
+            for key, alone in exported.run(name, one).items():
+                if alone.ndim > 1:
+                    padding = np.array(together[key][n])
+                    padding[tuple(slice(size) for size in alone[0].shape)] = 0
+                    assert not np.any(padding.astype(bool)), (name, key)
+
+
+def test_canonically_equal_texts_have_equal_answers(exported):
+    for name in exported.signatures:
+        inputs = rows(exported, name)
+        if inputs.keys() <= {"text", "document", "context", "question", "prompt"}:
+            answers = [
+                exported.run(name, {key: np.array([text], object) for key in inputs})
+                for text in ("Un cliché naïf", "Un cliche\u0301 nai\u0308f")
+            ]
+            for key, value in answers[0].items():
+                # Ends count characters; a story's sentences are shown as they came.
+                if key != "end" and "story" not in key:
+                    assert same(value, answers[1][key]), (name, key)
+
+
 def test_texts_answer_as_the_keras_model_does(exported):
     if exported.app == "speech_commands":
         pytest.skip("takes sound; tests/apps/speech_commands/test_export.py has it")

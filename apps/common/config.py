@@ -10,6 +10,7 @@ import yaml
 from pydantic.dataclasses import dataclass
 
 from apps.common.portable.files import atomic_write
+from apps.common.portable.run_files import TOKEN_RULES
 
 # For the dataclasses of each app's config.py.
 STRICT = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -18,6 +19,18 @@ Count = Annotated[int, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class TextConfig:
+    """How texts become tokens; an app's section `data` adds its own settings.
+
+    Attributes:
+        token_rules: Version of the rules for tokens (docs/tokens.md). A run that does
+            not name it was made by version 1.
+    """
+
+    token_rules: Annotated[int, pydantic.Field(ge=1, le=TOKEN_RULES)] = TOKEN_RULES
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -123,7 +136,26 @@ def load_config(config_class, path, overrides=()):
         ValueError: If a setting is unknown, has a wrong type, is out of range or
             excludes another one. The message is one line that names the setting.
     """
+    return _validated(config_class, _read(path), path, overrides)
+
+
+def load_run_config(config_class, path):
+    """Loads the configuration of a run, with the token rules that the run was made by.
+
+    Raises:
+        ValueError: As `load_config`.
+    """
     values = _read(path)
+    sections = {field.name: field.type for field in fields(config_class)}
+    if issubclass(sections.get("data", object), TextConfig):
+        data = values.setdefault("data", {})
+        if isinstance(data, dict):
+            data.setdefault("token_rules", 1)
+    return _validated(config_class, values, path)
+
+
+def _validated(config_class, values, path, overrides=()):
+    """Returns the configuration with these values after overrides."""
     for override in overrides:
         key, _, value = override.partition("=")
         section, _, name = key.partition(".")

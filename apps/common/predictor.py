@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.labels import load_labels
-from apps.common.data.text import Vocabulary, encoded
+from apps.common.data.text import encoded
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.training.model_file import load_model
 from apps.common.training.runs import finished_run
@@ -72,7 +73,8 @@ class Predictor:
     @part
     def vocabulary(self):
         """The model's vocabulary."""
-        return Vocabulary.load(self.directory / VOCABULARY)
+        rules = self.config.data.token_rules
+        return Vocabulary.load(self.directory / VOCABULARY, rules)
 
     @part
     def labels(self):

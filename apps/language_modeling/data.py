@@ -14,13 +14,8 @@ import tensorflow as tf
 from apps.common.data.batches import WHOLE, filled
 from apps.common.data.datasets import load_dataset
 from apps.common.data.splits import text_hash
-from apps.common.data.text import (
-    END,
-    UNKNOWN,
-    TokenCounts,
-    Vocabulary,
-    batches_of_texts,
-)
+from apps.common.data.text import END, UNKNOWN, batches_of_texts
+from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.common.data.wikipedia import articles
 from apps.common.portable.files import open_text
 from apps.language_modeling.text import has_end_token, tokens_of
@@ -173,7 +168,7 @@ def _batches_of_tokens(config, split):
     """Yields tokens of `LINES_AT_ONCE` texts, ragged, and which texts end there."""
     texts = DATASETS[config.dataset](config, split)
     tokenized = tf.function(
-        lambda texts: tokens_of(texts, config.tokens),
+        lambda texts: tokens_of(texts, config.tokens, config.token_rules),
         autograph=False,
         input_signature=[tf.TensorSpec([None], "string")],
     )
@@ -197,7 +192,7 @@ def _counted(config):
             f"data.dataset={config.dataset}: the train split has no token that occurs "
             f"{config.min_count} times. Give a longer text, or a lower data.min_count."
         )
-    return Vocabulary([END] * has_end_token(config.tokens) + kept)
+    return Vocabulary([END] * has_end_token(config.tokens) + kept, config.token_rules)
 
 
 def _spooled(config, split, vocabulary):

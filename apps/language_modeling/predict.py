@@ -80,7 +80,7 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=TEXT)
         def gates(text):
-            tokens = tokens_of(text, self.tokenization)
+            tokens = tokens_of(text, self.tokenization, self.vocabulary.rules)
             ids = token_ids(text, self.vocabulary, self.tokenization)
             starts = tf.fill([tokens.nrows(), 1], self.start)
             first = tf.gather(names, starts)

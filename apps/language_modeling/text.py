@@ -2,30 +2,31 @@
 
 import tensorflow as tf
 
-from apps.common.data.ragged import joined, kept, row_ids
+from apps.common.data.ragged import joined, kept
 from apps.common.data.text import (
     END,
-    is_blank,
+    UNKNOWN,
     join_words,
     tokenize,
     valid_utf8,
     without_nul,
 )
+from apps.common.portable.run_files import TOKEN_RULES
 
 NEW_LINE = "<eol>"  # the token of "\n" with characters
 
 
-def tokens_of(texts, tokenization):
+def tokens_of(texts, tokenization, rules=TOKEN_RULES):
     """Splits texts `(batch,)` into a ragged tensor of tokens, `(batch, tokens)`.
 
     Args:
         texts: Strings.
         tokenization: "words", "spaces" or "characters"; see `DataConfig.tokens`.
+        rules: Version of the rules for words; see `tokenize`.
     """
     if tokenization == "words":
-        tokens = tokenize(texts)
-        empty = is_blank(texts)
-        return kept(tokens, ~tf.gather(empty, row_ids(tokens)))
+        tokens = tokenize(texts, rules)
+        return kept(tokens, tokens.flat_values != UNKNOWN)
     texts = without_nul(valid_utf8(texts))
     if tokenization == "spaces":
         return tf.strings.split(texts)
@@ -36,7 +37,7 @@ def tokens_of(texts, tokenization):
 
 def token_ids(texts, vocabulary, tokenization):
     """Returns the ids of texts `(batch,)` as a ragged tensor; see `tokens_of`."""
-    tokens = tokens_of(texts, tokenization)
+    tokens = tokens_of(texts, tokenization, vocabulary.rules)
     return tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
 
 

@@ -42,7 +42,9 @@ def prepare(config, run):
         f"{len(data.train):,} tokens, vocabulary of {len(data.vocabulary):,}",
         monitor="val_loss",
         mode="min",
-        finish=lambda: save_encoder(model, run.directory, config.data.tokens),
+        finish=lambda: save_encoder(
+            model, run.directory, config.data.tokens, config.data.token_rules
+        ),
     )
 
 

@@ -11,18 +11,18 @@ from apps.common.data.text import (
     BLANK,
     UNKNOWN,
     UNKNOWN_ID,
-    TokenCounts,
-    Vocabulary,
     batches_of_texts,
     encoded,
     valid_utf8,
 )
 from apps.common.data.vectors import GLOVE, with_frequent_words
+from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
-from apps.question_answering.tokens import tokens_with_offsets
+from apps.question_answering.tokens import located_tokens
 
 SPLITS = ("train", "validation", "test")
+STOPS = ".!?\u3002\uff01\uff1f"  # those of Chinese and Japanese, too
 HASHES, UNKNOWN_ANSWER = 2**20, -1
 MAX_PARTS = 10**6  # of one sentence: all
 MIN_SHAPE_SHARE = 0.15  # a shape with a smaller share of the questions is merged
@@ -101,10 +101,11 @@ def _vocabulary(examples, config):
     counts = TokenCounts()
     texts = [*contexts, *(example.question for example in examples)]
     for batch in batches_of_texts(texts, 1024):
-        tokens, *_ = tokens_with_offsets(encoded(batch))
+        tokens, *_ = located_tokens(encoded(batch), config.token_rules)
         counts.update(tokens.flat_values.numpy().tolist())
     size, min_count = config.vocabulary_size, config.min_count
-    return Vocabulary(counts.most_frequent(size, min_count, without=(UNKNOWN,)))
+    kept = counts.most_frequent(size, min_count, without=(UNKNOWN,))
+    return Vocabulary(kept, config.token_rules)
 
 
 def text_ids(texts, vocabulary):
@@ -115,9 +116,9 @@ def text_ids(texts, vocabulary):
 
     Returns:
         The ids, int32, ragged `(batch, tokens)`; then the tokens, starts and ends that
-        `tokens_with_offsets` returns.
+        `located_tokens` returns.
     """
-    tokens, starts, ends = tokens_with_offsets(texts)
+    tokens, starts, ends = located_tokens(texts, vocabulary.rules)
     values = tokens.flat_values
     ids = tf.cast(vocabulary.lookup(values), "int32")
     hashed = tf.cast(tf.strings.to_hash_bucket_fast(values, HASHES), "int32")
@@ -146,12 +147,12 @@ def story_ids(contexts, vocabulary, sentences):
 def story_sentences(contexts, sentences):
     """Splits stories into sentences; returns the last, ragged `(batch, sentences)`.
 
-    A sentence ends with `.`, `!`, `?` or the end of a line. A story without text has
+    A sentence ends with one of `STOPS` or the end of a line. A story without text has
     one empty sentence.
     """
     texts = valid_utf8(contexts)
     for pattern, replacement in (
-        (rf"{BLANK}*[.!?\r\n](?:[.!?]|{BLANK})*", "\n"),
+        (rf"{BLANK}*[{STOPS}\r\n](?:[{STOPS}]|{BLANK})*", "\n"),
         (rf"^{BLANK}+|{BLANK}+$", ""),
     ):
         texts = tf.strings.regex_replace(texts, pattern, replacement)

@@ -59,7 +59,7 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=TEXTS)
         def answer(context, question):
-            context = valid_utf8(context)  # as in `tokens_with_offsets`
+            context = valid_utf8(context)  # as in `located_tokens`
             read = self._read(context, question)
             if self.labels:
                 p = tf.nn.softmax(read.logits)
@@ -92,7 +92,11 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=TEXTS)
         def attention(context, question):
-            return {"attention": self._read(context, question).attention}
+            read = self._read(context, question)
+            if self.labels:
+                return {"attention": read.attention}
+            is_token = tf.not_equal(read.context_parts.to_tensor(), "")
+            return {"attention": tf.where(is_token[..., None], read.attention, 0.0)}
 
         return attention
 

@@ -1,23 +1,30 @@
-"""Tokenizes texts with offsets, by the same operations in training and serving."""
+"""Splits texts into tokens with offsets, and cuts spans out of texts."""
 
 import tensorflow as tf
 
 from apps.common.data.ragged import row_ids
-from apps.common.data.text import BLANK, UNKNOWN, WORD, is_blank, valid_utf8
+from apps.common.data.text import (
+    BLANK,
+    UNKNOWN,
+    WORD,
+    is_blank,
+    tokens_with_offsets,
+    valid_utf8,
+)
 
 
-def tokens_with_offsets(texts):
-    """Splits texts into lower-case words, numbers and punctuation, with offsets.
-
-    A text without a token gives one token `<unk>` of length 0 at its beginning.
+def located_tokens(texts, rules):
+    """Returns tokens, starts and ends, as `tokens_with_offsets`.
 
     Args:
         texts: Strings, `(batch,)`.
-
-    Returns:
-        Three ragged tensors `(batch, tokens)`: the tokens, strings; and the start and
-        end of each in its text, int32, in Unicode characters.
+        rules: Version of the rules. By version 1 each mark of punctuation is a token,
+            and what is between two of them is another; nothing is normalized.
     """
+    return _first_rules(texts) if rules == 1 else tokens_with_offsets(texts)
+
+
+def _first_rules(texts):
     texts = valid_utf8(texts)
     empty = is_blank(texts)
     characters = tf.strings.unicode_split(tf.where(empty, "?", texts), "UTF-8")

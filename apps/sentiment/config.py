@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive
+from apps.common.config import STRICT, Count, Fraction, Positive, TextConfig
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig:
+class DataConfig(TextConfig):
     """Selects labelled texts and sets how they become token ids.
 
     Attributes:

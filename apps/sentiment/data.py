@@ -15,8 +15,9 @@ from apps.common.data.packages import fetch
 from apps.common.data.splits import normalised, split_by_hash, text_hash
 from apps.common.data.spool import Spool
 from apps.common.data.tables import labelled_rows
-from apps.common.data.text import Vocabulary, batches_of_texts
+from apps.common.data.text import batches_of_texts
 from apps.common.data.vectors import with_frequent_words
+from apps.common.data.vocabulary import Vocabulary
 
 SPLITS = ("train", "validation", "test")
 BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512)

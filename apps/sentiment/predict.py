@@ -46,7 +46,8 @@ class Predictor(Base):
 
         @tf.function(autograph=False, input_signature=TEXT)
         def gates(text):
-            tokens = tokenize(text)[:, : self.config.data.max_length].to_tensor()
+            tokens = tokenize(text, self.vocabulary.rules)
+            tokens = tokens[:, : self.config.data.max_length].to_tensor()
             token_ids = self._token_ids(text)
             _, recorded = record_gates(lambda: self.model(token_ids, training=False))
             return gate_outputs(recorded, tokens)

@@ -19,7 +19,7 @@ def prepare(config, run):
     settings, model_settings = config.train, asdict(config.model)
     pretrained, vocabulary = model_settings.pop("pretrained"), None
     if pretrained:
-        vocabulary = pretrained_vocabulary(pretrained)
+        vocabulary = pretrained_vocabulary(pretrained, config.data.token_rules)
     data = load_data(config.data, ("train", "validation"), vocabulary=vocabulary)
     vectors = pretrained_vectors(data.vocabulary, config)
     run.save_names(data.vocabulary, data.labels)

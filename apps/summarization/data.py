@@ -16,14 +16,8 @@ from apps.common.data.ragged import row_ids
 from apps.common.data.splits import split_by_hash
 from apps.common.data.spool import Spool
 from apps.common.data.tables import labelled_rows
-from apps.common.data.text import (
-    END,
-    UNKNOWN_ID,
-    Vocabulary,
-    batches_of_texts,
-    encoded,
-    tokenize,
-)
+from apps.common.data.text import END, UNKNOWN_ID, batches_of_texts, encoded, tokenize
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import articles
 
 SPLITS = ("train", "validation", "test")
@@ -90,8 +84,9 @@ def load_data(config, splits=SPLITS, vocabulary=None):
             itertools.chain(*pairs["train"].columns),
             size=config.vocabulary_size,
             min_count=config.min_count,
+            rules=config.token_rules,
         )
-        vocabulary = Vocabulary([END, *counted.tokens[2:]])
+        vocabulary = Vocabulary([END, *counted.tokens[2:]], counted.rules)
     return Data(**{split: pairs.get(split) for split in SPLITS}, vocabulary=vocabulary)
 
 
@@ -169,7 +164,7 @@ def encode_documents(documents, vocabulary, document_tokens):
         The tokens, strings; their ids in the vocabulary; and their ids in the extended
         vocabulary. All are ragged, `(batch, timesteps)`.
     """
-    tokens = tokenize(documents)[:, :document_tokens]
+    tokens = tokenize(documents, vocabulary.rules)[:, :document_tokens]
     places, _ = first_places(tokens, tokens[:, :0])
     ids = tokens.with_flat_values(_ids(tokens, vocabulary))
     return tokens, ids, tokens.with_flat_values(_extended(ids, places, vocabulary))
@@ -177,7 +172,7 @@ def encode_documents(documents, vocabulary, document_tokens):
 
 def encode_summaries(summaries, tokens, vocabulary):
     """Encodes summaries `(batch,)` as ids in the documents' extended vocabularies."""
-    words = tokenize(summaries)
+    words = tokenize(summaries, vocabulary.rules)
     _, places = first_places(tokens, words)
     ids = words.with_flat_values(_ids(words, vocabulary))
     return words.with_flat_values(_extended(ids, places, vocabulary))

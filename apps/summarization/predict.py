@@ -98,7 +98,7 @@ class Predictor(Base):
                 "score": tf.where(blank, 0.0, score),
                 "document_tokens": tokens,
                 "summary_tokens": tf.where(is_token, words, ""),
-                "attention": weights,
+                "attention": tf.where(is_token[..., tf.newaxis], weights, 0.0),
                 "copied": tf.where(is_token, p_copy, 0.0),
             }
 

@@ -14,7 +14,9 @@ const PASSAGE = {
 
 /** Splits a story into sentences as the model does. */
 export function sentences(story) {
-  return story.split(/[.!?\r\n]+/).map((part) => part.trim()).filter(Boolean);
+  return story.split(/[.!?。！？\r\n]+/)
+    .map((part) => part.replace(/^[\s\p{Z}\p{C}]+|[\s\p{Z}\p{C}]+$/gu, ""))
+    .filter(Boolean);
 }
 
 /** Returns a table of the sentences with the attention of each hop. */

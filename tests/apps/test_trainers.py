@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.data.text import Vocabulary
 from apps.common.data.vectors import vector_matrix
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.training.fit import read_history
 
 TOKENS, LABELS, ROWS, PADDING_ROWS = 9, 3, 4, 2

@@ -5,7 +5,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.serving.web_browser import needs_browser, press
+from apps.common.data.text import encoded
+from apps.common.data.unicode import normalize
+from apps.question_answering.data import story_sentences
+from tests.apps.common.data.reference_tokens import golden, is_invisible
+from tests.serving.web_browser import needs_browser, press, run
 
 
 @needs_browser
@@ -41,3 +45,36 @@ def test_in_a_passage_the_answer_is_marked_by_characters(visit, serving):
     context.fill("😀🌊 Ann Innes built it.")
     tab = press(page, "question_answering")
     expect(tab.locator("mark")).to_have_text("Innes")
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_page_cuts_a_story_as_the_model_does(visit):
+    stories = (
+        ("Mary went. John is here!\r\n\u200bIs he?", ". . Mary", "\u3000a \u00a0. b"),
+        ("\u732b\u304c\u5bdd\u305f\u3002\u72ac\u3082\uff01", "3.5 and Mr. Smith..."),
+    )
+    for story in sum(stories, ()):
+        cut = run(
+            visit("question_answering"),
+            """async (load, story) =>
+            (await load("answer.js")).sentences(story)""",
+            story,
+        )
+        (served,) = story_sentences(encoded([story]), 64).to_list()
+        assert cut == [sentence.decode() for sentence in served]
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_browser_normalizes_as_the_rules_for_tokens_do(visit):
+    kept = set("\u00bd\u00be\u2153\u2189\u00b4\u00a8\u00af\u00b8\u02dc\u203e\u309b\0")
+    texts = [case["text"] for case in golden() if not kept & set(case["text"])]
+    texts = [text for text in texts if not any(map(is_invisible, text))]
+    normal = run(
+        visit("question_answering"),
+        "(_, texts) => texts.map((text) => text.normalize('NFKC').toLowerCase())",
+        texts,
+    )
+    assert len(texts) > 300
+    assert normal == [t.decode() for t in normalize(encoded(texts)).numpy()]

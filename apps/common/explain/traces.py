@@ -87,14 +87,17 @@ def gate_outputs(gates, labels):
 
     Returns:
         For each layer L: `L_tokens`, strings `(batch, timesteps)`, and `L_f`, `L_i`,
-        `L_c_tilde`, `L_c`, `L_o`, `L_h`, float32 `(batch, timesteps, units)`.
+        `L_c_tilde`, `L_c`, `L_o`, `L_h`, float32 `(batch, timesteps, units)`; 0 at
+        padding.
     """
     outputs = {}
     for layer, layer_gates in gates.items():
         tokens = labels[layer] if isinstance(labels, dict) else labels
         outputs[f"{layer}_tokens"] = tf.identity(tokens)
+        is_token = tf.not_equal(tokens, "")[:, :, tf.newaxis]
         for name in NAMES:
-            outputs[f"{layer}_{name}"] = tf.cast(getattr(layer_gates, name), "float32")
+            values = tf.cast(getattr(layer_gates, name), "float32")
+            outputs[f"{layer}_{name}"] = tf.where(is_token, values, 0.0)
     return outputs
 
 

@@ -7,3 +7,4 @@ BEST, HISTORY, LOGS = "best.npz", "history.csv", "logs"
 MODEL, ENCODER = "model.keras", "encoder.npz"
 METRICS, LEARNING_CURVE = "metrics.json", "learning.png"
 EXPLANATIONS, EXPORTS = "explain", "export"
+TOKEN_RULES = 2  # the newest version of the rules for tokens (docs/tokens.md)

@@ -4,21 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.data.text import Vocabulary
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.portable.files import DAMAGED, arrays_in, atomic_write
 from apps.common.portable.run_files import ENCODER, MODEL, VOCABULARY
 
 
-def save_encoder(model, directory, tokens):
+def save_encoder(model, directory, tokens, rules):
     """Saves the embedding and LSTM weights of a language model in its run directory.
 
     Args:
         model: A model with the layers `embedding`, `lstm_1`, `lstm_2` and so on.
         directory: The run directory.
         tokens: The setting `data.tokens` of the run, such as "words".
+        rules: Version of the rules for tokens, the setting `data.token_rules`.
     """
     arrays = {
         "tokens": tokens,
+        "rules": rules,
         "embedding": model.get_layer("embedding").vectors.numpy(),
     }
     for layer in _lstms(model):
@@ -31,12 +33,16 @@ def save_encoder(model, directory, tokens):
         np.savez(file, **arrays)
 
 
-def pretrained_vocabulary(directory):
+def pretrained_vocabulary(directory, rules):
     """Returns the vocabulary of a language model whose encoder can be loaded.
+
+    Args:
+        directory: The language model's run directory.
+        rules: Version of the rules for tokens, which the language model must have.
 
     Raises:
         ValueError: If the directory is not the finished run of a language model with
-            `data.tokens=words`.
+            `data.tokens=words` and these rules.
     """
     for name in (ENCODER, VOCABULARY):
         if not Path(directory, name).exists():
@@ -46,12 +52,18 @@ def pretrained_vocabulary(directory):
                 "experiments.language_modeling RECIPE train; if an earlier version "
                 f"trained it, delete its {MODEL} first."
             )
-    if (tokens := str(_read(directory)["tokens"])) != "words":
+    arrays = _read(directory)
+    if (tokens := str(arrays["tokens"])) != "words":
         raise ValueError(
             f"model.pretrained: the tokens of {directory} are {tokens}. Expected a "
             "language model with data.tokens=words."
         )
-    return Vocabulary.load(Path(directory, VOCABULARY))
+    if (its_rules := int(arrays.get("rules", 1))) != rules:
+        raise ValueError(
+            f"model.pretrained: the tokens of {directory} are of version {its_rules}. "
+            f"Set data.token_rules={its_rules}. Received: {rules}."
+        )
+    return Vocabulary.load(Path(directory, VOCABULARY), rules)
 
 
 def load_encoder(model, directory):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from apps.common.config import differences, load_config, save_config
+from apps.common.config import differences, load_run_config, save_config
 from apps.common.data.labels import save_labels
 from apps.common.portable.files import atomic_write, exclusive_lock
 from apps.common.portable.run_files import CONFIG, LABELS, MODEL, VOCABULARY
@@ -112,7 +112,7 @@ def _create(directory, config):
             f"{directory} has files in it but no {CONFIG}: it is not a run directory. "
             f"{remedy}"
         )
-    changed = differences(load_config(type(config), directory / CONFIG), config)
+    changed = differences(load_run_config(type(config), directory / CONFIG), config)
     if changed:
         raise ValueError(
             f"{directory} has a run with another configuration: {'; '.join(changed)}. "
@@ -158,7 +158,7 @@ def finished_run(directory, config_class):
             f"{directory} is not finished: it has no {MODEL}. "
             "Run its training command again, which resumes it."
         )
-    return load_config(config_class, directory / CONFIG)
+    return load_run_config(config_class, directory / CONFIG)
 
 
 def _contents(directory):

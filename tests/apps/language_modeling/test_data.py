@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from apps.common.data.batches import Shard
 from apps.common.data.splits import text_hash
-from apps.common.data.text import END, Vocabulary
+from apps.common.data.text import END
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import split_of
 from apps.language_modeling import data as data_module
 from apps.language_modeling.config import DataConfig

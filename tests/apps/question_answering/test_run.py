@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches
+from apps.common.data.text import encoded
 from apps.common.training.fit import read_history
 from apps.question_answering.predict import Predictor
 from apps.question_answering.train import train
@@ -118,3 +119,11 @@ def test_a_killed_run_ends_at_the_same_weights(
     ours, theirs = (Predictor.load(path).model.get_weights() for path in runs)
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_shorter_passage_has_no_attention_behind_its_end(passages):
+    contexts = encoded(["It was built in 1777.", "Built in 1777, it is a tall tower."])
+    questions = encoded(["When was it built?"] * 2)
+    attention = passages.attention(contexts, questions)["attention"].numpy()
+    np.testing.assert_allclose(attention[0, :6].sum(-1), 1, atol=1e-5)
+    assert not attention[0, 6:].any()

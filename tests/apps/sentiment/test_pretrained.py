@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from apps.common.data.text import Vocabulary
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.training.model_file import load_model
 from apps.sentiment.config import DataConfig
 from apps.sentiment.data import load_data

@@ -7,15 +7,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.common.data import text as text_module
-from apps.common.data.text import (
-    PADDING_ID,
-    UNKNOWN_ID,
-    TokenCounts,
-    Vocabulary,
-    batches_of_texts,
-    tokenize,
-)
+from apps.common.data import vocabulary as vocabulary_module
+from apps.common.data.text import PADDING_ID, UNKNOWN_ID, batches_of_texts, tokenize
+from apps.common.data.vocabulary import TokenCounts, Vocabulary
 
 EXAMPLES = {
     "words and punctuation": ("It is good!", "it is good !"),
@@ -33,18 +27,18 @@ EXAMPLES = {
     "other HTML": ("<i>a</i>", "< i > a < / i >"),
     "hyphens": ("well-made -- no", "well - made -- no"),
     "many hyphens": ("a-----b", "a -- -- - b"),
-    "ellipsis": ("wait... what\u2026 no....", "wait ... what \u2026 no ... ."),
+    "ellipsis": ("wait... what\u2026 no....", "wait ... what ... no ... ."),
     "numbers": ("3.5/10 $1,000", "3 . 5 / 10 $ 1 , 000"),
     "underscore": ("foo_bar", "foo _ bar"),
     "emoji": ("😀 so😀so", "😀 so 😀 so"),
     "emoji only": ("👍🏽", "👍 🏽"),
     "accents": ("Café ÀÉ", "café àé"),
-    "combining accents": ("cafe\u0301", "cafe\u0301"),
-    "other scripts": ("Хорошо 很好", "хорошо 很好"),
+    "combining accents": ("cafe\u0301", "caf\u00e9"),
+    "other scripts": ("Хорошо 很好", "хорошо 很 好"),
     "white space": (" a\t\tb\r\nc\u3000d ", "a b c d"),
     "no-break space": ("a\u00a0b", "a b"),
     "line separators": ("a\u2028b\x85c", "a b c"),
-    "zero width": ("a\u200bb\ufeff", "a b"),
+    "zero width": ("a\u200bb\ufeff", "ab"),
     "control characters": ("a\x02b\x01c\x07", "a b c"),
     "control characters in a contraction": ("is\x01n't", "is n't"),
     "the names of special tokens": ("<pad> <unk>", "< pad > < unk >"),
@@ -222,7 +216,7 @@ def test_counts_are_as_good_as_promised_when_tokens_were_dropped(batches, limit)
 
 
 def test_the_rarest_tokens_are_dropped(monkeypatch):
-    monkeypatch.setattr(text_module, "COUNTED", 4)
+    monkeypatch.setattr(vocabulary_module, "COUNTED", 4)
     texts = ["good good good film film"] * 5000 + [f"rare{n}" for n in range(9)]
     vocabulary = Vocabulary.from_texts(texts, size=2)
     assert vocabulary.tokens[2:] == ["good", "film"]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from apps.common.data.text import Vocabulary
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.training.encoder import (
     load_encoder,
     pretrained_vocabulary,
@@ -34,7 +34,7 @@ def reader(embedding_dim=6, units=6, num_layers=2):
 @pytest.fixture
 def run(tmp_path):
     keras.utils.set_random_seed(5)
-    save_encoder(writer(), tmp_path, "words")
+    save_encoder(writer(), tmp_path, "words", rules=2)
     Vocabulary(WORDS).save(tmp_path / "vocabulary.txt")
     return tmp_path
 
@@ -51,7 +51,20 @@ def test_the_reader_has_the_states_of_the_language_model(run):
 
 
 def test_the_vocabulary_is_that_of_the_run(run):
-    assert pretrained_vocabulary(run).tokens[2:] == WORDS
+    vocabulary = pretrained_vocabulary(run, rules=2)
+    assert (vocabulary.tokens[2:], vocabulary.rules) == (WORDS, 2)
+
+
+def test_a_language_model_with_other_rules_for_tokens_is_refused(run):
+    with pytest.raises(ValueError, match=r"version 2\. Set data.token_rules=2\."):
+        pretrained_vocabulary(run, rules=1)
+
+
+def test_an_encoder_without_a_version_has_the_first_rules_for_tokens(run):
+    with np.load(run / "encoder.npz") as arrays:
+        kept = {name: arrays[name] for name in arrays.files if name != "rules"}
+    np.savez(run / "encoder.npz", **kept)
+    assert pretrained_vocabulary(run, rules=1).rules == 1
 
 
 @pytest.mark.parametrize("name", ["encoder.npz", "vocabulary.txt"])
@@ -59,7 +72,7 @@ def test_a_run_without_an_encoder_is_refused_with_the_way_out(name, run):
     (run / name).unlink()
     message = f"model.pretrained: .* has no {name}"
     with pytest.raises(ValueError, match=message) as caught:
-        pretrained_vocabulary(run)
+        pretrained_vocabulary(run, rules=2)
     assert "python -m experiments.language_modeling" in str(caught.value)
 
 
@@ -80,10 +93,10 @@ def test_a_damaged_encoder_is_named_with_the_way_out(run):
     path = run / "encoder.npz"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ValueError, match=r"encoder.npz cannot be read .*model.keras"):
-        pretrained_vocabulary(run)
+        pretrained_vocabulary(run, rules=2)
 
 
 def test_characters_are_no_words(run):
-    save_encoder(writer(), run, "characters")
+    save_encoder(writer(), run, "characters", rules=2)
     with pytest.raises(ValueError, match=r"are characters\. Expected .*tokens=words"):
-        pretrained_vocabulary(run)
+        pretrained_vocabulary(run, rules=2)
