@@ -27,6 +27,12 @@ export function parse(text) {
   }
 }
 
+/** Returns a message of TensorFlow without the names of graph nodes. */
+export function withoutNodes(message) {
+  return message.replace(/\s*\[\[?\{\{[\s\S]*/, "")
+    .replace(/\{\{\w*node [^}]*\}\}\s*/g, "");
+}
+
 /** Returns the commands that train and serve a model. */
 export function commands(model) {
   return `\`make run APP=${model}\` trains and exports it, \`make serve\` serves it.`;
@@ -142,7 +148,7 @@ export class Api {
       }
     }
     if (status < 400) return content ?? {};
-    const message = String(content?.error ?? text).trim().slice(0, 600);
+    const message = withoutNodes(String(content?.error ?? text)).trim().slice(0, 600);
     throw this.refusal(status, message, model);
   }
 

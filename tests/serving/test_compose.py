@@ -14,7 +14,9 @@ from google.protobuf import (
 
 from apps.common.export.savedmodel import BATCHING
 from serving import metrics
+from serving.client.client import MAX_ROWS
 from serving.publish import CONFIG, MODELS, SERVED_FROM
+from tests.serving.grpc_server import MAX_BATCH_SIZE
 
 SERVING = Path(__file__).parents[2] / "serving"
 SERVICE = yaml.safe_load((SERVING / "compose.yaml").read_text())["services"]["serving"]
@@ -83,7 +85,7 @@ def test_the_threads_for_batches_are_told():
 def test_an_export_says_how_its_requests_are_joined(finished_run):
     (path,) = (finished_run / "export" / "sentiment").glob(f"*/{BATCHING}")
     parameters = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
-    assert 1 < parameters.max_batch_size.value <= 1000
+    assert parameters.max_batch_size.value == MAX_ROWS == MAX_BATCH_SIZE
     assert parameters.batch_timeout_micros.value < 10_000
     assert parameters.max_enqueued_batches.value > 0
 
