@@ -19,6 +19,7 @@ from apps.common.portable.versions import versions
 MODELS = Path("models")
 CONFIG = "models.config"
 SERVED_FROM = "/models"  # path of the models directory in the server's container
+LOADED_VERSIONS = 2  # a server starts if the newest is broken, but the one before whole
 WITHDRAWN, REMOVED = ".withdrawn-", ".removed"
 
 
@@ -93,7 +94,9 @@ def _write_config(models):
     names = sorted(path.name for path in Path(models).iterdir() if versions(path))
     blocks = [
         f'  config {{\n    name: "{name}"\n    base_path: "{SERVED_FROM}/{name}"\n'
-        '    model_platform: "tensorflow"\n  }\n'
+        '    model_platform: "tensorflow"\n'
+        "    model_version_policy { latest { num_versions: "
+        f"{LOADED_VERSIONS} }} }}\n  }}\n"
         for name in names
     ]
     path = Path(models, CONFIG)

@@ -90,6 +90,19 @@ def test_an_export_says_how_its_requests_are_joined(finished_run):
     assert parameters.max_enqueued_batches.value > 0
 
 
+def test_a_broken_version_is_retried_until_the_one_before_is_loaded():
+    """The server takes the first version that is loaded, or given up, for the answer.
+
+    Two versions of five apps load in half a minute on two cores.
+    """
+    flags = dict(
+        flag.removeprefix("--").partition("=")[::2] for flag in SERVICE["command"]
+    )
+    interval_s = int(flags["load_retry_interval_micros"]) / 1e6
+    assert 30 <= int(flags["max_num_load_retries"]) * interval_s <= 120
+    assert int(flags["num_load_threads"]) > 1  # 0: a retry holds up all models
+
+
 def test_metrics_are_where_the_embedded_server_has_them():
     text = (SERVING / "config" / "monitoring.config").read_text()
     inner = re.search(r"prometheus_config (\{.*\})", text, re.DOTALL)[1].strip("{}")

@@ -109,6 +109,15 @@ def test_the_list_of_models_is_what_the_server_reads(run, models):
     assert listed == [(name, f"/models/{name}") for name in names]
 
 
+def test_the_server_loads_the_version_before_as_well(run, models):
+    publish(run, models)
+    config = model_server_config_pb2.ModelServerConfig()
+    text_format.Parse((models / CONFIG).read_text(), config)
+    (listed,) = config.model_config_list.config
+    assert listed.model_version_policy.WhichOneof("policy_choice") == "latest"
+    assert listed.model_version_policy.latest.num_versions == 2
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
