@@ -229,7 +229,7 @@ def _parser():
         default=[RUNS],
         metavar="[NAME=]DIRECTORY",
         help="run directories, directories with runs at any depth, or directories that "
-        "contain <model>/<version>/, such as models/ (default: %(default)s). A run of "
+        "contain <model>/<version>/, such as models/ (default: runs). A run of "
         "a recipe is served under the name of its app, a run of your own directory "
         "under that directory's name; NAME gives another name",
     )
