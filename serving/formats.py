@@ -15,6 +15,8 @@ import orjson
 DEFAULT_SIGNATURE = "serving_default"
 MAX_DIMENSIONS = 32  # of an input; TensorFlow aborts the process above about 250
 NUMBERS = frozenset((int, float))
+TRACE = re.compile(r"\s*\[\[?\{\{.*", re.DOTALL)
+PLACE = re.compile(r"\{\{\w*node [^}]*\}\}\s*")
 
 
 class RequestError(Exception):
@@ -107,10 +109,18 @@ def answer_of(request, outputs):
     return json.dumps(content, separators=(",", ":")).encode()
 
 
+def without_nodes(message):
+    """Returns a message of TensorFlow without the names of graph nodes.
+
+    They follow it, as in `[[{{function_node f}}{{node g}}]]`, or precede it, as in
+    `{{function_node f}} message`.
+    """
+    return PLACE.sub("", TRACE.sub("", message))
+
+
 def reason(error):
     """Returns the message of an operation's error in one line, without node names."""
-    message = re.sub(r"\s*\[\[?\{\{node.*", "", str(error), flags=re.DOTALL)
-    lines = message.strip().splitlines()
+    lines = without_nodes(str(error)).strip().splitlines()
     return lines[-1] if lines else "The request cannot be answered."
 
 

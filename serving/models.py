@@ -6,9 +6,8 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from pathlib import Path
 
-from apps.common.portable.versions import GRAPH, versions
+from serving.exports import conflict, find_exports
 from serving.formats import RequestError, reason
 from serving.model import Model, load_tensorflow, release_memory
 
@@ -143,23 +142,46 @@ def _fingerprint(path):
     return sorted((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
-def find_models(directories):
+def find_models(places):
     """Returns the paths of each model's versions, by model name.
 
     The highest version comes first. Versions without a graph are skipped.
 
     Args:
-        directories: Export directories, each with `<model>/<version>/saved_model.pb`.
-            If several contain the same model, the one that was written last comes
-            first.
+        places: As for `find_exports`. If several contain the same model, the one that
+            was written last comes first.
     """
-    exports_by_name = {}
-    for directory in map(Path, directories):
-        for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-            complete = [path / str(number) for number in reversed(versions(path))]
-            complete = [version for version in complete if (version / GRAPH).exists()]
-            if complete:
-                exports_by_name.setdefault(path.name, []).append(complete)
-    for exports in exports_by_name.values():
-        exports.sort(key=lambda paths: -(paths[0] / GRAPH).stat().st_mtime)
-    return {name: list(chain(*exports)) for name, exports in exports_by_name.items()}
+    return _paths(find_exports(places))
+
+
+class Finder:
+    """A function that finds models as `find_models` does, and logs conflicts of names.
+
+    It logs a conflict again only when other runs take part in it.
+
+    Args:
+        places: As for `find_exports`.
+
+    Attributes:
+        apps: The app of each model that was found last, by name.
+    """
+
+    def __init__(self, places):
+        self._places, self._logged, self.apps = places, set(), {}
+
+    def __call__(self):
+        """Returns the paths of each model's versions, by model name."""
+        exports = find_exports(self._places)
+        messages = set(filter(None, map(conflict, exports.values())))
+        for message in sorted(messages - self._logged):
+            log.warning("%s", message)
+        self._logged = messages
+        self.apps = {name: same_name[0].app for name, same_name in exports.items()}
+        return _paths(exports)
+
+
+def _paths(exports):
+    return {
+        name: list(chain.from_iterable(export.versions for export in same_name))
+        for name, same_name in exports.items()
+    }

@@ -1,13 +1,18 @@
 """Installs exports in TensorFlow Serving's models directory; rolls them back.
 
     python -m serving.publish runs/sentiment/movie_snippets/seed-1
+    python -m serving.publish runs/my-reviews
     python -m serving.publish --rollback sentiment
+
+As the embedded server names them, a run of a recipe is installed under the name of its
+app, a run of your own directory under that directory's name; `--name` gives another.
 
 A models directory contains `<model>/<version>/` and `models.config`. Installing a
 version is atomic, and a version number is never used twice.
 """
 
 import argparse
+import re
 import shutil
 from pathlib import Path
 
@@ -15,26 +20,31 @@ from apps.common.portable.files import atomic_write, exclusive_lock
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import report_errors
 from apps.common.portable.versions import versions
+from serving.exports import model_name
 
 MODELS = Path("models")
 CONFIG = "models.config"
 SERVED_FROM = "/models"  # path of the models directory in the server's container
+LOADED_VERSIONS = 2  # a server starts if the newest is broken, but the one before whole
+NAME = re.compile(r"\w[\w.-]*")
 WITHDRAWN, REMOVED = ".withdrawn-", ".removed"
 
 
-def publish(run, models=MODELS, keep=3):
+def publish(run, models=MODELS, keep=3, name=None):
     """Installs the newest export of a run as the next version of its model.
 
     Args:
         run: Run directory with an export.
         models: Models directory; created if it is missing.
         keep: Number of versions to keep; older ones are removed.
+        name: Name of the model; by default that of `model_name`.
 
     Returns:
         The path of the new version.
 
     Raises:
-        ValueError: If the run has no export, or `keep` is below 1.
+        ValueError: If the run has no export, `keep` is below 1, or the name has other
+            characters than models.config and a URL take.
     """
     if keep < 1:
         raise ValueError(f"--keep: expected 1 or more. Received: {keep}.")
@@ -45,7 +55,13 @@ def publish(run, models=MODELS, keep=3):
             "python -m experiments.TASK RECIPE export."
         )
     source = exported[-1].parent
-    model = Path(models, source.parent.name)
+    name = model_name(run, source.parent.name) if name is None else name
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{run}: expected a model's name of letters, digits, -, _ and dots. "
+            f"Received: {name}. Give one with --name."
+        )
+    model = Path(models, name)
     model.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(model):
         number = max((*versions(model), *_withdrawn(model)), default=0) + 1
@@ -93,7 +109,9 @@ def _write_config(models):
     names = sorted(path.name for path in Path(models).iterdir() if versions(path))
     blocks = [
         f'  config {{\n    name: "{name}"\n    base_path: "{SERVED_FROM}/{name}"\n'
-        '    model_platform: "tensorflow"\n  }\n'
+        '    model_platform: "tensorflow"\n'
+        "    model_version_policy { latest { num_versions: "
+        f"{LOADED_VERSIONS} }} }}\n  }}\n"
         for name in names
     ]
     path = Path(models, CONFIG)
@@ -151,12 +169,13 @@ def main(arguments=None):
     parser.add_argument(
         "--keep", type=int, default=3, help="versions to keep (%(default)s)"
     )
+    parser.add_argument("--name", help="name of the model (default: see above)")
     options = parser.parse_args(arguments)
     with report_errors():
         if options.rollback:
             print(f"Now served: {roll_back(options.rollback, options.models)}")
         else:
-            path = publish(options.run, options.models, options.keep)
+            path = publish(options.run, options.models, options.keep, options.name)
             print(f"Published: {path}")
 
 

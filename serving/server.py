@@ -16,6 +16,7 @@ import time
 import traceback
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import orjson
 import uvicorn
@@ -29,6 +30,7 @@ from starlette.requests import ClientDisconnect
 
 from apps.common.portable.terminal import report_errors
 from serving import openapi
+from serving.exports import RUNS, find_exports
 from serving.formats import (
     DEFAULT_SIGNATURE,
     RequestError,
@@ -38,7 +40,7 @@ from serving.formats import (
 )
 from serving.limits import Limits, Reader
 from serving.metrics import CONTENT_TYPE, PATH, Metrics
-from serving.models import Models, find_models
+from serving.models import Finder, Models
 from serving.scheduler import Scheduler
 
 WEB = Path(__file__).with_name("web")
@@ -213,10 +215,6 @@ async def _answer(scheduler, model, body):
     return answer_of(request, outputs)
 
 
-def _directories(named):
-    return named or sorted(Path("runs").glob("*/*/*/export"))
-
-
 def _parser():
     """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -228,8 +226,12 @@ def _parser():
     add(
         "directories",
         nargs="*",
-        help="directories that contain <model>/<version>/, such as models/ "
-        "(default: runs/*/*/*/export)",
+        default=[RUNS],
+        metavar="[NAME=]DIRECTORY",
+        help="run directories, directories with runs at any depth, or directories that "
+        "contain <model>/<version>/, such as models/ (default: runs). A run of "
+        "a recipe is served under the name of its app, a run of your own directory "
+        "under that directory's name; NAME gives another name",
     )
     add("--host", default="127.0.0.1", help="address (%(default)s)")
     add("--port", default=8501, type=int, help="port (%(default)s)")
@@ -263,7 +265,7 @@ def _parser():
 
 
 def _check(options):
-    """Raises a `ValueError` for a number out of range."""
+    """Raises a `ValueError` for a number out of range or a directory without model."""
     if not 0 <= options.poll_s < 1e6:
         raise ValueError(
             f"--poll-s: expected seconds, 0 or more. Received: {options.poll_s:g}."
@@ -274,6 +276,30 @@ def _check(options):
             raise ValueError(
                 f"--{flag}: expected a number above 0. Received: {value:g}."
             )
+    for place in options.directories:
+        if not find_exports([place]):
+            raise ValueError(
+                f"{place}: there is no exported model to serve. `make run` trains and "
+                "exports one; or name a run directory with an export, or a directory "
+                "with <model>/<version>/saved_model.pb."
+            )
+
+
+def _invite(names, apps, page):
+    """Prints where each model can be tried in a browser.
+
+    Args:
+        names: Names of the served models.
+        apps: The app of each model by name. The page has a tab for each app.
+        page: Address of the page.
+    """
+    own = [name for name in names if apps[name] != name]
+    others = [name for name in names if name not in own]
+    if others:
+        print(f"Try {', '.join(others)} in a browser: {page}", flush=True)
+    for name in own:
+        place = f"{page}?{apps[name]}={quote(name)}#{apps[name]}"
+        print(f"Try {name} in a browser: {place}", flush=True)
 
 
 def main(arguments=None):
@@ -283,16 +309,13 @@ def main(arguments=None):
     logging.basicConfig(format="%(message)s")
     with report_errors():
         _check(options)
-        models = Models(lambda: find_models(_directories(options.directories)))
+        finder = Finder(options.directories)
+        models = Models(finder)
         models.refresh()
         if not list(models):
-            raise ValueError(
-                "There is no exported model to serve. `make run` trains and exports "
-                "one; or name a directory with <model>/<version>/saved_model.pb."
-            )
-        address = f"http://{options.host}:{options.port}"
-        names = ", ".join(model.name for model in models)
-        print(f"Try {names} in a browser: {address}/", flush=True)
+            raise ValueError("No exported model can be loaded. See the lines above.")
+        names = [model.name for model in models]
+        _invite(names, finder.apps, f"http://{options.host}:{options.port}/")
         uvicorn.run(
             create_app(
                 models,

@@ -254,7 +254,7 @@ def serve(directories):
             super().__init__(name, path)
             by_model[name] = time.perf_counter() - began
 
-    models = serving_models.Models(lambda: server.find_models(directories))
+    models = serving_models.Models(server.Finder(directories))
     with patch.object(serving_models, "Model", TimedModel):
         began = time.perf_counter()
         models.refresh()

@@ -142,7 +142,10 @@ def _value(name, value, spec):
 
 def _lines(path):
     with open_text(path) as file:
-        return [line.removesuffix("\n") for line in file]
+        lines = [line.removesuffix("\n") for line in file]
+    if not lines:
+        raise ValueError(f"{path}: expected at least one line. The file is empty.")
+    return lines
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,11 +4,13 @@ import numpy as np
 
 from serving.client.arrays import check_inputs, read_metadata
 from serving.client.connect import connect
+from serving.client.rows import check_joinable, count_rows, cut_rows, join_rows
 from serving.client.streams import Streams
 from serving.client.transport import ServingError, call_with_retries
 from serving.formats import DEFAULT_SIGNATURE
 
 MAX_TIMEOUT_S = 24 * 60 * 60
+MAX_ROWS = 64  # TensorFlow Serving refuses more: max_batch_size of our exports
 
 
 class Client(Streams):
@@ -21,7 +23,8 @@ class Client(Streams):
 
     Every method raises `ServingError` if the server refuses the call or does not answer
     in time. It raises `ValueError`, before the model computes anything, if the model
-    lacks the signature or if the signature does not take the inputs.
+    lacks the signature, if the signature does not take the inputs, or if there is no
+    row: TensorFlow Serving never answers a batch of zero rows.
 
     Args:
         address: `http://HOST:PORT`, `https://HOST:PORT`, or `grpc://HOST:PORT`.
@@ -29,9 +32,12 @@ class Client(Streams):
         retries: Maximum number of attempts after the first.
         backoff_s: Mean pause before the first retry, in seconds; the actual pause is
             0.5 to 1.5 times as long.
+        max_rows: Maximum number of rows in a call; more rows are sent in several calls.
     """
 
-    def __init__(self, address, timeout_s=30.0, retries=3, backoff_s=0.1):
+    def __init__(
+        self, address, timeout_s=30.0, retries=3, backoff_s=0.1, max_rows=MAX_ROWS
+    ):
         for name, value in (("retries", retries), ("backoff_s", backoff_s)):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name}: expected 0 or more. Received: {value}.")
@@ -40,7 +46,9 @@ class Client(Streams):
                 f"timeout_s: expected seconds, above 0, at most {MAX_TIMEOUT_S}. "
                 f"Received: {timeout_s}."
             )
-        self._retrying = timeout_s, retries, backoff_s
+        if not max_rows >= 1:
+            raise ValueError(f"max_rows: expected 1 or more. Received: {max_rows}.")
+        self._retrying, self._max_rows = (timeout_s, retries, backoff_s), max_rows
         self._server, self._transport = connect(address, backoff_s)
         self._known = {}
 
@@ -59,10 +67,15 @@ class Client(Streams):
     def predict(self, model, inputs, signature=DEFAULT_SIGNATURE, version=None):
         """Returns a model's outputs, arrays by name.
 
+        More than `max_rows` rows are sent in several calls, one after the other, and
+        the answers are joined in order: the outputs are padded to the longest row with
+        0, "" or False. With `version=None` the newest version may change between two
+        calls.
+
         Args:
             model: Name of the model.
-            inputs: Columns by name: arrays or lists whose first dimension is the batch.
-                Texts are str or bytes.
+            inputs: Columns by name: arrays or lists of equal lengths, whose first
+                dimension is the batch. Texts are str or bytes.
             signature: Name of one of the model's signatures.
             version: Version number, or None for the newest loaded version.
 
@@ -70,8 +83,8 @@ class Client(Streams):
             Columns by name. Texts are str; outputs whose name ends in `_bytes` hold
             bytes.
         """
-        arrays = self._check(model, inputs, signature, version)
-        return self._predict(model, arrays, signature, version)
+        arrays, count = self._check(model, inputs, signature, version)
+        return self._predict(model, arrays, count, signature, version)
 
     def predict_batches(
         self,
@@ -88,25 +101,18 @@ class Client(Streams):
 
         Args:
             model: Name of the model.
-            inputs: As for `predict`, of equal lengths.
+            inputs: As for `predict`.
             batch_size: Maximum number of rows in a batch.
             signature: Name of one of the model's signatures.
             version: Version number, or None for the newest loaded version.
         """
         if not batch_size >= 1:
             raise ValueError(f"batch_size: expected 1 or more. Received: {batch_size}.")
-        arrays = self._check(model, inputs, signature, version)
-        lengths = {name: len(np.atleast_1d(array)) for name, array in arrays.items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(
-                f"{model}, signature {signature}: expected columns of equal lengths. "
-                f"Received: {lengths}."
-            )
-        slices = (
-            {name: array[start : start + batch_size] for name, array in arrays.items()}
-            for start in range(0, max(lengths.values(), default=0), batch_size)
+        arrays, count = self._check(model, inputs, signature, version)
+        return (
+            self._predict(model, rows, size, signature, version)
+            for rows, size in cut_rows(arrays, count, batch_size)
         )
-        return (self._predict(model, rows, signature, version) for rows in slices)
 
     def status(self, model, version=None):
         """Returns the states of a model's versions.
@@ -158,19 +164,38 @@ class Client(Streams):
         return signatures[name]
 
     def _check(self, model, inputs, signature, version):
+        """Returns the inputs, arrays by name, and the number of rows."""
         call_name = f"{model}, signature {signature}"
         fresh = (model, version) not in self._known
         try:
             specs = self.signature(model, signature, version)["inputs"]
-            return check_inputs(inputs, specs, call_name)
+            arrays = check_inputs(inputs, specs, call_name)
         except ValueError:
             if fresh or version is not None:
                 raise
-        self._known.pop((model, version), None)  # a new version may have loaded
-        specs = self.signature(model, signature, version)["inputs"]
-        return check_inputs(inputs, specs, call_name)
+            self._known.pop((model, version), None)  # a new version may have loaded
+            specs = self.signature(model, signature, version)["inputs"]
+            arrays = check_inputs(inputs, specs, call_name)
+        return arrays, count_rows(arrays, call_name)
 
-    def _predict(self, model, arrays, signature, version):
+    def _predict(self, model, arrays, count, signature, version):
+        """Returns the outputs for checked inputs of `count` rows."""
+        if count <= self._max_rows:
+            return self._ask(model, arrays, signature, version)
+        call_name = f"{model}, signature {signature}"
+        specs = self.signature(model, signature, version)["outputs"]
+        check_joinable(specs, count, self._max_rows, call_name)
+        parts, counts = [], []
+        for rows, size in cut_rows(arrays, count, self._max_rows):
+            parts.append(self._ask(model, rows, signature, version))
+            counts.append(size)
+        try:
+            return join_rows(parts, counts)
+        except ValueError as error:
+            message = f"predict of {call_name} at {self._server}: {error}"
+            raise ServingError(message) from error
+
+    def _ask(self, model, arrays, signature, version):
         outputs = self.signature(model, signature, version)["outputs"]
         request = (signature, arrays, outputs)
         method = self._transport.predict

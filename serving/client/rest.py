@@ -37,9 +37,9 @@ class Rest:
         for name, array in arrays.items():
             if 0 in array.shape[:-1]:
                 raise ValueError(
-                    f"{model}, signature {signature}: input {name}: expected at least "
-                    f"one row. Received: shape {array.shape}, which JSON lists cannot "
-                    "express. Use gRPC."
+                    f"{model}, signature {signature}: input {name}: expected sizes "
+                    f"above 0 before the last one. Received: shape {array.shape}, "
+                    "which JSON lists cannot express. Use gRPC."
                 )
         columns = {name: array.tolist() for name, array in arrays.items()}
         request = {"signature_name": signature, "inputs": columns}

@@ -9,6 +9,7 @@ import random
 import time
 
 from serving.client.arrays import read_output
+from serving.formats import without_nodes
 
 RETRYABLE = ("429", "502", "503", "RESOURCE_EXHAUSTED", "UNAVAILABLE")
 PORTS = "Is it the right port? TensorFlow Serving has REST on 8501, gRPC on 8500."
@@ -140,7 +141,7 @@ def _failure(errors, spent_s, limit_s):
 
 def one_line(text, longest=300):
     """Returns a server's message in one line, without the names of graph nodes."""
-    line = " ".join(text.split("[[{{node")[0].split())
+    line = " ".join(without_nodes(text).split())
     return line if len(line) <= longest else f"{line[:longest]}..."
 
 

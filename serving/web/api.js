@@ -27,15 +27,34 @@ export function parse(text) {
   }
 }
 
+/** Returns a message of TensorFlow without the names of graph nodes. */
+export function withoutNodes(message) {
+  return message.replace(/\s*\[\[?\{\{[\s\S]*/, "")
+    .replace(/\{\{\w*node [^}]*\}\}\s*/g, "");
+}
+
 /** Returns the commands that train and serve a model. */
 export function commands(model) {
   return `\`make run APP=${model}\` trains and exports it, \`make serve\` serves it.`;
 }
 
 export class Api {
-  /** @param server Address of a server, or "" for the server of this page. */
-  constructor(server) {
+  /**
+   * @param server Address of a server, or "" for the server of this page.
+   * @param names Names of models on the server by app, where they differ.
+   */
+  constructor(server, names = {}) {
+    this.names = names;
     this.use(server);
+  }
+
+  /** Returns the name of an app's model on the server. */
+  nameOf(app) {
+    return this.names[app] || app;
+  }
+
+  path(app) {
+    return `v1/models/${encodeURIComponent(this.nameOf(app))}`;
   }
 
   use(server) {
@@ -47,22 +66,24 @@ export class Api {
     return this.server || location.origin;
   }
 
-  /** Returns the set of the served models; `names` are those to look for. */
-  async served(names) {
+  /** Returns the set of those of `apps` whose models are served. */
+  async served(apps) {
     try {
       const { models } = await this.request("v1/models");
-      if (Array.isArray(models)) return new Set(models);
+      if (Array.isArray(models)) {
+        return new Set(apps.filter((app) => models.includes(this.nameOf(app))));
+      }
     } catch (error) {
       if (!error.status) throw error; // with a status: the server has no such list
     }
-    const served = await Promise.all(names.map((name) => this.isServed(name)));
-    return new Set(names.filter((name, n) => served[n]));
+    const served = await Promise.all(apps.map((app) => this.isServed(app)));
+    return new Set(apps.filter((app, n) => served[n]));
   }
 
-  async isServed(name) {
+  async isServed(app) {
     try {
       const { model_version_status: versions } = await this.request(
-        `v1/models/${name}`, { model: name });
+        this.path(app), { model: app });
       return (versions ?? []).some((version) => version.state === "AVAILABLE");
     } catch (error) {
       if (error.status >= 400 && error.status < 500) return false;
@@ -73,7 +94,7 @@ export class Api {
   /** Returns the inputs and outputs of a signature: {name: {dtype, shape}}. */
   async signature(model, name, signal) {
     if (!this.known.has(model)) {
-      const answer = await this.request(`v1/models/${model}/metadata`,
+      const answer = await this.request(`${this.path(model)}/metadata`,
         { model, signal });
       this.known.set(model, answer.metadata?.signature_def?.signature_def ?? {});
     }
@@ -94,7 +115,7 @@ export class Api {
    */
   async predict(model, signature, inputs, { signal, only } = {}) {
     const body = JSON.stringify({ signature_name: signature, inputs });
-    const { outputs } = await this.request(`v1/models/${model}:predict`,
+    const { outputs } = await this.request(`${this.path(model)}:predict`,
       { model, signal, body });
     if (only && outputs !== undefined) {
       return only in Object(outputs) ? outputs : { [only]: outputs };
@@ -142,7 +163,7 @@ export class Api {
       }
     }
     if (status < 400) return content ?? {};
-    const message = String(content?.error ?? text).trim().slice(0, 600);
+    const message = withoutNodes(String(content?.error ?? text)).trim().slice(0, 600);
     throw this.refusal(status, message, model);
   }
 
@@ -150,7 +171,7 @@ export class Api {
   refusal(status, message, model) {
     const words = message ? ` It says: ${message}` : "";
     if (status === 404 && model) {
-      return new ApiError(`The model ${model} is not served (404).${words}`,
+      return new ApiError(`The model ${this.nameOf(model)} is not served (404).${words}`,
         commands(model), status);
     }
     if (status === 503 || status === 429) {

@@ -16,8 +16,11 @@ const NAMES = Object.keys(APPS);
 
 const $ = (id) => document.getElementById(id);
 const notice = $("notice"), settings = $("settings");
-const address = new URLSearchParams(location.search).get("server") ?? "";
-const api = new Api(isAddress(address) ? address : "");
+const query = new URLSearchParams(location.search);
+const address = query.get("server") ?? "";
+// ?sentiment=my-reviews: the tab Sentiment asks the model my-reviews.
+const names = Object.fromEntries(NAMES.map((app) => [app, query.get(app)]));
+const api = new Api(isAddress(address) ? address : "", names);
 const parts = Object.fromEntries(NAMES.map((name) =>
   [name, APPS[name]($(`panel-${name}`), api) ?? {}]));
 const prepared = new Set(); // tabs whose `served` has run
@@ -92,8 +95,10 @@ const again = () => el("button", { type: "button", click: look }, "Look again");
 
 function missing(model) {
   return el("div", { class: "problem" },
-    el("p", {}, el("strong", {}, `The model ${model} is not served.`)),
-    el("p", {}, ...rich(commands(model))), again());
+    el("p", {}, el("strong", {}, `The model ${api.nameOf(model)} is not served.`)),
+    el("p", {}, ...rich(commands(model))),
+    el("p", {}, ...rich("For a model of another name add `?" + model + "=NAME` to this " +
+      "page's address.")), again());
 }
 
 function setServer(event) {

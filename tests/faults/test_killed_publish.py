@@ -18,7 +18,7 @@ def export(tmp_path):
     """Writes an export whose files contain a number."""
 
     def write(number):
-        version = tmp_path / "run" / "export" / "tiny" / "1"
+        version = tmp_path / "tiny" / "export" / "tiny" / "1"
         (version / "variables").mkdir(parents=True, exist_ok=True)
         for name in ("saved_model.pb", "variables/index", "variables/data"):
             (version / name).write_text(f"{name} of {number}" * 100)
@@ -48,8 +48,8 @@ def test_a_publish_killed_at_any_call_leaves_whole_versions(
     models = tmp_path / "models"
     for number in (1, 2):
         export(number)
-        publish(tmp_path / "run", models)
-    program = f"from serving.publish import publish\npublish({str(tmp_path / 'run')!r}"
+        publish(tmp_path / "tiny", models)
+    program = f"from serving.publish import publish\npublish({str(tmp_path / 'tiny')!r}"
     for call in itertools.count(1):
         source = export(3)
         known = versions(models / "tiny")
@@ -63,7 +63,7 @@ def test_a_publish_killed_at_any_call_leaves_whole_versions(
         if not was_killed:
             break
         assert (models / CONFIG).read_text().count("tiny") == 2
-        path = publish(tmp_path / "run", models, keep=2)
+        path = publish(tmp_path / "tiny", models, keep=2)
         assert content(path) == content(source)
         left = {path.name for path in (models / "tiny").iterdir()}
         assert left == {str(number) for number in versions(models / "tiny")}
@@ -76,14 +76,14 @@ def test_a_rollback_that_is_killed_is_done_or_not_begun(after, export, tmp_path)
     models = tmp_path / "models"
     for number in (1, 2, 3):
         export(number)
-        publish(tmp_path / "run", models)
+        publish(tmp_path / "tiny", models)
     program = "from serving.publish import roll_back\n"
     assert killed(
         f"{program}roll_back('tiny', {str(models)!r})", "os.rename", after=after
     )
     assert versions(models / "tiny") == ([1, 2] if after else [1, 2, 3])
     roll_back("tiny", models)
-    assert publish(tmp_path / "run", models).name == "4"
+    assert publish(tmp_path / "tiny", models).name == "4"
     assert all(is_complete(models / "tiny" / str(n)) for n in versions(models / "tiny"))
 
 
@@ -99,7 +99,7 @@ def slowly(*arguments, **options):
     return copy(*arguments, **options)
 shutil.copyfile = slowly
 from serving.publish import publish
-print(publish({str(tmp_path / "run")!r}, {str(models)!r}).name)
+print(publish({str(tmp_path / "tiny")!r}, {str(models)!r}).name)
 """
     started = [
         subprocess.Popen(
@@ -118,13 +118,13 @@ def test_a_publish_to_a_disk_that_is_full_is_one_line(export, tmp_path):
     """A limit on the size of files causes the same kind of error as a full disk."""
     export(1)
     models = tmp_path / "models"
-    publish(tmp_path / "run", models)
+    publish(tmp_path / "tiny", models)
     before = content(models)
     process = run(f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 from serving.publish import main
-main([{str(tmp_path / "run")!r}, "--models", {str(models)!r}])
+main([{str(tmp_path / "tiny")!r}, "--models", {str(models)!r}])
 """)
     assert process.returncode == 1
     assert process.stderr.startswith("Error: ")

@@ -41,7 +41,23 @@ class Types(Numbers):
 
     @function(text=("string", (None,)))
     def split(self, text):
-        return {"words": tf.strings.split(text).to_tensor("")}
+        words = tf.strings.split(text)
+        sizes = tf.ragged.map_flat_values(tf.strings.length, words)
+        return {
+            "words": words.to_tensor(""),
+            "sizes": tf.cast(sizes, "float32").to_tensor(),
+            "short": tf.ragged.map_flat_values(tf.less, sizes, 3).to_tensor(),
+            "words_bytes": words.to_tensor(""),
+            "shared": tf.math.equal(sizes.to_tensor()[:, tf.newaxis], 2),
+        }
+
+    @function(pairs=("float32", (None, None, 2)))
+    def pairs(self, pairs):
+        return {"sums": tf.reduce_sum(pairs, axis=[1, 2])}
+
+    @function(x=("float32", (None,)))
+    def first(self, x):
+        return {"first": x[:1]}
 
 
 class Renamed(tf.Module):

@@ -16,6 +16,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+MAX_BATCH_SIZE = 64  # in batching_params.pbtxt of our exports
+HANG_S = 1.0
+
 
 class RefusalError(Exception):
     """An error of TensorFlow Serving: the name of a status code, and a message."""
@@ -98,7 +101,11 @@ class Models:
         return known[signature].structured_input_signature[1]
 
     def run(self, which, signature, tensors):
-        """Returns the outputs of a signature, tensors by name."""
+        """Returns the outputs of a signature, tensors by name.
+
+        As a batching TensorFlow Serving it refuses more than `MAX_BATCH_SIZE` rows and
+        leaves a batch of zero rows unanswered, here for `HANG_S` seconds.
+        """
         specs = self.specs(which, signature)
         if set(tensors) != set(specs):
             words = f"input size does not match signature: {sorted(tensors)}"
@@ -108,6 +115,13 @@ class Models:
             fits = spec.shape.is_compatible_with(tensor.shape)
             if tensor.dtype != spec.dtype or not fits:
                 raise RefusalError("INVALID_ARGUMENT", f"{name} does not match {spec}")
+        size = max(int(tensor.shape[0]) for tensor in tensors.values())
+        if not size:
+            time.sleep(HANG_S)
+            raise RefusalError("DEADLINE_EXCEEDED", "Deadline Exceeded")
+        if size > MAX_BATCH_SIZE:
+            words = f"Task size {size} is larger than maximum input batch size"
+            raise RefusalError("INVALID_ARGUMENT", f"{words} {MAX_BATCH_SIZE}")
         try:
             return self._loaded[which].signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:

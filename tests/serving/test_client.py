@@ -49,7 +49,6 @@ CASES = {
         {"text": ["\u00e9".encode(), "b"]},
         {"echo": objects("\u00e9", "b")},
     ),
-    "no text": ("echo", {"text": []}, {"echo": objects()}),
     "bytes": (
         "copy",
         {"image": [b"\0\xff\0", b"", "\u00e9"]},
@@ -98,19 +97,95 @@ def test_rest_and_grpc_give_the_same_arrays(case, client):
     same(dict(sorted(answer.items())), outputs)
 
 
-def test_rows_of_a_length_but_no_row_need_grpc(servers, served):
-    none = {"matrix": np.zeros((0, 2))}
+def test_rows_of_no_pairs_need_grpc(servers, served):
+    none = {"pairs": np.zeros((2, 0, 2))}
     with Client(servers["grpc"].address) as client:
-        same(client.predict("types", none), {"total": floats()})
-    expected = (
-        r"types, signature serving_default: input matrix: .* shape \(0, 2\), which"
-    )
+        same(client.predict("types", none, "pairs"), {"sums": floats(0, 0)})
+    expected = r"types, signature pairs: input pairs: .* shape \(2, 0, 2\), which JSON"
     with (
         Client(servers["rest"].address) as client,
         pytest.raises(ValueError, match=expected),
     ):
-        client.predict("types", none)
+        client.predict("types", none, "pairs")
     assert served.count("predict") == 1
+
+
+NO_ROWS = {
+    "texts": ("echo", {"text": []}),
+    "arrays": ("serving_default", {"matrix": np.zeros((0, 2))}),
+    "two columns": ("buy", {"count": [], "price": []}),
+}
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_batches"])
+@pytest.mark.parametrize("case", NO_ROWS)
+def test_zero_rows_are_refused_before_they_are_sent(case, method, server, served):
+    signature, inputs = NO_ROWS[case]
+    expected = (
+        f"types, signature {signature}: expected at least one row. Received: none. "
+        "Give a row: TensorFlow Serving never answers a batch of zero rows."
+    )
+    with (
+        Client(server.address, timeout_s=0.5) as client,
+        pytest.raises(ValueError, match=f"^{re.escape(expected)}$"),
+    ):
+        list(getattr(client, method)("types", inputs, signature=signature))
+    assert served.count("predict") == 0
+
+
+@pytest.mark.parametrize(("count", "calls"), [(64, 1), (65, 2), (150, 3)])
+def test_a_large_batch_goes_in_calls_that_tensorflow_serving_takes(
+    count, calls, client, served
+):
+    matrix = np.arange(2 * count, dtype="float32").reshape(count, 2)
+    same(client.predict("types", {"matrix": matrix}), {"total": matrix.sum(axis=1)})
+    assert served.count("predict") == calls
+
+
+def test_the_server_refuses_what_the_client_does_not_cut(server):
+    expected = "Task size 65 is larger than maximum input batch size 64"
+    with (
+        Client(server.address, max_rows=65) as client,
+        pytest.raises(ServingError, match=expected),
+    ):
+        client.predict("types", {"matrix": np.zeros((65, 2))})
+
+
+@pytest.mark.parametrize("max_rows", [1, 2, 3])
+def test_answers_of_several_calls_are_joined_as_one_call_pads_them(max_rows, server):
+    texts = ["", "", "a bore of a film", "", "na\u00efve", "a joy", "so so", "x y z"]
+    with Client(server.address) as client:
+        whole = client.predict("types", {"text": texts}, "split")
+    with Client(server.address, max_rows=max_rows) as client:
+        joined = client.predict("types", {"text": texts}, "split")
+    assert whole["words"].shape == (8, 5)
+    same(dict(sorted(joined.items())), whole)
+
+
+def test_batches_above_the_limit_go_in_several_calls_each(server, served):
+    matrix = np.arange(14, dtype="float32").reshape(7, 2)
+    with Client(server.address, max_rows=2) as client:
+        answers = list(client.predict_batches("types", {"matrix": matrix}, 5))
+    assert [len(answer["total"]) for answer in answers] == [5, 2]
+    totals = np.concatenate([answer["total"] for answer in answers])
+    np.testing.assert_array_equal(totals, matrix.sum(axis=1))
+    assert served.count("predict") == 3 + 1
+
+
+def test_an_output_without_a_batch_cannot_be_joined_and_nothing_is_sent(client, served):
+    expected = (
+        r"types, signature kinds: output sum, int64 \(\), has no batch dimension.* "
+        r"Received: 65 rows\. Give at most 64, or set max_rows\."
+    )
+    with pytest.raises(ValueError, match=expected):
+        client.predict("types", {"n": np.arange(65)}, "kinds")
+    assert served.count("predict") == 0
+
+
+def test_an_output_with_other_rows_than_were_sent_is_not_joined(client):
+    expected = r"output first: expected \[64, 1\] rows .* \[\(1,\), \(1,\)\]"
+    with pytest.raises(ServingError, match=expected):
+        client.predict("types", {"x": np.arange(65.0)}, "first")
 
 
 @pytest.mark.parametrize("version", [None, 3])
@@ -166,11 +241,6 @@ def test_batches_may_differ_in_their_other_dimensions(client):
     answers = client.predict_batches("types", {"text": texts}, 2, signature="split")
     shapes = [answer["words"].shape for answer in answers]
     assert shapes == [(2, 3), (1, 1)]
-
-
-def test_columns_of_no_rows_need_no_batch(client, served):
-    assert list(client.predict_batches("types", {"matrix": np.zeros((0, 2))})) == []
-    assert served.count("predict") == 0
 
 
 BAD_INPUTS = {
@@ -256,8 +326,9 @@ def test_bad_inputs_are_told_before_they_are_sent(case, client, served):
 
 def test_columns_of_differing_lengths_are_told_before_they_are_sent(client, served):
     columns = {"count": [1, 2], "price": [1.0]}
-    with pytest.raises(ValueError, match=r"Received: \{'count': 2, 'price': 1\}"):
-        client.predict_batches("types", columns, signature="buy")
+    for method in (client.predict, client.predict_batches):
+        with pytest.raises(ValueError, match=r"Received: \{'count': 2, 'price': 1\}"):
+            method("types", columns, signature="buy")
     with pytest.raises(ValueError, match="batch_size: expected 1 or more"):
         client.predict_batches("types", columns, 0, signature="buy")
     assert served.count("predict") == 0
@@ -329,7 +400,13 @@ def test_an_address_of_another_kind_is_refused(address):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"timeout_s": 0}, {"timeout_s": np.nan}, {"retries": -1}, {"backoff_s": np.inf}],
+    [
+        {"timeout_s": 0},
+        {"timeout_s": np.nan},
+        {"retries": -1},
+        {"backoff_s": np.inf},
+        {"max_rows": 0},
+    ],
     ids=str,
 )
 def test_settings_that_cannot_be_meant_are_refused(settings):

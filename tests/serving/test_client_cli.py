@@ -180,6 +180,9 @@ def test_a_file_that_is_no_text_is_one_line(refused, tmp_path):
     words = ("predict", "types", "--signature", "echo", "--file", path)
     code, line = refused(*words)
     assert (code, "there is no such file" in line) == (2, True)
+    path.write_bytes(b"")
+    expected = f"Error: {path}: expected at least one line. The file is empty."
+    assert refused(*words) == (2, expected)
     path.write_bytes(b"\xff")
     assert refused(*words) == (
         2,

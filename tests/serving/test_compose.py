@@ -14,7 +14,9 @@ from google.protobuf import (
 
 from apps.common.export.savedmodel import BATCHING
 from serving import metrics
+from serving.client.client import MAX_ROWS
 from serving.publish import CONFIG, MODELS, SERVED_FROM
+from tests.serving.grpc_server import MAX_BATCH_SIZE
 
 SERVING = Path(__file__).parents[2] / "serving"
 SERVICE = yaml.safe_load((SERVING / "compose.yaml").read_text())["services"]["serving"]
@@ -83,9 +85,22 @@ def test_the_threads_for_batches_are_told():
 def test_an_export_says_how_its_requests_are_joined(finished_run):
     (path,) = (finished_run / "export" / "sentiment").glob(f"*/{BATCHING}")
     parameters = text_format.Parse(path.read_text(), BATCHING_PARAMETERS())
-    assert 1 < parameters.max_batch_size.value <= 1000
+    assert parameters.max_batch_size.value == MAX_ROWS == MAX_BATCH_SIZE
     assert parameters.batch_timeout_micros.value < 10_000
     assert parameters.max_enqueued_batches.value > 0
+
+
+def test_a_broken_version_is_retried_until_the_one_before_is_loaded():
+    """The server takes the first version that is loaded, or given up, for the answer.
+
+    Two versions of five apps load in half a minute on two cores.
+    """
+    flags = dict(
+        flag.removeprefix("--").partition("=")[::2] for flag in SERVICE["command"]
+    )
+    interval_s = int(flags["load_retry_interval_micros"]) / 1e6
+    assert 30 <= int(flags["max_num_load_retries"]) * interval_s <= 120
+    assert int(flags["num_load_threads"]) > 1  # 0: a retry holds up all models
 
 
 def test_metrics_are_where_the_embedded_server_has_them():

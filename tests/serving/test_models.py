@@ -127,16 +127,36 @@ def test_what_the_command_line_says_reaches_the_application(
     ]
 
 
-@pytest.mark.parametrize("words", [(), ("absent",)])
-def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
-    words, served, tmp_path, monkeypatch, capsys
+def test_a_run_of_its_own_directory_is_served_beside_those_of_recipes(
+    export, served, tmp_path, monkeypatch, capsys
 ):
+    export("runs/sentiment/imdb/seed-1/export", "sentiment", 1)
+    own = export("runs/my-reviews/export", "sentiment", 1, time=10)
+    monkeypatch.chdir(tmp_path)
+    start(monkeypatch)
+    ((found, _),) = served
+    assert found.get("my-reviews").path == own.relative_to(tmp_path)
+    assert "imdb" in str(found.get("sentiment").path)
+    page = "http://127.0.0.1:8501/"
+    assert capsys.readouterr().out.splitlines() == [
+        f"Try sentiment in a browser: {page}",
+        f"Try my-reviews in a browser: {page}?sentiment=my-reviews#sentiment",
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("absent",), ("mine", "absent")])
+def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
+    words, export, served, tmp_path, monkeypatch, capsys
+):
+    export("mine", "sentiment", 1)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         start(monkeypatch, *words)
     message = capsys.readouterr().err
     assert ended.value.code == 2
-    assert message.startswith("Error: There is no exported model to serve. `make run`")
+    place = words[-1] if words else "runs"
+    expected = f"Error: {place}: there is no exported model to serve. `make run`"
+    assert message.startswith(expected)
     assert len(message.splitlines()) == 1
     assert served == []
 

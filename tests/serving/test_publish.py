@@ -10,11 +10,12 @@ from serving.publish import CONFIG, main, publish, roll_back
 
 @pytest.fixture
 def run(tmp_path):
-    version = tmp_path / "run" / "export" / "sentiment" / "1"
+    run = tmp_path / "sentiment" / "movie_snippets" / "seed-1"
+    version = run / "export" / "sentiment" / "1"
     (version / "variables").mkdir(parents=True)
     (version / "saved_model.pb").write_bytes(b"graph")
     (version / "variables" / "variables.index").write_bytes(b"weights")
-    return tmp_path / "run"
+    return run
 
 
 @pytest.fixture
@@ -98,9 +99,7 @@ def test_rolling_back_needs_a_version_before(run, models, count):
 
 
 def test_the_list_of_models_is_what_the_server_reads(run, models):
-    (run / "export" / "sentiment").rename(run / "export" / "speech_commands")
-    publish(run, models)
-    (run / "export" / "speech_commands").rename(run / "export" / "sentiment")
+    publish(run, models, name="speech_commands")
     publish(run, models)
     config = model_server_config_pb2.ModelServerConfig()
     text_format.Parse((models / CONFIG).read_text(), config)
@@ -109,11 +108,27 @@ def test_the_list_of_models_is_what_the_server_reads(run, models):
     assert listed == [(name, f"/models/{name}") for name in names]
 
 
+def test_a_run_of_its_own_directory_is_published_under_the_name_of_that(run, models):
+    own = run.rename(run.parents[2] / "my-reviews")
+    assert publish(own, models) == models / "my-reviews" / "1"
+    assert publish(own, models, name="sentiment") == models / "sentiment" / "1"
+
+
+def test_the_server_loads_the_version_before_as_well(run, models):
+    publish(run, models)
+    config = model_server_config_pb2.ModelServerConfig()
+    text_format.Parse((models / CONFIG).read_text(), config)
+    (listed,) = config.model_config_list.config
+    assert listed.model_version_policy.WhichOneof("policy_choice") == "latest"
+    assert listed.model_version_policy.latest.num_versions == 2
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (["nowhere"], "it has no export"),
         (["RUN", "--keep", "0"], "1 or more"),
+        (["RUN", "--name", 'a"b'], 'Received: a"b. Give one with --name.'),
         (["--rollback", "sentimant"], "sentimant: a rollback needs two versions"),
     ],
 )

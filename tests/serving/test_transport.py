@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from serving.client import Client, ServingError
+from serving.formats import reason
 from tests.serving import client_fixtures
 from tests.serving.client_fixtures import floats, same
 from tests.serving.grpc_server import GrpcServer, RefusalError
@@ -97,6 +98,23 @@ def test_what_does_not_change_is_not_asked_again(client, served):
     assert served.count("status") == 1
 
 
+TRACES = (
+    "[[{{node cond/Assert}}]]",
+    "[[{{function_node __inference_signature_wrapper_12}}{{node Reshape}}]]",
+    "[[{{node a}}]]\n\t [[StatefulPartitionedCall/b]]",
+    "[{{node a}}]",
+)
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_the_names_of_graph_nodes_are_no_part_of_a_message(trace, client, served):
+    for message in (f"bad input\n\t {trace}", "{{function_node f}} bad input"):
+        served.faults = [RefusalError("INVALID_ARGUMENT", message)]
+        with pytest.raises(ServingError, match=r": bad input\. `python -m"):
+            client.status("types")
+        assert reason(ValueError(message)) == "bad input"
+
+
 def test_retries_come_to_an_end_and_are_counted(server, served):
     served.faults = [RefusalError("UNAVAILABLE", "busy") for _ in range(9)]
     expected = (
@@ -181,8 +199,8 @@ def test_a_server_that_comes_back_is_found_again(servers, served):
 
 def test_grpc_takes_answers_of_more_than_4_mib(servers):
     with Client(servers["grpc"].address) as client:
-        answer = client.predict("types", {"n": np.arange(400_000)}, "kinds")
-    assert answer["float64"][-1] == 399_999
+        answer = client.predict("types", {"text": ["a" * 3_000_000]}, "split")
+    assert len(answer["words"][0, 0]) == len(answer["words_bytes"][0, 0]) == 3_000_000
 
 
 def test_a_message_that_is_too_large_is_not_sent_again(servers, served):
@@ -190,7 +208,7 @@ def test_a_message_that_is_too_large_is_not_sent_again(servers, served):
         Client(servers["grpc"].address) as client,
         pytest.raises(ServingError, match=r"larger than max.* Ask for less at once\.$"),
     ):
-        client.predict("types", {"matrix": np.zeros((1_000_000, 2))})
+        client.predict("types", {"text": ["a" * 5_000_000]}, "echo")
     assert served.calls == ["metadata"]
 
 

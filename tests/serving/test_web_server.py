@@ -42,6 +42,32 @@ def test_a_model_that_is_not_served_names_the_commands(visit, serving):
 
 @needs_browser
 @pytest.mark.slow
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_tab_asks_the_model_whose_name_is_in_the_address(lists, visit, serving):
+    serving.lists = lists
+    serving.signatures["my-reviews"] = serving.signatures.pop("sentiment")
+    answer = serving.sentiment_serving_default
+    setattr(serving, "my-reviews_serving_default", answer)
+    page = visit("sentiment", fails=not lists, query="?sentiment=my-reviews")
+    tab = press(page, "sentiment")
+    expect(tab.locator(".answer")).to_have_text(ANSWERS["sentiment"])
+    expect(page.locator("#server-name")).to_have_text("this one, 5 of 5 models")
+    assert {model for model, *_ in serving.requests} == {"my-reviews"}
+
+
+@needs_browser
+@pytest.mark.slow
+def test_errors_are_shown_without_the_names_of_graph_nodes(visit, serving):
+    trace = "[[{{function_node __inference_f_1}}{{node Reshape}}]]"
+    serving.failures["sentiment"] = (400, f"too long\n\t {trace}")
+    page = visit("sentiment", fails=True)
+    panel(page, "sentiment").get_by_role("button", name="Judge it").click()
+    expect(panel(page, "sentiment").locator(".problem")).to_contain_text("too long")
+    assert "{{" not in problem(page, "sentiment")
+
+
+@needs_browser
+@pytest.mark.slow
 def test_on_a_server_without_a_list_each_model_is_asked_for(visit, serving):
     """TensorFlow Serving has no `GET /v1/models`."""
     serving.lists = False

@@ -66,7 +66,7 @@ def visit(browser, serving):
     """
     contexts, messages, urls, allowed = [], [], [], {serving.address}
 
-    def open_tab(tab="", fails=False, server=None, may_ask=None, **options):
+    def open_tab(tab="", fails=False, server=None, may_ask=None, query="", **options):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -76,7 +76,7 @@ def visit(browser, serving):
             page.on("console", lambda message: messages.append(message.text))
         page.on("request", lambda request: urls.append(request.url))
         allowed.update(filter(None, (server, may_ask)))
-        query = f"?server={server}" if server else ""
+        query = f"?server={server}" if server else query
         page.goto(f"{serving.address}/{query}#{tab}")
         return page
 

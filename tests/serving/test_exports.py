@@ -1,0 +1,106 @@
+"""Exported models are found at any depth, each under one name."""
+
+import os
+
+import pytest
+
+from serving.exports import conflict, find_exports
+from serving.models import Finder, find_models
+
+
+@pytest.fixture
+def export(tmp_path, monkeypatch):
+    """Makes `<run>/export/<app>/<version>/saved_model.pb` with a given mtime."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(run, app="sentiment", version=1, time=0):
+        path = tmp_path / run / "export" / app / str(version)
+        path.mkdir(parents=True)
+        (path / "saved_model.pb").write_bytes(b"")
+        os.utime(path / "saved_model.pb", (time, time))
+        return path.relative_to(tmp_path)
+
+    return make
+
+
+def test_each_export_below_a_directory_is_found_under_its_own_name(export):
+    """A recipe's run has the name of its app, another run that of its directory."""
+    paths = {
+        "sentiment": export("runs/sentiment/imdb/seed-1"),
+        "speech_commands": export(
+            "runs/speech_commands/x/seed-1-theo", "speech_commands"
+        ),
+        "my-reviews": export("runs/my-reviews"),
+        "lr-3": export("runs/sentiment/tuned/lr-3"),
+        "deep": export("runs/a/b/c/d/e/deep"),
+        "seed-1": export("runs/other/imdb/seed-1"),
+        "export": export("runs/export"),
+    }
+    assert find_models(["runs"]) == {name: [path] for name, path in paths.items()}
+    apps = {name: found[0].app for name, found in find_exports(["runs"]).items()}
+    assert apps.pop("speech_commands") == "speech_commands"
+    assert set(apps.values()) == {"sentiment"}
+
+
+def test_hidden_directories_are_passed_over_and_links_followed_once(export, tmp_path):
+    export("runs/.old/my-reviews")
+    path = export("disk/my-reviews")
+    (tmp_path / "runs" / "linked").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "back").symlink_to(tmp_path / "runs")
+    linked = "runs/linked" / path.relative_to("disk")
+    assert [str(path) for path in find_models(["runs"])["my-reviews"]] == [str(linked)]
+
+
+def test_a_run_alone_is_named_as_among_others(export, tmp_path, monkeypatch):
+    path = export("runs/my-reviews")
+    assert find_models(["runs/my-reviews"]) == {"my-reviews": [path]}
+    assert list(find_models(["runs/my-reviews/export"])) == ["sentiment"]
+    monkeypatch.chdir(tmp_path / "runs" / "my-reviews")
+    assert list(find_models(["."])) == ["my-reviews"]
+
+
+def test_a_name_may_be_given(export):
+    path = export("runs/my-reviews")
+    assert find_models(["sentiment=runs/my-reviews"]) == {"sentiment": [path]}
+    odd = export("runs/lr=0.1/x")
+    assert find_models(["runs/lr=0.1/x"]) == {"x": [odd]}
+
+
+def test_the_same_run_named_twice_is_no_conflict(export):
+    path = export("runs/my-reviews")
+    assert find_models(["runs", "runs/my-reviews"]) == {"my-reviews": [path]}
+
+
+def test_a_conflict_names_all_runs_and_the_way_to_serve_both(export):
+    for seed, time in ((1, 10), (2, 30), (3, 20)):
+        export(f"runs/sentiment/imdb/seed-{seed}", time=time)
+    export("runs/my-reviews")
+    found = find_exports(["runs"])
+    assert conflict(found["my-reviews"]) is None
+    assert conflict(found["sentiment"]) == (
+        "sentiment: runs/sentiment/imdb/seed-2 is served, the newest export of this "
+        "name; not served: runs/sentiment/imdb/seed-3, runs/sentiment/imdb/seed-1. To "
+        "serve one, or both: python -m serving.server runs/sentiment/imdb/seed-3 "
+        "OTHER-NAME=runs/sentiment/imdb/seed-2"
+    )
+    both = ["runs/sentiment/imdb/seed-3", "OTHER-NAME=runs/sentiment/imdb/seed-2"]
+    assert list(find_models(both)) == ["sentiment", "OTHER-NAME"]
+
+
+def test_of_many_runs_of_one_name_a_few_are_listed(export):
+    for seed in range(9):
+        export(f"runs/sentiment/imdb/seed-{seed}", time=seed)
+    message = conflict(find_exports(["runs"])["sentiment"])
+    assert "seed-3 and 3 more. To serve" in message
+
+
+def test_a_conflict_is_logged_when_it_comes_up(export, caplog):
+    export("runs/sentiment/imdb/seed-1", time=10)
+    find = Finder(["runs"])
+    assert (list(find()), caplog.messages) == (["sentiment"], [])
+    assert find.apps == {"sentiment": "sentiment"}
+    newer = export("runs/sentiment/imdb/seed-2", time=20)
+    assert find()["sentiment"][0] == newer
+    find()
+    (message,) = caplog.messages
+    assert message.startswith("sentiment: runs/sentiment/imdb/seed-2 is served, the ")
