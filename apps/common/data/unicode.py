@@ -40,10 +40,13 @@ def normalize(texts):
         Strings, `(batch,)`.
     """
     rows = tf.where(~tf.strings.regex_full_match(texts, r"[\x00-\x7f]*"))
-    code_points, splits, *_ = normalized_characters(tf.gather_nd(texts, rows))
-    return tf.tensor_scatter_nd_update(
-        tf.strings.lower(texts), rows, encode(code_points, splits)
-    )
+    lower = tf.strings.lower(texts)
+
+    def replaced():
+        code_points, splits, *_ = normalized_characters(tf.gather_nd(texts, rows))
+        return tf.tensor_scatter_nd_update(lower, rows, encode(code_points, splits))
+
+    return tf.cond(tf.size(rows) > 0, replaced, lambda: lower)
 
 
 def encode(code_points, splits):
