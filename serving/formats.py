@@ -118,7 +118,8 @@ def answer_of(request, outputs):
 
 def reason(error):
     """Returns the message of an operation's error in one line, without node names."""
-    message = re.sub(r"\s*\[\[?\{\{node.*", "", str(error), flags=re.DOTALL)
+    message = re.sub(r"\s*\[\[?\{\{.*", "", str(error), flags=re.DOTALL)
+    message = re.sub(r"\{\{function_node [^}]*\}\}\s*", "", message)
     lines = message.strip().splitlines()
     return lines[-1] if lines else "The request cannot be answered."
 
@@ -219,16 +220,16 @@ def _floats(items, dtype):
     """Returns numbers as an array of floats.
 
     Raises:
-        ValueError: If a number is out of range, or an integer is so large that it may
-            lose digits.
+        ValueError: If a number is out of range, or an integer of 64 bits is so large
+            that it may lose digits; one of more bits is read as a float.
     """
     array = np.array(items, "float64")
     for index in np.flatnonzero(np.abs(array) >= 1 << FLOAT_BITS[dtype.name]):
         item = items[index]
-        if type(item) is int:
+        if type(item) is int and -(1 << 63) <= item < 1 << 64:
             raise ValueError(f"{str(item)[:80]} loses digits as {dtype.name}")
-        if type(item) is float and abs(item) > float(dtype.max):
-            raise ValueError(f"{item:g} is out of range")
+        if type(item) is not Literal and abs(item) > float(dtype.max):
+            raise ValueError(f"{float(item):g} is out of range")
     return array.astype(dtype.as_numpy_dtype)
 
 

@@ -24,6 +24,11 @@ class Limits:
     timeout_s: float = 30.0
     waiting: int = 512
 
+    @property
+    def max_bytes(self):
+        """Maximum size of a request in bytes."""
+        return int(self.body_mb * 1e6)
+
 
 class Reader:
     """Reads the bodies of requests, a limited number at a time.
@@ -51,7 +56,7 @@ class Reader:
         try:
             body = await _body(request, self._limits)
             if "gzip" in request.headers.get("Content-Encoding", ""):
-                return await run_in_threadpool(_decompress, body, self._limits)
+                return await run_in_threadpool(decompress, body, self._limits)
             return body
         finally:
             self._reading -= 1
@@ -59,33 +64,35 @@ class Reader:
 
 async def _body(request, limits):
     """Returns the body of a request; reads a body that is too large to its end."""
-    max_bytes = int(limits.body_mb * 1e6)
     parts, size = [], 0
     try:
         async with asyncio.timeout(limits.timeout_s):
             async for part in request.stream():
                 size += len(part)
                 parts.append(part)
-                if size > max_bytes:
+                if size > limits.max_bytes:
                     parts.clear()
     except TimeoutError:
         message = f"The request did not arrive within {limits.timeout_s:g} seconds."
         raise RequestError(408, message) from None
-    if size > max_bytes:
+    if size > limits.max_bytes:
         message = f"Expected at most {limits.body_mb:g} MB. Received: {size / 1e6:.1f}."
         raise RequestError(413, message)
     return b"".join(parts)
 
 
-def _decompress(body, limits):
-    """Returns what a gzip body holds; stops as soon as that is too large."""
-    max_bytes = int(limits.body_mb * 1e6)
+def decompress(body, limits):
+    """Returns what a gzip body holds; stops as soon as that is too large.
+
+    Raises:
+        RequestError: If it is too large or not one whole gzip file.
+    """
     stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # gzip
     try:
-        content = stream.decompress(body, max_bytes + 1)
+        content = stream.decompress(body, limits.max_bytes + 1)
     except zlib.error as error:
         raise RequestError(400, f"Content-Encoding: gzip: {error}.") from None
-    if len(content) > max_bytes:
+    if len(content) > limits.max_bytes:
         message = f"Expected at most {limits.body_mb:g} MB. Received: more, in gzip."
         raise RequestError(413, message)
     if not stream.eof or stream.unused_data:

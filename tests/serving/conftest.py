@@ -33,7 +33,11 @@ class Types(Numbers):
 
     @function(text=("string", (None,)), ids=("int32", (None, None)))
     def carry(self, text, ids):
-        return {"text": text, "carried": tf.fill(tf.shape(text), tf.shape(ids)[1])}
+        return {"text": text, "carried": tf.fill(tf.shape(text), tf.size(ids))}
+
+    @function(text=("string", (None,)), ids=("int32", (None, None)))
+    def widths(self, text, ids):
+        return {"width": tf.fill(tf.shape(text), tf.shape(ids)[1])}
 
     @function(text=("string", (None,)))
     def whole(self, text):
@@ -58,7 +62,7 @@ def exports(tmp_path_factory, finished_run):
     shutil.copytree(finished_run / "export" / "sentiment", directory / "sentiment")
     module = Types()
     names = ("total", "buy", "upper", "copy", "turn", "uneven", "inverse", "finite")
-    names += ("count", "carry", "whole")
+    names += ("count", "carry", "widths", "whole")
     signatures = {name: getattr(module, name) for name in names}
     signatures["serving_default"] = module.total
     tf.saved_model.save(module, str(directory / "types" / "3"), signatures)

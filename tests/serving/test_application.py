@@ -3,13 +3,14 @@
 import asyncio
 import gzip
 import re
+import tracemalloc
 
 import pytest
 from fastapi.testclient import TestClient
 
 from serving.application import WEB, create_app
 from serving.formats import RequestError
-from serving.limits import Limits, Reader
+from serving.limits import Limits, Reader, decompress
 
 
 class Body:
@@ -77,6 +78,18 @@ def test_a_gzip_body_is_limited_by_what_it_unpacks_to():
     with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:
         asyncio.run(reader.read(Zipped(whole + b" ")))
     assert caught.value.status == 413
+
+
+def test_of_a_gzip_body_no_more_than_the_limit_is_unpacked():
+    tracemalloc.start()
+    packed = gzip.compress(bytes(20_000_000))
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    with pytest.raises(RequestError, match="Expected at most"):
+        decompress(packed, Limits(body_mb=0.002))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - before < 1_000_000
 
 
 @pytest.fixture

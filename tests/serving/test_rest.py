@@ -6,6 +6,7 @@ import json
 import pytest
 
 from apps.sentiment.predict import Predictor
+from serving.formats import reason
 
 ROWS = [[1, 2], [3.5, 4]]
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -269,3 +270,16 @@ def test_what_the_graph_refuses_is_told_in_its_words(ask):
     assert "x must be finite" in message
     assert "Graph execution" not in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "x must be finite\n\t [[{{node CheckNumerics}}]]",
+        "x must be finite\n\t [[{{function_node f_28}}{{node CheckNumerics}}]] [Op:f]",
+        "{{function_node f_28}} {{function_node g}} x must be finite [[{{node h}}]]",
+        "Graph execution error:\n\nx must be finite\n [{{node CheckNumerics}}]",
+    ],
+)
+def test_a_reason_has_no_names_of_the_graph(message):
+    assert reason(message) == "x must be finite"

@@ -201,6 +201,10 @@ ALIKE = {
         ],
         400,
     ),
+    "an integer of more than 64 bits for float32": (
+        [post(b'{"signature_name": "inverse", "inputs": [1%s]}' % (b"0" * 20))],
+        (200, {"outputs": [1e-20]}),
+    ),
     "an integer of 2^24 or more for float32": (
         [rows([1, 16777216]), rows([1, -16777217])],
         400,
@@ -225,6 +229,10 @@ DIFFERENT = {
     "an input of another rank or size": (
         [columns([["a"]], signature_name="upper"), rows([1, 2, 3]), columns([1, 2])],
         400,
+    ),
+    "`[]` in columns for another input like `token_ids`": (
+        [columns({"text": ["a", "b"], "ids": []}, signature_name="widths")],
+        (200, {"outputs": [0, 0]}),
     ),
     "more than 64 rows": (
         [columns(["a"] * 65, signature_name="upper")],
