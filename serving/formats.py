@@ -128,8 +128,8 @@ def _columns(inputs, specs):
     """Returns values by input name; a single input may be sent without its name."""
     if not _is_named(inputs):
         inputs = dict.fromkeys(specs, inputs) if len(specs) == 1 else {}
-    missing = ", ".join(sorted(set(specs) - set(inputs)))
-    if missing:
+    if not specs.keys() <= inputs.keys():
+        missing = ", ".join(sorted(specs.keys() - inputs.keys()))
         known = ", ".join(sorted(specs))
         raise RequestError(400, f"Missing inputs: {missing}. Known: {known}.")
     return inputs
@@ -162,7 +162,9 @@ def _is_named(value):
 
 def _is_base64(value):
     return (
-        isinstance(value, dict) and set(value) == {"b64"} and type(value["b64"]) is str
+        isinstance(value, dict)
+        and len(value) == 1
+        and isinstance(value.get("b64"), str)
     )
 
 
