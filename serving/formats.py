@@ -4,7 +4,6 @@ The formats are those of TensorFlow Serving's "RESTful API" page.
 """
 
 import base64
-import binascii
 import json
 import re
 from itertools import chain
@@ -12,9 +11,12 @@ from itertools import chain
 import numpy as np
 import orjson
 
+from serving.body import Literal, decode_base64, encode, load_json
+
 DEFAULT_SIGNATURE = "serving_default"
 MAX_DIMENSIONS = 32  # of an input; TensorFlow aborts the process above about 250
-NUMBERS = frozenset((int, float))
+FLOAT_BITS = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}  # of digits
+NUMBERS = frozenset((int, float, Literal))
 TRACE = re.compile(r"\s*\[\[?\{\{.*", re.DOTALL)
 PLACE = re.compile(r"\{\{\w*node [^}]*\}\}\s*")
 
@@ -28,23 +30,27 @@ class RequestError(Exception):
 
 
 def parse(body):
-    """Parses the body of a predict request; returns a dictionary.
+    """Parses the body of a predict request.
+
+    Returns:
+        A dictionary with `signature_name`, and with `instances` or `inputs`.
 
     Raises:
         RequestError: If the body is not a JSON object, or has neither or both of
             `instances` and `inputs`.
     """
     try:
-        request = json.loads(body)
+        request = load_json(body)
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"JSON Parse error: {error}") from None
     if not isinstance(request, dict):
         raise RequestError(400, "Expected a JSON object with instances or inputs.")
-    if not isinstance(request.get("signature_name", ""), str):
+    name = request.get("signature_name", "")
+    if not isinstance(name, str):
         raise RequestError(400, "signature_name must be a string.")
     if ("instances" in request) == ("inputs" in request):
         raise RequestError(400, 'Expected either "instances" or "inputs".')
-    return request
+    return {**request, "signature_name": name or DEFAULT_SIGNATURE}
 
 
 def arrays_of(request, specs):
@@ -58,18 +64,18 @@ def arrays_of(request, specs):
         NumPy arrays by input name; strings are bytes in an object array.
 
     Raises:
-        RequestError: If an input is missing or has the wrong type or shape.
+        RequestError: If an input is missing or has the wrong type or shape, or if a
+            row has another input.
     """
-    if "inputs" in request:
-        columns = _columns(request["inputs"], specs)
-    else:
-        rows = request["instances"]
-        if not isinstance(rows, list) or not rows:
-            message = '"instances" must be a list that is not empty.'
-            raise RequestError(400, message)
-        rows = [_columns(row, specs) for row in rows]
-        columns = {name: [row[name] for row in rows] for name in specs}
-    return {name: _array(name, columns[name], spec) for name, spec in specs.items()}
+    if "instances" in request:
+        columns = _columns_of_rows(request["instances"], specs)
+        return {name: _array(name, columns[name], spec) for name, spec in specs.items()}
+    columns = _columns(request["inputs"], specs)
+    sizes = {len(value) for value in columns.values() if isinstance(value, list)} - {0}
+    rows = sizes.pop() if len(sizes) == 1 else 0
+    return {
+        name: _array(name, columns[name], spec, rows) for name, spec in specs.items()
+    }
 
 
 def answer_of(request, outputs):
@@ -84,7 +90,7 @@ def answer_of(request, outputs):
 
     Raises:
         RequestError: If the request has rows and the outputs differ in their number of
-            rows.
+            rows or have none.
     """
     finite = all(
         array.dtype.kind != "f" or np.isfinite(array).all()
@@ -93,12 +99,15 @@ def answer_of(request, outputs):
     columns = {name: _plain(name, array) for name, array in outputs.items()}
     if not finite:  # orjson cannot write TensorFlow Serving's bare NaN and Infinity
         columns = {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
+            name: value.tolist() if hasattr(value, "tolist") else value
             for name, value in columns.items()
         }
     if "inputs" in request:
         content = {"outputs": _unwrap(columns)}
     else:
+        for name in (name for name, array in outputs.items() if not array.ndim):
+            message = f'The output {name} has no rows. Send "inputs" instead.'
+            raise RequestError(400, message)
         if len({len(value) for value in columns.values()}) > 1:
             raise RequestError(400, "The outputs have inconsistent batch sizes.")
         rows = zip(*columns.values(), strict=True)
@@ -126,21 +135,58 @@ def reason(error):
 
 def _columns(inputs, specs):
     """Returns values by input name; a single input may be sent without its name."""
-    if not isinstance(inputs, dict) or (len(specs) == 1 and "b64" in inputs):
+    if not _is_named(inputs):
         inputs = dict.fromkeys(specs, inputs) if len(specs) == 1 else {}
-    missing = ", ".join(sorted(set(specs) - set(inputs)))
-    if missing:
+    if not specs.keys() <= inputs.keys():
+        missing = ", ".join(sorted(specs.keys() - inputs.keys()))
         known = ", ".join(sorted(specs))
         raise RequestError(400, f"Missing inputs: {missing}. Known: {known}.")
     return inputs
 
 
-def _array(name, value, spec):
+def _columns_of_rows(rows, specs):
+    """Returns lists of the rows' values by input name."""
+    if not isinstance(rows, list) or not rows:
+        raise RequestError(400, '"instances" must be a list that is not empty.')
+    named, columns = _is_named(rows[0]), {name: [] for name in specs}
+    for number, row in enumerate(rows):
+        if _is_named(row) != named:
+            message = "all rows must name the inputs, or none"
+            raise RequestError(400, f'"instances": {message}. See row {number}.')
+        values = _columns(row, specs)
+        if named and len(values) > len(specs):
+            names = ", ".join(sorted(set(values) - set(specs)))
+            known = ", ".join(sorted(specs))
+            message = f'"instances": row {number} has unknown inputs: {names}.'
+            raise RequestError(400, f"{message} Known: {known}.")
+        for name, column in columns.items():
+            column.append(values[name])
+    return columns
+
+
+def _is_named(value):
+    """Returns whether a value is an object of inputs by name, not a base64 text."""
+    return isinstance(value, dict) and not _is_base64(value)
+
+
+def _is_base64(value):
+    return (
+        isinstance(value, dict)
+        and len(value) == 1
+        and isinstance(value.get("b64"), str)
+    )
+
+
+def _array(name, value, spec, rows=0):
+    """Returns an input's array; an empty list is no value in each of the `rows`."""
     expected = f"Input {name} must be {spec.dtype.name} of shape {spec.shape}"
+    sizes = spec.shape.as_list()[1:] if spec.shape.rank else []
+    if value == [] and rows and None in sizes:
+        shape = (rows, *(size or 0 for size in sizes))
+        return np.empty(shape, spec.dtype.as_numpy_dtype)
     try:
         leaves, shape = _flat(value)
-        array = np.array(_leaves(leaves, spec.dtype), spec.dtype.as_numpy_dtype)
-        array = array.reshape(shape)
+        array = _leaves(leaves, spec.dtype).reshape(shape)
     except (ValueError, TypeError, OverflowError) as error:
         raise RequestError(400, f"{expected}: {error}.") from None
     if not spec.shape.is_compatible_with(shape):
@@ -165,8 +211,9 @@ def _flat(value):
 
 
 def _leaves(items, dtype):
+    """Returns values as an array with one dimension."""
     if dtype.name == "string":
-        return [_bytes(item) for item in items]
+        return np.array([_bytes(item) for item in items], object)
     kinds = {bool} if dtype.name == "bool" else {int} if dtype.is_integer else NUMBERS
     if not kinds.issuperset(map(type, items)):
         wrong = next(item for item in items if type(item) not in kinds)
@@ -175,16 +222,35 @@ def _leaves(items, dtype):
         for item in (min(items), max(items)):
             if not dtype.min <= item <= dtype.max:
                 raise ValueError(f"{item} is out of range")
-    return items
+    if dtype.is_floating:
+        return _floats(items, dtype)
+    return np.array(items, dtype.as_numpy_dtype)
+
+
+def _floats(items, dtype):
+    """Returns numbers as an array of floats.
+
+    Raises:
+        ValueError: If a number is out of range, or an integer of 64 bits is so large
+            that it may lose digits; one of more bits is read as a float.
+    """
+    array = np.array(items, "float64")
+    for index in np.flatnonzero(np.abs(array) >= 1 << FLOAT_BITS[dtype.name]):
+        item = items[index]
+        if type(item) is int and -(1 << 63) <= item < 1 << 64:
+            raise ValueError(f"{str(item)[:80]} loses digits as {dtype.name}")
+        if type(item) is not Literal and abs(item) > float(dtype.max):
+            raise ValueError(f"{float(item):g} is out of range")
+    return array.astype(dtype.as_numpy_dtype)
 
 
 def _bytes(item):
     if isinstance(item, str):
-        return item.encode("utf-8")
-    if isinstance(item, dict) and set(item) == {"b64"}:
+        return encode(item)
+    if _is_base64(item):
         try:
-            return base64.b64decode(item["b64"], validate=True)
-        except (binascii.Error, TypeError, ValueError) as error:
+            return decode_base64(item["b64"])
+        except ValueError as error:
             raise ValueError(f"b64: {error}") from None
     raise ValueError(f"{json.dumps(item)[:80]} is not of this type")
 
@@ -192,7 +258,7 @@ def _bytes(item):
 def _plain(name, array):
     """Returns an output as JSON values; base64 if its name ends in `_bytes`."""
     if array.dtype != object:
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(array) if array.ndim else array[()]
 
     def text(value):
         if name.endswith("_bytes"):

@@ -5,6 +5,7 @@ import functools
 import sys
 from pathlib import Path
 
+import numpy as np
 from google.protobuf import json_format
 
 from apps.common.portable.versions import GRAPH, WARMUP
@@ -103,7 +104,11 @@ class Signature:
         except self._out_of_memory as error:
             message = f"Too large to compute: {reason(error.message)}"
             raise RequestError(413, message) from None
-        return dict(zip(self._outputs, outputs, strict=True))
+        arrays = [  # an output without dimensions is a number or bytes
+            np.asarray(output, object if isinstance(output, bytes) else None)
+            for output in outputs
+        ]
+        return dict(zip(self._outputs, arrays, strict=True))
 
 
 class Model:

@@ -1,5 +1,8 @@
 """The parts of the OpenAPI description that FastAPI cannot derive from types."""
 
+from fastapi import Path
+
+VERSION_NUMBER = Path(pattern="^[0-9]+$", description="Version number")
 DESCRIPTION = (
     "Exported models behind TensorFlow Serving's REST API. /v1/models/NAME/metadata "
     "names the inputs and outputs of each signature."
@@ -10,11 +13,11 @@ _ERROR = {
     "required": ["error"],
 }
 _MEANINGS = {
-    400: "The request is not valid",
+    400: "The path or the request is not valid",
     404: "No such model or version",
     408: "The request did not arrive in time",
     413: "The request is too large",
-    422: "A parameter of the path or the query is wrong",
+    422: "A parameter of the path is wrong",
     503: "Too many requests are waiting",
     504: "The answer took too long",
 }
@@ -26,9 +29,10 @@ ERRORS = {
     for code, meaning in _MEANINGS.items()
 }
 _VALUE = {"description": "A value; nested lists for a tensor; {'b64': '...'} for bytes"}
-_SIGNATURE = {"type": "string", "description": "default: serving_default"}
+_SIGNATURE = {"type": "string", "default": "serving_default"}
 PREDICT = {
     "requestBody": {
+        "description": "JSON in UTF-8; with Content-Encoding: gzip, compressed",
         "required": True,
         "content": {
             "application/json": {
@@ -43,7 +47,8 @@ PREDICT = {
                                     "minItems": 1,
                                     "items": _VALUE,
                                     "description": "One entry per row: the value of "
-                                    "the only input, or an object of values by input",
+                                    "the only input, or an object with a value for "
+                                    "each input and nothing else",
                                 },
                             },
                             "required": ["instances"],

@@ -21,8 +21,8 @@ from experiments.run import VERBS
 from experiments.task import RECIPES
 from experiments.tasks import TASKS
 from lstm_layer.gates import NAMES
+from serving.application import create_app
 from serving.models import Models, find_models
-from serving.server import create_app
 
 ROOT = Path(__file__).parents[1]
 APPS = sorted(

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from fastapi.testclient import TestClient
 
+from serving.application import create_app
 from serving.models import Models, find_models
-from serving.server import create_app
 from tests.serving import web_browser
 from tests.serving.signatures import Numbers, function
 
@@ -31,6 +31,19 @@ class Types(Numbers):
     def uneven(self, x):
         return {"all": x, "first": x[:1]}
 
+    @function(text=("string", (None,)), ids=("int32", (None, None)))
+    def carry(self, text, ids):
+        return {"text": text, "carried": tf.fill(tf.shape(text), tf.size(ids))}
+
+    @function(text=("string", (None,)), ids=("int32", (None, None)))
+    def widths(self, text, ids):
+        return {"width": tf.fill(tf.shape(text), tf.shape(ids)[1])}
+
+    @function(text=("string", (None,)))
+    def whole(self, text):
+        size = tf.strings.length(text)
+        return {"all": tf.strings.reduce_join(text), "mean": tf.reduce_mean(1 / size)}
+
     @function(number=("int32", (None,)))
     def count(self, number):
         def add(one):
@@ -49,7 +62,7 @@ def exports(tmp_path_factory, finished_run):
     shutil.copytree(finished_run / "export" / "sentiment", directory / "sentiment")
     module = Types()
     names = ("total", "buy", "upper", "copy", "turn", "uneven", "inverse", "finite")
-    names += ("count",)
+    names += ("count", "carry", "widths", "whole")
     signatures = {name: getattr(module, name) for name in names}
     signatures["serving_default"] = module.total
     tf.saved_model.save(module, str(directory / "types" / "3"), signatures)

@@ -1,21 +1,23 @@
 """The application without a model: it reads, counts and refuses requests."""
 
 import asyncio
+import gzip
 import re
+import tracemalloc
 
 import pytest
 from fastapi.testclient import TestClient
 
+from serving.application import WEB, create_app
 from serving.formats import RequestError
-from serving.limits import Limits, Reader
-from serving.server import WEB, create_app
+from serving.limits import Limits, Reader, decompress
 
 
 class Body:
     """A request whose body arrives after an event."""
 
     def __init__(self, go):
-        self.go = go
+        self.go, self.headers = go, {}
 
     async def stream(self):
         await self.go.wait()
@@ -59,6 +61,37 @@ def test_a_body_that_is_too_long_is_not_kept():
     assert caught.value.status == 413
 
 
+class Zipped:
+    """A request with a gzip body."""
+
+    def __init__(self, content):
+        self.content, self.headers = content, {"Content-Encoding": "gzip"}
+
+    async def stream(self):
+        yield gzip.compress(self.content)
+
+
+def test_a_gzip_body_is_limited_by_what_it_unpacks_to():
+    reader = Reader(Limits(body_mb=0.002))
+    whole = b" " * 2000
+    assert asyncio.run(reader.read(Zipped(whole))) == whole
+    with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:
+        asyncio.run(reader.read(Zipped(whole + b" ")))
+    assert caught.value.status == 413
+
+
+def test_of_a_gzip_body_no_more_than_the_limit_is_unpacked():
+    tracemalloc.start()
+    packed = gzip.compress(bytes(20_000_000))
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    with pytest.raises(RequestError, match="Expected at most"):
+        decompress(packed, Limits(body_mb=0.002))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - before < 1_000_000
+
+
 @pytest.fixture
 def arguments(monkeypatch):
     """Replaces the reader and the scheduler; records their arguments."""
@@ -68,7 +101,7 @@ def arguments(monkeypatch):
         return lambda *values: calls.update({name: values})
 
     for name in ("Reader", "Scheduler"):
-        monkeypatch.setattr(f"serving.server.{name}", note(name))
+        monkeypatch.setattr(f"serving.application.{name}", note(name))
     return calls
 
 

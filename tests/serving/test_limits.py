@@ -10,9 +10,9 @@ import time
 import pytest
 from fastapi.testclient import TestClient
 
+from serving.application import create_app
 from serving.limits import Limits
 from serving.models import Models, find_models
-from serving.server import create_app
 from tests.serving.live import serving, talk
 
 BODY = json.dumps({"instances": [[1, 2], [3, 4]]}).encode()

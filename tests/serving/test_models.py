@@ -415,7 +415,7 @@ import sys
 from pathlib import Path
 from fastapi.testclient import TestClient
 from serving.models import Models
-from serving.server import create_app
+from serving.application import create_app
 models = Models(lambda: {{"types": [Path({path!r})]}})
 models.refresh()
 client = TestClient(create_app(models))

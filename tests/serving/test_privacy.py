@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from serving.server import FAILED
+from serving.application import FAILED
 from tests.faults.server_process import end, free_port, start
 
 MARK = "Rosebud17"

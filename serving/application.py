@@ -1,0 +1,229 @@
+"""The web application: models behind TensorFlow Serving's REST paths, and the page."""
+
+import asyncio
+import logging
+import os
+import time
+import traceback
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import AfterValidator
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from serving import openapi
+from serving.formats import RequestError, answer_of, arrays_of, parse
+from serving.limits import Limits, Reader
+from serving.metrics import CONTENT_TYPE, PATH, Metrics
+from serving.paths import canonical, check
+from serving.scheduler import Scheduler
+
+WEB = Path(__file__).with_name("web")
+SHARED = [("apps.common.portable", "web")]  # heatmap.js
+FAILED = "The server failed. See its log."
+LONG_BODY_BYTES = 1 << 16  # longer bodies are converted in a thread
+MODEL, VERSION = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
+Version = Annotated[str, AfterValidator(canonical), openapi.VERSION_NUMBER]
+log = logging.getLogger("carousel.serving")
+
+
+def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
+    """Returns the web application.
+
+    Args:
+        models: `Models`.
+        limits: `Limits`.
+        join: Whether waiting requests are joined into batches.
+        cors: Whether pages from other servers may call this one.
+        poll_s: Seconds between checks for new versions; 0 disables them.
+    """
+    limits = limits or Limits()
+    metrics = Metrics(models)
+    reader = Reader(limits)
+    scheduler = Scheduler(limits.waiting, join, metrics.joined.observe)
+    metrics.waiting.set_function(lambda: scheduler.waiting)
+
+    @asynccontextmanager
+    async def lifespan(app):
+        if poll_s:
+            models.watch(poll_s)
+        yield
+        models.stop()
+        scheduler.close()
+
+    app = FastAPI(
+        title="Carousel",
+        description=openapi.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=openapi.ERRORS,
+    )
+    app.add_middleware(_PathCheck)
+    if cors:
+        app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"])
+    _add_error_handlers(app)
+    _add_models(app, models)
+    _add_predict(app, models, reader, scheduler, metrics, limits.timeout_s)
+    _add_monitoring(app, models, metrics)
+    page = _Page(directory=WEB, packages=SHARED, html=True, check_dir=False)
+    app.mount("/", page)
+    return app
+
+
+class _PathCheck:
+    """Refuses the paths under /v1/ that TensorFlow Serving refuses."""
+
+    def __init__(self, app):
+        self._app = app
+
+    async def __call__(self, scope, receive, send):
+        answer = self._app
+        if scope["type"] == "http":
+            query = scope["query_string"].decode("latin-1")
+            try:
+                check(scope["method"], scope["path"], query)
+            except RequestError as error:
+                answer = _error(str(error), error.status)
+        await answer(scope, receive, send)
+
+
+def _add_error_handlers(app):
+    @app.exception_handler(RequestError)
+    async def refuse(request, error):
+        headers = {"Retry-After": "1"} if error.status == 503 else None
+        return _error(str(error), error.status, headers)
+
+    @app.exception_handler(HTTPException)
+    async def refuse_path(request, error):
+        return _error(error.detail, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def fail(request, error):
+        return _error(FAILED, 500)
+
+
+def _add_models(app, models):
+    @app.get("/v1/models", summary="Names of the served models")
+    async def names() -> dict[str, list[str]]:
+        return {"models": [model.name for model in models]}
+
+    @app.get(MODEL, summary="State of a model's versions")
+    async def status(name: str):
+        return _json(models.status(name))
+
+    @app.get(VERSION, summary="State of a version")
+    async def version_status(name: str, version: Version):
+        return _json(models.status(name, version))
+
+    @app.get(f"{MODEL}/metadata", summary="Inputs and outputs")
+    def metadata(name: str):
+        return _json(models.get(name).metadata)
+
+    @app.get(f"{VERSION}/metadata", summary="The same")
+    def version_metadata(name: str, version: Version):
+        return _json(models.get(name, version).metadata)
+
+
+def _add_predict(app, models, reader, scheduler, metrics, timeout_s):
+    async def answer(request, name, version=None):
+        began, code = time.perf_counter(), 500
+        try:
+            model = models.get(name, version)
+            body = await reader.read(request)
+            content = await asyncio.wait_for(_answer(scheduler, model, body), timeout_s)
+            code = 200
+        except TimeoutError:
+            code = 504
+            message = f"No answer within {timeout_s:g} seconds."
+            raise RequestError(code, message) from None
+        except ClientDisconnect:
+            code = 499  # nobody reads the answer
+            return Response(status_code=400)
+        except RequestError as error:
+            code = error.status
+            raise
+        except Exception as error:
+            _log(error)
+            raise RequestError(code, FAILED) from None
+        finally:
+            metrics.answered(name, code, time.perf_counter() - began)
+        return Response(content, media_type="application/json")
+
+    @app.post(f"{MODEL}:predict", summary="Answers", openapi_extra=openapi.PREDICT)
+    async def predict(request: Request, name: str):
+        return await answer(request, name)
+
+    @app.post(f"{VERSION}:predict", summary="The same", openapi_extra=openapi.PREDICT)
+    async def version_predict(request: Request, name: str, version: Version):
+        return await answer(request, name, version)
+
+
+def _add_monitoring(app, models, metrics):
+    @app.head(PATH, include_in_schema=False)
+    @app.get(PATH, summary="Metrics for Prometheus", response_class=PlainTextResponse)
+    def measured():
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.head("/healthz", include_in_schema=False)
+    @app.get("/healthz", summary="Whether the server is ready")
+    async def health() -> dict[str, str]:
+        if not any(True for _ in models):
+            raise RequestError(503, "No model is loaded.")
+        return {"status": "ok"}
+
+
+class _Page(StaticFiles):
+    """The page. It may load files from this server only, but call any server."""
+
+    async def get_response(self, path, scope):
+        response = await super().get_response(path, scope)
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'self'; connect-src *; media-src 'self' blob:"
+        )
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _log(error):
+    """Logs where an error was raised, not its message: that may quote a user's text."""
+    if os.environ.get("CAROUSEL_DEBUG"):
+        log.error("A request failed", exc_info=error)
+        return
+    *_, place = traceback.extract_tb(error.__traceback__)
+    where = f"{place.filename}:{place.lineno}, in {place.name}"
+    log.error("A request failed: %s at %s", type(error).__name__, where)
+
+
+def _error(message, status, headers=None):
+    text = message.encode("utf-8", "replace").decode()  # no surrogates
+    return _json({"error": text}, status, headers)
+
+
+def _json(content, status=200, headers=None):
+    return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+async def _answer(scheduler, model, body):
+    """Returns the JSON answer to the body of a predict request."""
+
+    def read():
+        request = parse(body)
+        signature = model.signature(request["signature_name"])
+        return request, signature, arrays_of(request, signature.inputs)
+
+    long = len(body) > LONG_BODY_BYTES
+    request, signature, arrays = await run_in_threadpool(read) if long else read()
+    outputs = await scheduler.run(signature, arrays)
+    long = sum(array.nbytes for array in outputs.values()) > LONG_BODY_BYTES
+    if long:
+        return await run_in_threadpool(answer_of, request, outputs)
+    return answer_of(request, outputs)
