@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.config import load_config
+from apps.common.config import load_config, load_run_config
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import CONFIG, METRICS
 from experiments.machine import hardware, versions
@@ -80,7 +80,9 @@ def _seeds_and_folds(task, recipe, runs):
         ValueError: If the runs and the recipe differ in more than seed and fold.
     """
     config_class = task.config_class()
-    variants = [_variant(task, load_config(config_class, run / CONFIG)) for run in runs]
+    variants = [
+        _variant(task, load_run_config(config_class, run / CONFIG)) for run in runs
+    ]
     _check_variants(runs, variants)
     recipe_variant = _variant(task, load_config(config_class, task.recipe_path(recipe)))
     _check_recipe(recipe, recipe_variant, runs[0], variants[0])

@@ -139,7 +139,7 @@ def load_config(config_class, path, overrides=()):
     return _validated(config_class, _read(path), path, overrides)
 
 
-def load_run_config(config_class, path):
+def load_run_config(config_class, path, overrides=()):
     """Loads the configuration of a run, with the token rules that the run was made by.
 
     Raises:
@@ -151,10 +151,10 @@ def load_run_config(config_class, path):
         data = values.setdefault("data", {})
         if isinstance(data, dict):
             data.setdefault("token_rules", 1)
-    return _validated(config_class, values, path)
+    return _validated(config_class, values, path, overrides)
 
 
-def _validated(config_class, values, path, overrides=()):
+def _validated(config_class, values, path, overrides):
     """Returns the configuration with these values after overrides."""
     for override in overrides:
         key, _, value = override.partition("=")

@@ -21,14 +21,14 @@ def main():
     )
     options = parser.parse_args()
     with report_errors():
-        from apps.common.config import load_config
+        from apps.common.config import load_run_config
         from apps.common.portable.run_files import CONFIG
         from apps.summarization.data import load_data
         from apps.summarization.predict import Predictor
         from apps.summarization.scores import rouge
 
         predictor = Predictor.load(options.run)
-        predictor.config = load_config(
+        predictor.config = load_run_config(
             Predictor.config_class, options.run / CONFIG, options.settings
         )
         data = load_data(predictor.config.data, ("validation",), predictor.vocabulary)

@@ -20,7 +20,10 @@ METRICS = {
     "parameters": 123456,
     "train_minutes": 2.0,
 }
-CONFIG = {"data": {"dataset": "imdb_reviews"}, "train": {"seed": 1, "epochs": 3}}
+CONFIG = {
+    "data": {"dataset": "imdb_reviews", "token_rules": 2},
+    "train": {"seed": 1, "epochs": 3},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -181,12 +184,21 @@ def test_the_directory_of_the_data_is_a_matter_of_the_machine(
     from experiments import language_modeling
 
     task = language_modeling.TASK
-    monkeypatch.setattr(record_module, "load_config", _config_of_ptb)
+    for name in ("load_config", "load_run_config"):
+        monkeypatch.setattr(record_module, name, _config_of_ptb)
     metrics = {"perplexity": 90.0, "unit": "tokens"}
     metrics |= dict.fromkeys(task.headline[1:])
     result = record_json(task, [make_run(1, metrics)], "ptb_small")
     assert result["metrics"] == {"perplexity": 90.0}
     assert "25,000 test tokens" in recorded_table()
+
+
+def test_a_run_with_other_rules_for_tokens_is_not_the_recipe(task, make_run):
+    run = make_run(1)
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("  token_rules: 2\n", ""))
+    with pytest.raises(ValueError, match="other settings than the recipe small"):
+        record(task, "small", [run])
 
 
 def _config_of_ptb(config_class, path):

@@ -23,7 +23,13 @@ LEADINGS, VOWELS, TRAILINGS = 19, 21, 28
 _RANGES = ((0, 0x3400), (0xA000, 0xAC00), (0xD7A4, 0x17000), (0x1AFF0, 0x1FC00))
 _RANGES += ((0x2F800, 0x2FA20), (0xE0000, 0xE01F0))
 
+# A graph that normalizes in several places stores the operations once.
+_once = tf.function(
+    autograph=False, input_signature=[tf.TensorSpec([None], "string", name="texts")]
+)
 
+
+@_once
 def normalize(texts):
     """Brings texts to one form: NFKC, in lower case, without invisible characters.
 
@@ -57,6 +63,7 @@ def encode(code_points, splits):
     return tf.strings.lower(texts, encoding="utf-8")  # only capital sigma is left
 
 
+@_once
 def normalized_characters(texts):
     """Returns the characters of normalized texts, and where each comes from.
 
