@@ -53,28 +53,27 @@ def labelled_rows(
 def _pairs(path, columns, settings, blank_texts, table_format):
     """Yields `(text, label)`, or a `RowError`, for each record of a file."""
     known = False  # whether a record had the columns
-    for line, row in records(path, columns, **table_format):
+    advice = f"Set {settings[0]}=... and {settings[1]}=..."
+    for line, row in records(path, columns, advice, **table_format):
         if isinstance(row, RowError):
             yield row
-        elif not known and (absent := [c for c in columns if c not in row]):
-            fault = RowError(f"{path}:{line}: {_columns_fault(absent, row, settings)}")
-            if path.suffix not in JSON_LINES:  # the header lacks it: no row has it
-                raise fault
-            yield fault
-        elif fault := _fault(row, columns, blank_texts):
+            continue
+        fault = "" if known else _columns_fault(row, columns, advice)
+        if fault := fault or _fault(row, columns, blank_texts):
             yield RowError(f"{path}:{line}: {fault}")
-        else:
-            known = True
-            text, label = (_without_surrogates(str(row[column])) for column in columns)
-            yield text, " ".join(label.split())
+            continue
+        known = True
+        text, label = (_without_surrogates(str(row[column])) for column in columns)
+        yield text, " ".join(label.split())
 
 
-def _columns_fault(absent, row, settings):
-    separator = ", or data.separator=..." if len(row) == 1 else ""
+def _columns_fault(columns, wanted, advice):
+    """Returns which wanted columns are not among the columns; empty if all are."""
+    if not (absent := [column for column in wanted if column not in columns]):
+        return ""
     return (
         f"no {' and no '.join(map(repr, absent))}. The columns are: "
-        f"{', '.join(map(str, row))}. Set {settings[0]}=... and {settings[1]}=..."
-        f"{separator}"
+        f"{', '.join(map(str, columns))}. {advice}"
     )
 
 
@@ -97,7 +96,7 @@ def _without_surrogates(text):
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def records(path, wanted, encoding="utf-8", separator=""):
+def records(path, wanted, advice="", encoding="utf-8", separator=""):
     """Yields `(line, record)` for each row of a CSV, TSV or JSON Lines file.
 
     A record is a dictionary of all columns of a row, or a `RowError` if the row is
@@ -105,14 +104,15 @@ def records(path, wanted, encoding="utf-8", separator=""):
 
     Args:
         path: Path of the file, a `Path`.
-        wanted: Names of columns, by which the separator is guessed; none of them may
-            occur twice.
+        wanted: Names of the columns that the header of a table must have, once each.
+            By them the separator is guessed. Objects of JSON may lack them.
+        advice: What to do if the header lacks one, for the error message.
         encoding: The setting `data.encoding`.
         separator: The setting `data.separator`.
 
     Raises:
-        ValueError: If there is no such file, or it is broken as a whole: it has another
-            encoding, or a quote that nothing closes.
+        ValueError: If there is no such file, or it is broken as a whole: it lacks a
+            column, has another encoding, or a quote that nothing closes.
     """
     with open_text(path, encoding) as file:
         check_format(path, separator)
@@ -127,7 +127,7 @@ def records(path, wanted, encoding="utf-8", separator=""):
             rows = _tsv_rows(path, file)
         else:
             rows = _csv_rows(path, file, delimiter)
-        yield from _named(path, rows, wanted)
+        yield from _named(path, rows, wanted, advice)
 
 
 def check_format(path, separator=""):
@@ -159,12 +159,15 @@ def _objects(path, file):
         yield line, record
 
 
-def _named(path, rows, wanted):
+def _named(path, rows, wanted, advice):
     """Yields `(line, record)` of rows `(line, fields)`, of which the first names them.
 
     A row with too few fields lacks its last columns.
     """
-    _, header = next(rows, (1, []))
+    line, header = next(rows, (1, []))
+    if header and (fault := _columns_fault(header, wanted, advice)):
+        separator = ", or data.separator=..." if len(header) == 1 else ""
+        raise ValueError(f"{path}:{line}: {fault}{separator}")
     for column in wanted:
         if header.count(column) > 1:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Recognizes the character encoding of a user's text file by simple rules."""
 
 import codecs
+import re
 
 # Byte order marks, the family that each belongs to, and the codec that skips it.
 # UTF-32's little-endian mark begins with UTF-16's.
@@ -14,6 +15,7 @@ MARKS = (
 TYPOGRAPHIC = frozenset("‘’‚“”„…–—«»‹›•·€£§°´©®™¡¿½¼¾º\xa0")  # noqa: RUF001
 MIN_NULS = 8  # fewer are no pattern
 MIN_SEQUENCES = 3  # of UTF-8; fewer may be another encoding's characters
+RUN = re.compile(r"[^\W\x00-\x7f]{4}")  # of letters that are not ASCII
 MARKED = "\udcff"  # stands for bytes that cannot be decoded; no text has it
 
 
@@ -29,8 +31,8 @@ def is_encoding(name):
 def codec_of(encoding, head):
     """Returns the codec that reads a file, or None if its first bytes contradict it.
 
-    The codec skips a byte order mark. UTF-16 without one is little-endian, unless the
-    bytes show the other order.
+    The codec skips a byte order mark. Without one, "utf-16" reads what has the pattern
+    of UTF-16's bytes, and "utf-32" nothing, since the byte order is unknown.
 
     Args:
         encoding: Name of an encoding.
@@ -42,7 +44,7 @@ def codec_of(encoding, head):
             return codec if name.startswith(family) else None
     pattern = _utf16_without_mark(head)
     if name in ("utf-16", "utf-32"):
-        return pattern or f"{name}-le"
+        return pattern
     return None if pattern and not name.startswith("utf-16") else name
 
 
@@ -63,7 +65,7 @@ def looks_like(content):
             return family
     if pattern := _utf16_without_mark(content):
         return pattern
-    if looks_like_utf8(content):
+    if content.isascii() or looks_like_utf8(content):
         return "utf-8"
     try:
         text = content.decode("cp1252")
@@ -74,6 +76,7 @@ def looks_like(content):
     high_letters = sum(c.isalpha() for c in high)
     # In Western Europe most letters are ASCII; in Cyrillic or Greek few are.
     few = high_letters < 0.4 * sum(c.isalpha() for c in text)
+    few = few and not RUN.search(text)
     return "cp1252" if few and usual >= 0.9 * len(high) else None
 
 

@@ -64,7 +64,7 @@ def _encoding_error(path, line, encoding, content):
     elif guess:
         way_out = f"Set data.encoding={guess}."
     else:
-        way_out = "Set data.encoding= to its encoding, such as cp1251 or gb18030."
+        way_out = "Set data.encoding= to its encoding, such as cp1251 or utf-16-le."
     return ValueError(f"{message} {way_out}")
 
 

@@ -115,14 +115,17 @@ BAD_FILES = {
     "header.csv": ("text,label\n", "{path}: no records. Give at least one line with"),
     "column.csv": (
         "review,label\nA joy.,good\n",
-        "{path}:2: no 'text'. The columns are: review, label. Set "
+        "{path}:1: no 'text'. The columns are: review, label. Set "
         "data.text_column=... and data.label_column=...",
     ),
     "columns.tsv": (
         "review\tstars\nA joy.\t5\n",
-        "{path}:2: no 'text' and no 'label'. The columns are: review, stars.",
+        "{path}:1: no 'text' and no 'label'. The columns are: review, stars.",
     ),
-    "colons.csv": ("text:label\nA joy.:good\n", "columns are: text:label."),
+    "colons.csv": (
+        "text:label\nA, joy.:good\n",
+        "_column=..., or data.separator=",
+    ),
     "label.csv": ("text,label\nA joy.,good\nA bore.,\n", "{path}:3: 'label' is empty."),
     "short.csv": ("text,label\nA joy.\n", "{path}:2: 'label' has no value."),
     "key.jsonl": ('{"text": "A joy."}\n', "{path}:1: no 'label'."),

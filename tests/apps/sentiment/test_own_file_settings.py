@@ -151,7 +151,7 @@ def test_a_file_of_which_more_than_half_is_faulty_is_refused(write):
 
 
 BROKEN = {
-    "column.csv": ("review,label\nA joy.,good\n", "{path}:2: no 'text'."),
+    "column.csv": ("review,label\nA joy.,good\n", "{path}:1: no 'text'."),
     "cut.csv": ('text,label\nA joy.,good\n"A bore,', "{path}:3: unterminated quoted"),
     "pairs.csv": (
         'text,label\nA joy.,good\n"A bore,bad\n"Dull,bad\n',

@@ -19,6 +19,7 @@ SAMPLES = {
     "cp1252, one letter": b"caf\xe9\n",
     "cp1251": RUSSIAN.encode("cp1251"),
     "koi8-r": RUSSIAN.encode("koi8-r"),
+    "cp1251, one word": f"{'plain ' * 99}текст".encode("cp1251"),
     "gb18030": "这是一部很好的电影。\n".encode("gb18030"),
     "shift_jis": "とても良い映画でした。\n".encode("shift_jis"),
     "an image": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x81\x8d",
@@ -27,7 +28,8 @@ EXPECTED = {
     "a byte order mark": "utf-8",
     "utf-16-le, Cyrillic": "utf-16-le",
     "cp1252, one letter": "cp1252",
-    **dict.fromkeys(("cp1251", "koi8-r", "gb18030", "shift_jis", "an image")),
+    **dict.fromkeys(("cp1251", "cp1251, one word", "koi8-r", "gb18030", "shift_jis")),
+    "an image": None,
 }
 
 
@@ -64,7 +66,7 @@ def read(path, content, encoding=None):
     ("encoding", "written"),
     [
         *(("utf-8", "utf-8-sig"), ("utf-16-le", "utf-16"), ("utf-16", "utf-16-le")),
-        *(("utf-16", "utf-16-be"), ("utf-16-be", "utf-16"), ("UTF-32", "utf-32-le")),
+        *(("utf-16", "utf-16-be"), ("utf-16-be", "utf-16"), ("UTF-32-LE", "utf-32")),
     ],
 )
 def test_a_byte_order_mark_may_be_there_or_not(encoding, written, tmp_path):
@@ -103,6 +105,13 @@ def test_a_byte_order_mark_may_be_there_or_not(encoding, written, tmp_path):
             "ascii",
             ":2: not ascii. It looks like UTF-8. Set data.encoding=utf-8.",
         ),
+        (
+            f"a\n{GERMAN}".encode("cp1252"),
+            "utf-16",
+            ":1: not UTF-16. It looks like cp1252. Set data.encoding=cp1252.",
+        ),
+        ("电影很好看".encode("utf-16-le"), "utf-16", ":1: not UTF-16. Set data.enco"),
+        (b"plain", "utf-16", ":1: not UTF-16. It looks like UTF-8. Set data.encoding"),
         ("ab\n\U0001f600".encode("utf-16-le")[:-1], "utf-16-le", ":2: not UTF-16-LE."),
     ],
 )
