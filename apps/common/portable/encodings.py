@@ -15,7 +15,8 @@ MARKS = (
 TYPOGRAPHIC = frozenset("‘’‚“”„…–—«»‹›•·€£§°´©®™¡¿½¼¾º\xa0")  # noqa: RUF001
 MIN_NULS = 8  # fewer are no pattern
 MIN_SEQUENCES = 3  # of UTF-8; fewer may be another encoding's characters
-RUN = re.compile(r"[^\W\x00-\x7f]{4}")  # of letters that are not ASCII
+# Control characters, or a run of letters that are not ASCII: not Western Europe's text.
+FOREIGN = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]|[^\W\x00-\x7f]{4}")
 MARKED = "\udcff"  # stands for bytes that cannot be decoded; no text has it
 
 
@@ -76,7 +77,7 @@ def looks_like(content):
     high_letters = sum(c.isalpha() for c in high)
     # In Western Europe most letters are ASCII; in Cyrillic or Greek few are.
     few = high_letters < 0.4 * sum(c.isalpha() for c in text)
-    few = few and not RUN.search(text)
+    few = few and not FOREIGN.search(text)
     return "cp1252" if few and usual >= 0.9 * len(high) else None
 
 
