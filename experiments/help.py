@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import shutil
 from functools import partial
-from inspect import get_annotations
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import docstring_parser
@@ -101,7 +100,7 @@ def columns(sections):
 
 
 def settings(task):
-    """Returns a section for each section of the app's `Config`, its own settings first.
+    """Returns a section for each section of the app's `Config`.
 
     Each setting has its type, its default and, from the docstring, its meaning.
     """
@@ -113,17 +112,13 @@ def settings(task):
 
 def _settings_of(section, section_class):
     types = get_type_hints(section_class, include_extras=True)
-    inherited = {
-        name for base in section_class.__mro__[1:] for name in get_annotations(base)
-    }
-    settings = dataclasses.fields(section_class)
     meanings = documented_meanings(section_class)
     return {
         f"{section}.{field.name}": (
             f"{type_in_words(types[field.name])} (default: {_as_yaml(field.default)})"
             f". {meanings.get(field.name, '')}".removesuffix(". ")
         )
-        for field in sorted(settings, key=lambda field: field.name in inherited)
+        for field in dataclasses.fields(section_class)
     }
 
 

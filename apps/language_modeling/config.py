@@ -6,11 +6,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, TextConfig, Weight
+from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig(TextConfig):
+class DataConfig(config.OwnTexts):
     """Selects the text and sets how it becomes token ids.
 
     Attributes:

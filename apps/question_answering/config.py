@@ -5,14 +5,14 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, TextConfig
+from apps.common.config import STRICT, Count, Fraction, Positive
 from apps.common.data.vectors import GLOVE
 
 PASSAGES = ("squad", "files")  # an answer is a span of the text, else a class
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig(TextConfig):
+class DataConfig(config.OwnRows):
     """Selects questions with their contexts and sets how they become token ids.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.common.data.datasets import load_dataset
+from apps.common.data.faulty import RowError, good_rows
 from apps.common.data.splits import split_by_hash
 from apps.common.portable.files import open_text
 from apps.question_answering.stories import Story, make_stories
@@ -52,10 +53,12 @@ def babi(config, split):
         task = f"{number} {name}"
         if split == "test":
             questions += [
-                s for story in _babi_stories(test_path, task, True) for s in story
+                story
+                for stories in _babi_stories(test_path, task, True, config.encoding)
+                for story in stories
             ]
             continue
-        read = _babi_stories(path, task, False)
+        read = _babi_stories(path, task, False, config.encoding)
         cut = len(read) - len(read) // HELD_OUT
         part = read[:cut] if split == "train" else read[cut:]
         questions += [question for story in part for question in story]
@@ -99,9 +102,9 @@ def _babi_files(config, split):
     return [(n, whole[n]["name"], whole[n]["train"], whole[n]["test"]) for n in numbers]
 
 
-def _babi_stories(path, task, with_facts):
+def _babi_stories(path, task, with_facts, encoding):
     """Returns the questions of each story of a file, lists of `Story`."""
-    with open_text(path) as file:
+    with open_text(path, encoding) as file:
         lines = file.read().split("\n")
     read, sentences, indices, last = [], [], {}, 0
     for line, text in enumerate(lines, 1):
@@ -151,24 +154,31 @@ def files(config, split):
     """Reads the user's own questions, in SQuAD's format."""
     if config.directory:
         part = "validation" if split == "test" else "train"
-        path = Path(config.directory, f"{part}.json")
-        return _articles(path, lambda title: split == "test" or _part(title, split))
+        rows = _own_questions(Path(config.directory, f"{part}.json"), config)
+        return [p for title, p in rows if split == "test" or _part(title, split)]
     if not config.file:
         raise ValueError(
             "data.file: expected a JSON file in the format of SQuAD 1.1, or with "
             "data.directory a folder with train.json and validation.json."
         )
-    return _articles(Path(config.file), lambda title: split_by_hash(title) == split)
+    rows = _own_questions(Path(config.file), config)
+    return [p for title, p in rows if split_by_hash(title) == split]
+
+
+def _own_questions(path, config):
+    """Yields `(title, passage)` of each good question of a file."""
+    rows = _questions(path, config.encoding)
+    return good_rows(path, rows, config.skip_bad_rows, "questions")
 
 
 def _part(title, split):
     return (split_by_hash(title) == "validation") == (split == "validation")
 
 
-def _articles(path, wanted):
-    """Returns the passages of the articles for whose title `wanted` is true."""
+def _questions(path, encoding):
+    """Yields `(title, passage)`, or a `RowError`, for each question of a file."""
     try:
-        with open_text(path) as file:
+        with open_text(path, encoding) as file:
             articles = json.load(file)["data"]
         rows = [
             (article["title"], paragraph["context"], question)
@@ -176,22 +186,33 @@ def _articles(path, wanted):
             for paragraph in article["paragraphs"]
             for question in paragraph["qas"]
         ]
-        passages = []
-        for title, context, row in rows:
-            if wanted(title):
-                answers = [answer["text"] for answer in row["answers"]]
-                starts = [answer["answer_start"] for answer in row["answers"]]
-                texts = [context, row["question"], str(row["id"])]
-                passages.append(_passage(texts, answers, starts, path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}).") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: not in the format of SQuAD 1.1, with the keys data, title, "
-            "paragraphs, context, qas, id, question, answers, text and answer_start. "
-            f"Missing, or of the wrong type: {error}."
-        ) from None
-    return passages
+        raise ValueError(_format_fault(path, error)) from None
+    for title, context, row in rows:
+        try:
+            answers = [answer["text"] for answer in row["answers"]]
+            starts = [answer["answer_start"] for answer in row["answers"]]
+            texts = [context, row["question"], str(row["id"])]
+            if not isinstance(title, str):
+                raise TypeError(f"the title {title!r} is not a string")
+            passage = _passage(texts, answers, starts, path)
+        except RowError as error:
+            yield error
+        except (KeyError, TypeError, AttributeError) as error:
+            name = f"{path}: question {row.get('id')}" if hasattr(row, "get") else path
+            yield RowError(_format_fault(name, error))
+        else:
+            yield title, passage
+
+
+def _format_fault(where, error):
+    return (
+        f"{where}: not in the format of SQuAD 1.1, with the keys data, title, "
+        "paragraphs, context, qas, id, question, answers, text and answer_start. "
+        f"Missing, or of the wrong type: {error}."
+    )
 
 
 def is_visible(text):
@@ -204,24 +225,22 @@ def _passage(texts, answers, starts, source):
 
     Raises:
         TypeError: If a text is not a string.
-        ValueError: If there is no answer, or one does not occur at its offset.
+        RowError: If there is no answer, or one does not occur at its offset.
     """
     context, question, name = texts
     for text in (context, question, *answers):
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is not a string")
     if not answers:
-        raise ValueError(
-            f"{source}: question {name} has no answer. Give one, or remove it."
-        )
+        raise RowError(f"{source}: question {name} has no answer.")
     for text, start in zip(answers, starts, strict=True):
         if not is_visible(text):
-            raise ValueError(
+            raise RowError(
                 f"{source}: question {name}: the answer {text!r} is blank. Give a part "
                 "of the context."
             )
         if start < 0 or context[start : start + len(text)] != text:
-            raise ValueError(
+            raise RowError(
                 f"{source}: question {name}: expected its answer {text!r} at character "
                 f"{start} of the context (answer_start). Received: "
                 f"{context[max(start, 0) :][: len(text)]!r}."

@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, TextConfig
+from apps.common.config import STRICT, Count, Fraction, Positive
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig(TextConfig):
+class DataConfig(config.OwnTables):
     """Selects labelled texts and sets how they become token ids.
 
     Attributes:

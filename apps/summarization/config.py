@@ -6,12 +6,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive, TextConfig, Weight
+from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 from apps.common.data.vectors import GLOVE
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig(TextConfig):
+class DataConfig(config.OwnTables):
     """Selects documents with their summaries and sets how they become token ids.
 
     Attributes:
