@@ -1,4 +1,4 @@
-"""Reads the user's labelled texts from CSV, TSV and JSON Lines files."""
+"""Reads the user's texts from CSV, TSV and JSON Lines files."""
 
 import csv
 import functools
@@ -7,6 +7,26 @@ import json
 import sys
 
 from apps.common.portable.files import open_text
+
+JSON_LINES, DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv")
+
+
+class RowError(ValueError):
+    """A row that is not a record, in place of one.
+
+    Args:
+        message: The fault, with file and line.
+        record: The columns that could be read.
+    """
+
+    def __init__(self, message, record=None):
+        super().__init__(message)
+        self.record = record or {}
+
+
+def is_table(path):
+    """Returns whether a file is a table, by its suffix."""
+    return path.suffix.lower() in (*JSON_LINES, *DELIMITED)
 
 
 def labelled_rows(
@@ -31,29 +51,39 @@ def labelled_rows(
             line number.
     """
     wanted, empty = (text_column, label_column), True
-    for line, row in _records(path, wanted):
-        if unknown := [column for column in wanted if column not in row]:
-            raise ValueError(
-                f"{path}:{line}: no {' and no '.join(map(repr, unknown))}. The columns "
-                f"are: {', '.join(map(str, row))}. Set {settings[0]}=... and "
-                f"{settings[1]}=..."
-            )
+    for line, row in records(path, wanted):
+        if isinstance(row, RowError):
+            raise row
+        if unknown := unknown_columns(path, line, row, wanted, settings):
+            raise ValueError(unknown)
         for column in wanted:
-            if fault := _fault(row[column], may_be_empty=column == text_column):
+            if fault := fault_of(row[column], may_be_empty=column == text_column):
                 raise ValueError(
                     f"{path}:{line}: {column!r} {fault}. Correct the line or delete it."
                 )
         text, label = (str(row[column]) for column in wanted)
         label = " ".join(label.split())
         empty = False
-        yield _without_surrogates(text), _without_surrogates(label)
+        yield without_surrogates(text), without_surrogates(label)
     if empty:
         raise ValueError(
             f"{path}: no records. Give at least one line with a text and a label."
         )
 
 
-def _fault(value, may_be_empty):
+def unknown_columns(path, line, row, wanted, settings):
+    """Returns which of the wanted columns a record lacks, with the way out, or ""."""
+    unknown = [column for column in wanted if column not in row]
+    if not unknown:
+        return ""
+    names = " and ".join(f"{setting}=..." for setting in settings if setting)
+    return (
+        f"{path}:{line}: no {' and no '.join(map(repr, unknown))}. The columns are: "
+        f"{', '.join(map(str, row))}. {f'Set {names}' if names else 'Rename one.'}"
+    )
+
+
+def fault_of(value, may_be_empty=False):
     """Returns why a value of a record is not a text, or None if it is one."""
     if value is None:
         return "has no value"
@@ -62,26 +92,35 @@ def _fault(value, may_be_empty):
     return None if may_be_empty or str(value).strip() else "is empty"
 
 
-def _without_surrogates(text):
+def without_surrogates(text):
     """Replaces unpaired surrogates, which JSON can encode, by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _records(path, wanted):
-    """Yields `(line, record)` of a CSV, TSV or JSON Lines file."""
+def records(path, wanted, all_columns=False):
+    """Yields `(line, record)` of a CSV, TSV or JSON Lines file.
+
+    In place of a record there may be a `RowError`.
+
+    Args:
+        path: Path of the file.
+        wanted: Names of the columns by which the separator is guessed.
+        all_columns: Whether the names of all columns must differ, or of those wanted.
+    """
+    suffix = path.suffix.lower()
     with open_text(path) as file:
-        if path.suffix in (".jsonl", ".ndjson", ".json"):
+        if suffix in JSON_LINES:
             yield from _objects(path, file)
-        elif path.suffix in (".csv", ".tsv"):
+        elif suffix in DELIMITED:
             csv.field_size_limit(2**31 - 1)
             header = file.readline()
             file = itertools.chain([header], file)
             rows = (
                 _tsv_rows(path, file)
-                if path.suffix == ".tsv"
+                if suffix == ".tsv"
                 else _csv_rows(path, file, _separator(path, header, wanted))
             )
-            yield from _named(path, rows, wanted)
+            yield from _named(path, rows, None if all_columns else wanted)
         else:
             raise ValueError(
                 f"{path}: expected a file name that ends in .csv, .tsv or .jsonl."
@@ -98,32 +137,38 @@ def _objects(path, file):
         try:
             record = json.loads(content.rstrip("\n"), parse_constant=refuse)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}:{line}: not JSON: {error}.") from None
-        if not isinstance(record, dict):
-            raise ValueError(f"{path}:{line}: expected one JSON object per line.")
+            record = RowError(f"{path}:{line}: not JSON: {error}.")
+        if not isinstance(record, dict | RowError):
+            record = RowError(f"{path}:{line}: expected one JSON object per line.")
         yield line, record
 
 
-def _named(path, rows, wanted):
+def _named(path, rows, unique):
     """Yields `(line, record)` of rows `(line, fields)`, of which the first names them.
 
     A row with too few fields lacks its last columns.
+
+    Args:
+        path: Path of the file, for messages.
+        rows: Pairs of a line number and a list of fields.
+        unique: Names that only one column may have; None stands for all names.
     """
     _, header = next(rows, (1, []))
-    for column in wanted:
+    for column in header if unique is None else unique:
         if header.count(column) > 1:
             raise ValueError(
                 f"{path}:1: {header.count(column)} columns are named {column!r}. "
                 "Rename all but one."
             )
     for line, fields in rows:
+        record = dict(itertools.zip_longest(header, fields[: len(header)]))
         if len(fields) > len(header):
-            raise ValueError(
+            record = RowError(
                 f"{path}:{line}: more fields than the header has. Put texts that "
-                "contain the delimiter in double quotes."
+                "contain the delimiter in double quotes.",
+                record,
             )
-        fields += [None] * (len(header) - len(fields))
-        yield line, dict(zip(header, fields, strict=True))
+        yield line, record
 
 
 def _separator(path, header, wanted):
