@@ -1,7 +1,9 @@
 """Loads YAML recipes into frozen dataclasses, with strict keys and types."""
 
 import difflib
+import string
 from dataclasses import asdict, fields
+from encodings.aliases import aliases
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
@@ -9,6 +11,7 @@ import pydantic
 import yaml
 from pydantic.dataclasses import dataclass
 
+from apps.common.portable.encodings import is_encoding
 from apps.common.portable.files import atomic_write
 
 # For the dataclasses of each app's config.py.
@@ -18,6 +21,7 @@ Count = Annotated[int, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+NO_SEPARATORS = frozenset(string.ascii_letters + string.digits + "\"'.\r\n\0")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,6 +62,79 @@ class ClippedTrainConfig(TrainConfig):
     """
 
     clip_norm: Rate = 2.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class OwnTexts:
+    """Sets how the user's own text files are read; for an app's `DataConfig`.
+
+    Attributes:
+        dataset: Data set to read.
+        file: Path of the user's own file.
+        encoding: Character encoding of your own files, such as cp1252 or utf-16. With
+            utf-8 a byte order mark is skipped.
+    """
+
+    dataset: str = ""
+    file: str = ""
+    encoding: str = "utf-8"
+
+    def __post_init__(self):
+        """Raises ValueError if the encoding is unknown."""
+        if not is_encoding(self.encoding):
+            known = filter(is_encoding, {"utf-8", *aliases.values()})
+            raise ValueError(
+                f"data.encoding: unknown encoding {self.encoding!r}."
+                f"{closest(self.encoding, known)} Give a name such as utf-8, utf-16, "
+                "cp1252 or shift_jis."
+            )
+
+
+@dataclass(frozen=True, config=STRICT)
+class OwnRows(OwnTexts):
+    """Sets how the user's own rows are read; see `OwnTexts`.
+
+    Attributes:
+        skip_bad_rows: For "files": whether to leave out faulty rows, such as rows
+            without a label, and list them; false stops at the first one. If more than
+            half of the rows are faulty, the file is refused.
+    """
+
+    skip_bad_rows: bool = False
+
+
+@dataclass(frozen=True, config=STRICT)
+class OwnTables(OwnRows):
+    """Sets how the user's own tables are read; see `OwnTexts`.
+
+    Attributes:
+        separator: For "files": character between the fields of a CSV or TSV file, or
+            "tab"; empty takes a tab for TSV, and for CSV the first of comma, semicolon
+            and tab with which the header has the columns. A guess other than the comma
+            is reported.
+    """
+
+    separator: str = ""
+
+    def __post_init__(self):
+        """Raises ValueError if the encoding is unknown, or the separator is none."""
+        super().__post_init__()
+        one = self.separator in ("", "tab") or len(self.separator) == 1
+        if not one or self.separator in NO_SEPARATORS:
+            raise ValueError(
+                'data.separator: expected one character, or "tab". A quote, a dot, a '
+                "letter, a digit or a line break cannot separate. Received: "
+                f"{self.separator!r}."
+            )
+
+    @property
+    def table_format(self):
+        """The arguments of `labelled_rows` that say how a table is read."""
+        return {
+            "encoding": self.encoding,
+            "separator": self.separator,
+            "skip_bad_rows": self.skip_bad_rows,
+        }
 
 
 def with_defaults(section, **defaults):
@@ -114,7 +191,8 @@ def load_config(config_class, path, overrides=()):
     Args:
         config_class: A dataclass of dataclasses, which has the defaults.
         path: YAML file with the settings that differ from the defaults.
-        overrides: Strings `section.key=value`; the value is parsed as YAML.
+        overrides: Strings `section.key=value`; a value of more than one character is
+            parsed as YAML.
 
     Returns:
         An instance of `config_class`.
@@ -134,7 +212,8 @@ def load_config(config_class, path, overrides=()):
                 f"{', '.join(sections)}."
             )
         try:
-            value = _parsed(value)
+            if len(value) != 1:  # one character is itself: | would begin a YAML block
+                value = _parsed(value)
         except yaml.YAMLError as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{key}: the value is not YAML: {reason}") from None

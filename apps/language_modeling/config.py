@@ -10,7 +10,7 @@ from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig:
+class DataConfig(config.OwnTexts):
     """Selects the text and sets how it becomes token ids.
 
     Attributes:

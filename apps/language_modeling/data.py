@@ -22,6 +22,7 @@ from apps.common.data.text import (
     batches_of_texts,
 )
 from apps.common.data.wikipedia import articles
+from apps.common.portable.encodings import codec_of_parts
 from apps.common.portable.files import open_text
 from apps.language_modeling.text import has_end_token, tokens_of
 
@@ -65,7 +66,7 @@ def _ptb(config, split):
         )
     if not path.stat().st_size:
         raise ValueError(f"{path}: the file is empty.")
-    yield from _lines(path)
+    yield from _lines(path, config.encoding)
 
 
 def _tiny_shakespeare(config, split):
@@ -100,7 +101,7 @@ def _files(config, split):
     Of one text the last 10% is the test split and the 10% before it validation.
     """
     if Path(config.file).is_dir() and config.file:
-        yield from _lines(Path(config.file, f"{split}.txt"))
+        yield from _lines(Path(config.file, f"{split}.txt"), config.encoding)
         return
     paths = [Path(config.file)]
     if not paths[0].is_file():  # a name like notes[1].txt is a file before a pattern
@@ -111,26 +112,27 @@ def _files(config, split):
             f"validation.txt and test.txt. Received: {config.file!r}."
         )
     total, offset = sum(path.stat().st_size for path in paths), 0
-    for line in itertools.chain.from_iterable(map(_lines, paths)):
+    codec = codec_of_parts(config.encoding)
+    for line in (line for path in paths for line in _lines(path, config.encoding)):
         tenth = 10 * offset // max(total, 1)
         if split == {8: "validation", 9: "test"}.get(
             tenth, "train" if tenth < 8 else ""
         ):
             yield line
-        offset = min(offset + len(line.encode("utf-8", "replace")), total - 1)
+        offset = min(offset + len(line.encode(codec, "replace")), total - 1)
 
 
 class Piece(str):
     """A part of a line that continues in the next part."""
 
 
-def _lines(path):
+def _lines(path, encoding):
     """Yields lines with their line endings; a very long line in pieces.
 
     A piece ends after a blank, so that no token is cut; without a blank it ends
     anywhere.
     """
-    with open_text(path) as file:
+    with open_text(path, encoding) as file:
         rest = ""
         while line := rest + (read := file.readline(LONGEST_LINE)):
             rest = ""

@@ -12,7 +12,7 @@ PASSAGES = ("squad", "files")  # an answer is a span of the text, else a class
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig:
+class DataConfig(config.OwnRows):
     """Selects questions with their contexts and sets how they become token ids.
 
     Attributes:

@@ -154,7 +154,7 @@ class Predictor(Base):
         path = Path(path)
         if is_table(path) and path.suffix.lower() != ".json":
             return super().rows(path, data)
-        return question_rows(path)
+        return question_rows(path, data.encoding)
 
     def predict(self, questions):
         """Returns a dictionary with `context`, `question`, `answer` and more of each.

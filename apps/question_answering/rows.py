@@ -9,19 +9,24 @@ from apps.question_answering.stories import Story
 SEPARATOR, INPUTS = "|||", ("context", "question")
 
 
-def question_rows(path):
+def question_rows(path, encoding):
     """Returns the rows of a file of questions that is not a table, each a `Row`.
 
     Args:
         path: Path of a .json file in SQuAD's format, or of a text: a story file of
             bAbI's if its first line is numbered 1, else "context ||| question" a line.
+        encoding: The setting `data.encoding`.
 
     Raises:
         ValueError: If the file as a whole is wrong; also while it is iterated.
     """
     if path.suffix.lower() == ".json":
-        return _articles(path)
-    return _stories(path) if _is_story(path) else _lines(path)
+        return _articles(path, encoding)
+    return (
+        _stories(path, encoding)
+        if _is_story(path, encoding)
+        else _lines(path, encoding)
+    )
 
 
 def pair(line):
@@ -38,8 +43,8 @@ def pair(line):
     return context.strip(), question.strip()
 
 
-def _lines(path):
-    with open_text(path) as file:
+def _lines(path, encoding):
+    with open_text(path, encoding) as file:
         for line, text in enumerate(file, 1):
             place, text = f"{path}:{line}", text.removesuffix("\n")
             try:
@@ -51,16 +56,16 @@ def _lines(path):
                 yield Row(place, dict(zip(INPUTS, texts, strict=True)), INPUTS, texts)
 
 
-def _is_story(path):
-    with open_text(path) as file:
+def _is_story(path, encoding):
+    with open_text(path, encoding) as file:
         first = next((line for line in file if line.strip()), "").removesuffix("\n")
     named = BABI_LINE.fullmatch(first)
     return bool(named) and int(named[1]) == 1 and SEPARATOR not in first
 
 
-def _stories(path):
+def _stories(path, encoding):
     sentences = []
-    for line in babi_lines(path, answered=False):
+    for line in babi_lines(path, encoding, answered=False):
         if line.number == 1:
             sentences = []
         if line.answer is None:
@@ -73,12 +78,12 @@ def _stories(path):
         yield Row(f"{path}:{line.line}", columns, INPUTS, texts)
 
 
-def _articles(path):
+def _articles(path, encoding):
     """Yields the questions of SQuAD's format, with all that is known of each.
 
     A question needs neither an answer nor an id.
     """
-    content = read_json(path)
+    content = read_json(path, encoding)
     try:
         questions = [
             ({"title": article.get("title"), "context": paragraph["context"]}, question)

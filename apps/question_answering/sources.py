@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from apps.common.data.datasets import load_dataset
+from apps.common.data.faulty import RowError, good_rows
 from apps.common.data.splits import split_by_hash
 from apps.common.portable.files import open_text
 from apps.question_answering.stories import Story, make_stories
@@ -53,10 +54,12 @@ def babi(config, split):
         task = f"{number} {name}"
         if split == "test":
             questions += [
-                s for story in _babi_stories(test_path, task, True) for s in story
+                story
+                for stories in _babi_stories(test_path, task, True, config.encoding)
+                for story in stories
             ]
             continue
-        read = _babi_stories(path, task, False)
+        read = _babi_stories(path, task, False, config.encoding)
         cut = len(read) - len(read) // HELD_OUT
         part = read[:cut] if split == "train" else read[cut:]
         questions += [question for story in part for question in story]
@@ -100,10 +103,10 @@ def _babi_files(config, split):
     return [(n, whole[n]["name"], whole[n]["train"], whole[n]["test"]) for n in numbers]
 
 
-def _babi_stories(path, task, with_facts):
+def _babi_stories(path, task, with_facts, encoding):
     """Returns the questions of each story of a file, lists of `Story`."""
     read = []
-    for line in babi_lines(path):
+    for line in babi_lines(path, encoding):
         if line.number == 1:
             sentences, indices = [], {}
             read.append([])
@@ -135,18 +138,19 @@ class BabiLine(NamedTuple):
     facts: tuple
 
 
-def babi_lines(path, answered=True):
+def babi_lines(path, encoding, answered=True):
     """Yields a `BabiLine` for each line of a file that is not blank.
 
     Args:
         path: Path of the file.
+        encoding: The setting `data.encoding`.
         answered: Whether each question needs an answer.
 
     Raises:
         ValueError: If there is no such file, or a line is wrong.
     """
     last = 0
-    with open_text(path) as file:
+    with open_text(path, encoding) as file:
         for line, text in enumerate(file, 1):
             text = text.removesuffix("\n")
             if not text.strip():
@@ -191,54 +195,72 @@ def files(config, split):
     """Reads the user's own questions, in SQuAD's format."""
     if config.directory:
         part = "validation" if split == "test" else "train"
-        path = Path(config.directory, f"{part}.json")
-        return _articles(path, lambda title: split == "test" or _part(title, split))
+        rows = _own_questions(Path(config.directory, f"{part}.json"), config)
+        return [p for title, p in rows if split == "test" or _part(title, split)]
     if not config.file:
         raise ValueError(
             "data.file: expected a JSON file in the format of SQuAD 1.1, or with "
             "data.directory a folder with train.json and validation.json."
         )
-    return _articles(Path(config.file), lambda title: split_by_hash(title) == split)
+    rows = _own_questions(Path(config.file), config)
+    return [p for title, p in rows if split_by_hash(title) == split]
+
+
+def _own_questions(path, config):
+    """Yields `(title, passage)` of each good question of a file."""
+    rows = _questions(path, config.encoding)
+    return good_rows(path, rows, config.skip_bad_rows, "questions")
 
 
 def _part(title, split):
     return (split_by_hash(title) == "validation") == (split == "validation")
 
 
-def _articles(path, wanted):
-    """Returns the passages of the articles for whose title `wanted` is true."""
+def _questions(path, encoding):
+    """Yields `(title, passage)`, or a `RowError`, for each question of a file."""
     try:
-        articles = read_json(path)["data"]
+        articles = read_json(path, encoding)["data"]
         rows = [
             (article["title"], paragraph["context"], question)
             for article in articles
             for paragraph in article["paragraphs"]
             for question in paragraph["qas"]
         ]
-        passages = []
-        for title, context, row in rows:
-            if wanted(title):
-                answers = [answer["text"] for answer in row["answers"]]
-                starts = [answer["answer_start"] for answer in row["answers"]]
-                texts = [context, row["question"], str(row["id"])]
-                passages.append(_passage(texts, answers, starts, path))
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: not in the format of SQuAD 1.1, with the keys data, title, "
-            "paragraphs, context, qas, id, question, answers, text and answer_start. "
-            f"Missing, or of the wrong type: {error}."
-        ) from None
-    return passages
+        raise ValueError(_format_fault(path, error)) from None
+    for title, context, row in rows:
+        try:
+            answers = [answer["text"] for answer in row["answers"]]
+            starts = [answer["answer_start"] for answer in row["answers"]]
+            texts = [context, row["question"], str(row["id"])]
+            if not isinstance(title, str):
+                raise TypeError(f"the title {title!r} is not a string")
+            passage = _passage(texts, answers, starts, path)
+        except RowError as error:
+            yield error
+        except (KeyError, TypeError, AttributeError) as error:
+            name = f"{path}: question {row.get('id')}" if hasattr(row, "get") else path
+            yield RowError(_format_fault(name, error))
+        else:
+            yield title, passage
 
 
-def read_json(path):
+def _format_fault(where, error):
+    return (
+        f"{where}: not in the format of SQuAD 1.1, with the keys data, title, "
+        "paragraphs, context, qas, id, question, answers, text and answer_start. "
+        f"Missing, or of the wrong type: {error}."
+    )
+
+
+def read_json(path, encoding):
     """Returns the content of a JSON file.
 
     Raises:
         ValueError: If there is no such file, or it is not JSON.
     """
     try:
-        with open_text(path) as file:
+        with open_text(path, encoding) as file:
             return json.load(file)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}).") from None
@@ -254,24 +276,22 @@ def _passage(texts, answers, starts, source):
 
     Raises:
         TypeError: If a text is not a string.
-        ValueError: If there is no answer, or one does not occur at its offset.
+        RowError: If there is no answer, or one does not occur at its offset.
     """
     context, question, name = texts
     for text in (context, question, *answers):
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is not a string")
     if not answers:
-        raise ValueError(
-            f"{source}: question {name} has no answer. Give one, or remove it."
-        )
+        raise RowError(f"{source}: question {name} has no answer.")
     for text, start in zip(answers, starts, strict=True):
         if not is_visible(text):
-            raise ValueError(
+            raise RowError(
                 f"{source}: question {name}: the answer {text!r} is blank. Give a part "
                 "of the context."
             )
         if start < 0 or context[start : start + len(text)] != text:
-            raise ValueError(
+            raise RowError(
                 f"{source}: question {name}: expected its answer {text!r} at character "
                 f"{start} of the context (answer_start). Received: "
                 f"{context[max(start, 0) :][: len(text)]!r}."

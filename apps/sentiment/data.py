@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches, rows_of
 from apps.common.data.datasets import load_dataset
+from apps.common.data.faulty import RowError, good_rows
 from apps.common.data.packages import fetch
 from apps.common.data.splits import normalised, split_by_hash, text_hash
 from apps.common.data.spool import Spool
-from apps.common.data.tables import labelled_rows
+from apps.common.data.tables import check_format, labelled_rows
 from apps.common.data.text import Vocabulary, batches_of_texts
 from apps.common.data.vectors import with_frequent_words
 
@@ -126,6 +127,8 @@ def _files(config, split):
         raise ValueError(
             "data.file: expected the path of a CSV, TSV or JSON Lines file."
         )
+    if config.test_file:
+        check_format(Path(config.test_file), config.separator)
     if split == "test" and config.test_file:
         yield from _own_rows(config.test_file, config)
         return
@@ -138,7 +141,8 @@ def _files(config, split):
 
 
 def _own_rows(path, config):
-    return labelled_rows(Path(path), config.text_column, config.label_column)
+    columns = config.text_column, config.label_column
+    return labelled_rows(Path(path), *columns, **config.table_format)
 
 
 DATASETS = {
@@ -189,7 +193,9 @@ def load_data(config, splits=SPLITS, labels=None, vocabulary=None):
         )
         trained_tokens = len(vocabulary)
         vocabulary = with_frequent_words(vocabulary, config)
-    examples = {split: _examples(*spooled[split], labels) for split in spooled}
+    examples = {
+        split: _examples(config, split, labels, *spooled[split]) for split in spooled
+    }
     return Data(
         **{split: examples.get(split) for split in SPLITS},
         labels=labels,
@@ -217,15 +223,29 @@ def _spooled(rows):
     return texts, indices, list(labels)
 
 
-def _examples(texts, indices, split_labels, labels):
+def _examples(config, split, labels, texts, indices, split_labels):
+    """Returns the `Examples` of a split; see `_spooled` for the last arguments.
+
+    With `config.skip_bad_rows` rows whose label is not in `labels` are left out.
+    """
     ids = {label: index for index, label in enumerate(labels)}
-    if unknown := sorted(set(split_labels) - set(ids)):
-        raise ValueError(
-            f"The label {unknown[0]!r} does not occur in the training split. "
-            f"Expected one of {', '.join(labels)}."
+    label_ids = np.array([ids.get(label, -1) for label in split_labels], "int32")
+    label_ids = label_ids[indices]
+    if set(split_labels) <= set(ids):
+        return Examples(texts, label_ids)
+    path = (split == "test" and config.test_file) or config.file or config.dataset
+    rows = (
+        RowError(
+            f"{path}: the label {split_labels[index]!r} of a row of the {split} split "
+            f"does not occur in the training split, which has {', '.join(labels)}."
         )
-    label_ids = np.array([ids[label] for label in split_labels], "int32")
-    return Examples(texts, label_ids[indices])
+        if label_id < 0
+        else text
+        for text, index, label_id in zip(texts, indices, label_ids, strict=True)
+    )
+    noun = f"rows of the {split} split"
+    texts = Spool(bytes, good_rows(path, rows, config.skip_bad_rows, noun))
+    return Examples(texts, label_ids[label_ids >= 0])
 
 
 def encode(examples, vocabulary, max_length):

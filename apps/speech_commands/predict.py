@@ -15,6 +15,7 @@ from apps.speech_commands.features import LogMel, fit_clip
 from apps.speech_commands.model import clip_logits, streams
 from apps.speech_commands.sources import sound_rows
 from apps.speech_commands.streaming.stream import build_stream
+from apps.speech_commands.wav import decode_wav
 from lstm_layer.gates import record_gates
 
 WAVEFORM = [tf.TensorSpec([None, None], "float32", name="waveform")]
@@ -82,21 +83,14 @@ class Predictor(Base):
     def wav(self):
         """Decodes `wav_bytes` `(batch,)`; returns the outputs of `answer`.
 
-        Each is the content of a 16-bit PCM WAV file at the model's sample rate. The
-        channels are averaged.
+        Each is the content of a PCM WAV file at the model's sample rate; see
+        `decode_wav`. The channels are averaged.
         """
         rate_hz, samples = self.config.data.sample_rate_hz, self.samples
         spec = tf.TensorSpec([None], "string", name="wav_bytes")
 
         def decode(file):
-            audio, rate = tf.audio.decode_wav(file)
-            tf.debugging.assert_equal(
-                rate, rate_hz, f"wav_bytes: expected a sample rate of {rate_hz} Hz."
-            )
-            tf.debugging.assert_positive(
-                tf.shape(audio)[0], "wav_bytes: the file has no sample."
-            )
-            return fit_clip(tf.reduce_mean(audio, axis=1)[tf.newaxis], samples)[0]
+            return fit_clip(decode_wav(file, rate_hz)[tf.newaxis], samples)[0]
 
         @tf.function(autograph=False, input_signature=[spec])
         def wav(wav_bytes):

@@ -11,7 +11,7 @@ from apps.common.data.vectors import GLOVE
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig:
+class DataConfig(config.OwnTables):
     """Selects documents with their summaries and sets how they become token ids.
 
     Attributes:

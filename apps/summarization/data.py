@@ -116,15 +116,24 @@ def _files(config, split):
             "data.file: expected a JSON Lines, CSV or TSV file, or a folder with "
             "train.jsonl, validation.jsonl and test.jsonl."
         )
-    columns = (config.document_column, config.summary_column)
-    settings = ("data.document_column", "data.summary_column")
     path = Path(config.file)
     if path.is_dir():
-        yield from labelled_rows(path / f"{split}.jsonl", *columns, settings)
+        yield from _own_rows(path / f"{split}.jsonl", config)
         return
-    for document, summary in labelled_rows(path, *columns, settings):
+    for document, summary in _own_rows(path, config):
         if split_by_hash(" ".join(document.split())) == split:
             yield document, summary
+
+
+def _own_rows(path, config):
+    return labelled_rows(
+        path,
+        config.document_column,
+        config.summary_column,
+        ("data.document_column", "data.summary_column"),
+        blank_texts=False,
+        **config.table_format,
+    )
 
 
 def first_places(documents, others):

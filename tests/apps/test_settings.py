@@ -6,6 +6,8 @@ import pytest
 
 from apps.common.config import load_config
 
+TABLES = ("sentiment", "summarization")
+
 
 @pytest.mark.parametrize(
     ("app", "overrides", "message"),
@@ -68,6 +70,15 @@ from apps.common.config import load_config
             "features.window_ms=10. Received: 20.",
         ),
         ("speech_commands", ["features.hop_ms=0.01"], "features.hop_ms: expected"),
+        *(
+            (app, ["data.encoding=utf-9"], "data.encoding: unknown encoding 'utf-9'.")
+            for app in (*TABLES, "question_answering", "language_modeling")
+        ),
+        *(
+            (app, [f"data.separator={value}"], "data.separator: expected one character")
+            for app in TABLES
+            for value in (";;", "comma", "a", '"')
+        ),
     ],
 )
 def test_settings_that_exclude_each_other_are_refused(

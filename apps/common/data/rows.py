@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from apps.common.data.faulty import RowError
 from apps.common.data.tables import (
-    DELIMITED,
-    RowError,
+    columns_fault,
     fault_of,
     is_table,
     records,
-    unknown_columns,
     without_surrogates,
 )
 from apps.common.portable.files import open_text
@@ -45,44 +44,45 @@ def file_rows(path, inputs, data):
     Raises:
         ValueError: If the file as a whole is wrong.
     """
+    names = ("encoding", "separator")
+    settings = {name: getattr(data, name) for name in names if hasattr(data, name)}
     if not is_table(path):
-        return _lines(path, next(iter(inputs)))
+        return _lines(path, next(iter(inputs)), settings.get("encoding"))
     columns = tuple(getattr(data, s) if s else name for name, s in inputs.items())
-    return _table_rows(path, columns, [s and f"data.{s}" for s in inputs.values()])
+    named = " and ".join(
+        f"data.{setting}=..." for setting in inputs.values() if setting
+    )
+    advice = f"Set {named}" if named else "Rename one"
+    return _table_rows(path, columns, advice, settings)
 
 
-def _lines(path, name):
+def _lines(path, name, encoding):
     """Yields the lines of a text; only line feeds separate lines, as in editors."""
-    with open_text(path) as file:
+    with open_text(path, encoding) as file:
         for line, text in enumerate(file, 1):
             text = text.removesuffix("\n")
             yield Row(f"{path}:{line}", {name: text}, (name,), text)
 
 
-def _table_rows(path, names, settings):
+def _table_rows(path, names, advice, settings):
     """Yields the rows of a table.
 
     Args:
         path: Path of the table.
         names: Names of the columns that need a text.
-        settings: The setting that names each of these columns, or "".
+        advice: What to do if there is no such column.
+        settings: Encoding and separator, as for `records`.
     """
-    for line, record in records(path, names, all_columns=True):
+    for line, record in records(path, names, advice, **settings, all_columns=True):
         place, texts, fault = f"{path}:{line}", None, ""
         if isinstance(record, RowError):
             record, fault = record.record, str(record)
-        elif fault := unknown_columns(path, line, record, names, settings):
-            if path.suffix.lower() in DELIMITED:  # every row lacks it
-                raise ValueError(fault)
-        elif fault := _fault(record, names):
+        elif fault := (
+            columns_fault(record, names, advice)
+            or fault_of(record, names, blank_texts=False)
+        ):
             fault = f"{place}: {fault}"
         else:
             texts = tuple(without_surrogates(str(record[name])) for name in names)
             texts = texts if len(texts) > 1 else texts[0]
-        yield Row(place, record, names, texts, fault)
-
-
-def _fault(record, names):
-    """Returns which column has no text and why, or ""."""
-    faults = {name: fault_of(record[name]) for name in names}
-    return next((f"{name!r} {fault}." for name, fault in faults.items() if fault), "")
+        yield Row(place, record, names, texts, fault or "")

@@ -1,27 +1,14 @@
-"""Reads the user's texts from CSV, TSV and JSON Lines files."""
+"""Reads the user's labelled texts from CSV, TSV and JSON Lines files."""
 
 import csv
-import functools
 import itertools
 import json
-import sys
 
+from apps.common.data.faulty import RowError, good_rows
 from apps.common.portable.files import open_text
+from apps.common.portable.terminal import report_once
 
 JSON_LINES, DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv")
-
-
-class RowError(ValueError):
-    """A row that is not a record, in place of one.
-
-    Args:
-        message: The fault, with file and line.
-        record: The columns that could be read.
-    """
-
-    def __init__(self, message, record=None):
-        super().__init__(message)
-        self.record = record or {}
 
 
 def is_table(path):
@@ -34,6 +21,10 @@ def labelled_rows(
     text_column,
     label_column,
     settings=("data.text_column", "data.label_column"),
+    *,
+    blank_texts=True,
+    skip_bad_rows=False,
+    **table_format,
 ):
     """Yields `(text, label)` for each record of a CSV, TSV or JSON Lines file.
 
@@ -45,51 +36,64 @@ def labelled_rows(
         text_column: Name of the column, or JSON key, of the text.
         label_column: Name of the column, or JSON key, of the label or other target.
         settings: Names of the two settings, for error messages.
+        blank_texts: Whether a text may be empty.
+        skip_bad_rows: Whether to leave out faulty rows and list them; see `good_rows`.
+        table_format: Encoding and separator, as for `records`.
 
     Raises:
         ValueError: If there is no such file, or a line is wrong; the message has the
             line number.
     """
-    wanted, empty = (text_column, label_column), True
-    for line, row in records(path, wanted):
-        if isinstance(row, RowError):
-            raise row
-        if unknown := unknown_columns(path, line, row, wanted, settings):
-            raise ValueError(unknown)
-        for column in wanted:
-            if fault := fault_of(row[column], may_be_empty=column == text_column):
-                raise ValueError(
-                    f"{path}:{line}: {column!r} {fault}. Correct the line or delete it."
-                )
-        text, label = (str(row[column]) for column in wanted)
-        label = " ".join(label.split())
+    columns, empty = (text_column, label_column), True
+    rows = _pairs(path, columns, settings, blank_texts, table_format)
+    for pair in good_rows(path, rows, skip_bad_rows):
         empty = False
-        yield without_surrogates(text), without_surrogates(label)
+        yield pair
     if empty:
         raise ValueError(
             f"{path}: no records. Give at least one line with a text and a label."
         )
 
 
-def unknown_columns(path, line, row, wanted, settings):
-    """Returns which of the wanted columns a record lacks, with the way out, or ""."""
-    unknown = [column for column in wanted if column not in row]
-    if not unknown:
+def _pairs(path, columns, settings, blank_texts, table_format):
+    """Yields `(text, label)`, or a `RowError`, for each record of a file."""
+    known = False  # whether a record had the columns
+    advice = f"Set {settings[0]}=... and {settings[1]}=..."
+    for line, row in records(path, columns, advice, **table_format):
+        if isinstance(row, RowError):
+            yield row
+            continue
+        fault = "" if known else columns_fault(row, columns, advice)
+        if fault := fault or fault_of(row, columns, blank_texts):
+            yield RowError(f"{path}:{line}: {fault}")
+            continue
+        known = True
+        text, label = (without_surrogates(str(row[column])) for column in columns)
+        yield text, " ".join(label.split())
+
+
+def columns_fault(columns, wanted, advice):
+    """Returns which wanted columns are not among the columns; empty if all are."""
+    if not (absent := [column for column in wanted if column not in columns]):
         return ""
-    names = " and ".join(f"{setting}=..." for setting in settings if setting)
     return (
-        f"{path}:{line}: no {' and no '.join(map(repr, unknown))}. The columns are: "
-        f"{', '.join(map(str, row))}. {f'Set {names}' if names else 'Rename one.'}"
+        f"no {' and no '.join(map(repr, absent))}. The columns are: "
+        f"{', '.join(map(str, columns))}. {advice}"
     )
 
 
-def fault_of(value, may_be_empty=False):
-    """Returns why a value of a record is not a text, or None if it is one."""
-    if value is None:
-        return "has no value"
-    if isinstance(value, list | dict):
-        return f"is not a text: {value!r:.60}"
-    return None if may_be_empty or str(value).strip() else "is empty"
+def fault_of(row, columns, blank_texts):
+    """Returns why a record has no text and label, or None if it has both."""
+    for column in columns:
+        value = row.get(column)
+        if value is None:
+            return f"{column!r} has no value."
+        if isinstance(value, list | dict):
+            return f"{column!r} is not a text: {value!r:.60}."
+        may_be_blank = blank_texts and column == columns[0]
+        if not may_be_blank and not str(value).strip():
+            return f"{column!r} is empty."
+    return None
 
 
 def without_surrogates(text):
@@ -97,34 +101,52 @@ def without_surrogates(text):
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def records(path, wanted, all_columns=False):
-    """Yields `(line, record)` of a CSV, TSV or JSON Lines file.
+def records(path, wanted, advice="", encoding="utf-8", separator="", all_columns=False):
+    """Yields `(line, record)` for each row of a CSV, TSV or JSON Lines file.
 
-    In place of a record there may be a `RowError`.
+    A record is a dictionary of all columns of a row, or a `RowError` if the row is
+    faulty. In a row with too few fields the last columns are None.
 
     Args:
-        path: Path of the file.
-        wanted: Names of the columns by which the separator is guessed.
+        path: Path of the file, a `Path`.
+        wanted: Names of the columns that the header of a table must have, once each.
+            By them the separator is guessed. Objects of JSON may lack them.
+        advice: What to do if the header lacks one, for the error message.
+        encoding: The setting `data.encoding`.
+        separator: The setting `data.separator`.
         all_columns: Whether the names of all columns must differ, or of those wanted.
+
+    Raises:
+        ValueError: If there is no such file, or it is broken as a whole: it lacks a
+            column, has another encoding, or a quote that nothing closes.
     """
-    suffix = path.suffix.lower()
-    with open_text(path) as file:
-        if suffix in JSON_LINES:
+    with open_text(path, encoding) as file:
+        check_format(path, separator)
+        if path.suffix.lower() in JSON_LINES:
             yield from _objects(path, file)
-        elif suffix in DELIMITED:
-            csv.field_size_limit(2**31 - 1)
-            header = file.readline()
-            file = itertools.chain([header], file)
-            rows = (
-                _tsv_rows(path, file)
-                if suffix == ".tsv"
-                else _csv_rows(path, file, _separator(path, header, wanted))
-            )
-            yield from _named(path, rows, None if all_columns else wanted)
+            return
+        csv.field_size_limit(2**31 - 1)
+        header = file.readline()
+        file = itertools.chain([header], file)
+        delimiter = _delimiter(path, separator, header, wanted)
+        if path.suffix.lower() == ".tsv" and delimiter == "\t":
+            rows = _tsv_rows(path, file)
         else:
-            raise ValueError(
-                f"{path}: expected a file name that ends in .csv, .tsv or .jsonl."
-            )
+            rows = _csv_rows(path, file, delimiter)
+        yield from _named(path, rows, wanted, advice, all_columns)
+
+
+def check_format(path, separator=""):
+    """Raises ValueError if a file's suffix is unknown or excludes a separator."""
+    if not is_table(path):
+        raise ValueError(
+            f"{path}: expected a file name that ends in .csv, .tsv or .jsonl."
+        )
+    if separator and path.suffix.lower() in JSON_LINES:
+        raise ValueError(
+            f"data.separator: {path} is JSON Lines, which has no separator. Remove "
+            f"the setting. Received: {separator!r}."
+        )
 
 
 def _objects(path, file):
@@ -143,18 +165,16 @@ def _objects(path, file):
         yield line, record
 
 
-def _named(path, rows, unique):
+def _named(path, rows, wanted, advice, all_columns):
     """Yields `(line, record)` of rows `(line, fields)`, of which the first names them.
 
     A row with too few fields lacks its last columns.
-
-    Args:
-        path: Path of the file, for messages.
-        rows: Pairs of a line number and a list of fields.
-        unique: Names that only one column may have; None stands for all names.
     """
-    _, header = next(rows, (1, []))
-    for column in header if unique is None else unique:
+    line, header = next(rows, (1, []))
+    if header and (fault := columns_fault(header, wanted, advice)):
+        separator = ", or data.separator=..." if len(header) == 1 else ""
+        raise ValueError(f"{path}:{line}: {fault}{separator}")
+    for column in header if all_columns else wanted:
         if header.count(column) > 1:
             raise ValueError(
                 f"{path}:1: {header.count(column)} columns are named {column!r}. "
@@ -171,23 +191,22 @@ def _named(path, rows, unique):
         yield line, record
 
 
-def _separator(path, header, wanted):
-    """Returns the separator with which a header has the wanted columns, or a comma.
+def _delimiter(path, separator, header, wanted):
+    """Returns the delimiter of a file: as set, or as its suffix and header have it.
 
     Spreadsheets of many countries write semicolons.
     """
-    for separator in ",;\t":
-        columns = next(csv.reader([header], delimiter=separator), [])
+    if separator:
+        return "\t" if separator == "tab" else separator
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    for guess in ",;\t":
+        columns = next(csv.reader([header], delimiter=guess), [])
         if set(wanted) <= set(columns):
-            if separator != ",":
-                _report_once(f"{path}: read with the separator {separator!r}")
-            return separator
+            if guess != ",":
+                report_once(f"{path}: read with the separator {guess!r}")
+            return guess
     return ","
-
-
-@functools.cache  # a file is read once per split
-def _report_once(message):
-    print(message, file=sys.stderr)
 
 
 def _csv_rows(path, file, separator):

@@ -1,6 +1,7 @@
 """Reads audio files of any rate, sample width and number of channels as mono."""
 
 import io
+import re
 import struct
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from apps.common.portable.samples import as_samples
 
 # Suffixes of the formats that libsndfile reads and that people use.
 SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
+CHUNK_NAME = re.compile(rb"[ -~]{4}")  # printable ASCII, as libsndfile has it
 
 
 def read_audio(path, sample_rate_hz):
@@ -97,7 +99,8 @@ def _set_data_length(content):
             continue
         begin = place + 8
         ends = [at + 8 + size for at, _, size in _chunks(content, begin)]
-        if begin < len(content) and len(content) not in ends:  # what follows is sound
+        padded = [end + end % 2 for end in ends]
+        if len(content) not in (begin, *ends, *padded):  # what follows is sound
             rest = min(len(content) - begin, 2**32 - 1)
             content[place + 4 : begin] = struct.pack("<I", rest)
         return
@@ -106,11 +109,11 @@ def _set_data_length(content):
 def _chunks(content, place):
     """Yields place, name and length of each chunk of a RIFF file, from a place on.
 
-    Samples that follow are no chunks: their names are not letters and digits.
+    Samples that follow are no chunks: their names are not printable ASCII.
     """
     while place + 8 <= len(content):
         name, length = struct.unpack_from("<4sI", content, place)
-        if not name.strip().isalnum():
+        if not CHUNK_NAME.fullmatch(name):
             return
         yield place, name, length
         place += 8 + length + length % 2

@@ -1,6 +1,7 @@
 """Atomic writes, advisory locks on directories, and checked reads of user files."""
 
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -10,39 +11,65 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.common.portable import encodings
+from apps.common.portable.terminal import report_once
+
 # Errors that reading a damaged file can raise.
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 @contextmanager
-def open_text(path):
-    """Opens a user's text file for reading: UTF-8, with or without a byte order mark.
+def open_text(path, encoding=None):
+    """Opens a user's text file for reading, with or without a byte order mark.
+
+    Args:
+        path: Path of the file.
+        encoding: The user's `data.encoding`; None reads UTF-8 where there is no such
+            setting.
 
     Raises:
-        ValueError: If there is no such file, or its bytes are not UTF-8.
+        ValueError: If there is no such file, or its bytes are not in the encoding. The
+            message names the encoding that they look like.
     """
+    wanted = encoding or "utf-8"
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            yield file
+        with open(path, "rb") as file:
+            head = file.peek()
+            codec = encodings.codec_of(wanted, head)
+            if codec is None:
+                raise _encoding_error(path, 1, encoding, head)
+            if not codec.startswith("utf") and encodings.looks_like_utf8(head):
+                report_once(
+                    f"{path}: read as {wanted}, but it looks like UTF-8. If letters "
+                    "are wrong, set data.encoding=utf-8."
+                )
+            with io.TextIOWrapper(file, encoding=codec) as text:
+                yield text
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file.") from None
     except IsADirectoryError:
         raise ValueError(f"{path}: expected a file. Received: a directory.") from None
-    except UnicodeDecodeError:
-        raise ValueError(
-            f"{path}:{_undecodable_line(path)}: not UTF-8. Convert the file, for "
-            "example with iconv."
-        ) from None
+    except UnicodeDecodeError as error:
+        line = encodings.undecodable_line(path, codec) if Path(path).is_file() else 1
+        raise _encoding_error(path, line, encoding, error.object) from None
 
 
-def _undecodable_line(path):
-    """Returns the number, from 1, of the first line that is not UTF-8."""
-    with open(path, "rb") as file:
-        for line, content in enumerate(file, start=1):
-            try:
-                content.decode()
-            except UnicodeDecodeError:
-                return line
+def _encoding_error(path, line, encoding, content):
+    """Returns the error for a file with bytes, `content`, of another encoding."""
+    message = f"{path}:{line}: not {_shown(encoding or 'utf-8')}."
+    if guess := encodings.looks_like(content):
+        message += f" It looks like {_shown(guess)}."
+    if encoding is None:
+        way_out = "Convert the file, for example with iconv."
+    elif guess:
+        way_out = f"Set data.encoding={guess}."
+    else:
+        way_out = "Set data.encoding= to its encoding, such as cp1251 or utf-16-le."
+    return ValueError(f"{message} {way_out}")
+
+
+def _shown(encoding):
+    return encoding.upper() if encoding.startswith("utf") else encoding
 
 
 @contextmanager

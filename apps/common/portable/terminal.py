@@ -1,5 +1,6 @@
-"""Reports expected errors of a command line in one line."""
+"""Reports expected errors of a command line in one line, and messages once."""
 
+import functools
 import os
 import re
 import sys
@@ -33,6 +34,12 @@ def report_errors():
             sys.exit(130)
         print(f"Error: {_message(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ValueError) else 1)
+
+
+@functools.cache
+def report_once(message):
+    """Prints a message on standard error, once per process: files are read again."""
+    print(message, file=sys.stderr)
 
 
 def first_line(message):

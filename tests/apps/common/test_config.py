@@ -159,11 +159,16 @@ def test_a_bad_override_is_refused_in_one_line_that_names_the_command_line(case,
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("value", ["[a", "@home", "'open", "{", "*"])
+@pytest.mark.parametrize("value", ["[a", "@home", "'open", "{a", "*b"])
 def test_an_override_that_is_not_yaml_is_refused_in_one_line(value, load):
     message = refusal(load, "", f"data.file={value}")
     assert "data.file" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("value", list("|,:;#-[~ \t"))
+def test_one_character_is_itself_on_the_command_line(value, load):
+    assert load("", f"data.file={value}").data.file == value
 
 
 @pytest.mark.parametrize("key", ["1", "on", "null"])

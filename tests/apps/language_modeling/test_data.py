@@ -260,3 +260,28 @@ def test_film_reviews_are_read_without_those_that_sentiment_reports(monkeypatch)
     assert all(text.startswith("unlabelled") for text in rows["test"])
     together = [text for texts in rows.values() for text in texts]
     assert sorted(together) == sorted(reviews["train"] + reviews["unsupervised"])
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-be"])
+def test_a_text_in_another_encoding_is_cut_at_the_same_places(encoding, tmp_path):
+    lines = [f"Une soirée à l'été, numéro {n}.\n" for n in range(400)]
+    found = {}
+    for name in ("utf-8", encoding):
+        path = tmp_path / f"{name}.txt"
+        path.write_bytes("".join(lines).encode(name))
+        config = DataConfig(dataset="files", file=str(path), encoding=name)
+        found[name] = load_data(config)
+    assert found[encoding].vocabulary.tokens == found["utf-8"].vocabulary.tokens
+    counts = [
+        [len(getattr(data, split)) for split in ("train", "validation", "test")]
+        for data in found.values()
+    ]
+    np.testing.assert_allclose(*counts, rtol=0.05)
+    assert sum(counts[0]) == sum(counts[1])
+
+
+def test_a_folder_of_another_encoding_is_read(tmp_path):
+    for split in ("train", "validation", "test"):
+        (tmp_path / f"{split}.txt").write_bytes(b"caf\xe9 caf\xe9\n")
+    config = DataConfig(dataset="files", file=str(tmp_path), encoding="cp1252")
+    assert "café" in load_data(config).vocabulary.tokens

@@ -115,7 +115,7 @@ def one(**changes):
             "'stone' at character -6",
         ),
         (one(answers=[{"text": "stone"}]), "not in the format.*'answer_start'"),
-        (one(question=None), "not in the format.*None is not a string"),
+        (one(question=None), "question 7: not in the format.*None is not a string"),
         ({"data": 3}, "not in the format"),
         ([], "not in the format"),
     ],
@@ -173,3 +173,57 @@ class _Rows:
             return tf.constant(value).numpy()
 
         return map(plain, self.rows)
+
+
+def test_faulty_questions_are_left_out_and_listed_once(
+    articles_folder, tmp_path, capsys
+):
+    articles = json.loads((articles_folder / "train.json").read_text())
+    questions = [
+        question
+        for article in articles["data"]
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    ]
+    questions[0]["answers"] = []
+    questions[7]["answers"][0]["answer_start"] += 1
+    del questions[9]["question"]
+    path = tmp_path / "a.json"
+    path.write_bytes(json.dumps(articles, ensure_ascii=False).encode("utf-16"))
+    options = {"dataset": "files", "file": str(path), "encoding": "utf-16"}
+    with pytest.raises(ValueError, match=r"has no answer.*set data\.skip_bad_rows=tr"):
+        load_data(DataConfig(**options))
+    data = load_data(DataConfig(skip_bad_rows=True, **options))
+    kept = [p.name for s in (data.train, data.validation, data.test) for p in s]
+    left_out = {str(questions[n]["id"]) for n in (0, 7, 9)}
+    assert sorted(kept) == sorted({str(q["id"]) for q in questions} - left_out)
+    heading, *listed = capsys.readouterr().err.splitlines()
+    assert heading == f"{path}: left out 3 of {len(questions)} questions:"
+    assert "has no answer." in listed[0]
+    assert "expected its answer" in listed[1]
+    assert "Missing, or of the wrong type: 'question'." in listed[2]
+
+
+def test_a_fault_in_a_question_of_the_test_split_is_found_in_training(
+    articles_folder, tmp_path
+):
+    path, content = tmp_path / "a.json", (articles_folder / "train.json").read_text()
+    path.write_text(content)
+    config = DataConfig(dataset="files", file=str(path))
+    name = load_data(config, ("test",)).test[0].name
+    articles = json.loads(content)
+    for article in articles["data"]:
+        for paragraph in article["paragraphs"]:
+            for question in paragraph["qas"]:
+                if str(question["id"]) == name:
+                    question["answers"] = []
+    path.write_text(json.dumps(articles))
+    with pytest.raises(ValueError, match=f"question {name} has no answer"):
+        load_data(config, ("train",))
+
+
+def test_babi_is_read_in_another_encoding(babi_folder, tmp_path, config):
+    for path in babi_folder.glob("qa1_*.txt"):
+        (tmp_path / path.name).write_bytes(path.read_text().encode("utf-16"))
+    changed = replace(config, directory=str(tmp_path), encoding="utf-16")
+    assert load_data(changed).test == load_data(config).test

@@ -1,6 +1,5 @@
 """The user's own file: what is read, and what is refused in which words."""
 
-import csv
 import json
 
 import numpy as np
@@ -11,36 +10,6 @@ from apps.sentiment.config import DataConfig
 from apps.sentiment.data import BUCKETS, batches_of, encode, load_data, split_of
 
 LABELS = ("negative", "positive")
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write_file
-
-
-@pytest.fixture
-def write_rows(write):
-    """Writes `(text, label)` pairs in the format of the name's suffix."""
-
-    def write_file(name, rows, text="text", label="label"):
-        path = write(name, "")
-        if path.suffix == ".jsonl":
-            lines = [json.dumps({label: y, text: x, "id": 1}) for x, y in rows]
-            path.write_text("\n".join(lines) + "\n")
-            return path
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            delimiter = {".csv": ",", ".tsv": "\t"}[path.suffix]
-            writer = csv.writer(file, delimiter=delimiter)
-            writer.writerow(["id", text, label])
-            writer.writerows([n, *row] for n, row in enumerate(rows))
-        return path
-
-    return write_file
 
 
 def config(path, **options):
@@ -132,7 +101,7 @@ BAD_FILES = {
     "nan.jsonl": ('{"text": NaN, "label": "b"}', "{path}:1: not JSON: NaN is not JSON"),
     "list.jsonl": (
         '{"text": ["a", "b"], "label": "c"}',
-        "{path}:1: 'text' is not a text: ['a', 'b']. Correct the line or delete it.",
+        "{path}:1: 'text' is not a text: ['a', 'b']. Correct it or delete",
     ),
     "object.jsonl": (
         '{"text": "a", "label": {"b": 1}}',
@@ -146,23 +115,29 @@ BAD_FILES = {
     "header.csv": ("text,label\n", "{path}: no records. Give at least one line with"),
     "column.csv": (
         "review,label\nA joy.,good\n",
-        "{path}:2: no 'text'. The columns are: review, label. Set "
+        "{path}:1: no 'text'. The columns are: review, label. Set "
         "data.text_column=... and data.label_column=...",
     ),
     "columns.tsv": (
         "review\tstars\nA joy.\t5\n",
-        "{path}:2: no 'text' and no 'label'. The columns are: review, stars.",
+        "{path}:1: no 'text' and no 'label'. The columns are: review, stars.",
     ),
-    "colons.csv": ("text:label\nA joy.:good\n", "columns are: text:label."),
+    "colons.csv": (
+        "text:label\nA, joy.:good\n",
+        "_column=..., or data.separator=",
+    ),
     "label.csv": ("text,label\nA joy.,good\nA bore.,\n", "{path}:3: 'label' is empty."),
     "short.csv": ("text,label\nA joy.\n", "{path}:2: 'label' has no value."),
     "key.jsonl": ('{"text": "A joy."}\n', "{path}:1: no 'label'."),
     "latin.csv": (
         b"text,label\nA joy.,good\ncaf\xe9,good\n",
-        "{path}:3: not UTF-8. Convert the file, for example with iconv.",
+        "{path}:3: not UTF-8. It looks like cp1252. Set data.encoding=cp1252.",
     ),
     "latin.jsonl": (b'\n\n{"text": "caf\xe9"}', "{path}:3: not UTF-8."),
-    "utf16.csv": ("text,label\n".encode("utf-16"), "{path}:1: not UTF-8."),
+    "utf16.csv": (
+        "text,label\n".encode("utf-16"),
+        "{path}:1: not UTF-8. It looks like UTF-16. Set data.encoding=utf-16.",
+    ),
     "broken.jsonl": ('{"text": "a", "label": "b"}\n{"text"\n', "{path}:2: not JSON: "),
     "array.json": ('[{"text": "a"}]', "{path}:1: expected one JSON object per line."),
     "number.jsonl": ("7\n", "{path}:1: expected one JSON object per line."),
@@ -213,17 +188,18 @@ def test_a_label_unknown_to_training_is_refused(split, write_rows, make_reviews)
     rows = make_reviews(100)
     odd = next(n for n, (text, _) in enumerate(rows) if split_of(text) == split)
     rows[odd] = (rows[odd][0], "meh")
-    expected = (
-        "The label 'meh' does not occur in the training split. "
-        "Expected one of negative, positive."
+    path = write_rows("a.csv", rows)
+    assert refusal(path, ("train", split)) == (
+        f"{path}: the label 'meh' of a row of the {split} split does not occur in the "
+        "training split, which has negative, positive. Correct it or delete it, or set "
+        "data.skip_bad_rows=true."
     )
-    assert refusal(write_rows("a.csv", rows), ("train", split)) == expected
 
 
 def test_a_test_file_with_an_unknown_label_is_refused(write_rows):
     path = write_rows("test.csv", [("A joy.", "good")])
     message = refusal("-", ("test",), list(LABELS), test_file=str(path))
-    assert message.startswith("The label 'good' does not occur in")
+    assert message.startswith(f"{path}: the label 'good' of a row of the test split")
 
 
 def test_a_test_file_that_is_not_there_is_refused(write_rows, make_reviews, tmp_path):
@@ -254,7 +230,9 @@ def test_half_an_emoji_in_json_is_read(write):
     [("a.jsonl", '{"text": null, "label": "good"}'), ("a.csv", "label,text\ngood\n")],
 )
 def test_a_row_without_a_text_is_refused(name, content, write):
-    assert "'text' has no value. Correct the line" in refusal(write(name, content))
+    assert "'text' has no value. Correct it or delete it" in refusal(
+        write(name, content)
+    )
 
 
 def test_a_row_with_more_fields_than_the_header_is_refused(write):

@@ -38,9 +38,11 @@ def test_bytes_of_files_are_answered_as_the_files_are(
         np.testing.assert_allclose(row, expected, atol=1e-3)
 
 
-def test_files_of_different_lengths_go_together(served):
+def test_files_of_different_lengths_and_widths_go_together(served):
     rng = np.random.default_rng(0)
     files = [bytes_of(rng.normal(0, 0.1, count)) for count in (1, 800, 20_000)]
+    files.append(bytes_of(rng.normal(0, 0.1, 900), subtype="PCM_24"))
+    files.append(files[1][:-60])
     outputs = served.signatures["wav"](wav_bytes=tf.constant(files))
     assert np.isfinite(outputs["probabilities"]).all()
 
@@ -52,10 +54,9 @@ def test_files_of_different_lengths_go_together(served):
             bytes_of(np.zeros(100), rate=16000),
             "expected a sample rate of 8000",
         ),
-        (bytes_of(np.zeros(100), subtype="PCM_24"), "16"),
-        (b"not sound", "Header|header|RIFF"),
+        (bytes_of(np.zeros(100), subtype="FLOAT"), "expected PCM of 8, 16, 24 or 32"),
+        (b"not sound", "RIFF"),
         (bytes_of(np.zeros(0)), "no sample"),
-        (bytes_of(np.zeros(100))[:-60], "Data too short"),
     ],
 )
 def test_other_files_are_refused(served, content, message):

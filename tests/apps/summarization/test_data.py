@@ -137,9 +137,9 @@ def test_a_folder_has_its_own_splits(tmp_path):
         ([{"text": "a", "summary": "b"}], ":1: no 'document'.*The columns are: text"),
         (
             [*[{"document": "a", "summary": "b"}] * 1233, {"document": "a"}],
-            ":1234: no 'summary'",
+            ":1234: 'summary' has no value",
         ),
-        ([{"document": " ", "summary": "b"}], "the train split is empty"),
+        ([{"document": " ", "summary": "b"}], ":1: 'document' is empty"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, rows, message):
@@ -173,3 +173,30 @@ def test_published_sets_are_read_by_their_own_names(dataset, monkeypatch):
     assert list(data.test.summaries) == ["test\n"]
     assert list(data.test.documents) == ["Some text.\n"]
     assert asked == [(dataset, s) for s in ("train", "validation", "test")]
+
+
+def test_faulty_pairs_are_left_out_and_listed_once(make_documents, tmp_path, capsys):
+    rows = [{"document": d, "summary": s} for d, s in make_documents(200)]
+    bad = [{"document": "a"}, {"document": " ", "summary": "b"}]
+    path = write(tmp_path / "a.jsonl", *rows, *bad)
+    data = load_data(DataConfig(dataset="files", file=str(path), skip_bad_rows=True))
+    splits = (data.train, data.validation, data.test)
+    assert sum(len(split.documents) for split in splits) == 200
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}: left out 2 of 202 rows:",
+        f"  {path}:201: 'summary' has no value.",
+        f"  {path}:202: 'document' is empty.",
+    ]
+
+
+def test_documents_are_read_in_their_encoding_and_with_their_separator(tmp_path):
+    path = tmp_path / "a.csv"
+    lines = [f"Un café, numéro {n}.|Café {n}" for n in range(100)]
+    path.write_bytes("\n".join(["document|summary", *lines]).encode("cp1252"))
+    options = {"dataset": "files", "file": str(path), "separator": "|"}
+    with pytest.raises(
+        ValueError, match=r"looks like cp1252\. Set data\.encoding=cp12"
+    ):
+        load_data(DataConfig(**options))
+    data = load_data(DataConfig(encoding="cp1252", **options))
+    assert "Café" in data.train.summaries[0]

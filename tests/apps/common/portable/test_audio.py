@@ -131,3 +131,13 @@ def test_what_follows_the_data_of_an_empty_file_is_no_sound(tmp_path):
         file.title = "a title of some length"
     with pytest.raises(ValueError, match=r"a\.wav: expected audio"):
         read_audio(path, 16000)
+
+
+@pytest.mark.parametrize("text", [b"INFOabcd", b"INFOabc\0"])
+def test_a_padded_chunk_after_the_data_of_an_empty_file_is_no_sound(tmp_path, text):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(0), 16000, subtype="PCM_16")
+    size = len(text.rstrip(b"\0")).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes() + b"LIST" + size + text)
+    with pytest.raises(ValueError, match=r"a\.wav: expected audio"):
+        read_audio(path, 16000)
