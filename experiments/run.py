@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import functools
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from apps.common.portable.run_files import EXPLANATIONS
 from apps.common.portable.terminal import report_errors
 from experiments.help import TaskParser
 from experiments.record import record
-from experiments.scored import Report, predict_file, rows_of
+from experiments.scored import Report, as_json, predict_file, rows_of
 from experiments.task import run_directory
 
 VERBS = {
@@ -169,8 +168,7 @@ def _predict(predictor, request):
         return predict_file(predictor(), file, output, request.overrides)
     inputs = _inputs(request.words)  # before the run is loaded: errors come at once
     for output in predictor().predict(inputs):
-        line = json.dumps(output, ensure_ascii=False)
-        print(line.encode("utf-8", "replace").decode())
+        print(as_json(output))
     return 0
 
 

@@ -38,7 +38,7 @@ def predict_file(predictor, path, output=None, overrides=()):
     report = Report(path)
     if output is None:
         for row, answer, fault in _predicted(predictor, rows(), report):
-            print(_as_json(_printed(row, answer, fault)))
+            print(as_json(_printed(row, answer, fault)))
         report.close()
     else:
         _write(predictor, rows, report, Path(output))
@@ -180,6 +180,8 @@ def _write(predictor, rows, report, output):
         report: A `Report`.
         output: Path of the file.
     """
+    import keras  # loads TensorFlow
+
     _check(output, report.path)
     columns, count = _columns(rows())
     if not count:
@@ -196,7 +198,8 @@ def _write(predictor, rows, report, output):
         open(temporary, "w", encoding="utf-8", errors="replace", newline="") as file,
     ):
         write = _writer(file, output.suffix.lower(), [*columns, *added])
-        bar = _bar(count)
+        verbose = int(sys.stdout.isatty())
+        bar = keras.utils.Progbar(count, unit_name="row", verbose=verbose)
         for row, answer, fault in _predicted(predictor, rows(), report, bar):
             outputs = _outputs(predictor, answer) if answer else {}
             write({**row.columns, **blank, **outputs, ERROR: fault})
@@ -274,7 +277,7 @@ def _writer(file, suffix, names):
         names: Names of the columns.
     """
     if suffix == ".jsonl":
-        return lambda row: file.write(_as_json(row) + "\n")
+        return lambda row: file.write(as_json(row) + "\n")
     writer = csv.writer(file, delimiter=SEPARATORS[suffix], lineterminator="\n")
     writer.writerow(names)
     return lambda row: writer.writerow([_cell(row.get(name)) for name in names])
@@ -284,17 +287,10 @@ def _cell(value):
     """Returns a value as the text of a field: what is no text as JSON."""
     if value is None or isinstance(value, str):
         return value
-    return _as_json(value)
+    return as_json(value)
 
 
-def _as_json(value):
+def as_json(value):
     """Returns a value as a line of JSON; unpaired surrogates become question marks."""
     line = json.dumps(value, ensure_ascii=False)
     return line.encode("utf-8", "replace").decode()
-
-
-def _bar(count):
-    import keras  # loads TensorFlow
-
-    verbose = int(sys.stdout.isatty())
-    return keras.utils.Progbar(count, unit_name="row", verbose=verbose)

@@ -165,8 +165,7 @@ def babi_lines(path, encoding, answered=True):
                 raise ValueError(
                     f"{path}:{line}: expected a number and a sentence, or a number and "
                     "a question, then the answer and the numbers of its facts, each "
-                    "after a tab; numbers count up from 1. Received: "
-                    f"{text[:80]!r}."
+                    f"after a tab; numbers count up from 1. Received: {text[:80]!r}."
                 )
             last = number
             answer = named[3] or "" if question else None
