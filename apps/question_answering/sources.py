@@ -145,9 +145,6 @@ def babi_lines(path, encoding, answered=True):
         path: Path of the file.
         encoding: The setting `data.encoding`.
         answered: Whether each question needs an answer.
-
-    Raises:
-        ValueError: If there is no such file, or a line is wrong.
     """
     last = 0
     with open_text(path, encoding) as file:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from apps.common.predictor import Predictor
-from apps.sentiment.config import Config
+from apps.sentiment.config import Config, DataConfig
 from experiments import scored
 from experiments.run import main
 from experiments.scored import predict_file
@@ -211,6 +211,18 @@ def test_without_output_a_row_is_a_line_of_json_with_its_other_columns(
 def test_a_file_is_read_as_for_training(content, name, score):
     (row,), _ = score(content, name)
     assert (row["id"], row["text"], row["label"]) == ("1", "A joy, really.", "good")
+
+
+def test_the_encoding_and_the_separator_of_the_run_are_those_of_the_file(
+    tmp_path, capsys
+):
+    data = DataConfig(encoding="cp1252", separator="|")
+    (tmp_path / "a.csv").write_bytes("id|text\n1|A caf\xe9, a joy.\n".encode("cp1252"))
+    (tmp_path / "a.txt").write_bytes("A caf\xe9.\n".encode("cp1252"))
+    predictor = Lengths(tmp_path, Config(data=data))
+    for name, text in (("a.csv", "A caf\xe9, a joy."), ("a.txt", "A caf\xe9.")):
+        assert predict_file(predictor, tmp_path / name) == 0
+        assert json.loads(capsys.readouterr().out)["text"] == text
 
 
 def test_a_tsv_of_ours_is_read_again(score, predictor, tmp_path):
