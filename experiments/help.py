@@ -72,6 +72,7 @@ class TaskParser(argparse.ArgumentParser):
             self.prog,
             f"{self.prog} {self.task.default_recipe} train train.seed=2",
             f"{self.prog} predict {question}",
+            f"{self.prog} predict --file a.csv --output b.csv",
             f"{self.prog} explain {question}",
             f"{self.prog} {self.task.default_recipe} record",
         )

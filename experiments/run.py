@@ -1,19 +1,18 @@
 """The command line of a task: reads a recipe and settings, and runs verbs."""
 
 import argparse
+import dataclasses
 import functools
-import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from apps.common.config import closest
-from apps.common.portable.files import open_text
 from apps.common.portable.run_files import EXPLANATIONS
 from apps.common.portable.terminal import report_errors
 from experiments.help import TaskParser
 from experiments.record import record
+from experiments.scored import Report, as_json, predict_file, rows_of
 from experiments.task import run_directory
 
 VERBS = {
@@ -21,14 +20,15 @@ VERBS = {
     "evaluate": "measure the model on the test split; writes metrics.json and plots",
     "explain": "draw gates and cell state for your own input, or for an example",
     "export": "write a SavedModel that takes raw input, for TensorFlow Serving",
-    "predict": "print the outputs for your own input: words, --file or standard input",
+    "predict": "print the outputs for your own input: words, --file or standard input; "
+    "--output writes them beside the columns of the file",
     "record": "write the metrics of finished runs to experiments/results",
 }
 DEFAULT_VERBS = ["train", "evaluate", "export"]
 TAKES_INPUT = ("predict", "explain", "record")  # every later word is its input
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Request:
     """A parsed command line.
 
@@ -38,6 +38,8 @@ class Request:
         overrides: Strings `section.key=value`.
         run_directory: The user's own run directory, or None.
         words: Inputs of `predict` and `explain`, or run directories of `record`.
+        file: File of inputs of `predict` and `explain`, or None.
+        output: File to which `predict` writes the rows of `file`, or None.
     """
 
     recipe: str
@@ -45,17 +47,32 @@ class Request:
     overrides: list
     run_directory: Path | None
     words: list
+    file: Path | None = None
+    output: Path | None = None
 
 
 def main(task, arguments=None):
-    """Runs the command line of a task."""
+    """Runs the command line of a task; exits with 1 if rows of `--file` had a fault."""
     options = _parser(task).parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
-        request = parse(task, options.words)
-        if options.file and not {"predict", "explain"} & set(request.verbs):
-            raise ValueError("--file goes with the verbs predict and explain.")
-        run(task, request, options.file)
+        request = dataclasses.replace(
+            parse(task, options.words), file=options.file, output=options.output
+        )
+        _check_files(request)
+        if run(task, request).get("faults"):
+            sys.exit(1)
+
+
+def _check_files(request):
+    """Raises ValueError for files that no verb reads or writes."""
+    takes_file = {"predict", "explain"} & set(request.verbs)
+    if request.file and not takes_file:
+        raise ValueError("--file goes with the verbs predict and explain.")
+    if request.file and request.words:
+        raise ValueError("Give inputs or --file, not both.")
+    if request.output and not (request.file and "predict" in takes_file):
+        raise ValueError("--output goes with the verb predict and with --file.")
 
 
 def parse(task, words):
@@ -94,16 +111,16 @@ def parse(task, words):
     return Request(recipe or task.default_recipe, verbs, overrides, directory, rest)
 
 
-def run(task, request, file=None):
+def run(task, request):
     """Runs the verbs of a request in order, then prints a closing table.
 
     Args:
         task: A `Task`.
         request: A `Request`.
-        file: File with one input per line, for `predict` and `explain`.
 
     Returns:
-        What `evaluate` and `export` returned, by verb.
+        What `evaluate` and `export` returned, by verb; and as "faults" the number of
+        rows of the request's file that had a fault.
     """
     config = task.config(request.recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
@@ -114,9 +131,9 @@ def run(task, request, file=None):
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
             task.function("train")(config, directory)
         elif verb == "predict":
-            _predict(predictor, request.words, file)
+            results["faults"] = _predict(predictor, request)
         elif verb == "explain":
-            _explain(task, directory, predictor, request.words, file)
+            results["faults"] = _explain(task, directory, predictor, request)
         elif verb == "record":
             _record(task, request)
         else:
@@ -144,39 +161,62 @@ def _is_chief():
     return cluster is None or cluster.index == 0
 
 
-def _predict(predictor, words, file):
-    """Prints an output for each input, as a line of JSON."""
-    inputs = _inputs(words, file)  # before the run is loaded: errors come at once
+def _predict(predictor, request):
+    """Prints or writes an output for each input; returns the number of faults."""
+    if request.file:
+        file, output = request.file, request.output
+        return predict_file(predictor(), file, output, request.overrides)
+    inputs = _inputs(request.words)  # before the run is loaded: errors come at once
     for output in predictor().predict(inputs):
-        line = json.dumps(output, ensure_ascii=False)
-        print(line.encode("utf-8", "replace").decode())
+        print(as_json(output))
+    return 0
 
 
-def _explain(task, directory, predictor, words, file):
-    """Draws the user's inputs; without inputs, the examples, once per run."""
-    if not words and not file:
+def _explain(task, directory, predictor, request):
+    """Draws the user's inputs; without inputs, the examples, once per run.
+
+    Returns:
+        The number of rows of a file that had a fault.
+    """
+    faults = 0
+    if request.file:
+        inputs, faults = _good_inputs(predictor(), request)
+    elif request.words:
+        inputs = request.words
+    else:
         if drawn := sorted((directory / EXPLANATIONS).glob("*.html")):
             print(f"{drawn[0]} is drawn already.")
-            return
-        words = task.examples(predictor())
-    inputs = _inputs(words, file)
+            return 0
+        inputs = task.examples(predictor())
     for path in task.function("explain")(predictor(), inputs):
         print(f"Drawn: {path}, and as a picture {path.with_suffix('.png').name}")
+    return faults
+
+
+def _good_inputs(predictor, request):
+    """Returns the inputs of a file, and how many rows were left out for a fault.
+
+    Raises:
+        ValueError: If no row has an input.
+    """
+    report, inputs = Report(request.file), []
+    for row in rows_of(predictor, request.file, request.overrides)():
+        report.add(row.fault)
+        if not row.fault:
+            inputs.append(row.input)
+    report.close()
+    if not inputs:
+        raise ValueError(f"{request.file}: no row can be drawn.")
+    return inputs, report.faults
 
 
 def _record(task, request):
     print(f"Recorded: {record(task, request.recipe, request.words)}")
 
 
-def _inputs(words, file):
-    """Returns the user's inputs: words, or the lines of a file or of standard input."""
-    if file and words:
-        raise ValueError("Give inputs or --file, not both.")
-    if file:
-        with open_text(file) as text:
-            inputs = _lines(text.read())
-    else:
-        inputs = words or _lines(sys.stdin.read())
+def _inputs(words):
+    """Returns the user's inputs: words, or the lines of standard input."""
+    inputs = words or _lines(sys.stdin.read())
     if not inputs:
         raise ValueError("No input. Give it as words, with --file, or piped.")
     return inputs
@@ -208,5 +248,16 @@ def _print_closing_table(task, directory, results):
 def _parser(task):
     parser = TaskParser(task, VERBS, DEFAULT_VERBS)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("--file", help="predict, explain: a file with one input a line")
+    parser.add_argument(
+        "--file",
+        help="predict, explain: a file of inputs: CSV, TSV, JSON Lines, or a text a "
+        "line; for speech commands also a sound file or a folder of them, for question "
+        "answering SQuAD's format or a story file",
+    )
+    parser.add_argument(
+        "--output",
+        help="predict: a new .csv, .tsv or .jsonl file with the rows of --file, their "
+        "own columns beside the outputs; rows with a fault have it in the column "
+        "error, and the exit status is then 1",
+    )
     return parser

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.labels import load_labels
+from apps.common.data.rows import file_rows
 from apps.common.data.text import encoded
 from apps.common.data.vocabulary import Vocabulary
 from apps.common.portable.run_files import LABELS, VOCABULARY
@@ -40,7 +41,9 @@ class Predictor:
     - `name` and `config_class`;
     - `answer`, the `tf.function` of the signature `serving_default`;
     - `gates`, the `tf.function` of the signature `gates`;
-    - `predict(inputs)`, which returns a dictionary for each input;
+    - `predict(inputs)`, which returns a dictionary for each input, and `inputs`: what
+      these are called in it, and the setting of the section `data` that names the
+      column of each, or "" for a column of the same name;
     - further signatures, if the app has any.
 
     Args:
@@ -48,7 +51,7 @@ class Predictor:
         config: The run's configuration.
     """
 
-    name = config_class = None
+    name = config_class = inputs = None
 
     def __init__(self, directory, config):
         self.directory, self.config = Path(directory), config
@@ -85,12 +88,24 @@ class Predictor:
         """Returns the layers whose lookup tables the signatures use."""
         return [self.vocabulary.lookup]
 
+    def rows(self, path, data):
+        """Returns an iterable of the rows of a file of inputs, each a `Row`.
+
+        Args:
+            path: Path of the file.
+            data: A `DataConfig`, which names the columns.
+
+        Raises:
+            ValueError: If the file as a whole is wrong; also while it is iterated.
+        """
+        return file_rows(Path(path), self.inputs, data)
+
     def signatures(self):
         """Returns the signatures of an export, each a `tf.function`, by name."""
         return {"serving_default": self.answer, "gates": self.gates}
 
 
-def answer_all(answer, *columns, batch_size, unit):
+def answer_all(answer, *columns, batch_size, unit=None, characters=None):
     """Predicts many inputs in batches of similar length.
 
     Args:
@@ -98,21 +113,36 @@ def answer_all(answer, *columns, batch_size, unit):
             tensors with one row per input.
         *columns: Lists of strings; inputs are sorted by the length of the first.
         batch_size: Maximum number of inputs per batch.
-        unit: Name of an input in the progress bar, such as "text".
+        unit: Name of an input in the progress bar, such as "text"; None shows no bar.
+        characters: Maximum number of inputs of a batch times the length of its longest
+            one; None sets no maximum.
 
     Returns:
         A list with a dictionary of arrays for each input, in the given order.
     """
-    order = np.argsort([len(text) for text in columns[0]], kind="stable")
-    rows = [None] * len(order)
+    lengths = [len(text) for text in columns[0]]
+    rows = [None] * len(lengths)
     bar = keras.utils.Progbar(
-        len(order), unit_name=unit, verbose=int(sys.stdout.isatty())
+        len(rows), unit_name=unit, verbose=int(unit is not None and sys.stdout.isatty())
     )
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
+    for batch in _batches(lengths, batch_size, characters):
         outputs = answer(*(encoded([column[n] for n in batch]) for column in columns))
         outputs = {name: value.numpy() for name, value in outputs.items()}
         for place, n in enumerate(batch):
             rows[n] = {name: value[place] for name, value in outputs.items()}
         bar.add(len(batch))
     return rows
+
+
+def _batches(lengths, batch_size, characters):
+    """Yields the indices of each batch of inputs, the shortest first."""
+    batch = []
+    for n in np.argsort(lengths, kind="stable"):
+        size = lengths[n] * (len(batch) + 1)
+        full = len(batch) == batch_size or (characters and size > characters)
+        if batch and full:
+            yield batch
+            batch = []
+        batch.append(n)
+    if batch:
+        yield batch

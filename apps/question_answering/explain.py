@@ -2,13 +2,15 @@
 
 from apps.common.data.text import encoded
 from apps.common.explain.pictures import write_explanations
+from apps.question_answering.rows import INPUTS, SEPARATOR
 
 
-def explain(predictor, lines):
-    """Plots the gates for each "context ||| question"; returns the pages' paths."""
+def explain(predictor, questions):
+    """Plots the gates for what `predict` takes; returns the paths of the HTML pages."""
     rows = []
-    for line, answer in zip(lines, predictor.predict(lines), strict=True):
+    for answer in predictor.predict(questions):
         caption = f"{answer['answer']} ({answer['score']:.0%})"
-        texts = (encoded([answer[name]]) for name in ("context", "question"))
-        rows.append((line, caption, predictor.gates(*texts)))
+        texts = [answer[name] for name in INPUTS]
+        gates = predictor.gates(*(encoded([text]) for text in texts))
+        rows.append((f" {SEPARATOR} ".join(texts), caption, gates))
     return write_explanations(predictor.directory, rows)

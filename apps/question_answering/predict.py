@@ -1,12 +1,14 @@
 """Answers questions with a finished run; makes the served signatures."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
 
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
 from apps.common.data.labels import load_labels
-from apps.common.data.text import UNKNOWN, encoded, valid_utf8
+from apps.common.data.tables import is_table
+from apps.common.data.text import UNKNOWN, valid_utf8
 from apps.common.explain.traces import gate_outputs
 from apps.common.layers.masking import MASKED
 from apps.common.portable.run_files import LABELS
@@ -14,12 +16,13 @@ from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
 from apps.question_answering.config import PASSAGES, Config
 from apps.question_answering.data import story_ids, text_ids
+from apps.question_answering.rows import pair, question_rows
 from apps.question_answering.tokens import cut
 from lstm_layer.gates import record_gates
 
 BATCH_SIZE = 64
 LONGEST_ANSWER = 15  # tokens, as in DrQA (Chen et al. 2017)
-SEPARATOR = "|||"
+BATCH_CHARACTERS = 2**18  # passages are not cut off
 TEXTS = [
     tf.TensorSpec([None], "string", name="context"),
     tf.TensorSpec([None], "string", name="question"),
@@ -40,6 +43,7 @@ class Predictor(Base):
     """Answers questions about stories or passages with the model of a finished run."""
 
     name, config_class = "question_answering", Config
+    inputs = {"context": "", "question": ""}  # noqa: RUF012
 
     @part
     def labels(self):
@@ -140,27 +144,47 @@ class Predictor(Base):
         """Returns the signatures of a served model: a `tf.function` for each name."""
         return {**super().signatures(), "attention": self.attention}
 
-    def predict(self, lines):
-        """Returns a dictionary with `context`, `question`, `answer` and more per line.
+    def rows(self, path, data):
+        """Returns the rows of a table, of SQuAD's format, of stories or of lines.
 
         Args:
-            lines: Strings, each a context and a question separated by `|||`.
+            path: Path of a table with the columns `context` and `question`, or of a
+                file that `question_rows` reads.
+            data: A `DataConfig`.
 
         Raises:
-            ValueError: If a line has no separator.
+            ValueError: If the file as a whole is wrong; also while it is iterated.
         """
+        path = Path(path)
+        if is_table(path) and path.suffix.lower() != ".json":
+            return super().rows(path, data)
+        return question_rows(path, data.encoding)
+
+    def predict(self, questions):
+        """Returns a dictionary with `context`, `question`, `answer` and more of each.
+
+        Args:
+            questions: Pairs of a context and a question, or strings in which `|||`
+                separates them.
+
+        Raises:
+            ValueError: If a string has no separator.
+        """
+        pairs = [q if isinstance(q, tuple) else pair(q) for q in questions]
+        rows = answer_all(
+            self.answer,
+            [context for context, _ in pairs],
+            [question for _, question in pairs],
+            batch_size=BATCH_SIZE,
+            characters=BATCH_CHARACTERS,
+        )
         answers = []
-        for line in lines:
-            context, separator, question = line.rpartition(SEPARATOR)
-            if not separator:
-                raise ValueError(
-                    f'Expected "context {SEPARATOR} question". Received: {line[:80]!r}.'
-                )
-            context, question = context.strip(), question.strip()
-            outputs = self.answer(encoded([context]), encoded([question]))
-            row = {name: value.numpy().tolist()[0] for name, value in outputs.items()}
-            row["answer"] = row["answer"].decode()
-            answers.append({"context": context, "question": question, **row})
+        for (context, question), row in zip(pairs, rows, strict=True):
+            text = row.pop("answer").decode()
+            row = {name: value.item() for name, value in row.items()}
+            answers.append(
+                {"context": context, "question": question, "answer": text, **row}
+            )
         return answers
 
     def answer_all(self, contexts, questions):

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from apps.common.data.datasets import load_dataset
 from apps.common.data.faulty import RowError, good_rows
@@ -104,33 +105,69 @@ def _babi_files(config, split):
 
 def _babi_stories(path, task, with_facts, encoding):
     """Returns the questions of each story of a file, lists of `Story`."""
-    with open_text(path, encoding) as file:
-        lines = file.read().split("\n")
-    read, sentences, indices, last = [], [], {}, 0
-    for line, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        named = BABI_LINE.fullmatch(text)
-        number = int(named[1]) if named else 0
-        follows = number == 1 or (number == last + 1 and read)
-        if not follows or (named[3] is None) == named[2].endswith("?"):
-            raise ValueError(
-                f"{path}:{line}: expected a number and a sentence, or a number and a "
-                "question, then the answer and the numbers of its facts, each after a "
-                f"tab; numbers count up from 1. Received: {text[:80]!r}."
-            )
-        last = number
-        if number == 1:
+    read = []
+    for line in babi_lines(path, encoding):
+        if line.number == 1:
             sentences, indices = [], {}
             read.append([])
-        if named[3] is None:
-            indices[named[1]] = len(sentences)
-            sentences.append(named[2].rstrip("."))
+        if line.answer is None:
+            indices[line.number] = len(sentences)
+            sentences.append(line.text.rstrip("."))
             continue
-        numbers = (named[4] or "").split() if with_facts else ()
+        numbers = line.facts if with_facts else ()
         facts = tuple(sorted(indices[n] for n in numbers if n in indices))
-        read[-1].append(Story(tuple(sentences), named[2], named[3], task, facts))
+        read[-1].append(Story(tuple(sentences), line.text, line.answer, task, facts))
     return [story for story in read if story]
+
+
+class BabiLine(NamedTuple):
+    """A line of bAbI's files.
+
+    Attributes:
+        line: Number of the line in the file, from 1.
+        number: Number of the line in its story, from 1.
+        text: A sentence or a question.
+        answer: The question's answer, which may be empty; None for a sentence.
+        facts: Numbers of the question's supporting facts.
+    """
+
+    line: int
+    number: int
+    text: str
+    answer: str | None
+    facts: tuple
+
+
+def babi_lines(path, encoding, answered=True):
+    """Yields a `BabiLine` for each line of a file that is not blank.
+
+    Args:
+        path: Path of the file.
+        encoding: The setting `data.encoding`.
+        answered: Whether each question needs an answer.
+    """
+    last = 0
+    with open_text(path, encoding) as file:
+        for line, text in enumerate(file, 1):
+            text = text.removesuffix("\n")
+            if not text.strip():
+                continue
+            named = BABI_LINE.fullmatch(text)
+            number = int(named[1]) if named else 0
+            follows = number == 1 or (number == last + 1 and last)
+            question = follows and named[2].endswith("?")
+            has_answer = follows and named[3] is not None
+            right = question == has_answer or (question and not answered)
+            if not follows or not right:
+                raise ValueError(
+                    f"{path}:{line}: expected a number and a sentence, or a number and "
+                    "a question, then the answer and the numbers of its facts, each "
+                    f"after a tab; numbers count up from 1. Received: {text[:80]!r}."
+                )
+            last = number
+            answer = named[3] or "" if question else None
+            facts = tuple(map(int, (named[4] or "").split()))
+            yield BabiLine(line, number, named[2], answer, facts)
 
 
 def squad(config, split):
@@ -178,16 +215,13 @@ def _part(title, split):
 def _questions(path, encoding):
     """Yields `(title, passage)`, or a `RowError`, for each question of a file."""
     try:
-        with open_text(path, encoding) as file:
-            articles = json.load(file)["data"]
+        articles = read_json(path, encoding)["data"]
         rows = [
             (article["title"], paragraph["context"], question)
             for article in articles
             for paragraph in article["paragraphs"]
             for question in paragraph["qas"]
         ]
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}).") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(_format_fault(path, error)) from None
     for title, context, row in rows:
@@ -213,6 +247,19 @@ def _format_fault(where, error):
         "paragraphs, context, qas, id, question, answers, text and answer_start. "
         f"Missing, or of the wrong type: {error}."
     )
+
+
+def read_json(path, encoding):
+    """Returns the content of a JSON file.
+
+    Raises:
+        ValueError: If there is no such file, or it is not JSON.
+    """
+    try:
+        with open_text(path, encoding) as file:
+            return json.load(file)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON ({error}).") from None
 
 
 def is_visible(text):

@@ -17,7 +17,7 @@ TEXT = [tf.TensorSpec([None], "string", name="text")]
 class Predictor(Base):
     """Classifies texts with the model of a finished run."""
 
-    name, config_class = "sentiment", Config
+    name, config_class, inputs = "sentiment", Config, {"text": "text_column"}
 
     @part
     def answer(self):
@@ -64,7 +64,7 @@ class Predictor(Base):
         Args:
             texts: Strings.
         """
-        answers = self.answer_all(texts)
+        answers = answer_all(self.answer, texts, batch_size=BATCH_SIZE)
         return [
             {
                 "text": text,

@@ -1,6 +1,7 @@
 """Classifies clips and streams with a finished run; makes the served signatures."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from apps.common.predictor import part
 from apps.speech_commands.config import Config
 from apps.speech_commands.features import LogMel, fit_clip
 from apps.speech_commands.model import clip_logits, streams
+from apps.speech_commands.sources import sound_rows
 from apps.speech_commands.streaming.stream import build_stream
 from apps.speech_commands.wav import decode_wav
 from lstm_layer.gates import record_gates
@@ -22,7 +24,7 @@ WAVEFORM = [tf.TensorSpec([None, None], "float32", name="waveform")]
 class Predictor(Base):
     """Recognizes words in clips and streams with the model of a finished run."""
 
-    name, config_class = "speech_commands", Config
+    name, config_class, inputs = "speech_commands", Config, {"file": ""}
 
     @part
     def front_end(self):
@@ -137,6 +139,19 @@ class Predictor(Base):
                 }
             )
         return answers
+
+    def rows(self, path, data):
+        """Returns the rows of a sound file, of a folder of them, or of a list of files.
+
+        Args:
+            path: Path of a sound file, of a folder, of a table with the column `file`,
+                or of a text file with a path a line.
+            data: A `DataConfig`.
+
+        Raises:
+            ValueError: If the file as a whole is wrong; also while it is iterated.
+        """
+        return sound_rows(Path(path)) or super().rows(path, data)
 
     def read(self, file):
         """Reads an audio file; returns its resampled waveform, `(1, samples)`."""

@@ -1,5 +1,6 @@
 """Reads the clips, splits and noise of each data set."""
 
+import functools
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.data.datasets import load_dataset
+from apps.common.data.rows import Row
 from apps.common.data.splits import split_by_hash
 from apps.common.portable.audio import SUFFIXES, as_float, read_audio, resample
 from apps.common.portable.files import open_text
@@ -173,6 +175,34 @@ def _split_of_files(root, files):
                     "one."
                 )
     return {path: splits.get(path, "train") for path in files}
+
+
+@functools.cache  # the same files each time that they are read
+def sound_rows(path):
+    """Returns a row for a sound file, or for each one in a folder and its subfolders.
+
+    Args:
+        path: Path of a file or a folder.
+
+    Returns:
+        A list of `Row`; empty if the path is neither a sound file nor a folder.
+
+    Raises:
+        ValueError: If there is no sound file in the folder.
+    """
+    files, others = [path], []
+    if path.is_dir():
+        entries = sorted(entry for entry in path.rglob("*") if not entry.is_dir())
+        files, others = _audio_files(entries)
+        _report_left_out(path, others)
+        if not files:
+            raise ValueError(
+                f"{path}: expected a folder of audio files ({', '.join(SUFFIXES)}). "
+                "Received: none."
+            )
+    elif path.suffix.lower() not in SUFFIXES:
+        return []
+    return [Row("", {"file": str(file)}, ("file",), str(file)) for file in files]
 
 
 def _audio_files(paths):

@@ -9,7 +9,6 @@ from apps.common.data.text import (
     PADDING_ID,
     UNKNOWN,
     UNKNOWN_ID,
-    encoded,
     join_words,
 )
 from apps.common.explain.traces import gate_outputs
@@ -29,6 +28,7 @@ class Predictor(Base):
     """Summarizes documents with the model of a finished run."""
 
     name, config_class = "summarization", Config
+    inputs = {"document": "document_column"}  # noqa: RUF012
 
     @part
     def start(self):
@@ -148,17 +148,15 @@ class Predictor(Base):
         Args:
             documents: Strings.
         """
-        answers = []
-        for document in documents:
-            outputs = self.answer(encoded([document]))
-            answers.append(
-                {
-                    "document": document,
-                    "summary": outputs["summary"][0].numpy().decode(),
-                    "score": float(outputs["score"][0]),
-                }
-            )
-        return answers
+        answers = answer_all(self.answer, documents, batch_size=BATCH_SIZE)
+        return [
+            {
+                "document": document,
+                "summary": row["summary"].decode(),
+                "score": float(row["score"]),
+            }
+            for document, row in zip(documents, answers, strict=True)
+        ]
 
     def attend_all(self, documents):
         """Returns the outputs of `attention` per document, without a batch axis."""

@@ -1,9 +1,9 @@
 """A task with test recipes, and verbs that only note their calls."""
 
-from types import SimpleNamespace
-
 import pytest
 
+from apps.common.predictor import Predictor
+from apps.sentiment.config import Config
 from experiments import task as task_module
 from experiments.task import Task
 
@@ -63,12 +63,15 @@ def verbs(monkeypatch):
         calls.append(("export", predictor.directory))
         return predictor.directory / "export" / "sentiment" / "1"
 
-    def predictor_of(self, directory):
-        def predict(inputs):
-            calls.append(("predict", directory, inputs))
+    class Noted(Predictor):
+        inputs = {"text": "text_column"}  # noqa: RUF012
+
+        def predict(self, inputs):
+            calls.append(("predict", self.directory, inputs))
             return [{"text": text, "label": "good"} for text in inputs]
 
-        return SimpleNamespace(directory=directory, predict=predict)
+    def predictor_of(self, directory):
+        return Noted(directory, Config())
 
     functions = {f.__name__: f for f in (train, evaluate, explain, export)}
     monkeypatch.setattr(Task, "function", lambda self, verb: functions[verb])

@@ -317,4 +317,4 @@ def test_the_help_teaches_recipes_verbs_and_settings(task, capsys):
         assert f"{verb} {meaning}" in " ".join(text.split())
     assert "section.key=value" in text
     assert "python -m experiments.sentiment predict 'Good?'" in text
-    assert "--file" in text
+    assert "predict --file a.csv --output b.csv" in text

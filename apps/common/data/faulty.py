@@ -7,7 +7,16 @@ WAY_OUT = "Correct it or delete it, or set data.skip_bad_rows=true."
 
 
 class RowError(ValueError):
-    """The fault of a row, with its file and line."""
+    """The fault of a row, with its file and line.
+
+    Args:
+        message: The fault.
+        record: The columns that could be read.
+    """
+
+    def __init__(self, message, record=None):
+        super().__init__(message)
+        self.record = record or {}
 
 
 def good_rows(path, rows, skip_bad_rows, noun="rows"):

@@ -8,7 +8,12 @@ from apps.common.data.faulty import RowError, good_rows
 from apps.common.portable.files import open_text
 from apps.common.portable.terminal import report_once
 
-JSON_LINES = (".jsonl", ".ndjson", ".json")
+JSON_LINES, DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv")
+
+
+def is_table(path):
+    """Returns whether a file is a table, by its suffix."""
+    return path.suffix.lower() in (*JSON_LINES, *DELIMITED)
 
 
 def labelled_rows(
@@ -58,16 +63,16 @@ def _pairs(path, columns, settings, blank_texts, table_format):
         if isinstance(row, RowError):
             yield row
             continue
-        fault = "" if known else _columns_fault(row, columns, advice)
-        if fault := fault or _fault(row, columns, blank_texts):
+        fault = "" if known else columns_fault(row, columns, advice)
+        if fault := fault or fault_of(row, columns, blank_texts):
             yield RowError(f"{path}:{line}: {fault}")
             continue
         known = True
-        text, label = (_without_surrogates(str(row[column])) for column in columns)
+        text, label = (without_surrogates(str(row[column])) for column in columns)
         yield text, " ".join(label.split())
 
 
-def _columns_fault(columns, wanted, advice):
+def columns_fault(columns, wanted, advice):
     """Returns which wanted columns are not among the columns; empty if all are."""
     if not (absent := [column for column in wanted if column not in columns]):
         return ""
@@ -77,7 +82,7 @@ def _columns_fault(columns, wanted, advice):
     )
 
 
-def _fault(row, columns, blank_texts):
+def fault_of(row, columns, blank_texts):
     """Returns why a record has no text and label, or None if it has both."""
     for column in columns:
         value = row.get(column)
@@ -91,12 +96,12 @@ def _fault(row, columns, blank_texts):
     return None
 
 
-def _without_surrogates(text):
+def without_surrogates(text):
     """Replaces unpaired surrogates, which JSON can encode, by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def records(path, wanted, advice="", encoding="utf-8", separator=""):
+def records(path, wanted, advice="", encoding="utf-8", separator="", all_columns=False):
     """Yields `(line, record)` for each row of a CSV, TSV or JSON Lines file.
 
     A record is a dictionary of all columns of a row, or a `RowError` if the row is
@@ -109,6 +114,7 @@ def records(path, wanted, advice="", encoding="utf-8", separator=""):
         advice: What to do if the header lacks one, for the error message.
         encoding: The setting `data.encoding`.
         separator: The setting `data.separator`.
+        all_columns: Whether the names of all columns must differ, or of those wanted.
 
     Raises:
         ValueError: If there is no such file, or it is broken as a whole: it lacks a
@@ -116,27 +122,27 @@ def records(path, wanted, advice="", encoding="utf-8", separator=""):
     """
     with open_text(path, encoding) as file:
         check_format(path, separator)
-        if path.suffix in JSON_LINES:
+        if path.suffix.lower() in JSON_LINES:
             yield from _objects(path, file)
             return
         csv.field_size_limit(2**31 - 1)
         header = file.readline()
         file = itertools.chain([header], file)
         delimiter = _delimiter(path, separator, header, wanted)
-        if path.suffix == ".tsv" and delimiter == "\t":
+        if path.suffix.lower() == ".tsv" and delimiter == "\t":
             rows = _tsv_rows(path, file)
         else:
             rows = _csv_rows(path, file, delimiter)
-        yield from _named(path, rows, wanted, advice)
+        yield from _named(path, rows, wanted, advice, all_columns)
 
 
 def check_format(path, separator=""):
     """Raises ValueError if a file's suffix is unknown or excludes a separator."""
-    if path.suffix not in (".csv", ".tsv", *JSON_LINES):
+    if not is_table(path):
         raise ValueError(
             f"{path}: expected a file name that ends in .csv, .tsv or .jsonl."
         )
-    if separator and path.suffix in JSON_LINES:
+    if separator and path.suffix.lower() in JSON_LINES:
         raise ValueError(
             f"data.separator: {path} is JSON Lines, which has no separator. Remove "
             f"the setting. Received: {separator!r}."
@@ -159,33 +165,30 @@ def _objects(path, file):
         yield line, record
 
 
-def _named(path, rows, wanted, advice):
+def _named(path, rows, wanted, advice, all_columns):
     """Yields `(line, record)` of rows `(line, fields)`, of which the first names them.
 
     A row with too few fields lacks its last columns.
     """
     line, header = next(rows, (1, []))
-    if header and (fault := _columns_fault(header, wanted, advice)):
+    if header and (fault := columns_fault(header, wanted, advice)):
         separator = ", or data.separator=..." if len(header) == 1 else ""
         raise ValueError(f"{path}:{line}: {fault}{separator}")
-    for column in wanted:
+    for column in header if all_columns else wanted:
         if header.count(column) > 1:
             raise ValueError(
                 f"{path}:1: {header.count(column)} columns are named {column!r}. "
                 "Rename all but one."
             )
     for line, fields in rows:
+        record = dict(itertools.zip_longest(header, fields[: len(header)]))
         if len(fields) > len(header):
-            yield (
-                line,
-                RowError(
-                    f"{path}:{line}: more fields than the header has. Put texts that "
-                    "contain the delimiter in double quotes."
-                ),
+            record = RowError(
+                f"{path}:{line}: more fields than the header has. Put texts that "
+                "contain the delimiter in double quotes.",
+                record,
             )
-            continue
-        fields += [None] * (len(header) - len(fields))
-        yield line, dict(zip(header, fields, strict=True))
+        yield line, record
 
 
 def _delimiter(path, separator, header, wanted):
@@ -195,7 +198,7 @@ def _delimiter(path, separator, header, wanted):
     """
     if separator:
         return "\t" if separator == "tab" else separator
-    if path.suffix == ".tsv":
+    if path.suffix.lower() == ".tsv":
         return "\t"
     for guess in ",;\t":
         columns = next(csv.reader([header], delimiter=guess), [])

@@ -136,6 +136,18 @@ def test_answers_are_in_the_order_of_the_inputs_and_like_lengths_go_together(
     assert seen == [lengths[start : start + batch_size] for start in starts]
 
 
+def test_few_long_inputs_go_together_and_more_short_ones():
+    texts, seen = ["a" * size for size in (30, 3, 2, 11, 4, 10)], []
+
+    def answer(text):
+        seen.append(tf.strings.length(text).numpy().tolist())
+        return {"text": text}
+
+    rows = answer_all(answer, texts, batch_size=3, characters=20)
+    assert seen == [[2, 3, 4], [10], [11], [30]]
+    assert [row["text"].decode() for row in rows] == texts
+
+
 def test_of_no_inputs_there_are_no_answers():
     assert answer_all(None, [], batch_size=2, unit="text") == []
 
