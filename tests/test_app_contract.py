@@ -158,6 +158,12 @@ class TestApp:
             *("dataset", "split", "examples", "unit", "parameters", "train_minutes"),
             *headline,
         }
+        name, *measured = metrics["baseline"]
+        assert name == "name"
+        assert set(measured) <= set(headline)
+        assert set(metrics["intervals"]) <= set(headline)
+        low, high = metrics["intervals"][headline[0]]
+        assert low <= metrics[headline[0]] <= high
 
     @pytest.mark.slow
     def test_its_gates_are_drawn_and_served(self, app, request):
