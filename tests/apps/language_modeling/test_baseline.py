@@ -50,13 +50,14 @@ def test_the_5_gram_knows_a_text_that_it_has_read():
 
 
 def test_a_token_that_never_occurred_has_a_probability():
-    """In text that repeats itself no n-gram occurs once."""
-    ids = np.tile([1, 2, 3], 40)
-    assert np.isfinite(log_probabilities(ids, np.array([4, 1]), 3, 4)).all()
+    """Of three tokens in a long text no short n-gram occurs once."""
+    ids = np.random.default_rng(1).integers(1, 4, 300)
+    log_p = log_probabilities(ids, np.array([4, 1]), start=3, vocabulary_size=4)
+    assert np.isfinite(log_p).all()
 
 
 def test_a_test_text_does_not_go_on_from_the_training_text():
-    train = np.tile([1, 2, 3, 4, 5], 40)
+    train = [*np.tile([2, 9, 1, 3, 9, 4], 40), 2]  # 1 follows 2 9, and 4 follows 3 9
     first = log_probabilities(train, np.array([1]), start=9, vocabulary_size=9)
     assert np.exp(first[0]) < 0.5
 

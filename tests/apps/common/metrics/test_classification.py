@@ -93,9 +93,9 @@ def test_confidences_of_0_and_1_and_beyond_by_rounding_have_a_bin():
 
 
 def test_a_classifier_is_calibrated_by_its_highest_probability():
-    probabilities = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1]])
+    probabilities = np.array([[0.8, 0.2, 0.0], [0.4, 0.5, 0.1]])
     metrics = measure(np.array([0, 0]), probabilities, ["a", "b", "c"])
-    assert metrics["calibration"]["error"] == pytest.approx((0.3 + 0.5) / 2)
+    assert metrics["calibration"]["error"] == pytest.approx((0.2 + 0.5) / 2)
 
 
 def test_a_resample_is_measured_as_the_whole(monkeypatch):
