@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import hstack
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 
 from apps.common.data.splits import random_rows
@@ -42,23 +42,17 @@ def story_answers(train, test):
         The answer to each test story, a list.
     """
     answers, targets = np.unique([s.answer for s in train], return_inverse=True)
-    vectorizers = [CountVectorizer().fit(column) for column in _columns(train)]
-    x, y = (
-        hstack(
-            [
-                vectorizer.transform(column)
-                for vectorizer, column in zip(vectorizers, _columns(part), strict=True)
-            ]
-        ).tocsr()
-        for part in (train, test)
+    bags = ColumnTransformer(
+        [("story", CountVectorizer(), 0), ("question", CountVectorizer(), 1)]
     )
+    x, y = bags.fit_transform(_columns(train)), bags.transform(_columns(test))
     probabilities = fitted_probabilities(x, targets, y, len(answers), C=0.3)
     return answers[probabilities.argmax(axis=1)].tolist()
 
 
 def _columns(stories):
-    """Returns the texts of stories, and their questions."""
-    return [" ".join(s.sentences) for s in stories], [s.question for s in stories]
+    """Returns the texts of stories and questions, `(stories, 2)`."""
+    return np.array([[" ".join(s.sentences), s.question] for s in stories], object)
 
 
 def passage_answers(passages):
