@@ -147,6 +147,7 @@ def _result(task, recipe, metrics, seeds, folds):
         "metrics": {
             name: _mean_and_std([run[name] for run in metrics]) for name in names
         },
+        **_baseline_and_intervals(names, metrics),
         "folds": _metrics_by_fold(names, metrics, folds),
         "seeds": seeds,
         "parameters": first["parameters"],
@@ -156,6 +157,32 @@ def _result(task, recipe, metrics, seeds, folds):
         "versions": versions(),
         "date": date.today().isoformat(),
     }
+
+
+def _baseline_and_intervals(names, metrics):
+    """Returns the baseline, its metrics averaged over runs; of one run the intervals.
+
+    Runs that were evaluated before these existed have none.
+    """
+    recorded = {}
+    baselines = [run.get("baseline") for run in metrics]
+    if all(baselines):
+        values = {
+            name: float(np.mean([baseline[name] for baseline in baselines]))
+            for name in names
+            if baselines[0].get(name) is not None
+        }
+        recorded["baseline"] = {
+            "name": baselines[0]["name"],
+            **{name: round(value, 4) for name, value in values.items()},
+        }
+    if len(metrics) == 1 and "intervals" in metrics[0]:
+        recorded["intervals"] = {
+            name: [round(bound, 4) for bound in bounds]
+            for name, bounds in metrics[0]["intervals"].items()
+            if name in names
+        }
+    return recorded
 
 
 def _metrics_by_fold(names, metrics, folds):

@@ -11,11 +11,12 @@ import jinja2
 from apps.common.portable.files import atomic_write
 from apps.common.portable.run_files import EXPLANATIONS, LEARNING_CURVE, METRICS
 from apps.common.portable.terminal import report_errors
+from experiments.closing import metric_rows
 from experiments.task import RUNS, run_directory
 from experiments.tasks import TASKS
 
 ANSWERS = "answers.json"
-PLOTS = 3  # maximum number per run, without its learning curve
+PLOTS = 4  # maximum number per run, without its learning curve
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -67,6 +68,9 @@ def _description(task, run):
         "summary": task.summary,
         "metrics": metrics,
         "headline": ", ".join(headline),
+        "reached": [
+            (n.replace("_", " "), text) for n, text in metric_rows(task, metrics)
+        ],
         "answers": json.loads(answers.read_text()) if answers.exists() else [],
         "plots": list(map(_picture, _plots(run))),
         "gates": _gates(run),

@@ -10,6 +10,7 @@ from pathlib import Path
 from apps.common.config import closest
 from apps.common.portable.run_files import EXPLANATIONS
 from apps.common.portable.terminal import report_errors
+from experiments.closing import metric_rows
 from experiments.help import TaskParser
 from experiments.record import record
 from experiments.scored import Report, as_json, predict_file, rows_of
@@ -231,11 +232,7 @@ def _print_closing_table(task, directory, results):
     rows = []
     if metrics := results.get("evaluate"):
         rows.append(("data", f"{metrics['dataset']}, {metrics['split']} split"))
-        rows += [
-            (name, f"{metrics[name]:.4f}")
-            for name in task.headline
-            if metrics[name] is not None
-        ]
+        rows += metric_rows(task, metrics)
         rows.append(("training", f"{metrics['train_minutes']:.1f} minutes"))
     if "export" in results:
         rows.append(("exported", str(results["export"])))

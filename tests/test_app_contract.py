@@ -158,6 +158,12 @@ class TestApp:
             *("dataset", "split", "examples", "unit", "parameters", "train_minutes"),
             *headline,
         }
+        name, *measured = metrics["baseline"]
+        assert name == "name"
+        assert set(measured) <= set(headline)
+        assert set(metrics["intervals"]) <= set(headline)
+        low, high = metrics["intervals"][headline[0]]
+        assert low <= metrics[headline[0]] <= high
 
     def test_a_run_that_names_no_version_has_the_first_rules_for_tokens(
         self, app, request, tmp_path

@@ -146,13 +146,14 @@ DATASETS = {
 }
 
 
-def load_data(config, splits=SPLITS, vocabulary=None):
+def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None):
     """Reads splits of a text.
 
     Args:
         config: A `DataConfig`.
         splits: Names of the splits to read.
         vocabulary: `Vocabulary`; by default that of the training split.
+        max_tokens: Maximum number of tokens of a split, its first ones; None reads all.
 
     Returns:
         `Data`.
@@ -162,7 +163,7 @@ def load_data(config, splits=SPLITS, vocabulary=None):
     """
     if vocabulary is None:
         vocabulary = _counted(config)
-    rows = {split: _spooled(config, split, vocabulary) for split in splits}
+    rows = {split: _spooled(config, split, vocabulary, max_tokens) for split in splits}
     return Data(**{split: rows.get(split) for split in SPLITS}, vocabulary=vocabulary)
 
 
@@ -197,7 +198,7 @@ def _counted(config):
     return Vocabulary([END] * has_end_token(config.tokens) + kept, config.token_rules)
 
 
-def _spooled(config, split, vocabulary):
+def _spooled(config, split, vocabulary, max_tokens):
     """Writes a split's token ids to a temporary file; returns them memory-mapped."""
     end = vocabulary.lookup(END) if has_end_token(config.tokens) else None
     has_tokens = False  # since the last end
@@ -214,13 +215,15 @@ def _spooled(config, split, vocabulary):
                 ends = tf.ragged.boolean_mask(tf.fill([len(has_end), 1], end), has_end)
                 ids = tf.concat([ids, ends], axis=1)
             file.write(ids.flat_values.numpy().astype("int32").tobytes())
+            if max_tokens and file.tell() >= 4 * max_tokens:
+                break
         file.flush()
         if not file.tell():
             raise ValueError(
                 f"data.dataset={config.dataset}: the {split} split is empty. Give a "
                 "longer text."
             )
-        return np.memmap(file, "int32", "r")
+        return np.memmap(file, "int32", "r")[:max_tokens]
 
 
 class Windows:

@@ -6,6 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.data.text import UNKNOWN_ID
+from apps.common.metrics.baseline import baseline_or_none
+from apps.common.metrics.bootstrap import intervals
 from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import save_figure
 from apps.language_modeling.adaptive import (
@@ -13,11 +15,13 @@ from apps.language_modeling.adaptive import (
     dynamic_perplexity,
     log_probabilities,
 )
+from apps.language_modeling.baseline import measure_baseline
 from apps.language_modeling.data import SPLITS, load_data
 from apps.language_modeling.predict import Predictor
 
 RANKS = (10, 100, 1000, 10000, 100000)
 POSITIONS = (1, 2, 4, 8, 16, 32, 64, 128)
+BLOCKS = 100  # parts of the test text that the bootstrap resamples
 
 
 def measure_test(predictor):
@@ -46,11 +50,19 @@ def measure_test(predictor):
     for name in ("frequency", "position"):
         _plot_bars(metrics[f"by_{name}"], name, directory / f"{name}.png")
     metrics["unknown_fraction"] = float(np.mean(data.test == UNKNOWN_ID))
+    metrics["baseline"] = baseline_or_none(lambda: _baseline(predictor, data.test))
     unit = "characters" if tokenization == "characters" else "tokens"
     return metrics, len(data.test), unit
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="perplexity")
+
+
+def _baseline(predictor, test):
+    """Returns the name of the n-gram baseline, and its metrics."""
+    vocabulary, start = predictor.vocabulary, predictor.start
+    name, log_p = measure_baseline(predictor.config.data, test, vocabulary, start)
+    return {"name": name, **likelihood(-np.mean(log_p), predictor.tokenization)}
 
 
 def measure(log_p, ids, start, tokenization):
@@ -63,26 +75,58 @@ def measure(log_p, ids, start, tokenization):
         tokenization: "words", "spaces" or "characters".
 
     Returns:
-        A dictionary: `perplexity` (None for characters), `nats_per_character` and
-        `bits_per_character` (None for words), `by_frequency` and `by_position`.
+        A dictionary: what `likelihood` returns, its `intervals`, `by_frequency` and
+        `by_position`.
     """
-    nats = -float(np.mean(log_p, dtype="float64"))
-    characters = tokenization == "characters"
-    ids = np.asarray(ids)
+    ids, log_p = np.asarray(ids), np.asarray(log_p, "float64")
     ends = np.concatenate([[-1], np.flatnonzero(ids == start)])
     index = np.arange(len(ids))
     position = index - ends[np.searchsorted(ends, index) - 1]  # 1 after an end
     rank = np.where(ids == UNKNOWN_ID, 0, ids - UNKNOWN_ID)  # ids follow frequency
     return {
-        "perplexity": None if characters else float(np.exp(nats)),
-        "nats_per_character": nats if characters else None,
-        "bits_per_character": nats / float(np.log(2)) if characters else None,
+        **likelihood(-np.mean(log_p), tokenization),
+        "intervals": _intervals(log_p, tokenization),
         "by_frequency": [
             *_binned(log_p, rank, (0,), ["unknown"]),
             *_binned(log_p, rank - 1, RANKS, None, "rank "),
         ],
         "by_position": _binned(log_p, position - 1, POSITIONS, None, ""),
     }
+
+
+def likelihood(nats, tokenization):
+    """Returns the metrics of a mean loss.
+
+    Args:
+        nats: Mean negative log-probability of a token.
+        tokenization: "words", "spaces" or "characters".
+
+    Returns:
+        A dictionary: `perplexity` (None for characters), `nats_per_character` and
+        `bits_per_character` (None for words).
+    """
+    nats, characters = float(nats), tokenization == "characters"
+    return {
+        "perplexity": None if characters else float(np.exp(nats)),
+        "nats_per_character": nats if characters else None,
+        "bits_per_character": nats / float(np.log(2)) if characters else None,
+    }
+
+
+def _intervals(log_p, tokenization):
+    """Returns 95% confidence intervals, by a bootstrap over blocks of the text.
+
+    Tokens near each other are alike, so single tokens would give too narrow intervals.
+    """
+    blocks = np.array_split(log_p, min(BLOCKS, len(log_p)))
+    sums, sizes = np.array([(block.sum(), len(block)) for block in blocks]).T
+
+    def metrics(index):
+        nats = -sums[index].sum() / sizes[index].sum()
+        values = likelihood(nats, tokenization)
+        return {name: value for name, value in values.items() if value is not None}
+
+    return intervals(metrics, len(blocks))
 
 
 def _binned(log_p, values, edges, names=None, prefix=""):

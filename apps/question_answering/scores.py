@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from apps.common.metrics.bootstrap import intervals, mean_intervals
+
 FAILED = 0.05  # error of a task above which it counts as failed (Weston et al. 2015)
 QUESTION_WORDS = ("what", "who", "when", "where", "which", "how", "why")
 DISTANCES = (1, 2, 3, 5, 8, 12, 20, 40)
@@ -44,10 +46,11 @@ def passage_scores(passages, answers):
         answers: The model's answer to each, a string.
 
     Returns:
-        A dictionary: `exact_match`, `f1`, `by_question_word` and `by_answer_length`.
+        A dictionary: `exact_match`, `f1`, their `intervals`, `by_question_word` and
+        `by_answer_length`.
     """
     rows = [
-        [max(score(a, r) for r in p.answers) for score in (exact_match, f1)]
+        [best(score, p, a) for score in (exact_match, f1)]
         for p, a in zip(passages, answers, strict=True)
     ]
     words = [_question_word(p.question) for p in passages]
@@ -56,9 +59,17 @@ def passage_scores(passages, answers):
     return {
         "exact_match": float(mean[0]),
         "f1": float(mean[1]),
+        "intervals": mean_intervals(
+            dict(zip(("exact_match", "f1"), np.transpose(rows), strict=True))
+        ),
         "by_question_word": _by(words, rows, ("exact_match", "f1")),
         "by_answer_length": _by(lengths, rows, ("exact_match", "f1")),
     }
+
+
+def best(score, passage, answer):
+    """Returns the best score of an answer over the reference answers of a passage."""
+    return max(score(answer, reference) for reference in passage.answers)
 
 
 def _question_word(question):
@@ -80,11 +91,11 @@ def story_scores(stories, answers, labels):
         labels: Answers that the model can give.
 
     Returns:
-        A dictionary: `accuracy`; `error`, the mean error of the tasks; `tasks_failed`,
-        the tasks with an error above 5%; `by_task`; `by_facts`, by the number of
-        supporting facts; `by_distance`, by the number of sentences from the last
-        supporting fact to the question; and `unknown_answers`, the number of answers
-        that are not among the labels.
+        A dictionary: `accuracy`; `error`, the mean error of the tasks; the `intervals`
+        of both; `tasks_failed`, the tasks with an error above 5%; `by_task`;
+        `by_facts`, by the number of supporting facts; `by_distance`, by the number of
+        sentences from the last supporting fact to the question; and `unknown_answers`,
+        the number of answers that are not among the labels.
     """
     right = [[float(s.answer == a)] for s, a in zip(stories, answers, strict=True)]
     by_task = _by([story.task for story in stories], right, ("accuracy",))
@@ -98,12 +109,25 @@ def story_scores(stories, answers, labels):
     return {
         "accuracy": float(np.mean(right)),
         "error": float(np.mean(list(errors.values()))),
+        "intervals": _story_intervals([s.task for s in stories], np.ravel(right)),
         "tasks_failed": [task for task, error in errors.items() if error > FAILED],
         "by_task": by_task,
         "by_facts": _by(facts, [right[n] for n in with_facts], ("accuracy",)),
         "by_distance": _by(distances, [right[n] for n in with_facts], ("accuracy",)),
         "unknown_answers": sum(story.answer not in known for story in stories),
     }
+
+
+def _story_intervals(names, right):
+    """Returns the 95% confidence intervals of accuracy and of the tasks' mean error."""
+    tasks = np.unique(names, return_inverse=True)[1]
+
+    def metrics(index):
+        count = np.bincount(tasks[index])
+        accuracy = np.bincount(tasks[index], right[index])[count > 0] / count[count > 0]
+        return {"accuracy": right[index].mean(), "error": 1 - accuracy.mean()}
+
+    return intervals(metrics, len(right))
 
 
 def _distance(count):

@@ -5,13 +5,16 @@ from functools import partial
 
 import numpy as np
 
-from apps.common.metrics.classification import measure
+from apps.common.metrics.baseline import baseline_or_none
+from apps.common.metrics.classification import label_intervals, measure
 from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import (
+    plot_calibration,
     plot_confusion_matrix,
     plot_roc,
 )
 from apps.common.portable.files import atomic_write
+from apps.sentiment.baseline import measure_baseline
 from apps.sentiment.data import load_data
 from apps.sentiment.predict import Predictor
 
@@ -21,7 +24,8 @@ MISTAKES_KEPT = 100
 def measure_test(predictor):
     """Returns the metrics, the number of test examples and their unit.
 
-    Plots the confusion matrix and the ROC curve; writes `mistakes.csv`.
+    Plots the confusion matrix, the ROC curve and the calibration; writes
+    `mistakes.csv`.
     """
     directory, config = predictor.directory, predictor.config
     labels = predictor.labels
@@ -34,7 +38,14 @@ def measure_test(predictor):
     matrix = metrics["confusion_matrix"]
     plot_confusion_matrix(matrix, labels, directory / "confusion.png")
     plot_roc(targets, probabilities, labels, directory / "roc.png")
+    plot_calibration(metrics["calibration"], directory / "calibration.png")
     _save_mistakes(test, probabilities, labels, directory / "mistakes.csv")
+    metrics["intervals"] = label_intervals(
+        targets, probabilities.argmax(axis=-1), len(labels)
+    )
+    metrics["baseline"] = baseline_or_none(
+        lambda: measure_baseline(config.data, test, labels, predictor.vocabulary)
+    )
     return metrics, len(targets), "examples"
 
 

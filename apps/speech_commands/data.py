@@ -48,7 +48,7 @@ class Data:
     labels: list
 
 
-def load_data(config, splits=SPLITS, labels=None):
+def load_data(config, splits=SPLITS, labels=None, max_clips=None):
     """Reads splits of a data set.
 
     Args:
@@ -56,6 +56,7 @@ def load_data(config, splits=SPLITS, labels=None):
         splits: Names of the splits to read.
         labels: Names of the labels in the order of their ids; by default those of the
             training split, sorted.
+        max_clips: Maximum number of clips of a split; see `Rows.at_most`.
 
     Returns:
         `Data`.
@@ -66,7 +67,7 @@ def load_data(config, splits=SPLITS, labels=None):
     """
     clips, names_of_labels = {}, {}
     for split in splits:
-        rows = DATASETS[config.dataset](config, split)
+        rows = DATASETS[config.dataset](config, split).at_most(max_clips)
         clips[split], names_of_labels[split] = _clips(rows, split, config)
     if labels is None:
         labels = sorted(set(names_of_labels["train"]))

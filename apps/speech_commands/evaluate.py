@@ -6,12 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from apps.common.metrics.classification import measure
+from apps.common.metrics.baseline import baseline_or_none
+from apps.common.metrics.classification import label_intervals, measure
 from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import (
+    plot_calibration,
     plot_confusion_matrix,
     save_figure,
 )
+from apps.speech_commands.baseline import measure_baseline
 from apps.speech_commands.data import load_data, measured
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.detection import det_curve, plot_det
@@ -23,13 +26,17 @@ RATIOS_DB = (np.inf, 20, 10, 5, 0)
 def measure_test(predictor):
     """Returns the metrics, the number of test examples and their unit.
 
-    Plots the confusion matrix, accuracy by signal-to-noise ratio and, for a model that
-    streams, the detection error tradeoff (DET) curve.
+    Plots the confusion matrix, the calibration, accuracy by signal-to-noise ratio and,
+    for a model that streams, the detection error tradeoff (DET) curve.
     """
     directory, config = predictor.directory, predictor.config
     labels, answer = predictor.labels, predictor.answer
     test = load_data(config.data, ("test",), labels).test
-    metrics = measure(test.labels, _probabilities(answer, test, test.snr_db), labels)
+    probabilities = _probabilities(answer, test, test.snr_db)
+    metrics = measure(test.labels, probabilities, labels)
+    metrics["intervals"] = label_intervals(
+        test.labels, probabilities.argmax(axis=-1), len(labels)
+    )
     by_ratio = {}
     for ratio in RATIOS_DB:
         snr_db = np.full(len(test.labels), float(ratio))
@@ -39,12 +46,16 @@ def measure_test(predictor):
     plot_confusion_matrix(
         metrics["confusion_matrix"], labels, directory / "confusion.png"
     )
+    plot_calibration(metrics["calibration"], directory / "calibration.png")
     _plot_ratios(by_ratio, directory / "noise.png")
     stream = None
     if predictor.streams:
         stream = det_curve(predictor, test)
         plot_det(stream["curve"], directory / "det.png")
     metrics["accuracy_by_signal_to_noise"], metrics["stream"] = by_ratio, stream
+    metrics["baseline"] = baseline_or_none(
+        lambda: measure_baseline(config.data, test, labels, predictor.front_end)
+    )
     return metrics, len(test.labels), "clips"
 
 

@@ -1,6 +1,7 @@
 """Reads the clips, splits and noise of each data set."""
 
 import functools
+import itertools
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 
 from apps.common.data.datasets import load_dataset
 from apps.common.data.rows import Row
-from apps.common.data.splits import split_by_hash
+from apps.common.data.splits import random_rows, split_by_hash
 from apps.common.portable.audio import SUFFIXES, as_float, read_audio, resample
 from apps.common.portable.files import open_text
 from apps.speech_commands.synthesis.corpus import synthetic_split
@@ -35,6 +36,18 @@ class Rows:
     count: int | None
     snr_db: list | None = None
     noise: np.ndarray | None = None
+
+    def at_most(self, count):
+        """Returns at most `count` of the clips, at random; all if `count` is None.
+
+        All are returned, too, if their number is not known.
+        """
+        if not count or not self.count or self.count <= count:
+            return self
+        chosen = random_rows(self.count, count)
+        kept = np.isin(np.arange(self.count), chosen)
+        snr_db = None if self.snr_db is None else np.asarray(self.snr_db)[chosen]
+        return Rows(itertools.compress(self.clips, kept), count, snr_db, self.noise)
 
 
 def _synthetic(config, split):

@@ -6,12 +6,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from apps.common.data.text import encoded, tokenize
+from apps.common.metrics.bootstrap import mean_intervals
 from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import save_figure
 from apps.common.portable.files import atomic_write
 from apps.summarization.data import load_data
 from apps.summarization.predict import Predictor
-from apps.summarization.scores import BASELINES, novel_fraction, rouge
+from apps.summarization.scores import (
+    BASELINES,
+    novel_fraction,
+    rouge,
+    rouge_scores,
+    strongest,
+)
 
 SAMPLES, PLOTTED = 20, 4  # documents in samples.txt and in attention.png
 
@@ -28,11 +35,14 @@ def measure_test(predictor):
     copied = np.concatenate(
         [row["copied"][row["summary_tokens"] != b""] for row in rows]
     )
-    metrics = rouge(test.summaries, summaries)
+    scores = rouge_scores(test.summaries, summaries)
+    metrics = {name: float(np.mean(column)) for name, column in scores.items()}
+    metrics["intervals"] = mean_intervals(scores)
     metrics["baselines"] = {
         name: rouge(test.summaries, list(map(baseline, test.documents)))
         for name, baseline in BASELINES.items()
     }
+    metrics["baseline"] = strongest(metrics["baselines"])
     words = [_words(texts) for texts in (test.documents, test.summaries, summaries)]
     metrics["novel_fraction"] = {
         name: {str(n): novel_fraction(words[0], texts, n) for n in (1, 2, 3)}

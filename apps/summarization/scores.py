@@ -55,7 +55,13 @@ def _spaced(character):
 
 
 def rouge(references, summaries):
-    """Returns the mean F1 of ROUGE-1, 2 and L, computed by Google's `rouge-score`.
+    """Returns the mean F1 of ROUGE-1, 2 and L; see `rouge_scores`."""
+    scores = rouge_scores(references, summaries)
+    return {name: float(np.mean(column)) for name, column in scores.items()}
+
+
+def rouge_scores(references, summaries):
+    """Returns F1 of ROUGE-1, 2 and L of each summary, by Google's `rouge-score`.
 
     English words are stemmed (Porter). Source: Lin 2004, "ROUGE: a package for
     automatic evaluation of summaries".
@@ -63,6 +69,9 @@ def rouge(references, summaries):
     Args:
         references: Reference summaries, strings.
         summaries: The summaries to measure, strings in the same order.
+
+    Returns:
+        A list with a score for each summary, by the metric's name.
     """
     scorer = RougeScorer(list(ROUGE.values()), tokenizer=EveryScript())
     rows = [
@@ -70,8 +79,7 @@ def rouge(references, summaries):
         for reference, summary in zip(references, summaries, strict=True)
     ]
     return {
-        name: float(np.mean([row[metric].fmeasure for row in rows]))
-        for name, metric in ROUGE.items()
+        name: [row[metric].fmeasure for row in rows] for name, metric in ROUGE.items()
     }
 
 
@@ -103,6 +111,21 @@ BASELINES = {
     "lead_3": lambda document: lead(document, 3),
     "is_a": is_a,
 }
+BASELINE_NAMES = {
+    "lead_1": "first sentence",
+    "lead_3": "first three sentences",
+    "is_a": 'phrase after "is a"',
+}
+
+
+def strongest(baselines):
+    """Returns the name and the scores of the baseline with the highest ROUGE-1.
+
+    Args:
+        baselines: Scores by the keys of `BASELINES`.
+    """
+    key = max(baselines, key=lambda key: baselines[key]["rouge_1"])
+    return {"name": BASELINE_NAMES[key], **baselines[key]}
 
 
 def novel_fraction(documents, summaries, n):

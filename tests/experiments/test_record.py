@@ -63,6 +63,23 @@ def record_json(task, runs, recipe="small"):
     return json.loads(record(task, recipe, runs).read_text())
 
 
+def test_a_baseline_and_intervals_are_recorded_if_a_run_has_them(task, make_run):
+    assert not {"baseline", "intervals"} & set(record_json(task, [make_run(1)]))
+    measured = {
+        "baseline": {"name": "TF-IDF", "accuracy": 0.70001, "f1": 0.5},
+        "intervals": {"accuracy": [0.88001, 0.92], "nats": [1.0, 2.0]},
+    }
+    result = record_json(task, [make_run(2, measured)])
+    assert result["baseline"] == {"name": "TF-IDF", "accuracy": 0.7, "f1": 0.5}
+    assert result["intervals"] == {"accuracy": [0.88, 0.92]}
+    other = {"baseline": {"name": "TF-IDF", "accuracy": 0.8, "f1": 0.5}}
+    result = record_json(task, [make_run(3, measured), make_run(4, other)])
+    assert result["baseline"]["accuracy"] == pytest.approx(0.75)
+    assert "intervals" not in result
+    result = record_json(task, [make_run(5, {"baseline": None}), make_run(6, other)])
+    assert "baseline" not in result
+
+
 def test_one_run_is_recorded_with_plain_numbers(task, make_run, folder):
     result = record_json(task, [make_run(1)])
     assert result["metrics"] == {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.95}

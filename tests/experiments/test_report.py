@@ -26,6 +26,9 @@ def test_the_page_has_the_figures_of_the_run(one_run, tmp_path):
     metrics = json.loads((one_run / "metrics.json").read_text())
     assert f"accuracy {metrics['accuracy']:.3f}" in page
     assert f"{metrics['parameters']:,}" in page
+    low, high = metrics["intervals"]["accuracy"]
+    assert f"(95 %: {low:.4f} to {high:.4f})" in page
+    assert f"({metrics['baseline']['name']})" in page
     assert page.count("<h2") == 1
 
 

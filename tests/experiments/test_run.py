@@ -10,6 +10,7 @@ import pytest
 from apps.common.config import load_config
 from apps.common.training.runs import open_run
 from apps.sentiment.config import Config, DataConfig
+from experiments.closing import metric_rows
 from experiments.run import DEFAULT_VERBS, VERBS, main, parse
 from experiments.task import run_directory
 
@@ -172,6 +173,45 @@ def test_the_closing_table_shows_a_metric_of_zero(task, verbs, monkeypatch, caps
     main(task, ["evaluate"])
     monkeypatch.setattr(type(task), "function", function)
     assert "accuracy" in capsys.readouterr().out
+
+
+def test_the_closing_table_has_intervals_baseline_calibration_and_weak_labels(
+    task, monkeypatch, capsys
+):
+    f1 = {"good": 0.9, "bad": 0.2, "odd": 0.375}
+    metrics = {
+        **{"dataset": "a", "split": "test", "train_minutes": 1},
+        **{"accuracy": 0.75, "f1": 0.5, "roc_auc": None},
+        "by_label": {name: {"f1": x, "examples": 3} for name, x in f1.items()},
+        "calibration": {"error": 0.0625, "bins": []},
+        "intervals": {"accuracy": [0.6, 0.9]},
+        "baseline": {"name": "TF-IDF", "accuracy": 0.7, "f1": 0.4, "roc_auc": 0.8},
+    }
+    monkeypatch.setattr(type(task), "function", lambda *_: lambda _: metrics)
+    monkeypatch.setattr(type(task), "predictor", lambda *_: None)
+    main(task, ["evaluate"])
+    table = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    assert [row.split("  ", 2)[1:] for row in table[1:-2]] == [
+        ["accuracy", "         0.7500  (95 %: 0.6000 to 0.9000)"],
+        ["f1", "               0.5000"],
+        ["baseline", "         accuracy 0.7000, f1 0.4000  (TF-IDF)"],
+        ["calibration error", "0.0625"],
+        ["weak labels, f1", "  bad 0.2000, odd 0.3750"],
+    ]
+
+
+def test_at_most_five_weak_labels_are_named_and_the_others_counted(task):
+    rows = {f"w{n}": {"f1": n / 100, "examples": 1} for n in range(7)}
+    metrics = {"accuracy": 1.0, "f1": 0.5, "by_label": rows}
+    name, text = metric_rows(task, metrics)[-1]
+    assert name == "weak labels, f1"
+    assert text.startswith("w0 0.0000, w1")
+    assert text.endswith("w4 0.0400, and 2 more in metrics.json")
+
+
+def test_a_run_without_a_baseline_has_no_row_of_it(task):
+    metrics = {"accuracy": 0.5, "f1": 0.5, "baseline": None, "intervals": {}}
+    assert metric_rows(task, metrics) == [("accuracy", "0.5000"), ("f1", "0.5000")]
 
 
 INPUTS = ["A joy.", "", "Ein Fest! 😀"]

@@ -49,9 +49,10 @@ def kill_at_each(moments, program, runs):
 def test_an_evaluation_killed_before_or_after_any_of_its_files_gives_the_same_again(
     copies, finished_run
 ):
-    """It writes three plots, then the mistakes, then the metrics."""
-    files = ("learning.png", "confusion.png", "roc.png", "mistakes.csv", "metrics.json")
-    moments = [("os.replace", 1), ("os.replace", 5), ("os.replace", 5, True)]
+    """It writes four plots and the mistakes, then the metrics."""
+    plots = [f"{name}.png" for name in ("confusion", "roc", "calibration")]
+    files = (*plots, "mistakes.csv", "learning.png", "metrics.json")
+    moments = [("os.replace", 1), ("os.replace", 6), ("os.replace", 6, True)]
     runs = copies(len(moments))
     trained = content(runs[0])
     kill_at_each(moments, EVALUATE, runs)

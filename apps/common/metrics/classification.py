@@ -4,6 +4,11 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics as sk
 
+from apps.common.metrics.bootstrap import intervals
+
+CALIBRATION_BINS = 15  # as in Guo et al. 2017
+WEAK = 0.1  # F1 of a weak label: more than this below the mean over labels
+
 
 def loss_and_accuracy(logits, labels, weights):
     """Returns the summed loss and the number of correct labels, each with its weight.
@@ -35,8 +40,8 @@ def measure(targets, probabilities, labels):
 
     Returns:
         accuracy, f1 (mean over labels), roc_auc (None unless every label occurs),
-        by_label (precision, recall, f1, examples) and confusion_matrix (rows are true
-        labels, columns predicted ones).
+        by_label (precision, recall, f1, examples), confusion_matrix (rows are true
+        labels, columns predicted ones) and calibration.
     """
     ids = range(len(labels))
     predicted = probabilities.argmax(axis=-1)
@@ -63,4 +68,75 @@ def measure(targets, probabilities, labels):
         "confusion_matrix": sk.confusion_matrix(
             targets, predicted, labels=ids
         ).tolist(),
+        "calibration": calibration(probabilities.max(axis=-1), predicted == targets),
     }
+
+
+def label_intervals(targets, predicted, num_labels):
+    """Returns the 95% confidence intervals of accuracy and F1; see `intervals`.
+
+    Args:
+        targets: Label ids, `(examples,)`.
+        predicted: Predicted label ids, `(examples,)`.
+        num_labels: Number of labels.
+    """
+    cells = np.asarray(targets) * num_labels + predicted
+
+    def metrics(index):
+        matrix = np.bincount(cells[index], minlength=num_labels**2)
+        matrix = matrix.reshape(num_labels, num_labels)
+        right, both = np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1)
+        f1 = 2 * right / np.maximum(both, 1)
+        return {"accuracy": right.sum() / len(index), "f1": f1.mean()}
+
+    return intervals(metrics, len(cells))
+
+
+def calibration(confidence, right):
+    """Returns the expected calibration error and its bins.
+
+    The error is the mean distance of confidence and accuracy over bins of equal width,
+    weighted by their examples. Source: Guo et al. 2017, "On calibration of modern
+    neural networks".
+
+    Args:
+        confidence: Probability of each predicted label, `(examples,)`.
+        right: Whether each prediction is right, `(examples,)`.
+
+    Returns:
+        A dictionary: `error`; and `bins`, the confidence (mean), accuracy and number of
+        examples of each bin that has any, by rising confidence.
+    """
+    confidence, right = np.asarray(confidence, float), np.asarray(right, float)
+    number = np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1
+    number = np.clip(number, 0, CALIBRATION_BINS - 1)
+    bins = [
+        {
+            "confidence": float(confidence[number == n].mean()),
+            "accuracy": float(right[number == n].mean()),
+            "examples": int(np.sum(number == n)),
+        }
+        for n in np.unique(number)
+    ]
+    distances = [abs(row["confidence"] - row["accuracy"]) for row in bins]
+    weights = [row["examples"] for row in bins]
+    return {"error": float(np.average(distances, weights=weights)), "bins": bins}
+
+
+def weak_labels(metrics):
+    """Returns the F1 of the labels that are much weaker than the mean, lowest first.
+
+    Args:
+        metrics: Metrics as `measure` returns them. A label without a test example is
+            left out.
+
+    Returns:
+        F1 by label: of those that are more than `WEAK` below the mean over labels.
+    """
+    rows = metrics["by_label"].items()
+    weak = {
+        label: row["f1"]
+        for label, row in rows
+        if row["examples"] and row["f1"] < metrics["f1"] - WEAK
+    }
+    return dict(sorted(weak.items(), key=lambda item: item[1]))

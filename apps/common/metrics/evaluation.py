@@ -19,7 +19,8 @@ def measure_once(predictor, measure, metric):
         predictor: The run's `Predictor`.
         measure: The app's function from a predictor to three values: a dictionary of
             metrics, the number of test examples, and the name of an example, such as
-            "tokens". It also draws the app's plots.
+            "tokens". Among the metrics are `intervals`, by metric, and `baseline`, its
+            name and metrics, or None. It also draws the app's plots.
         metric: Metric of the learning curve, by its name in `history.csv`.
 
     Returns:

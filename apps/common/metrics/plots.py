@@ -1,4 +1,4 @@
-"""Plots of a run: learning curve, confusion matrix and ROC curves."""
+"""Plots of a run: learning curve, confusion matrix, ROC curves and calibration."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -65,4 +65,26 @@ def plot_roc(targets, probabilities, labels, path):
     axes.plot([0, 1], [0, 1], "--", color="gray", label="chance")
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.legend()
+    save_figure(figure, path)
+
+
+def plot_calibration(calibration, path):
+    """Draws a reliability diagram: accuracy over confidence, and the examples of each.
+
+    Args:
+        calibration: What `calibration` in `classification.py` returns.
+        path: PNG file.
+    """
+    rows = calibration["bins"]
+    confidence = [row["confidence"] for row in rows]
+    figure, (axes, counts) = plt.subplots(
+        2, figsize=(4.5, 5.5), layout="constrained", sharex=True, height_ratios=(3, 1)
+    )
+    axes.plot([0, 1], [0, 1], "--", color="gray", label="calibrated")
+    axes.plot(confidence, [row["accuracy"] for row in rows], "o-", label="model")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), ylabel="accuracy")
+    axes.set(title=f"expected calibration error {calibration['error']:.3f}")
+    axes.legend()
+    counts.bar(confidence, [row["examples"] for row in rows], width=0.03)
+    counts.set(xlabel="confidence", ylabel="examples")
     save_figure(figure, path)

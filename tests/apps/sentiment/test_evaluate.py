@@ -65,7 +65,9 @@ def test_the_accuracy_is_that_of_predict_on_the_test_rows(
     assert metrics["accuracy"] == pytest.approx(np.mean(right))
 
 
-@pytest.mark.parametrize("name", ["learning.png", "confusion.png", "roc.png"])
+@pytest.mark.parametrize(
+    "name", ["learning.png", "confusion.png", "roc.png", "calibration.png"]
+)
 def test_evaluate_draws(name, finished_run):
     assert (finished_run / name).read_bytes().startswith(b"\x89PNG")
 
@@ -100,6 +102,23 @@ def test_the_most_confident_mistake_comes_first(run, predictor, tmp_path):
         assert row["label"] == other[answer["label"]]
         highest = max(answer["probabilities"].values())
         assert float(row["probability"]) == pytest.approx(highest, abs=1e-4)
+
+
+def test_without_the_training_file_it_measures_the_model_and_says_what_is_left_out(
+    run, tmp_path, capsys
+):
+    (tmp_path / "test.csv").write_text(
+        "text,label\na good film,positive\nbad,negative\n"
+    )
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"] |= {"test_file": str(tmp_path / "test.csv"), "file": "gone.csv"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (run / "metrics.json").unlink()
+    metrics = evaluate(Predictor.load(run))
+    assert (metrics["examples"], metrics["baseline"]) == (2, None)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Measured without a baseline, which needs the training")
+    assert "gone.csv" in line
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.metrics.classification import loss_and_accuracy, measure
+from apps.common.metrics import classification
+from apps.common.metrics.classification import (
+    calibration,
+    label_intervals,
+    loss_and_accuracy,
+    measure,
+    weak_labels,
+)
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 2)])
@@ -65,3 +72,55 @@ def test_without_an_example_of_a_label_there_is_no_roc_auc(targets):
     assert metrics["by_label"]["c"] == empty
     assert np.sum(metrics["confusion_matrix"]) == 2
     assert json.dumps(metrics)
+
+
+def test_the_calibration_error_is_that_by_hand():
+    # Bins of width 1/15: 0.95 twice in the last, 0.55 and 0.62 in one each.
+    found = calibration([0.95, 0.55, 0.95, 0.62], [1, 1, 0, 1])
+    assert found["error"] == pytest.approx((2 * 0.45 + 0.45 + 0.38) / 4)
+    assert found["bins"] == [
+        {"confidence": 0.55, "accuracy": 1.0, "examples": 1},
+        {"confidence": 0.62, "accuracy": 1.0, "examples": 1},
+        {"confidence": pytest.approx(0.95), "accuracy": 0.5, "examples": 2},
+    ]
+    assert json.dumps(found)
+
+
+def test_confidences_of_0_and_1_and_beyond_by_rounding_have_a_bin():
+    found = calibration([0.0, 1.0, 1.0000001], [False, True, True])
+    assert [row["examples"] for row in found["bins"]] == [1, 2]
+    assert found["error"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_classifier_is_calibrated_by_its_highest_probability():
+    probabilities = np.array([[0.8, 0.2, 0.0], [0.4, 0.5, 0.1]])
+    metrics = measure(np.array([0, 0]), probabilities, ["a", "b", "c"])
+    assert metrics["calibration"]["error"] == pytest.approx((0.2 + 0.5) / 2)
+
+
+def test_a_resample_is_measured_as_the_whole(monkeypatch):
+    """The interval's fast F1 is scikit-learn's, also of a label that never occurs."""
+    monkeypatch.setattr(
+        classification, "intervals", lambda metrics, n: metrics(np.arange(n))
+    )
+    rng = np.random.default_rng(3)
+    targets, probabilities = rng.integers(0, 3, 50), rng.dirichlet(np.ones(4), 50)
+    metrics = measure(targets, probabilities, list("abcd"))
+    found = label_intervals(targets, probabilities.argmax(axis=-1), 4)
+    assert found == pytest.approx({name: metrics[name] for name in ("accuracy", "f1")})
+
+
+def test_the_interval_holds_the_metric():
+    rng = np.random.default_rng(4)
+    targets = rng.integers(0, 2, 300)
+    predicted = np.where(rng.random(300) < 0.8, targets, 1 - targets)
+    low, high = label_intervals(targets, predicted, 2)["f1"]
+    assert low < np.mean(targets == predicted) < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.8 * 0.2 / 300), rel=0.2)
+
+
+def test_weak_labels_are_far_below_the_mean_and_have_examples():
+    rows = {"a": 0.9, "b": 0.55, "c": 0.72, "d": 0.0, "e": 0.3}
+    by_label = {name: {"f1": f1, "examples": name != "d"} for name, f1 in rows.items()}
+    weak = weak_labels({"f1": 0.7, "by_label": by_label})
+    assert list(weak.items()) == [("e", 0.3), ("b", 0.55)]

@@ -6,6 +6,7 @@ import pytest
 
 from apps.common.metrics import plots
 from apps.common.metrics.plots import (
+    plot_calibration,
     plot_confusion_matrix,
     plot_learning_curve,
     plot_roc,
@@ -106,3 +107,16 @@ def test_a_test_split_of_one_label_is_drawn_without_a_warning(path, drawn):
     probabilities = np.array([[0.7, 0.3], [0.3, 0.7]])
     plot_roc(np.array([1, 1]), probabilities, ["no", "yes"], path)
     assert set(curves(drawn[0].axes[0])) == {"chance"}
+
+
+def test_a_reliability_diagram_has_accuracy_over_confidence(path, drawn):
+    rows = [
+        {"confidence": 0.5, "accuracy": 0.25, "examples": 4},
+        {"confidence": 0.875, "accuracy": 1.0, "examples": 2},
+    ]
+    plot_calibration({"error": 0.2083, "bins": rows}, path)
+    axes, counts = drawn[0].axes
+    assert curves(axes)["model"] == [[0.5, 0.25], [0.875, 1.0]]
+    assert curves(axes)["calibrated"] == [[0, 0], [1, 1]]
+    assert [bar.get_height() for bar in counts.patches] == [4, 2]
+    assert "0.208" in axes.get_title()

@@ -1,0 +1,49 @@
+"""A simple baseline: logistic regression on the TF-IDF of a text's tokens."""
+
+import tensorflow as tf
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from apps.common.data.splits import random_rows
+from apps.common.data.text import batches_of_texts, tokenize
+from apps.common.metrics.baseline import fitted_probabilities
+from apps.common.metrics.classification import measure
+from apps.sentiment.data import load_data
+
+NAME = "TF-IDF, logistic regression"
+MAX_TEXTS = 100_000  # training texts that it learns from
+
+
+def measure_baseline(config, test, labels, vocabulary):
+    """Fits the baseline to the training split; measures it on the test split.
+
+    It counts the tokens that the model reads, without their order. The settings are
+    scikit-learn's defaults. Of more than `MAX_TEXTS` training texts it takes that many
+    at random.
+
+    Args:
+        config: A `DataConfig`.
+        test: `Examples` of the test split.
+        labels: Names of the labels.
+        vocabulary: The model's `Vocabulary`, so that no other is counted.
+
+    Returns:
+        A dictionary: name, accuracy, f1 and roc_auc.
+    """
+    train = load_data(config, ("train",), labels, vocabulary).train
+    rows = random_rows(len(train.texts), MAX_TEXTS)
+    vectorizer = TfidfVectorizer(analyzer=list)  # the tokens are the features
+    x = vectorizer.fit_transform(_tokens(train.texts[row] for row in rows))
+    probabilities = fitted_probabilities(
+        x, train.labels[rows], vectorizer.transform(_tokens(test.texts)), len(labels)
+    )
+    metrics = measure(test.labels, probabilities, labels)
+    return {
+        "name": f"{NAME} on {len(rows):,} texts",
+        **{metric: metrics[metric] for metric in ("accuracy", "f1", "roc_auc")},
+    }
+
+
+def _tokens(texts):
+    """Yields the tokens of each text, a list."""
+    for batch in batches_of_texts(texts, 1024):
+        yield from tokenize(tf.constant(batch)).to_list()
