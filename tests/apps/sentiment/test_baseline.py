@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from apps.common.data.text import Vocabulary
+from apps.common.data.vocabulary import Vocabulary
 from apps.sentiment import baseline
 from apps.sentiment.baseline import measure_baseline
 from apps.sentiment.config import DataConfig
