@@ -1,10 +1,10 @@
-"""What the closing table and the report show of a run's metrics."""
+"""Rows of metrics for the closing table and the report."""
 
 WEAK_SHOWN = 5  # maximum number of weak labels that are named
 
 
 def metric_rows(task, metrics):
-    """Returns what an evaluated run reached, as pairs of a name and a text.
+    """Returns a run's metrics as pairs of a name and a text.
 
     The headline metrics have their confidence intervals. Then come the baseline's, the
     calibration error and the F1 of weak labels, as far as the metrics have them.

@@ -13,7 +13,7 @@ from apps.common.portable.terminal import report_errors
 from experiments.closing import metric_rows
 from experiments.help import TaskParser
 from experiments.record import record
-from experiments.scored import Report, as_json, predict_file, rows_of
+from experiments.scored import Report, as_json, check_files, predict_file, rows_of
 from experiments.task import run_directory
 
 VERBS = {
@@ -68,12 +68,17 @@ def main(task, arguments=None):
 def _check_files(request):
     """Raises ValueError for files that no verb reads or writes."""
     takes_file = {"predict", "explain"} & set(request.verbs)
-    if request.file and not takes_file:
+    if request.file is None:
+        if request.output:
+            raise ValueError("--output goes with --file.")
+        return
+    if not takes_file:
         raise ValueError("--file goes with the verbs predict and explain.")
-    if request.file and request.words:
+    if request.words:
         raise ValueError("Give inputs or --file, not both.")
-    if request.output and not (request.file and "predict" in takes_file):
-        raise ValueError("--output goes with the verb predict and with --file.")
+    if request.output and "predict" not in takes_file:
+        raise ValueError("--output goes with the verb predict.")
+    check_files(request.file, request.output and Path(request.output))
 
 
 def parse(task, words):

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from apps.common.config import load_config
+from apps.common.config import load_run_config
 from apps.common.portable.files import atomic_write
 from apps.common.portable.run_files import CONFIG
 
@@ -59,7 +59,7 @@ def rows_of(predictor, path, overrides=()):
     data, own = predictor.config.data, [o for o in overrides if o.startswith("data.")]
     if own:
         path_of_config = predictor.directory / CONFIG
-        data = load_config(type(predictor.config), path_of_config, own).data
+        data = load_run_config(type(predictor.config), path_of_config, own).data
     return functools.partial(predictor.rows, path, data)
 
 
@@ -115,7 +115,7 @@ def _predicted(predictor, rows, report, bar=None):
     for window in _windows(rows):
         results = [row.fault for row in window]
         good = [n for n, row in enumerate(window) if not row.fault]
-        if len(good) > ROWS_AT_ONCE:  # `predict` sorts so many itself
+        if len(good) > ROWS_AT_ONCE:  # `predict` sorts no more than these itself
             good.sort(key=lambda n: _length(window[n].input))
         for start in range(0, len(good), ROWS_AT_ONCE):
             part = good[start : start + ROWS_AT_ONCE]
@@ -182,7 +182,7 @@ def _write(predictor, rows, report, output):
     """
     import keras  # loads TensorFlow
 
-    _check(output, report.path)
+    check_files(report.path, output)
     columns, count = _columns(rows())
     if not count:
         return
@@ -206,8 +206,17 @@ def _write(predictor, rows, report, output):
         _refuse_existing(output)
 
 
-def _check(output, path):
-    """Raises ValueError if the output cannot be written, or the file not read twice."""
+def check_files(path, output=None):
+    """Raises ValueError if a file cannot be read, or its output not be written.
+
+    Args:
+        path: Path of the file of inputs.
+        output: Path of the new file, or None to print the answers.
+    """
+    if not str(path) or not Path(path).exists():
+        raise ValueError(f"--file: there is no file {str(path)!r}.")
+    if output is None:
+        return
     if output.suffix.lower() not in SEPARATORS:
         raise ValueError(
             f"--output: expected a name that ends in {', '.join(SEPARATORS)}. "
@@ -218,7 +227,7 @@ def _check(output, path):
             f"--output: there is no folder {output.parent}. Make it first."
         )
     _refuse_existing(output)
-    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+    if not (Path(path).is_file() or Path(path).is_dir()):
         raise ValueError(
             f"{path}: --output reads the file more than once. Give a file on disk."
         )
@@ -278,9 +287,18 @@ def _writer(file, suffix, names):
     """
     if suffix == ".jsonl":
         return lambda row: file.write(as_json(row) + "\n")
-    writer = csv.writer(file, delimiter=SEPARATORS[suffix], lineterminator="\n")
-    writer.writerow(names)
-    return lambda row: writer.writerow([_cell(row.get(name)) for name in names])
+    form = {"delimiter": SEPARATORS[suffix], "lineterminator": "\n"}
+    plain = csv.writer(file, **form)
+    quoted = csv.writer(file, **form, quoting=csv.QUOTE_ALL)
+
+    def write(row):
+        cells = [_cell(row.get(name)) for name in names]
+        # Python before 3.13 leaves a carriage return bare, which would end the row.
+        has_return = any("\r" in cell for cell in cells if cell)
+        (quoted if has_return else plain).writerow(cells)
+
+    plain.writerow(names)
+    return write
 
 
 def _cell(value):

@@ -178,6 +178,15 @@ class TestApp:
             assert (old.vocabulary.rules, new.vocabulary.rules) == (1, 2)
             assert old.config.data == replace(new.config.data, token_rules=1)
 
+    def test_a_vocabulary_is_counted_by_the_rules_of_the_recipe(self, app, request):
+        if app != "speech_commands":
+            run = request.getfixturevalue(SERVED[app][0])
+            config = TASKS[app].predictor(run).config.data
+            load_data = importlib.import_module(f"apps.{app}.data").load_data
+            for rules in (1, 2):
+                data = load_data(replace(config, token_rules=rules), ("train",))
+                assert data.vocabulary.rules == rules
+
     @pytest.mark.slow
     def test_its_gates_are_drawn_and_served(self, app, request):
         fixture, *_ = SERVED[app]

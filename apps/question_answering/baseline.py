@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 
+from apps.common.data.scripts import STOPS
 from apps.common.data.splits import random_rows
 from apps.common.metrics.baseline import fitted_probabilities
 from apps.question_answering.scores import normalized
@@ -14,7 +15,8 @@ from apps.question_answering.sources import DATASETS
 
 STORIES, PASSAGES = "bag of words, logistic regression", "sentence with shared words"
 MAX_STORIES = 5000  # training stories that it learns from
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
+WORDS = r"\w+"  # one letter is a word, unlike scikit-learn's default
+SENTENCE_END = re.compile(rf"(?<=[{STOPS[:3]}])\s+|(?<=[{STOPS[3:]}])|\n+")
 
 
 def training_stories(config):
@@ -43,7 +45,10 @@ def story_answers(train, test):
     """
     answers, targets = np.unique([s.answer for s in train], return_inverse=True)
     bags = ColumnTransformer(
-        [("story", CountVectorizer(), 0), ("question", CountVectorizer(), 1)]
+        [
+            (name, CountVectorizer(preprocessor=normalized, token_pattern=WORDS), n)
+            for n, name in enumerate(("story", "question"))
+        ]
     )
     x, y = bags.fit_transform(_columns(train)), bags.transform(_columns(test))
     probabilities = fitted_probabilities(x, targets, y, len(answers), C=0.3)

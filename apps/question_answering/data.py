@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches, rows_of
+from apps.common.data.scripts import STOPS
 from apps.common.data.text import (
     BLANK,
     UNKNOWN,
@@ -22,7 +23,6 @@ from apps.question_answering.sources import DATASETS
 from apps.question_answering.tokens import located_tokens
 
 SPLITS = ("train", "validation", "test")
-STOPS = ".!?\u3002\uff01\uff1f"  # those of Chinese and Japanese, too
 HASHES, UNKNOWN_ANSWER = 2**20, -1
 MAX_PARTS = 10**6  # of one sentence: all
 MIN_SHAPE_SHARE = 0.15  # a shape with a smaller share of the questions is merged

@@ -6,8 +6,10 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from apps.common.data.scripts import PUNCTUATION, spaced
 from apps.common.metrics.bootstrap import intervals, mean_intervals
 
+REMOVED = frozenset(string.punctuation + PUNCTUATION)
 FAILED = 0.05  # error of a task above which it counts as failed (Weston et al. 2015)
 QUESTION_WORDS = ("what", "who", "when", "where", "which", "how", "why")
 DISTANCES = (1, 2, 3, 5, 8, 12, 20, 40)
@@ -16,10 +18,12 @@ DISTANCES = (1, 2, 3, 5, 8, 12, 20, 40)
 def normalized(answer):
     """Normalizes an answer as SQuAD's scoring does (Rajpurkar et al. 2016).
 
-    Lower-cases it, removes punctuation and articles, and collapses white space.
+    Lower-cases it, removes punctuation and articles, and collapses white space. Each
+    character of a script without blanks is a word, as in CMRC's scoring (Cui et al.
+    2019), and its punctuation is removed too.
     """
-    kept = "".join(c for c in answer.lower() if c not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+    kept = "".join(c for c in answer.lower() if c not in REMOVED)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", spaced(kept)).split())
 
 
 def exact_match(answer, reference):

@@ -32,10 +32,10 @@ def measure_baseline(config, test, labels, vocabulary):
     train = load_data(config, ("train",), labels, vocabulary).train
     rows = random_rows(len(train.texts), MAX_TEXTS)
     vectorizer = TfidfVectorizer(analyzer=list)  # the tokens are the features
-    x = vectorizer.fit_transform(_tokens(train.texts[row] for row in rows))
-    probabilities = fitted_probabilities(
-        x, train.labels[rows], vectorizer.transform(_tokens(test.texts)), len(labels)
-    )
+    rules = vocabulary.rules
+    x = vectorizer.fit_transform(_tokens((train.texts[row] for row in rows), rules))
+    y = vectorizer.transform(_tokens(test.texts, rules))
+    probabilities = fitted_probabilities(x, train.labels[rows], y, len(labels))
     metrics = measure(test.labels, probabilities, labels)
     return {
         "name": f"{NAME} on {len(rows):,} texts",
@@ -43,7 +43,7 @@ def measure_baseline(config, test, labels, vocabulary):
     }
 
 
-def _tokens(texts):
+def _tokens(texts, rules):
     """Yields the tokens of each text, a list."""
     for batch in batches_of_texts(texts, 1024):
-        yield from tokenize(tf.constant(batch)).to_list()
+        yield from tokenize(tf.constant(batch), rules).to_list()

@@ -190,7 +190,10 @@ def load_data(config, splits=SPLITS, labels=None, vocabulary=None):
     if "train" in spooled and vocabulary is None:
         texts, *_ = spooled["train"]
         vocabulary = Vocabulary.from_texts(
-            texts, size=config.vocabulary_size, min_count=config.min_count
+            texts,
+            size=config.vocabulary_size,
+            min_count=config.min_count,
+            rules=config.token_rules,
         )
         trained_tokens = len(vocabulary)
         vocabulary = with_frequent_words(vocabulary, config)

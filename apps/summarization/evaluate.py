@@ -43,7 +43,11 @@ def measure_test(predictor):
         for name, baseline in BASELINES.items()
     }
     metrics["baseline"] = strongest(metrics["baselines"])
-    words = [_words(texts) for texts in (test.documents, test.summaries, summaries)]
+    rules = predictor.vocabulary.rules
+    words = [
+        tokenize(encoded(texts), rules).to_list()
+        for texts in (test.documents, test.summaries, summaries)
+    ]
     metrics["novel_fraction"] = {
         name: {str(n): novel_fraction(words[0], texts, n) for n in (1, 2, 3)}
         for name, texts in (("references", words[1]), ("summaries", words[2]))
@@ -60,11 +64,6 @@ def measure_test(predictor):
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="perplexity")
-
-
-def _words(texts):
-    """Returns the tokens of each text, lists."""
-    return tokenize(encoded(texts)).to_list()
 
 
 def _plot_lengths(references, summaries, path):

@@ -9,12 +9,14 @@ from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
 
+from apps.common.data.scripts import STOPS, spaced
+from apps.common.data.unicode import normalized
+
 ABBREVIATIONS = (
     *("dr", "mr", "mrs", "ms", "prof", "st", "jr", "sr", "gen", "col", "capt", "rev"),
     *("c", "ca", "no", "vs", "vol", "fl", "approx", "inc", "ltd", "co", "corp"),
     *("e.g", "i.e", "u.s", "u.k", "u.n", "d.c", "a.m", "p.m", "b.c", "a.d"),
 )
-WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 AS_BLANKS = (
     *("LATIN", "COMBINING", "MODIFIER LETTER"),
     *("SUBSCRIPT", "SUPERSCRIPT", "CIRCLED"),
@@ -27,7 +29,8 @@ class EveryScript(DefaultTokenizer):
 
     The library keeps ASCII letters and digits alone. They give the same tokens here, so
     that scores of English texts compare with published ones; Latin letters with accents
-    separate words, as there. A script without blanks has a token per character.
+    separate words, as there. A script without blanks has a token per character. Texts
+    that Unicode calls equal have equal tokens.
     """
 
     def __init__(self):
@@ -36,22 +39,32 @@ class EveryScript(DefaultTokenizer):
     def tokenize(self, text):
         """Returns the tokens of a text, a list of strings."""
         tokens = []
-        for run in re.findall(r"[a-z0-9]+|[^\x00-\x7f]+", text.lower()):
+        text = "".join(map(_compatible, text.lower()))
+        text = spaced(unicodedata.normalize("NFC", text))
+        for run in re.findall(r"[a-z0-9]+|[^\x00-\x7f]+", text):
             if run.isascii():
                 tokens += super().tokenize(run)
             else:
-                tokens += "".join(map(_spaced, run)).split()
+                tokens += "".join(map(_letter, run)).split()
         return tokens
 
 
-@functools.cache
-def _spaced(character):
-    """Returns a word's character, between blanks in scripts without; else a blank."""
+def _is_latin(character):
     name = unicodedata.name(character, "")
-    is_latin = character < "\u0250" or name.startswith(AS_BLANKS)
-    if is_latin or unicodedata.category(character)[0] not in "LMN":
-        return " "
-    return f" {character} " if name.startswith(WITHOUT_BLANKS) else character
+    return character < "\u0250" or name.startswith(AS_BLANKS)
+
+
+@functools.cache
+def _compatible(character):
+    """Returns the normal form of a character that is not Latin."""
+    return character if _is_latin(character) else normalized(character)
+
+
+@functools.cache
+def _letter(character):
+    """Returns a character of a word that is not Latin; else a blank."""
+    is_letter = unicodedata.category(character)[0] in "LMN"
+    return character if is_letter and not _is_latin(character) else " "
 
 
 def rouge(references, summaries):
@@ -84,11 +97,14 @@ def rouge_scores(references, summaries):
 
 
 def lead(document, count):
-    """Returns the first `count` sentences of a document; a line break ends one, too."""
+    """Returns the first `count` sentences of a document.
+
+    A line break ends a sentence, and so does a full stop of Chinese or Japanese.
+    """
     parameters = PunktParameters()
     parameters.abbrev_types = set(ABBREVIATIONS)
     splitter, sentences = PunktSentenceTokenizer(parameters), []
-    for line in document.split("\n"):
+    for line in re.split(f"\n|(?<=[{STOPS[3:]}])", document):
         sentences += splitter.tokenize(line.strip())
         if len(sentences) >= count:
             break

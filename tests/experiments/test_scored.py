@@ -312,6 +312,34 @@ def test_a_bar_shows_all_rows_on_a_terminal(score, monkeypatch, capsys):
     assert "40/40" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_carriage_return_in_a_text_ends_no_row(suffix, score):
+    content = json.dumps({"id": 1, "text": "A\rjoy.", "country": "x"}) + "\n"
+    (row,), _ = score(content, name="new.jsonl", output=f"scored.{suffix}")
+    assert (row["id"], row["text"], row["country"]) == ("1", "A\rjoy.", "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--file", "typo.csv"], "there is no file 'typo.csv'"),
+        (["--file", ""], "there is no file ''"),
+        (["--file", "a.csv", "--output", "b.xlsx"], "expected a name that ends in"),
+        (["--file", "a.csv", "--output", "a.csv"], "a.csv exists already"),
+    ],
+)
+def test_files_are_checked_before_training(
+    words, message, task, recipes, verbs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text(f"{HEAD}1,A joy.,good\n")
+    with pytest.raises(SystemExit) as ended:
+        main(task, ["train", "predict", *words])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not verbs
+
+
 def test_the_exit_status_says_whether_a_row_had_a_fault(
     task, recipes, verbs, tmp_path, capsys
 ):
@@ -333,7 +361,7 @@ def test_an_output_goes_with_predict_and_a_file(words, task, recipes, capsys):
     with pytest.raises(SystemExit) as ended:
         main(task, [*words, "--output", "scored.csv"])
     assert ended.value.code == 2
-    assert "--output goes with the verb predict" in capsys.readouterr().err
+    assert "--output goes with" in capsys.readouterr().err
 
 
 def test_the_good_rows_of_a_table_are_drawn(task, recipes, verbs, tmp_path, capsys):

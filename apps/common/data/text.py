@@ -6,19 +6,13 @@ docs/tokens.md states the rules.
 import tensorflow as tf
 
 from apps.common.data.ragged import joined, row_ids
+from apps.common.data.scripts import CHARACTER
 from apps.common.data.unicode import encode, normalize, normalized_characters
 from apps.common.portable.run_files import TOKEN_RULES
 
 PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 PADDING_ID, UNKNOWN_ID = 0, 1
 WORD, BLANK = r"[\pL\pM\pN]", r"[\s\pZ\pC]"  # a character of a word, a blank one
-# A character of a script without blanks between its words, with its marks.
-_SCRIPTS = (
-    r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Yi}\p{Thai}\p{Lao}\p{Khmer}"
-    r"\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Javanese}"
-    r"\p{Balinese}\x{3006}\x{30FC}"  # the last two belong to no script
-)
-CHARACTER = rf"[{_SCRIPTS}]\pM*"
 
 # Applied in this order. \x01 stands for an apostrophe that belongs to its token: RE2
 # has no look-ahead to distinguish it from a quotation mark. \x02 ends each word: RE2's

@@ -55,6 +55,12 @@ def normalize(texts):
     return tf.cond(tf.size(rows) > 0, replaced, lambda: lower)
 
 
+def normalized(text):
+    """Normalizes one text in plain Python, as `normalize` does many in a graph."""
+    composed = unicodedata.normalize("NFC", "".join(map(_piece, text)))
+    return composed.lower()
+
+
 def encode(code_points, splits):
     """Returns the texts `(batch,)` of code points `(characters,)` in lower case."""
     texts = tf.strings.unicode_encode(
@@ -105,14 +111,14 @@ def normalized_characters(texts):
 def _decomposed(code_points):
     """Replaces each code point by those that `_piece` gives; also returns its index."""
     keys, splits, pieces = _constants("decomposition")
-    entry, found = _found(keys, code_points)
-    first = tf.where(found, tf.gather(splits, entry), 0)
-    length = tf.where(found, tf.gather(splits, entry + 1) - first, 1)
+    entry, known = _index(keys, code_points)
+    first = tf.where(known, tf.gather(splits, entry), 0)
+    length = tf.where(known, tf.gather(splits, entry + 1) - first, 1)
     flat = tf.ragged.range(first, first + length)
     source = row_ids(flat)
-    pieces = tf.gather(pieces, tf.where(tf.gather(found, source), flat.flat_values, 0))
-    found = tf.gather(found, source)
-    return tf.where(found, pieces, tf.gather(code_points, source)), source
+    known = tf.gather(known, source)
+    pieces = tf.gather(pieces, tf.where(known, flat.flat_values, 0))
+    return tf.where(known, pieces, tf.gather(code_points, source)), source
 
 
 def _ordered(code_points, row):
@@ -124,8 +130,8 @@ def _ordered(code_points, row):
         Code points, their classes and the index of their cluster, int32.
     """
     keys, values = _constants("classes")
-    entry, found = _found(keys, code_points)
-    classes = tf.where(found, tf.gather(values, entry), 0)
+    entry, known = _index(keys, code_points)
+    classes = tf.where(known, tf.gather(values, entry), 0)
     begins = tf.not_equal(row, _before(row, -1)) | (classes == 0)
     cluster = tf.cumsum(tf.cast(begins, "int32")) - 1
     marks = tf.where(classes > 0)
@@ -170,8 +176,8 @@ def _composite(first, second):
     """Returns the code points that are composed of two others, or 0."""
     keys, composites = _constants("composition")
     key = tf.cast(first, "int64") * PAIR + tf.cast(second, "int64")
-    entry, found = _found(keys, key)
-    composite = tf.where(found, tf.gather(composites, entry), 0)
+    entry, known = _index(keys, key)
+    composite = tf.where(known, tf.gather(composites, entry), 0)
     leading, vowel = first - LEADING, second - VOWEL
     syllable, trailing = first - HANGUL, second - TRAILING
     composite = tf.where(
@@ -186,7 +192,7 @@ def _composite(first, second):
     )
 
 
-def _found(keys, values):
+def _index(keys, values):
     """Returns each value's index in sorted keys, and whether it is there."""
     entry = tf.minimum(tf.searchsorted(keys, values), tf.size(keys) - 1)
     return entry, tf.gather(keys, entry) == values

@@ -30,7 +30,8 @@ def report_errors():
         if os.environ.get("CAROUSEL_DEBUG"):
             raise
         if isinstance(error, KeyboardInterrupt):
-            print("\nInterrupted. The same command resumes training.", file=sys.stderr)
+            message = "The same command resumes training; other work begins anew."
+            print(f"\nInterrupted. {message}", file=sys.stderr)
             sys.exit(130)
         print(f"Error: {_message(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ValueError) else 1)

@@ -58,10 +58,10 @@ def pretrained_vocabulary(directory, rules):
             f"model.pretrained: the tokens of {directory} are {tokens}. Expected a "
             "language model with data.tokens=words."
         )
-    if (its_rules := int(arrays.get("rules", 1))) != rules:
+    if (stored := int(arrays.get("rules", 1))) != rules:
         raise ValueError(
-            f"model.pretrained: the tokens of {directory} are of version {its_rules}. "
-            f"Set data.token_rules={its_rules}. Received: {rules}."
+            f"model.pretrained: the tokens of {directory} are of version {stored}. "
+            f"Set data.token_rules={stored}. Received: {rules}."
         )
     return Vocabulary.load(Path(directory, VOCABULARY), rules)
 

@@ -37,6 +37,18 @@ def test_the_regression_knows_the_training_stories_and_not_the_others():
     assert story_answers(turned, train) == [*PLACES[1:], PLACES[0]] * 8
 
 
+def test_stories_in_scripts_without_blanks_have_words():
+    turned = ("在园", "在家", "在店")
+    train = [
+        Story((f"他{place}。",), "他在哪里", place[1], "t", ()) for place in turned * 8
+    ]
+    assert story_answers(train, train) == [s.answer for s in train]
+    (answer,) = passage_answers(
+        [Passage("他在家。北京是首都。", "首都是哪里？", ("北京",), 4, "1")]  # noqa: RUF001
+    )
+    assert answer == "北京是首都。"
+
+
 def test_it_learns_from_stories_of_the_training_split(monkeypatch):
     monkeypatch.setattr(baseline, "MAX_STORIES", 9)
     config = DataConfig(stories=20)

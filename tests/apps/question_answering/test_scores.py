@@ -48,6 +48,12 @@ def test_f1_is_counted_by_hand(answer, reference, score):
 WORDS = st.lists(st.sampled_from(["a", "the", "cat", "Cat.", "dog", ""]), max_size=3)
 
 
+def test_characters_of_scripts_without_blanks_are_words():
+    assert f1("张三丰先生", "张三丰") == pytest.approx(2 * 3 / 8)
+    assert exact_match("北京市。", "北京市") == 1
+    assert normalized("The \u732b!") == "\u732b"
+
+
 @given(WORDS, WORDS)
 def test_an_exact_match_has_an_f1_of_one(answer, reference):
     answer, reference = " ".join(answer), " ".join(reference)

@@ -37,6 +37,20 @@ def test_words_of_every_script_count(text, words):
     assert set(rouge([text], [text]).values()) == {1.0}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\u043c\u043e\u0438\u0306", "\u043c\u043e\u0439"),  # a letter and its mark
+        ("\u06cc\u200c\u062e", "\u06cc\u062e"),  # a non-joiner
+        ("\uff83\uff7d\uff84", "\u30c6\u30b9\u30c8"),  # half width
+        ("\uff21\uff22\uff23 \u0442\u0435\u0441\u0442", "abc \u0442\u0435\u0441\u0442"),
+    ],
+)
+def test_texts_that_look_the_same_are_the_same(one, other):
+    assert EveryScript().tokenize(one) == EveryScript().tokenize(other)
+    assert rouge([one], [other])["rouge_1"] == 1
+
+
 @example("CO₂ in Hawai\u02bbi, ˈəʊ, ①")
 @given(st.text(st.characters(max_codepoint=0x24F), max_size=60))
 def test_latin_texts_have_the_tokens_of_the_library(text):
@@ -52,6 +66,7 @@ def test_the_lead_is_the_first_sentences():
     assert lead("a line\nanother", 1) == "a line"
     assert lead("a line\n\nanother", 2) == "a line another"
     assert lead("", 1) == ""
+    assert lead("一。二！三。", 2) == "一。 二！"  # noqa: RUF001 - full width
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from apps.common.data.text import encoded, join_words, tokenize, tokens_with_offsets
 from apps.common.data.unicode import normalize
+from apps.common.data.unicode import normalized as normalized_text
 from tests.apps.common.data.reference_tokens import golden, normalized, tokens
 
 GOLDEN = golden()
@@ -94,6 +95,14 @@ def test_a_normalized_text_is_that_of_the_standard_in_lower_case():
     visible = ["".join(c for c, *_ in normalized(text)) for text in texts]
     expected = [unicodedata.normalize("NFKC", text).lower() for text in texts]
     assert [t.decode() for t in found.numpy()] == expected == visible
+
+
+@given(st.lists(st.text().filter(assigned), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_plain_python_normalizes_as_the_graph_does(texts):
+    texts = [text.replace("\x00", " ") for text in texts]
+    *_, found = in_a_graph(encoded(texts))
+    assert [t.decode() for t in found.numpy()] == list(map(normalized_text, texts))
 
 
 EXCEPTIONS = ("invisible", "punctuation", "Numbers", "empty", "white space", "accents")

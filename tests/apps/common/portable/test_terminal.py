@@ -14,7 +14,11 @@ from tests.faults.killing import run
         (UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "odd"), 2, "Error: 'utf-8' codec"),
         (OSError(28, "No space left on device"), 1, "Error: [Errno 28] No space left"),
         (PermissionError(13, "denied", "run"), 1, "Error: [Errno 13] denied: 'run'"),
-        (KeyboardInterrupt(), 130, "Interrupted. The same command resumes training."),
+        (
+            KeyboardInterrupt(),
+            130,
+            "Interrupted. The same command resumes training; ",
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
