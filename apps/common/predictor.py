@@ -41,9 +41,9 @@ class Predictor:
     - `name` and `config_class`;
     - `answer`, the `tf.function` of the signature `serving_default`;
     - `gates`, the `tf.function` of the signature `gates`;
-    - `predict(inputs)`, which returns a dictionary for each input, and `inputs`: what
-      these are called in it, and the setting of the section `data` that names the
-      column of each, or "" for a column of the same name;
+    - `predict(inputs)`, which returns a dictionary for each input;
+    - `inputs`: the key of each input in these dictionaries, and the setting of the
+      section `data` that names its column, or "" for a column of the same name;
     - further signatures, if the app has any.
 
     Args:
