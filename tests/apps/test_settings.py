@@ -76,7 +76,7 @@ TABLES = ("sentiment", "summarization")
         ),
         *(
             (app, [f"data.separator={value}"], "data.separator: expected one character")
-            for app in TABLES
+            for app in (*TABLES, "question_answering", "language_modeling")
             for value in (";;", "comma", "a", '"')
         ),
     ],
