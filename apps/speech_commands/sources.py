@@ -39,6 +39,8 @@ class Rows:
     def at_most(self, count):
         """Returns at most `count` of the clips, at random; all if `count` is None.
 
+        Files of clips that are left out are not read; a prepared data set is.
+
         All are returned, too, if their number is not known.
         """
         if not count or not self.count or self.count <= count:
