@@ -74,6 +74,10 @@ class OwnTexts:
         file: Path of the user's own file.
         encoding: Character encoding of your own files, such as cp1252 or utf-16. With
             utf-8 a byte order mark is skipped.
+        separator: Character between the fields of your own CSV or TSV files, or "tab";
+            empty takes a tab for TSV, and for CSV the first of comma, semicolon and tab
+            with which the header has the columns. A guess other than the comma is
+            reported.
         token_rules: Version of the rules for tokens (docs/tokens.md). A run that does
             not name it was made by version 1.
     """
@@ -81,16 +85,24 @@ class OwnTexts:
     dataset: str = ""
     file: str = ""
     encoding: str = "utf-8"
+    separator: str = ""
     token_rules: Annotated[int, pydantic.Field(ge=1, le=TOKEN_RULES)] = TOKEN_RULES
 
     def __post_init__(self):
-        """Raises ValueError if the encoding is unknown."""
+        """Raises ValueError if the encoding is unknown, or the separator is none."""
         if not is_encoding(self.encoding):
             known = filter(is_encoding, {"utf-8", *aliases.values()})
             raise ValueError(
                 f"data.encoding: unknown encoding {self.encoding!r}."
                 f"{closest(self.encoding, known)} Give a name such as utf-8, utf-16, "
                 "cp1252 or shift_jis."
+            )
+        one = self.separator in ("", "tab") or len(self.separator) == 1
+        if not one or self.separator in NO_SEPARATORS:
+            raise ValueError(
+                'data.separator: expected one character, or "tab". A quote, a dot, a '
+                "letter, a digit or a line break cannot separate. Received: "
+                f"{self.separator!r}."
             )
 
 
@@ -105,31 +117,6 @@ class OwnRows(OwnTexts):
     """
 
     skip_bad_rows: bool = False
-
-
-@dataclass(frozen=True, config=STRICT)
-class OwnTables(OwnRows):
-    """Sets how the user's own tables are read; see `OwnTexts`.
-
-    Attributes:
-        separator: For "files": character between the fields of a CSV or TSV file, or
-            "tab"; empty takes a tab for TSV, and for CSV the first of comma, semicolon
-            and tab with which the header has the columns. A guess other than the comma
-            is reported.
-    """
-
-    separator: str = ""
-
-    def __post_init__(self):
-        """Raises ValueError if the encoding is unknown, or the separator is none."""
-        super().__post_init__()
-        one = self.separator in ("", "tab") or len(self.separator) == 1
-        if not one or self.separator in NO_SEPARATORS:
-            raise ValueError(
-                'data.separator: expected one character, or "tab". A quote, a dot, a '
-                "letter, a digit or a line break cannot separate. Received: "
-                f"{self.separator!r}."
-            )
 
     @property
     def table_format(self):

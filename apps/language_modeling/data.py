@@ -4,7 +4,6 @@ import itertools
 import sys
 import tempfile
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 
 import keras
@@ -17,12 +16,11 @@ from apps.common.data.splits import text_hash
 from apps.common.data.text import END, UNKNOWN, batches_of_texts
 from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.common.data.wikipedia import articles
-from apps.common.portable.encodings import codec_of_parts
-from apps.common.portable.files import open_text
+from apps.language_modeling.files import Piece, lines_of, own_text
 from apps.language_modeling.text import has_end_token, tokens_of
 
 SPLITS = ("train", "validation", "test")
-LINES_AT_ONCE, LONGEST_LINE = 2048, 2**12
+LINES_AT_ONCE = 2048
 PTB_FILES = {
     "train": "ptb.train.txt",
     "validation": "ptb.valid.txt",
@@ -61,7 +59,7 @@ def _ptb(config, split):
         )
     if not path.stat().st_size:
         raise ValueError(f"{path}: the file is empty.")
-    yield from _lines(path, config.encoding)
+    yield from lines_of(path, config.encoding)
 
 
 def _tiny_shakespeare(config, split):
@@ -90,59 +88,12 @@ def _texts(dataset):
         yield from (text.decode("utf-8", "replace") for text in batch["text"].tolist())
 
 
-def _files(config, split):
-    """Reads the user's own text: a file per split, or one text that is cut.
-
-    Of one text the last 10% is the test split and the 10% before it validation.
-    """
-    if Path(config.file).is_dir() and config.file:
-        yield from _lines(Path(config.file, f"{split}.txt"), config.encoding)
-        return
-    paths = [Path(config.file)]
-    if not paths[0].is_file():  # a name like notes[1].txt is a file before a pattern
-        paths = [Path(path) for path in sorted(glob(config.file, recursive=True))]
-    if not paths:
-        raise ValueError(
-            "data.file: expected a text file, a pattern, or a folder with train.txt, "
-            f"validation.txt and test.txt. Received: {config.file!r}."
-        )
-    total, offset = sum(path.stat().st_size for path in paths), 0
-    codec = codec_of_parts(config.encoding)
-    for line in (line for path in paths for line in _lines(path, config.encoding)):
-        tenth = 10 * offset // max(total, 1)
-        if split == {8: "validation", 9: "test"}.get(
-            tenth, "train" if tenth < 8 else ""
-        ):
-            yield line
-        offset = min(offset + len(line.encode(codec, "replace")), total - 1)
-
-
-class Piece(str):
-    """A part of a line that continues in the next part."""
-
-
-def _lines(path, encoding):
-    """Yields lines with their line endings; a very long line in pieces.
-
-    A piece ends after a blank, so that no token is cut; without a blank it ends
-    anywhere.
-    """
-    with open_text(path, encoding) as file:
-        rest = ""
-        while line := rest + (read := file.readline(LONGEST_LINE)):
-            rest = ""
-            if len(read) == LONGEST_LINE and not read.endswith("\n"):
-                end = 1 + max(line.rfind(" "), line.rfind("\t"))
-                line, rest = Piece(line[: end or None]), line[end or len(line) :]
-            yield line
-
-
 DATASETS = {
     "wikipedia": _wikipedia,
     "ptb": _ptb,
     "tiny_shakespeare": _tiny_shakespeare,
     "imdb_reviews": _imdb_reviews,
-    "files": _files,
+    "files": own_text,
 }
 
 

@@ -1,9 +1,10 @@
 """Reads the user's questions to be answered: SQuAD's format, stories and lines."""
 
-from apps.common.data.rows import Row
+from apps.common.data.rows import Row, input_row
+from apps.common.data.values import is_visible
 from apps.common.portable.files import open_text
 from apps.question_answering.data import context_of
-from apps.question_answering.sources import BABI_LINE, babi_lines, is_visible, read_json
+from apps.question_answering.sources import BABI_LINE, babi_lines, read_json
 from apps.question_answering.stories import Story
 
 SEPARATOR, INPUTS = "|||", ("context", "question")
@@ -53,7 +54,8 @@ def _lines(path, encoding):
                 columns = {"context": text}
                 yield Row(place, columns, INPUTS, fault=f"{place}: {error}")
             else:
-                yield Row(place, dict(zip(INPUTS, texts, strict=True)), INPUTS, texts)
+                columns = dict(zip(INPUTS, texts, strict=True))
+                yield input_row(place, columns, INPUTS)
 
 
 def _is_story(path, encoding):
@@ -72,10 +74,9 @@ def _stories(path, encoding):
             sentences.append(line.text.rstrip("."))
             continue
         story = Story(tuple(sentences), line.text, line.answer, "", ())
-        texts = (context_of(story), line.text)
-        columns = dict(zip(INPUTS, texts, strict=True))
+        columns = {"context": context_of(story), "question": line.text}
         columns = {"line": line.line, **columns, "answer": line.answer}
-        yield Row(f"{path}:{line.line}", columns, INPUTS, texts)
+        yield input_row(f"{path}:{line.line}", columns, INPUTS)
 
 
 def _articles(path, encoding):

@@ -1,8 +1,6 @@
 """Reads questions: generated stories, bAbI's files and SQuAD's articles."""
 
-import json
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +8,12 @@ from typing import NamedTuple
 from apps.common.data.datasets import load_dataset
 from apps.common.data.faulty import RowError, good_rows
 from apps.common.data.splits import split_by_hash
+from apps.common.data.values import is_visible, parse_json
 from apps.common.portable.files import open_text
 from apps.question_answering.stories import Story, make_stories
 
 BABI_LINE = re.compile(r"(\d+) ([^\t]*\S) *(?:\t([^\t]*[^\t\s]) *(?:\t([\d ]*))?)?\r?")
+QUESTION_MARKS = ("?", "\uff1f", "\u061f")  # also full-width and Arabic
 HELD_OUT = 10  # one of 10 training stories is in the validation split
 
 
@@ -155,7 +155,7 @@ def babi_lines(path, encoding, answered=True):
             named = BABI_LINE.fullmatch(text)
             number = int(named[1]) if named else 0
             follows = number == 1 or (number == last + 1 and last)
-            question = follows and named[2].endswith("?")
+            question = follows and named[2].endswith(QUESTION_MARKS)
             has_answer = follows and named[3] is not None
             right = question == has_answer or (question and not answered)
             if not follows or not right:
@@ -255,16 +255,12 @@ def read_json(path, encoding):
     Raises:
         ValueError: If there is no such file, or it is not JSON.
     """
+    with open_text(path, encoding) as file:
+        content = file.read()
     try:
-        with open_text(path, encoding) as file:
-            return json.load(file)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}).") from None
-
-
-def is_visible(text):
-    """Returns whether a text has a character that makes a token."""
-    return any(unicodedata.category(c)[0] not in "ZC" for c in text)
+        return parse_json(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from None
 
 
 def _passage(texts, answers, starts, source):

@@ -9,7 +9,7 @@ from apps.common.config import STRICT, Count, Fraction, Positive
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig(config.OwnTables):
+class DataConfig(config.OwnRows):
     """Selects labelled texts and sets how they become token ids.
 
     Attributes:

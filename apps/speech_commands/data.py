@@ -106,8 +106,8 @@ def _clips(rows, split, config):
     )
     names, labels = [], []
     with tempfile.TemporaryFile() as file:
-        for name, label, wave in rows.clips:
-            file.write(as_int16(fit(wave).numpy()).tobytes())
+        for name, label, read in rows.clips:
+            file.write(as_int16(fit(read()).numpy()).tobytes())
             names.append(name)
             labels.append(label)
             bar.add(1)

@@ -10,10 +10,10 @@ from apps.common.explain.traces import gate_outputs
 from apps.common.portable.audio import read_audio
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
+from apps.speech_commands.audio_files import sound_rows
 from apps.speech_commands.config import Config
 from apps.speech_commands.features import LogMel, fit_clip
 from apps.speech_commands.model import clip_logits, streams
-from apps.speech_commands.sources import sound_rows
 from apps.speech_commands.streaming.stream import build_stream
 from apps.speech_commands.wav import decode_wav
 from lstm_layer.gates import record_gates

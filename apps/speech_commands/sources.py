@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.data.datasets import load_dataset
-from apps.common.data.rows import Row
 from apps.common.data.splits import random_rows, split_by_hash
-from apps.common.portable.audio import SUFFIXES, as_float, read_audio, resample
+from apps.common.portable.audio import as_float, read_audio, resample
 from apps.common.portable.files import open_text
+from apps.speech_commands.audio_files import audio_files, is_hidden, report_left_out
 from apps.speech_commands.synthesis.corpus import synthetic_split
 
 SPLITS = ("train", "validation", "test")
@@ -26,7 +25,7 @@ class Rows:
     """The clips of a split in their original lengths.
 
     Attributes:
-        clips: Yields `(name, label, waveform)` of each clip.
+        clips: Yields `(name, label, read)` of each clip; `read()` returns its waveform.
         count: Number of clips; None if unknown.
         snr_db: Evaluation noise's signal-to-noise ratio as in `Clips`; None adds none.
         noise: Noises as in `Clips`; None generates coloured noise.
@@ -39,6 +38,8 @@ class Rows:
 
     def at_most(self, count):
         """Returns at most `count` of the clips, at random; all if `count` is None.
+
+        Files of clips that are left out are not read; a prepared data set is.
 
         All are returned, too, if their number is not known.
         """
@@ -80,7 +81,8 @@ def _spoken_digit(config, split):
             other_split = "validation" if is_validation else "train"
             if split == ("test" if is_test else other_split):
                 wave = as_float(example["audio"].astype("int16"))
-                yield name, digit, resample(wave, 8000, config.sample_rate_hz)
+                rate = config.sample_rate_hz
+                yield name, digit, functools.partial(resample, wave, 8000, rate)
         for name in ("held_out_speaker", "validation_speaker"):
             if (speaker := getattr(config, name)) and speaker not in speakers:
                 raise ValueError(
@@ -102,48 +104,56 @@ def _speech_commands(config, split):
     def clips():
         for number, example in enumerate(dataset.as_numpy_iterator()):
             wave = as_float(example["audio"].astype("int16"))
-            wave = resample(wave, 16000, config.sample_rate_hz)
-            yield f"{split} {number}", names[example["label"]], wave
+            read = functools.partial(resample, wave, 16000, config.sample_rate_hz)
+            yield f"{split} {number}", names[example["label"]], read
 
     return Rows(clips(), int(dataset.cardinality()))
 
 
 def _folder(config, split):
-    """Reads a folder per word, in the layout of Speech Commands or without lists."""
+    """Reads a folder per word, in the layout of Speech Commands or without lists.
+
+    Folders whose names begin with an underscore are no words. What is left out is
+    listed, unless it is hidden.
+    """
     root = Path(config.directory)
     if not config.directory or not root.is_dir():
         raise ValueError(
             "data.directory: expected a folder that holds a folder of audio files "
             f"for each word. Received: {config.directory!r}."
         )
-    entries = sorted(
-        path for path in root.glob("*/*") if path.parent.name[0] not in "._"
-    )
-    files, others = _audio_files(entries)
+    words = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "_"]
+    words = [path for path in words if not is_hidden(path)]
+    entries = {path: sorted(path.iterdir()) for path in sorted(words)}
+    files, others = audio_files(itertools.chain(*entries.values()))
     if not files:
         raise ValueError(
             f"{root}: expected a folder of audio files for each word, such as "
             f"{root / 'yes' / 'anna_1.wav'}. Received: none."
         )
     if split == "train":
-        _report_left_out(root, others)
+        known = {*words, root / NOISE_FOLDER, *_lists(root).values()}
+        others += [path for path in root.iterdir() if path not in known]
+        others += [path for path in words if all(map(is_hidden, entries[path]))]
+        report_left_out(root, others, "audio files in the folder of a word")
     splits = _split_of_files(root, files)
     chosen = [path for path in files if splits[path] == split]
-    words = len({path.parent.name for path in files})
+    labels = {path.parent.name for path in files}
     rate = config.sample_rate_hz
     samples = rate * config.clip_ms // 1000
     length = max(NOISE_SECONDS * rate, samples)
     noise = _background_noise(root / NOISE_FOLDER, split, rate, length)
-    silences = 0 if noise is None else len(chosen) // words  # as many as of a word
+    silences = 0 if noise is None else len(chosen) // len(labels)  # as of a word
 
     def clips():
         for path in chosen:
-            yield _name(path), path.parent.name, read_audio(path, rate)
+            read = functools.partial(read_audio, path, rate)
+            yield _name(path), path.parent.name, read
         rng = np.random.default_rng(SPLITS.index(split))
         for number in range(silences):
             row = noise[rng.integers(len(noise))]
             start = rng.integers(len(row) - samples + 1)
-            yield f"{SILENCE}/{number}", SILENCE, row[start : start + samples]
+            yield f"{SILENCE}/{number}", SILENCE, row[start : start + samples].copy
 
     return Rows(clips(), len(chosen) + silences, noise=noise)
 
@@ -157,11 +167,7 @@ def _split_of_files(root, files):
 
     The speaker is the part of a file's name before the first underscore.
     """
-    lists = {
-        "validation": root / "validation_list.txt",
-        "test": root / "testing_list.txt",
-    }
-    splits = {}
+    lists, splits = _lists(root), {}
     if not any(path.exists() for path in lists.values()):
         return {path: split_by_hash(path.stem.partition("_")[0]) for path in files}
     known = set(files)
@@ -190,59 +196,19 @@ def _split_of_files(root, files):
     return {path: splits.get(path, "train") for path in files}
 
 
-@functools.cache  # the same files each time that they are read
-def sound_rows(path):
-    """Returns a row for a sound file, or for each one in a folder and its subfolders.
-
-    Args:
-        path: Path of a file or a folder.
-
-    Returns:
-        A list of `Row`; empty if the path is neither a sound file nor a folder.
-
-    Raises:
-        ValueError: If there is no sound file in the folder.
-    """
-    files, others = [path], []
-    if path.is_dir():
-        entries = sorted(entry for entry in path.rglob("*") if not entry.is_dir())
-        files, others = _audio_files(entries)
-        _report_left_out(path, others)
-        if not files:
-            raise ValueError(
-                f"{path}: expected a folder of audio files ({', '.join(SUFFIXES)}). "
-                "Received: none."
-            )
-    elif path.suffix.lower() not in SUFFIXES:
-        return []
-    return [Row("", {"file": str(file)}, ("file",), str(file)) for file in files]
-
-
-def _audio_files(paths):
-    """Returns the paths of audio files, by their suffix, and all other paths."""
-    files = [path for path in paths if path.suffix.lower() in SUFFIXES]
-    return files, [path for path in paths if path.suffix.lower() not in SUFFIXES]
-
-
-def _report_left_out(folder, paths):
-    """Prints how many entries of a folder are not audio files, and the first ones."""
-    if not paths:
-        return
-    names = ", ".join(str(path.relative_to(folder)) for path in paths[:5])
-    print(
-        f"{folder}: left out {len(paths)} entries that are not audio files "
-        f"({', '.join(SUFFIXES)}): {names}{', ...' if len(paths) > 5 else ''}",
-        file=sys.stderr,
-    )
+def _lists(root):
+    """Returns the paths of the two lists of files, by the split that they list."""
+    names = {"validation": "validation_list.txt", "test": "testing_list.txt"}
+    return {split: root / name for split, name in names.items()}
 
 
 def _background_noise(folder, split, sample_rate_hz, length):
     """Returns a split's part of each noise file; None without a noise folder."""
     if not folder.is_dir():
         return None
-    files, others = _audio_files(sorted(folder.iterdir()))
+    files, others = audio_files(sorted(folder.iterdir()))
     if split == "train":
-        _report_left_out(folder, others)
+        report_left_out(folder, others)
     if not files:
         return None
     begin, end = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}[split]

@@ -11,7 +11,7 @@ from apps.common.data.vectors import GLOVE
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataConfig(config.OwnTables):
+class DataConfig(config.OwnRows):
     """Selects documents with their summaries and sets how they become token ids.
 
     Attributes:

@@ -6,7 +6,7 @@ import pytest
 
 from apps.common.config import load_config
 
-TABLES = ("sentiment", "summarization")
+OWN_TEXTS = ("sentiment", "summarization", "question_answering", "language_modeling")
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ TABLES = ("sentiment", "summarization")
         ("speech_commands", ["features.hop_ms=0.01"], "features.hop_ms: expected"),
         *(
             (app, ["data.encoding=utf-9"], "data.encoding: unknown encoding 'utf-9'.")
-            for app in (*TABLES, "question_answering", "language_modeling")
+            for app in OWN_TEXTS
         ),
         *(
             (app, [f"data.separator={value}"], "data.separator: expected one character")
-            for app in TABLES
+            for app in OWN_TEXTS
             for value in (";;", "comma", "a", '"')
         ),
     ],

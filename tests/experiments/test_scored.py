@@ -24,7 +24,10 @@ FAULTY = {
         '{"id": 4}\n{"id": 5, "text": "Warm."}\n[6]\n{"id": 7, "text": ["a"]}\n',
         {
             **{2: "a.jsonl:2: 'text' has no value.", 3: "a.jsonl:3: not JSON"},
-            **{4: "a.jsonl:4: no 'text'.", 6: "a.jsonl:6: expected one JSON object"},
+            **{
+                4: "a.jsonl:4: 'text' has no value.",
+                6: "a.jsonl:6: expected one JSON object",
+            },
             7: "a.jsonl:7: 'text' is not a text: ['a']",
         },
         ["1", "2", "", "4", "5", "", "7"],
@@ -228,9 +231,11 @@ def test_the_encoding_and_the_separator_of_the_run_are_those_of_the_file(
 def test_a_tsv_of_ours_is_read_again(score, predictor, tmp_path):
     texts = ['"Great', "a\ttab", "two\nlines", 'a "great" film', "plain"]
     rows = [json.dumps({"id": n, "text": text}) for n, text in enumerate(texts)]
-    score("\n".join(rows), "a.jsonl", "b.tsv")
-    own = predictor.rows(tmp_path / "b.tsv", predictor.config.data)
-    assert [row.input for row in own] == texts
+    rows += [json.dumps({"text": text, "id": n}) for n, text in enumerate(texts)]
+    for part, name in ((rows[:5], "b.tsv"), (rows[5:], "c.tsv")):
+        score("\n".join(part), "a.jsonl", name)
+        own = predictor.rows(tmp_path / name, predictor.config.data)
+        assert [row.input for row in own] == texts
 
 
 def test_another_column_can_be_named_before_predict(score, predictor, tmp_path):

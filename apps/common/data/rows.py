@@ -3,13 +3,8 @@
 from dataclasses import dataclass, field
 
 from apps.common.data.faulty import RowError
-from apps.common.data.tables import (
-    columns_fault,
-    fault_of,
-    is_table,
-    records,
-    without_surrogates,
-)
+from apps.common.data.tables import is_table, text_rows
+from apps.common.data.values import fault_of
 from apps.common.portable.files import open_text
 
 
@@ -44,10 +39,10 @@ def file_rows(path, inputs, data):
     Raises:
         ValueError: If the file as a whole is wrong.
     """
-    names = ("encoding", "separator")
-    settings = {name: getattr(data, name) for name in names if hasattr(data, name)}
+    settings = {"encoding": getattr(data, "encoding", None)}
+    settings["separator"] = getattr(data, "separator", None)
     if not is_table(path):
-        return _lines(path, next(iter(inputs)), settings.get("encoding"))
+        return _lines(path, next(iter(inputs)), settings["encoding"])
     columns = tuple(getattr(data, s) if s else name for name, s in inputs.items())
     named = " and ".join(
         f"data.{setting}=..." for setting in inputs.values() if setting
@@ -57,11 +52,28 @@ def file_rows(path, inputs, data):
 
 
 def _lines(path, name, encoding):
-    """Yields the lines of a text; only line feeds separate lines, as in editors."""
+    """Yields the lines of a text, of which a blank one is a fault.
+
+    A line ends with a line feed, a carriage return, or both.
+    """
     with open_text(path, encoding) as file:
         for line, text in enumerate(file, 1):
-            text = text.removesuffix("\n")
-            yield Row(f"{path}:{line}", {name: text}, (name,), text)
+            columns = {name: text.removesuffix("\n")}
+            yield input_row(f"{path}:{line}", columns, (name,))
+
+
+def input_row(place, columns, names):
+    """Returns the `Row` of columns, some of which are the model's inputs.
+
+    Args:
+        place: "file:line".
+        columns: A dictionary.
+        names: Names of the columns that are inputs.
+    """
+    if fault := fault_of(columns, names):
+        return Row(place, columns, names, fault=f"{place}: {fault}")
+    texts = tuple(columns[name] for name in names)
+    return Row(place, columns, names, texts if len(texts) > 1 else texts[0])
 
 
 def _table_rows(path, names, advice, settings):
@@ -73,16 +85,10 @@ def _table_rows(path, names, advice, settings):
         advice: What to do if there is no such column.
         settings: Encoding and separator, as for `records`.
     """
-    for line, record in records(path, names, advice, **settings, all_columns=True):
-        place, texts, fault = f"{path}:{line}", None, ""
-        if isinstance(record, RowError):
-            record, fault = record.record, str(record)
-        elif fault := (
-            columns_fault(record, names, advice)
-            or fault_of(record, names, blank_texts=False)
-        ):
-            fault = f"{place}: {fault}"
-        else:
-            texts = tuple(without_surrogates(str(record[name])) for name in names)
-            texts = texts if len(texts) > 1 else texts[0]
-        yield Row(place, record, names, texts, fault or "")
+    for line, row in text_rows(path, names, advice, **settings, all_columns=True):
+        place = f"{path}:{line}"
+        if isinstance(row, RowError):
+            yield Row(place, row.record, names, fault=str(row))
+            continue
+        record, texts = row
+        yield Row(place, record, names, texts if len(texts) > 1 else texts[0])

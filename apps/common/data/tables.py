@@ -1,12 +1,11 @@
 """Reads the user's labelled texts from CSV, TSV and JSON Lines files."""
 
-import csv
 import itertools
-import json
 
+from apps.common.data.delimited import delimited_rows
 from apps.common.data.faulty import RowError, good_rows
+from apps.common.data.values import as_text, fault_of, parse_json
 from apps.common.portable.files import open_text
-from apps.common.portable.terminal import report_once
 
 JSON_LINES, DELIMITED = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv")
 
@@ -45,7 +44,8 @@ def labelled_rows(
             line number.
     """
     columns, empty = (text_column, label_column), True
-    rows = _pairs(path, columns, settings, blank_texts, table_format)
+    advice = f"Set {settings[0]}=... and {settings[1]}=..."
+    rows = _pairs(path, columns, advice, blank_texts, table_format)
     for pair in good_rows(path, rows, skip_bad_rows):
         empty = False
         yield pair
@@ -55,21 +55,37 @@ def labelled_rows(
         )
 
 
-def _pairs(path, columns, settings, blank_texts, table_format):
+def _pairs(path, columns, advice, blank_texts, table_format):
     """Yields `(text, label)`, or a `RowError`, for each record of a file."""
+    rows = text_rows(path, columns, advice, blank_texts=blank_texts, **table_format)
+    for _, row in rows:
+        if not isinstance(row, RowError):
+            _, (text, label) = row
+            row = text, " ".join(label.split())
+        yield row
+
+
+def text_rows(path, columns, advice, *, blank_texts=False, **options):
+    """Yields `(line, (record, texts))`, or `(line, RowError)`, for each row of a table.
+
+    Args:
+        path: Path of the file.
+        columns: Names of the columns that need a text; `texts` has these, strings.
+        advice: What to do if there is no such column.
+        blank_texts: Whether the text of the first column may be blank.
+        options: Encoding and separator, and other arguments of `records`.
+    """
     known = False  # whether a record had the columns
-    advice = f"Set {settings[0]}=... and {settings[1]}=..."
-    for line, row in records(path, columns, advice, **table_format):
-        if isinstance(row, RowError):
-            yield row
+    for line, record in records(path, columns, advice, **options):
+        if isinstance(record, RowError):
+            yield line, record
             continue
-        fault = "" if known else columns_fault(row, columns, advice)
-        if fault := fault or fault_of(row, columns, blank_texts):
-            yield RowError(f"{path}:{line}: {fault}")
+        fault = "" if known else columns_fault(record, columns, advice)
+        if fault := fault or fault_of(record, columns, blank_texts):
+            yield line, RowError(f"{path}:{line}: {fault}", record)
             continue
         known = True
-        text, label = (without_surrogates(str(row[column])) for column in columns)
-        yield text, " ".join(label.split())
+        yield line, (record, tuple(as_text(record[column]) for column in columns))
 
 
 def columns_fault(columns, wanted, advice):
@@ -80,25 +96,6 @@ def columns_fault(columns, wanted, advice):
         f"no {' and no '.join(map(repr, absent))}. The columns are: "
         f"{', '.join(map(str, columns))}. {advice}"
     )
-
-
-def fault_of(row, columns, blank_texts):
-    """Returns why a record has no text and label, or None if it has both."""
-    for column in columns:
-        value = row.get(column)
-        if value is None:
-            return f"{column!r} has no value."
-        if isinstance(value, list | dict):
-            return f"{column!r} is not a text: {value!r:.60}."
-        may_be_blank = blank_texts and column == columns[0]
-        if not may_be_blank and not str(value).strip():
-            return f"{column!r} is empty."
-    return None
-
-
-def without_surrogates(text):
-    """Replaces unpaired surrogates, which JSON can encode, by question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def records(path, wanted, advice="", encoding="utf-8", separator="", all_columns=False):
@@ -113,7 +110,7 @@ def records(path, wanted, advice="", encoding="utf-8", separator="", all_columns
             By them the separator is guessed. Objects of JSON may lack them.
         advice: What to do if the header lacks one, for the error message.
         encoding: The setting `data.encoding`.
-        separator: The setting `data.separator`.
+        separator: The setting `data.separator`; None if there is no such setting.
         all_columns: Whether the names of all columns must differ, or of those wanted.
 
     Raises:
@@ -125,14 +122,8 @@ def records(path, wanted, advice="", encoding="utf-8", separator="", all_columns
         if path.suffix.lower() in JSON_LINES:
             yield from _objects(path, file)
             return
-        csv.field_size_limit(2**31 - 1)
-        header = file.readline()
-        file = itertools.chain([header], file)
-        delimiter = _delimiter(path, separator, header, wanted)
-        if path.suffix.lower() == ".tsv" and delimiter == "\t":
-            rows = _tsv_rows(path, file)
-        else:
-            rows = _csv_rows(path, file, delimiter)
+        rows = delimited_rows(path, file, separator, wanted)
+        advice = (advice, "" if separator is None else ", or data.separator=...")
         yield from _named(path, rows, wanted, advice, all_columns)
 
 
@@ -150,16 +141,13 @@ def check_format(path, separator=""):
 
 
 def _objects(path, file):
-    def refuse(constant):
-        raise ValueError(f"{constant} is not JSON")
-
     for line, content in enumerate(file, start=1):
         if not content.strip():
             continue
         try:
-            record = json.loads(content.rstrip("\n"), parse_constant=refuse)
-        except (ValueError, RecursionError) as error:
-            record = RowError(f"{path}:{line}: not JSON: {error}.")
+            record = parse_json(content.rstrip("\n"))
+        except ValueError as error:
+            record = RowError(f"{path}:{line}: {error}.")
         if not isinstance(record, dict | RowError):
             record = RowError(f"{path}:{line}: expected one JSON object per line.")
         yield line, record
@@ -168,19 +156,33 @@ def _objects(path, file):
 def _named(path, rows, wanted, advice, all_columns):
     """Yields `(line, record)` of rows `(line, fields)`, of which the first names them.
 
-    A row with too few fields lacks its last columns.
+    A column without a name, which spreadsheets write, is called `column_N`. A row with
+    too few fields lacks its last columns.
+
+    Args:
+        path: Path of the file.
+        rows: Rows from `delimited_rows`.
+        wanted: As in `records`.
+        advice: What to do if a column is absent, and what if the header has only one.
+        all_columns: As in `records`.
     """
     line, header = next(rows, (1, []))
-    if header and (fault := columns_fault(header, wanted, advice)):
-        separator = ", or data.separator=..." if len(header) == 1 else ""
-        raise ValueError(f"{path}:{line}: {fault}{separator}")
+    header = [
+        name if name.strip() else f"column_{n}" for n, name in enumerate(header, 1)
+    ]
+    way_out, alone = advice
+    if header and (fault := columns_fault(header, wanted, way_out)):
+        raise ValueError(f"{path}:{line}: {fault}{alone if len(header) == 1 else ''}")
     for column in header if all_columns else wanted:
         if header.count(column) > 1:
             raise ValueError(
-                f"{path}:1: {header.count(column)} columns are named {column!r}. "
+                f"{path}:{line}: {header.count(column)} columns are named {column!r}. "
                 "Rename all but one."
             )
     for line, fields in rows:
+        if isinstance(fields, RowError):
+            yield line, fields
+            continue
         record = dict(itertools.zip_longest(header, fields[: len(header)]))
         if len(fields) > len(header):
             record = RowError(
@@ -189,106 +191,3 @@ def _named(path, rows, wanted, advice, all_columns):
                 record,
             )
         yield line, record
-
-
-def _delimiter(path, separator, header, wanted):
-    """Returns the delimiter of a file: as set, or as its suffix and header have it.
-
-    Spreadsheets of many countries write semicolons.
-    """
-    if separator:
-        return "\t" if separator == "tab" else separator
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    for guess in ",;\t":
-        columns = next(csv.reader([header], delimiter=guess), [])
-        if set(wanted) <= set(columns):
-            if guess != ",":
-                report_once(f"{path}: read with the separator {guess!r}")
-            return guess
-    return ","
-
-
-def _csv_rows(path, file, separator):
-    """Yields the first line and the fields of each row; quotes have to be closed."""
-    reader, line = csv.reader(file, delimiter=separator, strict=True), 1
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise _quoting_error(path, line, error) from None
-        if fields is None:
-            return
-        if fields:
-            yield line, fields
-        line = reader.line_num + 1
-
-
-def _tsv_rows(path, file):
-    """Yields the first line and the fields of each row of a TSV file.
-
-    Programs differ in whether they quote. So a line is a row: it is unquoted if all its
-    quotes are in order, and else they are text. Only a line with fewer fields than the
-    header is joined with the next ones, up to the end of the quoted field.
-    """
-    columns, line = None, 0
-    for content in file:
-        line, content = line + 1, content.rstrip("\r\n")
-        if not content:
-            continue
-        fields, first = _tsv_fields(content, columns), line
-        if columns and len(fields) < columns and '"' in content:
-            fields, line = _joined_fields(path, file, content, line)
-        columns = columns or len(fields)
-        yield first, fields
-
-
-def _joined_fields(path, file, content, line):
-    """Joins a line with the next ones up to the end of its quoted field.
-
-    Returns:
-        The fields, and the number of the last line.
-    """
-    first, lines = line, [content]
-    while True:
-        try:
-            (fields,) = csv.reader(["\n".join(lines)], delimiter="\t", strict=True)
-            return fields, line
-        except csv.Error as error:
-            fault = _quoting_error(path, first, error)
-            if "unexpected end" not in str(error):
-                raise fault from None
-        for content in file:  # only a line with a quote can end the field
-            line += 1
-            lines.append(content.rstrip("\r\n"))
-            if '"' in content:
-                break
-        else:
-            raise fault
-
-
-def _tsv_fields(content, columns):
-    """Returns the fields of a line, unquoted if its quotes are in order.
-
-    Args:
-        content: The line.
-        columns: Number of fields of the header, or None for the header itself.
-    """
-    plain = content.split("\t")
-    try:
-        (fields,) = csv.reader([content], delimiter="\t", strict=True)
-    except csv.Error:
-        return plain
-    return plain if len(fields) != columns == len(plain) else fields
-
-
-def _quoting_error(path, line, error):
-    if "unexpected end" in str(error):
-        return ValueError(
-            f"{path}:{line}: unterminated quoted field: the quote opened here is never "
-            "closed. Is the file truncated?"
-        )
-    return ValueError(
-        f"{path}:{line}: a quote stands alone in a quoted field. Write it twice, or "
-        "remove the quote with which the field begins."
-    )

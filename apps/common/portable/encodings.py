@@ -33,13 +33,16 @@ def codec_of(encoding, head):
     """Returns the codec that reads a file, or None if its first bytes contradict it.
 
     The codec skips a byte order mark. Without one, "utf-16" reads what has the pattern
-    of UTF-16's bytes, and "utf-32" nothing, since the byte order is unknown.
+    of UTF-16's bytes, and "utf-32" nothing, since the byte order is unknown. An empty
+    file contradicts nothing.
 
     Args:
         encoding: Name of an encoding.
         head: The first bytes of the file.
     """
     name = codecs.lookup(encoding).name
+    if not head:
+        return name
     for mark, family, codec in MARKS:
         if head.startswith(mark):
             return codec if name.startswith(family) else None
@@ -47,12 +50,6 @@ def codec_of(encoding, head):
     if name in ("utf-16", "utf-32"):
         return pattern
     return None if pattern and not name.startswith("utf-16") else name
-
-
-def codec_of_parts(encoding):
-    """Returns the codec that encodes parts of a text without byte order marks."""
-    name = codecs.lookup(encoding).name
-    return f"{name}-le" if name in ("utf-16", "utf-32") else name.removesuffix("-sig")
 
 
 def looks_like(content):

@@ -1,5 +1,6 @@
 """Generates a corpus of spoken command words with the voices of eSpeak NG."""
 
+import functools
 import hashlib
 import subprocess
 import sys
@@ -86,8 +87,8 @@ def synthetic_split(split, sample_rate_hz):
         sample_rate_hz: Sample rate of the result in Hz.
 
     Returns:
-        A generator of `(name, label, waveform)`; the signal-to-noise ratio of each clip
-        in dB; and the noises, float32 `(noises, samples)`.
+        A generator of `(name, label, read)`, as in `sources.Rows`; the signal-to-noise
+        ratio of each clip in dB; and the noises, float32 `(noises, samples)`.
 
     Raises:
         ValueError: If eSpeak NG cannot be downloaded, does not support this platform,
@@ -114,7 +115,8 @@ def synthetic_split(split, sample_rate_hz):
         for name, label, end, place in zip(names, labels, ends, places, strict=True):
             clip = np.zeros(made_hz, "float32")
             clip[place : place + end - start] = as_float(speech[start:end])
-            yield name, label, resample(clip, made_hz, sample_rate_hz)
+            read = functools.partial(resample, clip, made_hz, sample_rate_hz)
+            yield name, label, read
             start = end
 
     noise = np.stack([resample(row, made_hz, sample_rate_hz) for row in noise])

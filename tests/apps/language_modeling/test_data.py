@@ -10,6 +10,7 @@ from apps.common.data.text import END
 from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import split_of
 from apps.language_modeling import data as data_module
+from apps.language_modeling import files
 from apps.language_modeling.config import DataConfig
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.text import NEW_LINE
@@ -59,7 +60,7 @@ def test_a_corpus_of_one_line_is_read_in_pieces_that_cut_no_word(
         dataset="files", file=str(tmp_path), tokens=tokenization, min_count=1
     )
     whole = words(load_data(config, ("train",)), "train")
-    monkeypatch.setattr(data_module, "LONGEST_LINE", 40)
+    monkeypatch.setattr(files, "LONGEST_LINE", 40)
     assert words(load_data(config, ("train",)), "train") == whole
     assert whole.count(END) == (0 if tokenization == "characters" else 3)
 
@@ -277,8 +278,16 @@ def test_a_text_in_another_encoding_is_cut_at_the_same_places(encoding, tmp_path
         [len(getattr(data, split)) for split in ("train", "validation", "test")]
         for data in found.values()
     ]
-    np.testing.assert_allclose(*counts, rtol=0.05)
-    assert sum(counts[0]) == sum(counts[1])
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_text_of_any_line_ends_is_cut_into_the_same_tenths(end, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("".join(f"w{n:03} a{end}" for n in range(1000)).encode())
+    data = load_data(DataConfig(dataset="files", file=str(path), min_count=1))
+    counts = [words(data, s).count(END) for s in ("train", "validation", "test")]
+    assert counts == [800, 100, 100]
 
 
 def test_a_folder_of_another_encoding_is_read(tmp_path):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from apps.question_answering import sources
 from apps.question_answering.config import DataConfig
 from apps.question_answering.data import load_data
+from apps.question_answering.sources import babi_lines, read_json
 
 
 @pytest.fixture
@@ -227,3 +228,21 @@ def test_babi_is_read_in_another_encoding(babi_folder, tmp_path, config):
         (tmp_path / path.name).write_bytes(path.read_text().encode("utf-16"))
     changed = replace(config, directory=str(tmp_path), encoding="utf-16")
     assert load_data(changed).test == load_data(config).test
+
+
+@pytest.mark.parametrize("mark", ["?", "\uff1f", "\u061f"])
+def test_a_question_of_a_story_may_end_with_the_mark_of_its_script(mark, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(f"1 玛丽去了家。\n2 玛丽在哪里{mark}\t家\t1\n", encoding="utf-8")
+    assert [line.answer for line in babi_lines(path, "utf-8")] == [None, "家"]
+
+
+@pytest.mark.parametrize(
+    "content", ['{"a": 1, "a": 2}', "[1e999]", "[NaN]", "[" * 10**5]
+)
+def test_json_that_is_ambiguous_or_too_deep_is_refused_in_one_line(content, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"a\.json: ") as caught:
+        read_json(path, "utf-8")
+    assert "\n" not in str(caught.value)

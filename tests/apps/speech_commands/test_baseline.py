@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from apps.speech_commands import baseline
+from apps.speech_commands import baseline, sources
 from apps.speech_commands.baseline import mean_spectra, measure_baseline
 from apps.speech_commands.data import load_data
 from apps.speech_commands.features import LogMel
@@ -44,6 +44,15 @@ def test_of_many_clips_it_takes_some_of_each_label(
     found = measure_baseline(speech_config.data, test, LABELS, front_end)
     assert found["name"] == "mean spectra, logistic regression on 20 clips"
     assert found["accuracy"] > 0.9
+
+
+def test_only_the_clips_of_the_sample_are_read(speech_config, monkeypatch):
+    read, own = [], sources.read_audio
+    monkeypatch.setattr(
+        sources, "read_audio", lambda path, rate: read.append(path) or own(path, rate)
+    )
+    load_data(speech_config.data, ("train",), LABELS, 7)
+    assert len(read) == 7
 
 
 def test_clips_that_are_left_out_take_their_noise_with_them():

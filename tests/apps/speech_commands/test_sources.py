@@ -257,3 +257,20 @@ def test_the_twelve_classes_of_the_published_set_keep_their_names(monkeypatch):
     of_silence = data.labels.index("_silence_")
     assert data.train.waves[data.train.labels == of_silence].max() == 11
     assert data.train.waves[data.train.labels == data.labels.index("go")].max() == 2
+
+
+def test_whatever_is_no_word_is_listed_unless_it_is_hidden(own, capsys):
+    wave, rate = soundfile.read(own / "low" / "s1_nohash_0.wav")
+    for name in ("_unknown_/a.wav", "stray.wav", "none/.a.wav", ".old/a.wav"):
+        (own / name).parent.mkdir(exist_ok=True)
+        soundfile.write(own / name, wave, rate)
+    (own / "low" / "._s1_nohash_0.wav").write_bytes(b"\x00\x05\x16\x07")
+    (own / "_background_noise_").mkdir()
+    soundfile.write(own / "_background_noise_" / "hiss.wav", wave, rate)
+    (own / "empty").mkdir()
+    (own / "validation_list.txt").write_text("low/s1_nohash_0.wav")
+    (own / "testing_list.txt").write_text("low/s2_nohash_0.wav")
+    assert load_data(folder(own)).labels == ["_silence_", "high", "low"]
+    message = capsys.readouterr().err
+    assert "left out 4 entries that are not audio files in the folder of a" in message
+    assert message.rstrip().endswith(": _unknown_, empty, none, stray.wav")

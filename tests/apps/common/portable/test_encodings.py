@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.common.portable.encodings import codec_of_parts, is_encoding, looks_like
+from apps.common.portable.encodings import is_encoding, looks_like
 from apps.common.portable.files import open_text
 
 GERMAN = "Der Fluß fließt über große Steine — „schön“, sagt Jürgen.\n"
@@ -48,12 +48,6 @@ def test_encodings_of_text_are_known(name):
 )
 def test_what_encodes_no_text_is_no_encoding(name):
     assert not is_encoding(name)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
-def test_parts_of_a_text_are_encoded_without_byte_order_marks(encoding):
-    codec = codec_of_parts(encoding)
-    assert len("ab".encode(codec)) == 2 * len("a".encode(codec))
 
 
 def read(path, content, encoding=None):
