@@ -18,7 +18,7 @@ MAX_CLIPS = 5000  # training clips that it learns from
 def measure_baseline(config, test, labels, front_end):
     """Fits the baseline to the training split; measures it on the test split.
 
-    Of more than `MAX_CLIPS` training clips it reads that many at random.
+    Of more than `MAX_CLIPS` training clips it takes that many; see `Rows.at_most`.
 
     Args:
         config: A `DataConfig`.
