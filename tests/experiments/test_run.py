@@ -225,10 +225,12 @@ def test_inputs_are_the_words_after_predict(task, verbs, capsys):
     assert "😀" in lines[2]
 
 
-def test_inputs_are_the_lines_of_a_file(task, verbs, tmp_path):
+def test_inputs_are_the_lines_of_a_file(task, verbs, tmp_path, capsys):
     (tmp_path / "new.txt").write_text("\n".join(INPUTS), encoding="utf-8")
-    main(task, ["predict", "--file", str(tmp_path / "new.txt")])
-    assert verbs[0][2] == INPUTS
+    with pytest.raises(SystemExit):
+        main(task, ["predict", "--file", str(tmp_path / "new.txt")])
+    assert verbs[0][2] == [text for text in INPUTS if text]
+    assert "new.txt:2" in capsys.readouterr().err
 
 
 def test_inputs_are_the_lines_of_standard_input(task, verbs, monkeypatch):
