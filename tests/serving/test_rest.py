@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -279,7 +280,40 @@ def test_what_the_graph_refuses_is_told_in_its_words(ask):
         "x must be finite\n\t [[{{function_node f_28}}{{node CheckNumerics}}]] [Op:f]",
         "{{function_node f_28}} {{function_node g}} x must be finite [[{{node h}}]]",
         "Graph execution error:\n\nx must be finite\n [{{node CheckNumerics}}]",
+        "assertion failed: [x must be finite ] [Condition x > 0 did not hold "
+        "element-wise:] [x (model_1/strided_slice:0) = ] [0]",
     ],
 )
 def test_a_reason_has_no_names_of_the_graph(message):
     assert reason(message) == "x must be finite"
+
+
+def test_blanks_in_a_message_take_no_time():
+    for text in ("a" + " " * 100_000 + "b", "{{node " * 20_000):
+        began = time.perf_counter()
+        assert reason(text) == text.strip()
+        assert time.perf_counter() - began < 1
+
+
+def test_of_many_unknown_inputs_a_few_are_named(ask):
+    row = {**dict.fromkeys(map(str, range(10_000))), "matrix": [1, 2]}
+    status, answer = ask(instances=[row])
+    assert status == 400
+    assert len(answer["error"]) < 200
+
+
+def test_more_rows_than_a_batch_are_computed_in_slices(ask):
+    """`carried` is the number of token ids beside a row, in whatever is computed."""
+    columns = {"text": ["a"] * 130, "ids": [[7]] * 130}
+    status, answer = ask(inputs=columns, signature_name="carry")
+    assert status == 200
+    assert answer["outputs"]["text"] == ["a"] * 130
+    assert answer["outputs"]["carried"] == [64] * 128 + [2] * 2
+
+
+@pytest.mark.parametrize("signature", ["whole", "uneven"])
+def test_more_rows_are_refused_where_slices_cannot_be_joined(signature, ask):
+    inputs = {"whole": ["a"] * 65, "uneven": [1.0] * 65}[signature]
+    status, answer = ask(inputs=inputs, signature_name=signature)
+    assert status == 400
+    assert answer["error"].startswith("Expected at most 64 rows, since the outputs")
