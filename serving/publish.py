@@ -129,8 +129,10 @@ def _write_config(models):
 def _record_app(model, app):
     """Writes the app of a model beside its versions; refuses another than theirs."""
     record = model / APP
-    before = record.read_text(encoding="utf-8") if record.is_file() else app
-    if versions(model) and before != app:
+    before = record.read_text(encoding="utf-8") if record.is_file() else None
+    if before == app:
+        return
+    if versions(model) and before:
         raise ValueError(
             f"{model}: its versions are models of {before}. Received: one of {app}, "
             "whose inputs differ. Give another name with --name."
