@@ -114,7 +114,8 @@ class Signature:
             part = {name: arrays[name][start:stop] for name in batched}
             parts.append(self.compute({**arrays, **part}))
             sizes.append(stop - start)
-            self.joins = all(len(value) == sizes[-1] for value in parts[-1].values())
+            if any(len(value) != sizes[-1] for value in parts[-1].values()):
+                self.joins = False  # its outputs have no batch dimension
         if not self.joins:
             raise RequestError(
                 400,
