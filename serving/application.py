@@ -72,7 +72,7 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
         app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"])
     _add_error_handlers(app)
     _add_models(app, models)
-    _add_predict(app, models, reader, scheduler, metrics, limits.timeout_s)
+    _add_predict(app, models, reader, scheduler, metrics, limits)
     _add_monitoring(app, models, metrics)
     page = _Page(directory=WEB, packages=SHARED, html=True, check_dir=False)
     app.mount("/", page)
@@ -133,17 +133,18 @@ def _add_models(app, models):
         return _json(models.get(name, version).metadata)
 
 
-def _add_predict(app, models, reader, scheduler, metrics, timeout_s):
+def _add_predict(app, models, reader, scheduler, metrics, limits):
     async def answer(request, name, version=None):
         began, code = time.perf_counter(), 500
         try:
             model = models.get(name, version)
-            body = await reader.read(request)
-            content = await asyncio.wait_for(_answer(scheduler, model, body), timeout_s)
+            async with reader.read(request) as body:
+                content = _answer(scheduler, model, limits, reader.converting, body)
+                content = await asyncio.wait_for(content, limits.timeout_s)
             code = 200
         except TimeoutError:
             code = 504
-            message = f"No answer within {timeout_s:g} seconds."
+            message = f"No answer within {limits.timeout_s:g} seconds."
             raise RequestError(code, message) from None
         except ClientDisconnect:
             code = 499  # nobody reads the answer
@@ -212,7 +213,7 @@ def _json(content, status=200, headers=None):
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-async def _answer(scheduler, model, body):
+async def _answer(scheduler, model, limits, converting, body):
     """Returns the JSON answer to the body of a predict request."""
 
     def read():
@@ -220,8 +221,12 @@ async def _answer(scheduler, model, body):
         signature = model.signature(request["signature_name"])
         return request, signature, arrays_of(request, signature.inputs)
 
-    long = len(body) > LONG_BODY_BYTES
-    request, signature, arrays = await run_in_threadpool(read) if long else read()
+    limits.check_values(body)
+    if len(body) > LONG_BODY_BYTES:
+        async with converting:
+            request, signature, arrays = await run_in_threadpool(read)
+    else:
+        request, signature, arrays = read()
     outputs = await scheduler.run(signature, arrays)
     long = sum(array.nbytes for array in outputs.values()) > LONG_BODY_BYTES
     if long:

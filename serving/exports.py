@@ -4,17 +4,22 @@ A run directory has its model in `export/<app>/<version>/`, a models directory (
 publish.py makes) in `<model>/<version>/`.
 """
 
+import functools
+import logging
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.common.portable.run_files import EXPORTS
+from apps.common.portable.run_files import EXPLANATIONS, EXPORTS, LOGS
 from apps.common.portable.versions import GRAPH, versions
 
 RUNS = "runs"  # where the experiments write
 NAMED = re.compile(r"([^/=:]+)=(.+)")
 MAX_LISTED = 5
+APP = ".app"  # file in a model's directory of a models directory: the app's name
+log = logging.getLogger("carousel.serving")
 
 
 class Export(NamedTuple):
@@ -22,15 +27,17 @@ class Export(NamedTuple):
 
     Attributes:
         name: Name under which it is served.
-        app: Name of its app; in a models directory the same as `name`.
-        directory: Its run directory or models directory.
+        app: Name of its app; the same as `name` if its directory does not say.
+        directory: Its run directory, or its directory in a models directory.
         versions: Paths of its complete versions, the highest first.
+        given: Whether its name was given as `NAME=DIRECTORY`.
     """
 
     name: str
     app: str
     directory: Path
     versions: list
+    given: bool = False
 
 
 def model_name(run, app):
@@ -52,22 +59,35 @@ def model_name(run, app):
 def find_exports(places):
     """Returns the exported models by name, a list of `Export` for each.
 
-    If several runs have one name, the export that was written last comes first.
+    If several exports have one name, one whose name was given comes first, then the one
+    that was written last. A directory that cannot be read is left out and logged, as is
+    an export whose name has a colon: no path of the REST API can name it.
 
     Args:
-        places: Run directories, models directories, or directories with runs at any
-            depth. `NAME=DIRECTORY` gives the models in it another name.
+        places: Run directories, models directories, directories of a model, or
+            directories with runs at any depth. `NAME=DIRECTORY` gives the model in it
+            another name.
+
+    Raises:
+        ValueError: If a name is given to several models.
     """
     exports = {}
     for place in map(str, places):
         named = None if os.path.exists(place) else NAMED.fullmatch(place)
-        for export in _exports(Path(named[2] if named else place)):
-            name = named[1] if named else export.name
-            same_name = exports.setdefault(name, {})
+        for export in _named(*named.groups()) if named else _exports(Path(place)):
+            if ":" in export.name:
+                _log_once(
+                    f"{export.directory} is not served: no client can ask a model with "
+                    "a colon in its name. Give another name: python -m serving.server "
+                    + shlex.quote(f"OTHER-NAME={export.directory}")
+                )
+                continue
+            same_name = exports.setdefault(export.name, {})
             key = os.path.realpath(export.versions[0])
-            same_name.setdefault(key, export._replace(name=name))
+            if export.given or key not in same_name:
+                same_name[key] = export
     return {
-        name: sorted(same_name.values(), key=lambda e: -_written(e))
+        name: sorted(same_name.values(), key=lambda e: (not e.given, -_written(e)))
         for name, same_name in exports.items()
     }
 
@@ -78,53 +98,102 @@ def conflict(exports):
     Args:
         exports: List of `Export`, the one that is served first.
     """
-    served, *others = (str(export.directory) for export in exports)
+    first, *others = exports
     if not others:
         return None
-    more = len(others) - MAX_LISTED
-    listed = ", ".join(others[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+    paths = [str(export.directory) for export in others]
+    more = len(paths) - MAX_LISTED
+    listed = ", ".join(paths[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+    why = "was named on the command line" if first.given else "is the newest"
+    both = (f"{first.name}={paths[0]}", f"OTHER-NAME={first.directory}")
     return (
-        f"{exports[0].name}: {served} is served, the newest export of this name; not "
-        f"served: {listed}. To serve one, or both: python -m serving.server "
-        f"{others[0]} OTHER-NAME={served}"
+        f"{first.name}: {len(exports)} exports have this name. Used: "
+        f"{first.directory}, which {why}; not used: {listed}. To serve one, or both: "
+        f"python -m serving.server {' '.join(map(shlex.quote, both))}"
     )
+
+
+def _named(name, directory):
+    """Returns the exports in a directory under a name that was given for them."""
+    exports = _exports(Path(directory))
+    models = sorted({(export.name, export.app) for export in exports})
+    if len(models) > 1:
+        listed = ", ".join(each for each, _ in models[:MAX_LISTED])
+        raise ValueError(
+            f"{name}={directory}: expected a directory with one model. Received: "
+            f"{len(models)}, such as {listed}. Name the directory of one of them."
+        )
+    return [export._replace(name=name, given=True) for export in exports]
 
 
 def _exports(directory):
     """Returns the exports in a models directory, a run, or a directory with runs."""
-    models = _models(directory)
+    models = _models(directory) or _models(directory, [directory])
     if models:
-        return [Export(name, name, directory, paths) for name, paths in models]
+        return [
+            Export(path.name, _app(path), path, complete) for path, complete in models
+        ]
     return [
-        Export(model_name(run, app), app, run, paths)
+        Export(model_name(run, path.name), path.name, run, complete)
         for run, models in _runs(directory)
-        for app, paths in models
+        for path, complete in models
     ]
 
 
 def _runs(directory):
     """Yields each run directory with an export, and the models in it."""
     visited = set()  # a link may lead back
-    for path, folders, _ in os.walk(directory, followlinks=True):
+    for path, folders, _ in os.walk(directory, onerror=_skip, followlinks=True):
         models = _models(Path(path, EXPORTS)) if EXPORTS in folders else []
         if models:
             yield Path(path), models
         real = os.path.realpath(path)
-        if models or real in visited:
+        if real in visited:
             folders.clear()
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        own = (EXPORTS, EXPLANATIONS, LOGS) if models else ()
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in own
+        )
 
 
-def _models(directory):
-    """Returns pairs of a model's name and its complete versions, the highest first."""
+def _models(directory, paths=None):
+    """Returns pairs of a model's directory and its complete versions, highest first."""
     models = []
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        numbered = [path / str(number) for number in reversed(versions(path))]
-        complete = [version for version in numbered if (version / GRAPH).exists()]
+    for path in _list(directory) if paths is None else paths:
+        try:
+            numbered = [path / str(number) for number in reversed(versions(path))]
+            complete = [version for version in numbered if (version / GRAPH).exists()]
+        except OSError as error:
+            _skip(error)
+            continue
         if complete:
-            models.append((path.name, complete))
+            models.append((path, complete))
     return models
+
+
+def _list(directory):
+    try:
+        return sorted(directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        _skip(error)
+        return []
+
+
+def _app(model):
+    """Returns the app of a model in a models directory; its name if no file says."""
+    path = model / APP
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else model.name
+
+
+def _skip(error):
+    if not isinstance(error, FileNotFoundError):  # removed meanwhile
+        _log_once(f"{error.filename} is left out: {error.strerror}.")
+
+
+@functools.cache
+def _log_once(message):
+    log.warning("%s", message)
 
 
 def _written(export):

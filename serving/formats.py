@@ -17,8 +17,7 @@ DEFAULT_SIGNATURE = "serving_default"
 MAX_DIMENSIONS = 32  # of an input; TensorFlow aborts the process above about 250
 FLOAT_BITS = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}  # of digits
 NUMBERS = frozenset((int, float, Literal))
-TRACE = re.compile(r"\s*\[\[?\{\{.*", re.DOTALL)
-PLACE = re.compile(r"\{\{\w*node [^}]*\}\}\s*")
+PLACE = re.compile(r"\{\{\w*node [^{}]*\}\}\s*")
 
 
 class RequestError(Exception):
@@ -64,8 +63,8 @@ def arrays_of(request, specs):
         NumPy arrays by input name; strings are bytes in an object array.
 
     Raises:
-        RequestError: If an input is missing or has the wrong type or shape, or if a
-            row has another input.
+        RequestError: If an input is missing or has the wrong type or shape, if a row
+            has another input, or if the inputs differ in their number of rows.
     """
     if "instances" in request:
         columns = _columns_of_rows(request["instances"], specs)
@@ -73,9 +72,18 @@ def arrays_of(request, specs):
     columns = _columns(request["inputs"], specs)
     sizes = {len(value) for value in columns.values() if isinstance(value, list)} - {0}
     rows = sizes.pop() if len(sizes) == 1 else 0
-    return {
+    arrays = {
         name: _array(name, columns[name], spec, rows) for name, spec in specs.items()
     }
+    sizes = {
+        name: len(arrays[name])
+        for name, spec in specs.items()
+        if spec.shape.rank and spec.shape[0] is None
+    }
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name}: {size}" for name, size in sizes.items())
+        raise RequestError(400, f"Expected as many rows in each input. {listed}.")
+    return arrays
 
 
 def answer_of(request, outputs):
@@ -121,10 +129,17 @@ def answer_of(request, outputs):
 def without_nodes(message):
     """Returns a message of TensorFlow without the names of graph nodes.
 
-    They follow it, as in `[[{{function_node f}}{{node g}}]]`, or precede it, as in
-    `{{function_node f}} message`.
+    They follow it, as in `[[{{function_node f}}{{node g}}]]`, precede it, as in
+    `{{function_node f}} message`, or stand with the condition of an assertion, as in
+    `assertion failed: [message] [Condition x > 0 did not hold:] [x (g:0) = ] [0]`.
     """
-    return PLACE.sub("", TRACE.sub("", message))
+    message, trace, _ = message.partition("[{{")
+    if trace:
+        message = message.removesuffix("[").rstrip()
+    message, condition, _ = message.partition("] [Condition ")
+    if condition:
+        message = message.replace("assertion failed: [", "", 1).rstrip()
+    return PLACE.sub("", message)
 
 
 def reason(error):
@@ -155,7 +170,7 @@ def _columns_of_rows(rows, specs):
             raise RequestError(400, f'"instances": {message}. See row {number}.')
         values = _columns(row, specs)
         if named and len(values) > len(specs):
-            names = ", ".join(sorted(set(values) - set(specs)))
+            names = ", ".join(sorted(set(values) - set(specs)))[:80]
             known = ", ".join(sorted(specs))
             message = f'"instances": row {number} has unknown inputs: {names}.'
             raise RequestError(400, f"{message} Known: {known}.")

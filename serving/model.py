@@ -11,6 +11,8 @@ from google.protobuf import json_format
 from apps.common.portable.versions import GRAPH, WARMUP
 from serving.formats import DEFAULT_SIGNATURE, RequestError, reason
 
+MAX_BATCH_ROWS = 64  # computed at once, as by TensorFlow Serving
+
 
 def load_tensorflow():
     """Imports TensorFlow without Keras and with a quiet logger; returns it.
@@ -89,6 +91,43 @@ class Signature:
 
     def __call__(self, arrays):
         """Computes the outputs, arrays by name, from the inputs, arrays by name.
+
+        At most `MAX_BATCH_ROWS` rows are computed at once, since one long row makes all
+        rows beside it as long. More are computed in slices if requests may be joined.
+
+        Raises:
+            RequestError: If the graph refuses the input, if memory does not suffice, or
+                if there are more rows and the outputs of slices cannot be joined.
+        """
+        batched = [
+            name
+            for name, spec in self.inputs.items()
+            if spec.shape.rank and spec.shape[0] is None
+        ]
+        rows = max((len(arrays[name]) for name in batched), default=0)
+        if rows <= MAX_BATCH_ROWS:
+            return self.compute(arrays)
+        parts, sizes = [], []
+        while self.joins and sum(sizes) < rows:
+            start = sum(sizes)
+            stop = min(start + MAX_BATCH_ROWS, rows)
+            part = {name: arrays[name][start:stop] for name in batched}
+            parts.append(self.compute({**arrays, **part}))
+            sizes.append(stop - start)
+            if any(len(value) != sizes[-1] for value in parts[-1].values()):
+                self.joins = False  # its outputs have no batch dimension
+        if not self.joins:
+            raise RequestError(
+                400,
+                f"Expected at most {MAX_BATCH_ROWS} rows, since the outputs of several "
+                f"calls cannot be joined. Received: {rows}. Send several requests.",
+            )
+        return {
+            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+        }
+
+    def compute(self, arrays):
+        """Computes the outputs for all rows at once.
 
         Raises:
             RequestError: If the graph refuses the input or memory does not suffice.
@@ -184,6 +223,6 @@ class Model:
             entry = prediction_log_pb2.PredictionLog.FromString(record)
             request = entry.predict_log.request
             name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            self.signature(name)(
+            self.signature(name).compute(
                 {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
             )

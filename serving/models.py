@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 from serving.exports import conflict, find_exports
 from serving.formats import RequestError, reason
@@ -18,8 +17,8 @@ class Models:
     """The loaded models by name; newer versions replace older ones.
 
     Args:
-        find: Function that returns the paths of versions by model name, in order of
-            preference. The first version that loads is served.
+        find: Function that returns the paths of an export's versions by model name, in
+            order of preference. The first version that loads is served.
     """
 
     def __init__(self, find):
@@ -75,11 +74,15 @@ class Models:
         """Calls `refresh` every `seconds` in a background thread, until `stop`."""
 
         def run():
+            logged = None
             while not self._stopped.wait(seconds):
                 try:
                     self.refresh()
-                except OSError as error:  # a directory was removed meanwhile
-                    log.error("looking for models: %s", error)
+                    logged = None
+                except Exception as error:  # such as a directory that was removed
+                    if logged != str(error):
+                        log.error("looking for models: %s", error)
+                    logged = str(error)
 
         threading.Thread(target=run, name="watch", daemon=True).start()
 
@@ -148,8 +151,8 @@ def find_models(places):
     The highest version comes first. Versions without a graph are skipped.
 
     Args:
-        places: As for `find_exports`. If several contain the same model, the one that
-            was written last comes first.
+        places: As for `find_exports`. Of several exports of one name only the first
+            counts: another run is no version of the same model.
     """
     return _paths(find_exports(places))
 
@@ -181,7 +184,4 @@ class Finder:
 
 
 def _paths(exports):
-    return {
-        name: list(chain.from_iterable(export.versions for export in same_name))
-        for name, same_name in exports.items()
-    }
+    return {name: same_name[0].versions for name, same_name in exports.items()}

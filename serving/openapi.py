@@ -17,7 +17,6 @@ _MEANINGS = {
     404: "No such model or version",
     408: "The request did not arrive in time",
     413: "The request is too large",
-    422: "A parameter of the path is wrong",
     503: "Too many requests are waiting",
     504: "The answer took too long",
 }

@@ -7,8 +7,9 @@
 As the embedded server names them, a run of a recipe is installed under the name of its
 app, a run of your own directory under that directory's name; `--name` gives another.
 
-A models directory contains `<model>/<version>/` and `models.config`. Installing a
-version is atomic, and a version number is never used twice.
+A models directory contains `<model>/<version>/`, `<model>/.app` with the name of the
+model's app, and `models.config`. Installing a version is atomic, and a version number
+is never used twice.
 """
 
 import argparse
@@ -19,18 +20,19 @@ from pathlib import Path
 from apps.common.portable.files import atomic_write, exclusive_lock
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import report_errors
-from apps.common.portable.versions import versions
-from serving.exports import model_name
+from apps.common.portable.versions import GRAPH, versions
+from serving.exports import APP, model_name
 
 MODELS = Path("models")
 CONFIG = "models.config"
 SERVED_FROM = "/models"  # path of the models directory in the server's container
+KEEP = 3  # versions
 LOADED_VERSIONS = 2  # a server starts if the newest is broken, but the one before whole
 NAME = re.compile(r"\w[\w.-]*")
 WITHDRAWN, REMOVED = ".withdrawn-", ".removed"
 
 
-def publish(run, models=MODELS, keep=3, name=None):
+def publish(run, models=MODELS, keep=KEEP, name=None):
     """Installs the newest export of a run as the next version of its model.
 
     Args:
@@ -43,19 +45,21 @@ def publish(run, models=MODELS, keep=3, name=None):
         The path of the new version.
 
     Raises:
-        ValueError: If the run has no export, `keep` is below 1, or the name has other
-            characters than models.config and a URL take.
+        ValueError: If the run has no export, `keep` is below 1, the name has other
+            characters than letters, digits, `-`, `_` and dots, or a model of this name
+            has another app.
     """
     if keep < 1:
         raise ValueError(f"--keep: expected 1 or more. Received: {keep}.")
-    exported = sorted(Path(run, EXPORTS).glob("*/*/saved_model.pb"), key=_number)
+    exported = sorted(Path(run, EXPORTS).glob(f"*/*/{GRAPH}"), key=_number)
     if not exported:
         raise ValueError(
             f"{run}: it has no export. Create one with "
             "python -m experiments.TASK RECIPE export."
         )
     source = exported[-1].parent
-    name = model_name(run, source.parent.name) if name is None else name
+    app = source.parent.name
+    name = model_name(run, app) if name is None else name
     if not NAME.fullmatch(name):
         raise ValueError(
             f"{run}: expected a model's name of letters, digits, -, _ and dots. "
@@ -64,6 +68,7 @@ def publish(run, models=MODELS, keep=3, name=None):
     model = Path(models, name)
     model.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(model):
+        _record_app(model, app)
         number = max((*versions(model), *_withdrawn(model)), default=0) + 1
         _copy(source, model / str(number))
         for left in model.glob(f"{REMOVED}*"):  # of a killed publish
@@ -121,6 +126,21 @@ def _write_config(models):
     return path
 
 
+def _record_app(model, app):
+    """Writes the app of a model beside its versions; refuses another than theirs."""
+    record = model / APP
+    before = record.read_text(encoding="utf-8") if record.is_file() else None
+    if before == app:
+        return
+    if versions(model) and before:
+        raise ValueError(
+            f"{model}: its versions are models of {before}. Received: one of {app}, "
+            "whose inputs differ. Give another name with --name."
+        )
+    with atomic_write(record) as temporary:
+        temporary.write_text(app, encoding="utf-8")
+
+
 def _copy(source, target):
     """Copies a version under a hidden name, then renames it, which is atomic."""
     temporary = target.with_name(f".{target.name}")
@@ -135,7 +155,8 @@ def _copy(source, target):
 
 
 def _number(saved_model):
-    return int(saved_model.parent.name) if saved_model.parent.name.isdigit() else -1
+    name = saved_model.parent.name
+    return int(name) if re.fullmatch("[0-9]+", name) else -1
 
 
 def _withdrawn(model):
@@ -167,16 +188,23 @@ def main(arguments=None):
         "--models", type=Path, default=MODELS, help="models directory (%(default)s)"
     )
     parser.add_argument(
-        "--keep", type=int, default=3, help="versions to keep (%(default)s)"
+        "--keep", type=int, metavar="N", help=f"versions to keep (default: {KEEP})"
     )
     parser.add_argument("--name", help="name of the model (default: see above)")
     options = parser.parse_args(arguments)
     with report_errors():
         if options.rollback:
+            for flag in ("keep", "name"):
+                if getattr(options, flag) is not None:
+                    raise ValueError(
+                        f"--{flag}: --rollback has no use for it. Leave it out."
+                    )
             print(f"Now served: {roll_back(options.rollback, options.models)}")
         else:
-            path = publish(options.run, options.models, options.keep, options.name)
-            print(f"Published: {path}")
+            keep = KEEP if options.keep is None else options.keep
+            path = publish(options.run, options.models, keep, options.name)
+            new = ", a new model" if path.name == "1" else ""
+            print(f"Published: {path}{new}")
 
 
 if __name__ == "__main__":

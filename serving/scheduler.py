@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.formats import RequestError
-
-MAX_BATCH_ROWS = 64  # a single larger request is a batch by itself
+from serving.model import MAX_BATCH_ROWS
 
 
 @dataclass
@@ -118,7 +117,7 @@ def _take_batch(queue, join):
     """Removes the requests of the next batch from a queue and returns them."""
     batch, rows = [], 0
     while queue and (not batch or rows + queue[0].rows <= MAX_BATCH_ROWS):
-        request = queue.popleft()
+        request = queue.popleft()  # one of more rows is a batch by itself
         if request.outputs.done():  # cancelled
             continue
         batch.append(request)

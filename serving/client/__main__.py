@@ -182,7 +182,7 @@ def main(arguments=None):
         metavar="S",
         type=float,
         default=30.0,
-        help="seconds for a call, including retries (%(default)s)",
+        help="seconds for a call of at most 32 rows, including retries (%(default)s)",
     )
     commands = parser.add_subparsers(
         required=True, metavar="COMMAND", parser_class=_Parser

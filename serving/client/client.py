@@ -69,8 +69,9 @@ class Client(Streams):
 
         More than `max_rows` rows are sent in several calls, one after the other, and
         the answers are joined in order: the outputs are padded to the longest row with
-        0, "" or False. With `version=None` the newest version may change between two
-        calls.
+        0, "" or False. Each call has `timeout_s`. With `version=None` the newest
+        version may change between two calls; where its outputs have other sizes,
+        `ServingError` is raised.
 
         Args:
             model: Name of the model.
@@ -190,7 +191,7 @@ class Client(Streams):
             parts.append(self._ask(model, rows, signature, version))
             counts.append(size)
         try:
-            return join_rows(parts, counts)
+            return join_rows(parts, counts, specs)
         except ValueError as error:
             message = f"predict of {call_name} at {self._server}: {error}"
             raise ServingError(message) from error

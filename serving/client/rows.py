@@ -2,6 +2,8 @@
 
 import numpy as np
 
+OTHER_VERSION = "Another version was loaded between two calls: give version=."
+
 
 def count_rows(arrays, call_name):
     """Returns the number of rows of a batch; 1 if no input has a batch dimension.
@@ -60,25 +62,30 @@ def check_joinable(specs, count, max_rows, call_name):
             )
 
 
-def join_rows(parts, counts):
+def join_rows(parts, counts, specs):
     """Joins the outputs of several calls in order.
 
-    They are padded at the end to the largest sizes, as one call would have padded them:
-    with 0, "" or False.
+    Dimensions of any size are padded at the end to the largest, as one call would have
+    padded them: with 0, "" or False.
 
     Args:
         parts: For each call its outputs, arrays by name.
         counts: For each call its number of rows.
+        specs: The signature's outputs, `Spec` by name.
 
     Raises:
-        ValueError: If an output has another number of rows than were sent.
+        ValueError: If an output has another number of rows than were sent, or the calls
+            were answered by models with other outputs.
     """
+    if any(part.keys() != specs.keys() for part in parts):
+        raise ValueError(f"expected the outputs {', '.join(specs)}. {OTHER_VERSION}")
     return {
-        name: _join(name, [part[name] for part in parts], counts) for name in parts[0]
+        name: _join(name, [part[name] for part in parts], counts, spec)
+        for name, spec in specs.items()
     }
 
 
-def _join(name, arrays, counts):
+def _join(name, arrays, counts, spec):
     shapes = [array.shape for array in arrays]
     same_rank = len(set(map(len, shapes))) == 1
     if not same_rank or [shape[:1] for shape in shapes] != [(n,) for n in counts]:
@@ -86,6 +93,13 @@ def _join(name, arrays, counts):
             f"output {name}: expected {counts} rows from the calls. Received: shapes "
             f"{shapes}. Give fewer rows, so that one call suffices."
         )
+    sizes = spec.shape or [None] * len(shapes[0])
+    for size, *lengths in zip(sizes, *shapes, strict=False):
+        if size is not None and len(set(lengths)) > 1:
+            raise ValueError(
+                f"output {name}: expected {spec} from each call. Received: shapes "
+                f"{shapes}. {OTHER_VERSION}"
+            )
     fill = np.zeros((), arrays[0].dtype)[()]
     if arrays[0].dtype == object:
         fill = b"" if name.endswith("_bytes") else ""

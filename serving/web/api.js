@@ -29,8 +29,13 @@ export function parse(text) {
 
 /** Returns a message of TensorFlow without the names of graph nodes. */
 export function withoutNodes(message) {
-  return message.replace(/\s*\[\[?\{\{[\s\S]*/, "")
-    .replace(/\{\{\w*node [^}]*\}\}\s*/g, "");
+  const end = message.indexOf("[{{");
+  let text = end < 0 ? message : message.slice(0, end).replace(/\[$/, "").trimEnd();
+  const condition = text.indexOf("] [Condition ");
+  if (condition >= 0) {
+    text = text.slice(0, condition).replace("assertion failed: [", "").trimEnd();
+  }
+  return text.replace(/\{\{\w*node [^{}]*\}\}\s*/g, "");
 }
 
 /** Returns the commands that train and serve a model. */

@@ -1,6 +1,7 @@
 """The application without a model: it reads, counts and refuses requests."""
 
 import asyncio
+import contextlib
 import gzip
 import re
 import tracemalloc
@@ -10,7 +11,12 @@ from fastapi.testclient import TestClient
 
 from serving.application import WEB, create_app
 from serving.formats import RequestError
-from serving.limits import Limits, Reader, decompress
+from serving.limits import MAX_BODIES, Limits, Reader, decompress
+
+
+async def read(reader, request):
+    async with reader.read(request) as body:
+        return body
 
 
 class Body:
@@ -28,14 +34,14 @@ def test_bodies_that_come_at_once_are_limited_in_number():
     async def send_three():
         go = asyncio.Event()
         reader = Reader(Limits(waiting=2))
-        first = [asyncio.create_task(reader.read(Body(go))) for _ in range(2)]
+        first = [asyncio.create_task(read(reader, Body(go))) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(RequestError, match="Try again in a moment") as caught:
-            await reader.read(Body(go))
+            await read(reader, Body(go))
         assert caught.value.status == 503
         go.set()
         assert await asyncio.gather(*first) == [b"{}", b"{}"]
-        assert await reader.read(Body(go)) == b"{}"
+        assert await read(reader, Body(go)) == b"{}"
 
     asyncio.run(send_three())
 
@@ -57,7 +63,7 @@ def test_a_body_that_is_too_long_is_not_kept():
                 yield Part(b" " * 1000)
 
     with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:
-        asyncio.run(Reader(Limits(body_mb=0.002)).read(Long()))
+        asyncio.run(read(Reader(Limits(body_mb=0.002)), Long()))
     assert caught.value.status == 413
 
 
@@ -74,10 +80,28 @@ class Zipped:
 def test_a_gzip_body_is_limited_by_what_it_unpacks_to():
     reader = Reader(Limits(body_mb=0.002))
     whole = b" " * 2000
-    assert asyncio.run(reader.read(Zipped(whole))) == whole
+    assert asyncio.run(read(reader, Zipped(whole))) == whole
     with pytest.raises(RequestError, match=r"Expected at most 0\.002 MB") as caught:
-        asyncio.run(reader.read(Zipped(whole + b" ")))
+        asyncio.run(read(reader, Zipped(whole + b" ")))
     assert caught.value.status == 413
+
+
+def test_the_bodies_under_way_are_limited_in_all_their_bytes():
+    """A gzip body counts as what it unpacks to, until its answer is there."""
+
+    async def hold_all():
+        reader = Reader(Limits(body_mb=0.002))
+        request = Zipped(b" " * 1900)
+        async with contextlib.AsyncExitStack() as answering:
+            for _ in range(MAX_BODIES):
+                await answering.enter_async_context(reader.read(request))
+            with pytest.raises(RequestError, match="Too many bytes") as caught:
+                await read(reader, request)
+            assert caught.value.status == 503
+        assert len(await read(reader, request)) == 1900
+        assert reader._bytes == 0
+
+    asyncio.run(hold_all())
 
 
 def test_of_a_gzip_body_no_more_than_the_limit_is_unpacked():

@@ -1,6 +1,7 @@
 """Exported models are found at any depth, each under one name."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -78,13 +79,81 @@ def test_a_conflict_names_all_runs_and_the_way_to_serve_both(export):
     found = find_exports(["runs"])
     assert conflict(found["my-reviews"]) is None
     assert conflict(found["sentiment"]) == (
-        "sentiment: runs/sentiment/imdb/seed-2 is served, the newest export of this "
-        "name; not served: runs/sentiment/imdb/seed-3, runs/sentiment/imdb/seed-1. To "
-        "serve one, or both: python -m serving.server runs/sentiment/imdb/seed-3 "
-        "OTHER-NAME=runs/sentiment/imdb/seed-2"
+        "sentiment: 3 exports have this name. Used: runs/sentiment/imdb/seed-2, which "
+        "is the newest; not used: runs/sentiment/imdb/seed-3, "
+        "runs/sentiment/imdb/seed-1. To serve one, or both: python -m serving.server "
+        "sentiment=runs/sentiment/imdb/seed-3 OTHER-NAME=runs/sentiment/imdb/seed-2"
     )
-    both = ["runs/sentiment/imdb/seed-3", "OTHER-NAME=runs/sentiment/imdb/seed-2"]
+    both = [
+        "sentiment=runs/sentiment/imdb/seed-3",
+        "OTHER-NAME=runs/sentiment/imdb/seed-2",
+    ]
     assert list(find_models(both)) == ["sentiment", "OTHER-NAME"]
+
+
+def test_another_run_of_the_same_name_is_no_version_before(export):
+    """Else a damaged export would be replaced by another run's, or another app's."""
+    versions = [export("runs/a/foo", version=n, time=n) for n in (4, 5)]
+    export("runs/b/foo", "question_answering", 1)
+    assert find_models(["runs"]) == {"foo": versions[::-1]}
+
+
+def test_a_name_that_was_given_comes_before_a_newer_run_of_that_name(export):
+    path = export("runs/my-reviews", time=1)
+    export("runs/sentiment/imdb/seed-1", time=9)
+    for places in (["runs", "sentiment=runs/my-reviews"],) * 2:
+        found = find_exports(places)
+        assert found["sentiment"][0].versions == [path]
+        message = conflict(found["sentiment"])
+        assert "runs/my-reviews, which was named on the command line" in message
+        places.reverse()
+
+
+def test_a_name_given_to_several_models_is_refused(export):
+    for place in ("runs/x/export/a/1", "runs/x/export/b/1", "models/c/1", "models/d/1"):
+        (Path(place)).mkdir(parents=True)
+        (Path(place) / "saved_model.pb").touch()
+    for place in ("runs/x", "models"):
+        with pytest.raises(ValueError, match="a directory with one model"):
+            find_exports([f"mine={place}"])
+    found = find_models(["mine=models/c"])
+    assert found == {"mine": [Path("models/c/1")]}
+
+
+def test_a_run_below_a_run_is_found(export):
+    paths = [export("runs/my-reviews"), export("runs/my-reviews/v2")]
+    export("runs/my-reviews/explain/copy")
+    assert find_models(["runs"]) == {"my-reviews": paths[:1], "v2": paths[1:]}
+
+
+def test_a_directory_that_cannot_be_read_is_logged_once(export, caplog, monkeypatch):
+    path = export("runs/my-reviews")
+    locked = export("runs/locked").parents[1].absolute()
+    iterdir = Path.iterdir
+
+    def refuse(directory):
+        if directory.absolute() == locked:
+            raise PermissionError(13, "Permission denied", str(directory))
+        return iterdir(directory)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    for _ in range(2):
+        assert find_models(["runs"]) == {"my-reviews": [path]}
+    assert caplog.messages == ["runs/locked/export is left out: Permission denied."]
+
+
+def test_a_name_with_a_colon_is_logged_with_a_way_out(export, caplog):
+    path = export("runs/exp:1 x")
+    assert find_models(["runs"]) == {}
+    assert caplog.messages[0].endswith("server 'OTHER-NAME=runs/exp:1 x'")
+    assert find_models(["OTHER-NAME=runs/exp:1 x"]) == {"OTHER-NAME": [path]}
+
+
+def test_only_ascii_digits_are_a_version(export):
+    path = export("runs/my-reviews", version=3)
+    for name in ("\u00b2", "\u0662"):
+        export("runs/my-reviews", version=name)
+    assert find_models(["runs"]) == {"my-reviews": [path]}
 
 
 def test_of_many_runs_of_one_name_a_few_are_listed(export):
@@ -103,4 +172,4 @@ def test_a_conflict_is_logged_when_it_comes_up(export, caplog):
     assert find()["sentiment"][0] == newer
     find()
     (message,) = caplog.messages
-    assert message.startswith("sentiment: runs/sentiment/imdb/seed-2 is served, the ")
+    assert message.startswith("sentiment: 2 exports have this name. Used: runs/")

@@ -1,6 +1,7 @@
 """The server withstands long, slow, broken and many simultaneous requests."""
 
 import concurrent.futures
+import gzip
 import http.client
 import json
 import shutil
@@ -10,7 +11,8 @@ import time
 import pytest
 from fastapi.testclient import TestClient
 
-from serving.application import create_app
+from serving.application import LONG_BODY_BYTES, create_app
+from serving.formats import parse
 from serving.limits import Limits
 from serving.models import Models, find_models
 from tests.serving.live import serving, talk
@@ -74,6 +76,39 @@ def test_fifty_megabytes_are_refused(port, announced):
         answer = talk(port, head, *[chunk] * 50, b"0\r\n\r\n")
     assert answer.startswith("HTTP/1.1 413")
     assert "Expected at most 1 MB. Received: 50.0." in answer
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(zipped, types):
+    body = b'{"instances": [%s[]]}' % (b"[]," * 100_000)
+    headers = {"Content-Encoding": "gzip"} if zipped else {}
+    body = gzip.compress(body) if zipped else body
+    with TestClient(create_app(load_models(types), Limits(body_mb=1.0))) as client:
+        answer = client.post(PATH, content=body, headers=headers)
+    assert answer.status_code == 413
+    message = "Expected at most 125000 commas and brackets. Received: 200003. Send"
+    assert answer.json()["error"].startswith(message)
+
+
+def test_one_long_body_is_converted_at_a_time(types, monkeypatch):
+    running, most = [], []
+
+    def parse_slowly(body):
+        running.append(body)
+        most.append(len(running))
+        time.sleep(0.02)
+        running.pop()
+        return parse(body)
+
+    monkeypatch.setattr("serving.application.parse", parse_slowly)
+    body = BODY + b" " * LONG_BODY_BYTES
+    with (
+        serving(create_app(load_models(types))) as port,
+        concurrent.futures.ThreadPoolExecutor(4) as pool,
+    ):
+        answers = list(pool.map(lambda _: ask(port, body)[0], range(8)))
+    assert answers == [200] * 8
+    assert max(most) == 1
 
 
 def test_a_body_that_does_not_come_is_given_up(port):

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from serving.formats import RequestError
 from serving.limits import Limits
 from serving.model import Signature
 from serving.models import Models, find_models
+from serving.publish import publish
 from tests.serving.signatures import function
 
 
@@ -144,6 +146,15 @@ def test_a_run_of_its_own_directory_is_served_beside_those_of_recipes(
     ]
 
 
+def test_the_page_of_a_published_model_has_the_tab_of_its_app(
+    export, served, tmp_path, monkeypatch, capsys
+):
+    run = export("runs/my-reviews/export", "sentiment", 1).parents[2]
+    publish(run, tmp_path / "models")
+    start(monkeypatch, str(tmp_path / "models"))
+    assert "8501/?sentiment=my-reviews#sentiment" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", [(), ("absent",), ("mine", "absent")])
 def test_without_an_export_there_is_one_line_that_says_how_to_make_one(
     words, export, served, tmp_path, monkeypatch, capsys
@@ -247,6 +258,22 @@ def test_a_version_that_cannot_be_loaded_is_told_and_the_one_before_serves(
     os.utime(broken, (5, 5))
     watched.refresh()
     assert states(watched, "a") == {"2": "AVAILABLE"}
+
+
+def test_an_error_of_any_kind_does_not_end_the_watch(caplog):
+    found, again = [], threading.Event()
+
+    def find():
+        found.append(1)
+        if len(found) > 3:
+            again.set()
+        raise ValueError("a name")
+
+    watched = Models(find)
+    watched.watch(0.001)
+    assert again.wait(10)
+    watched.stop()
+    assert caplog.messages == ["looking for models: a name"]
 
 
 def test_without_the_newest_version_the_one_before_is_served_from_the_start(
@@ -412,6 +439,7 @@ def test_a_server_needs_no_keras_and_no_number_of_dimensions_ends_it(exports):
     path = str(exports / "types" / "3")
     program = f"""
 import sys
+import threading
 from pathlib import Path
 from fastapi.testclient import TestClient
 from serving.models import Models

@@ -5,6 +5,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from apps.common.portable.versions import versions
+from serving.exports import find_exports
 from serving.publish import CONFIG, main, publish, roll_back
 
 
@@ -37,7 +38,11 @@ def test_versions_are_counted_and_the_last_ones_kept(run, models):
         assert path == models / "sentiment" / str(number)
         assert files(path) == ["saved_model.pb", "variables/variables.index"]
     assert versions(models / "sentiment") == [4, 5]
-    assert sorted(p.name for p in (models / "sentiment").iterdir()) == ["4", "5"]
+    assert sorted(p.name for p in (models / "sentiment").iterdir()) == [
+        ".app",
+        "4",
+        "5",
+    ]
 
 
 def test_the_run_stays_as_it_is(run, models):
@@ -66,7 +71,7 @@ def test_a_publish_that_fails_leaves_what_was_there(run, models, monkeypatch):
     monkeypatch.setattr(copytree, full)
     with pytest.raises(OSError, match="No space"):
         publish(run, models)
-    assert [path.name for path in (models / "sentiment").iterdir()] == ["1"]
+    assert sorted(p.name for p in (models / "sentiment").iterdir()) == [".app", "1"]
 
 
 def test_what_a_killed_publish_left_is_no_version_and_goes(run, models):
@@ -114,6 +119,24 @@ def test_a_run_of_its_own_directory_is_published_under_the_name_of_that(run, mod
     assert publish(own, models, name="sentiment") == models / "sentiment" / "1"
 
 
+def test_a_model_of_another_app_is_not_published_over_one(run, models, capsys):
+    main([str(run), "--models", str(models)])
+    main([str(run), "--models", str(models)])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"Published: {models}/sentiment/1, a new model"
+    assert second == f"Published: {models}/sentiment/2"
+    other = run.parents[1] / "mine"
+    (other / "export").mkdir(parents=True)
+    run = run.rename(run.with_name("own"))
+    (run / "export" / "sentiment").rename(other / "export" / "summarization")
+    with pytest.raises(ValueError, match="are models of sentiment"):
+        publish(other, models, name="sentiment")
+    assert versions(models / "sentiment") == [1, 2]
+    assert publish(other, models) == models / "mine" / "1"
+    (found,) = find_exports([f"x={models / 'mine'}"])["x"]
+    assert found.app == "summarization"
+
+
 def test_the_server_loads_the_version_before_as_well(run, models):
     publish(run, models)
     config = model_server_config_pb2.ModelServerConfig()
@@ -129,6 +152,8 @@ def test_the_server_loads_the_version_before_as_well(run, models):
         (["nowhere"], "it has no export"),
         (["RUN", "--keep", "0"], "1 or more"),
         (["RUN", "--name", 'a"b'], 'Received: a"b. Give one with --name.'),
+        (["--rollback", "x", "--name", "y"], "--name: --rollback has no use for it"),
+        (["--rollback", "x", "--keep", "2"], "--keep: --rollback has no use for it"),
         (["--rollback", "sentimant"], "sentimant: a rollback needs two versions"),
     ],
 )

@@ -238,9 +238,13 @@ DIFFERENT = {
         [columns(["a"] * 65, signature_name="upper")],
         (200, {"outputs": ["A"] * 65}),
     ),
+    "more than 64 rows of answers that differ in length": (
+        [columns(["a"] * 65, signature_name="whole")],
+        400,
+    ),
     "columns of different lengths": (
         [columns({"count": [2], "price": [1, 3]}, signature_name="buy")],
-        (200, {"outputs": {"cost": [2.0, 6.0], "dear": [False, False]}}),
+        400,
     ),
     "an unknown model, and a body that is not JSON": (
         [post(b"x", "/v1/models/nothing:predict")],
@@ -319,7 +323,15 @@ ELSEWHERE = {
         "serving.test_application",
         "test_a_gzip_body_is_limited_by_what_it_unpacks_to",
     ),
-    "a request that does not arrive in 30 s (`--timeout-s`)": (
+    "a body of more than 2 million commas and brackets": (
+        "serving.test_limits",
+        "test_a_body_of_too_many_values_is_refused_before_it_is_parsed",
+    ),
+    "bodies of more than 128 MB at once": (
+        "serving.test_application",
+        "test_the_bodies_under_way_are_limited_in_all_their_bytes",
+    ),
+    "a body that does not arrive in 30 s (`--timeout-s`)": (
         "serving.test_limits",
         "test_a_body_that_does_not_come_is_given_up",
     ),

@@ -1,5 +1,6 @@
 """Lists the versions of an exported model: `<model>/<version>/saved_model.pb`."""
 
+import re
 from pathlib import Path
 
 GRAPH = "saved_model.pb"
@@ -11,7 +12,8 @@ def versions(directory):
     directory = Path(directory)
     if not directory.is_dir():
         return []
-    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+    names = (path.name for path in directory.iterdir())
+    return sorted(int(name) for name in names if re.fullmatch("[0-9]+", name))
 
 
 def newest_version(directory):
