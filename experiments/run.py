@@ -13,8 +13,9 @@ from apps.common.portable.terminal import report_errors
 from experiments.closing import metric_rows
 from experiments.help import TaskParser
 from experiments.record import record
-from experiments.scored import Report, as_json, check_files, predict_file, rows_of
+from experiments.scored import Report, check_files, predict_file, rows_of
 from experiments.task import run_directory
+from experiments.writers import as_json
 
 VERBS = {
     "train": "train until the run directory has model.keras; resumes a stopped run",

@@ -1,20 +1,18 @@
 """Predicts the rows of a file in a stream, and writes them beside their own columns."""
 
-import csv
 import functools
-import json
 import sys
 from pathlib import Path
 
 from apps.common.config import load_run_config
 from apps.common.portable.files import atomic_write
 from apps.common.portable.run_files import CONFIG
+from experiments.writers import SEPARATORS, as_json, row_writer
 
 WINDOW_ROWS, WINDOW_CHARACTERS = 4096, 2**22  # in memory at a time
 ROWS_AT_ONCE = 256  # between two steps of the progress bar
 REPORTED = 20  # faults, each in a line on standard error
 ERROR = "error"
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
 
 
 def predict_file(predictor, path, output=None, overrides=()):
@@ -197,7 +195,7 @@ def _write(predictor, rows, report, output):
         atomic_write(output) as temporary,
         open(temporary, "w", encoding="utf-8", errors="replace", newline="") as file,
     ):
-        write = _writer(file, output.suffix.lower(), [*columns, *added])
+        write = row_writer(file, output.suffix.lower(), [*columns, *added])
         verbose = int(sys.stdout.isatty())
         bar = keras.utils.Progbar(count, unit_name="row", verbose=verbose)
         for row, answer, fault in _predicted(predictor, rows(), report, bar):
@@ -275,40 +273,3 @@ def _outputs(predictor, answer):
         elif name not in predictor.inputs:
             outputs[f"predicted_{name}"] = value
     return outputs
-
-
-def _writer(file, suffix, names):
-    """Returns a function that writes a dictionary as a row of a file.
-
-    Args:
-        file: An open text file.
-        suffix: ".csv" or ".tsv", whose first row are the names; or ".jsonl".
-        names: Names of the columns.
-    """
-    if suffix == ".jsonl":
-        return lambda row: file.write(as_json(row) + "\n")
-    form = {"delimiter": SEPARATORS[suffix], "lineterminator": "\n"}
-    plain = csv.writer(file, **form)
-    quoted = csv.writer(file, **form, quoting=csv.QUOTE_ALL)
-
-    def write(row):
-        cells = [_cell(row.get(name)) for name in names]
-        # Python before 3.13 leaves a carriage return bare, which would end the row.
-        has_return = any("\r" in cell for cell in cells if cell)
-        (quoted if has_return else plain).writerow(cells)
-
-    plain.writerow(names)
-    return write
-
-
-def _cell(value):
-    """Returns a value as the text of a field: what is no text as JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return as_json(value)
-
-
-def as_json(value):
-    """Returns a value as a line of JSON; unpaired surrogates become question marks."""
-    line = json.dumps(value, ensure_ascii=False)
-    return line.encode("utf-8", "replace").decode()
