@@ -56,7 +56,7 @@ def _read(path):
         raise ValueError(
             f"{path} cannot be read ({error}). Delete it and evaluate again."
         ) from None
-    print(f"{path.parent} is evaluated already.")
+    print(f"{path.parent} is evaluated already. Delete {path} to measure it anew.")
     return metrics
 
 
