@@ -22,6 +22,7 @@ _MARKUP = (  # each character of a line break becomes a blank
     (r"<br(\s*)>", r"   \1 "),
     (BLANK, " "),
 )
+_OWN_TOKENS = (f"({CHARACTER})", r" \1 ")  # characters of scripts without blanks
 _WORDS = (
     ("[\u2018\u2019]", "'"),
     (f"({WORD}+)", "\\1\x02"),
@@ -94,8 +95,7 @@ def tokenize(texts, rules=TOKEN_RULES):
     if rules == 1:
         texts = tf.strings.lower(tf.strings.lower(texts), encoding="utf-8")
         return _words(_rewritten(texts, _MARKUP))
-    texts = _rewritten(normalize(texts), _MARKUP)
-    return _words(tf.strings.regex_replace(texts, f"({CHARACTER})", r" \1 "))
+    return _words(_rewritten(normalize(texts), (*_MARKUP, _OWN_TOKENS)))
 
 
 def tokens_with_offsets(texts):
@@ -112,12 +112,11 @@ def tokens_with_offsets(texts):
     texts = without_nul(valid_utf8(texts))
     code_points, splits, starts, ends = normalized_characters(texts)
     texts = _rewritten(encode(code_points, splits), _MARKUP)
-    tokens = _words(tf.strings.regex_replace(texts, f"({CHARACTER})", r" \1 "))
+    tokens = _words(_rewritten(texts, (_OWN_TOKENS,)))
     # The tokens are the visible characters in their order.
     code_points = tf.strings.unicode_decode(texts, "UTF-8").flat_values
     visible = tf.where(code_points != ord(" "))
-    is_blank = tf.strings.regex_full_match(texts, " *")
-    unknown = tf.gather(is_blank, row_ids(tokens))
+    unknown = tf.gather(is_blank(texts), row_ids(tokens))
     length = tf.strings.length(tokens.flat_values, unit="UTF8_CHAR")
     length = tf.where(unknown, 0, length)
     last = tf.cumsum(length)
