@@ -8,6 +8,7 @@ from lstm_layer import step
 from lstm_layer.cell import LSTMCell
 from lstm_layer.gates import note_call
 from lstm_layer.gradient import gradient_is_current
+from lstm_layer.mark import is_marking, marked_loop
 from lstm_layer.options import CELL_OPTIONS, without_forget_bias
 from lstm_layer.package import PACKAGE
 from lstm_layer.schedule import lstm_sequence
@@ -209,6 +210,8 @@ class LSTM(keras.layers.RNN):
             `self.cell` called step by step.
         """
         note_call(self, sequences, initial_state, mask)
+        if is_marking():
+            return marked_loop(self, sequences, initial_state, mask)
         if training:
             super()._maybe_config_dropout_masks(
                 self.cell, sequences[:, 0], initial_state
