@@ -140,6 +140,32 @@ class Predictor(Base):
         logits, attention = self.model(inputs, training=False)
         return Read(tf.cast(logits, "float32"), attention, offsets, words, parts)
 
+    def graphs(self):
+        """Returns the model for other engines, from token ids to logits."""
+        sizes = [None] * (3 if self.labels else 2)
+        specs = [
+            tf.TensorSpec(sizes, "int32", name="context"),
+            tf.TensorSpec([None, None], "int32", name="question"),
+        ]
+
+        @tf.function(autograph=False, input_signature=specs)
+        def question_answering(context, question):
+            inputs = {"context": context, "question": question}
+            logits, attention = self.model(inputs, training=False)
+            return {"logits": logits, "attention": attention}
+
+        return {"question_answering": question_answering}
+
+    def settings(self):
+        """Returns what an engine needs to know beside the graph."""
+        data = self.config.data
+        return {
+            "token_rules": data.token_rules,
+            "reads": "stories" if self.labels else "passages",
+            "sentences": data.sentences,
+            "longest_answer": LONGEST_ANSWER,
+        }
+
     def signatures(self):
         """Returns the signatures of a served model: a `tf.function` for each name."""
         return {**super().signatures(), "attention": self.attention}

@@ -251,6 +251,11 @@ def _read(token_ids, embedding, encoder):
     return memory, ops.concatenate(final_states, axis=-1), mask
 
 
+def known_ids(ids, vocabulary_size):
+    """Replaces ids of the extended vocabulary that the vocabulary lacks by unknown."""
+    return tf.where(ids < vocabulary_size, ids, UNKNOWN_ID)
+
+
 def encode(model, token_ids):
     """Encodes documents `(batch, timesteps)`; returns the outputs of `begin`."""
     layers = [model.get_layer(name) for name in ("embedding", "encoder")]
@@ -278,7 +283,7 @@ def build_step(model, fixed, copy_ids):
     never = tf.one_hot(UNKNOWN_ID, size + timesteps, on_value=MASKED, off_value=0.0)
 
     def step(ids, state):
-        x = embedding(tf.where(ids < size, ids, UNKNOWN_ID))
+        x = embedding(known_ids(ids, size))
         attention, state = decoder.step(x, state, fixed)
         features, p_gen_logit = decoder.outputs(x, state["h"], state["context"])
         generated = tf.nn.softmax(embedding(features, reverse=True))

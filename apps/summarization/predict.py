@@ -17,6 +17,7 @@ from apps.common.predictor import answer_all, part
 from apps.summarization.config import Config
 from apps.summarization.data import encode_documents
 from apps.summarization.decode import search
+from apps.summarization.graphs import build_decoder, build_encoder
 from apps.summarization.model import build_step, encode
 from lstm_layer.gates import gates_of, record_gates
 
@@ -137,6 +138,22 @@ class Predictor(Base):
             return gate_outputs(recorded, labels)
 
         return gates
+
+    def graphs(self):
+        """Returns the encoder, and one step of the decoder, for other engines."""
+        return {
+            "encoder": build_encoder(self.model),
+            "decoder": build_decoder(self.model),
+        }
+
+    def settings(self):
+        """Returns what an engine needs to know beside the graphs."""
+        data = self.config.data
+        return {
+            "token_rules": data.token_rules,
+            "document_tokens": data.document_tokens,
+            "decode": asdict(self.config.decode),
+        }
 
     def signatures(self):
         """Returns the signatures of a served model: a `tf.function` for each name."""

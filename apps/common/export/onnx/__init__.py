@@ -1,0 +1,1 @@
+"""Writes the graphs of a finished run as ONNX files."""
