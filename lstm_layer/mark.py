@@ -54,8 +54,8 @@ def marked_loop(layer, sequences, initial_state, mask):
     if not layer.uses_kernel:
         raise ValueError(
             f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
-            "equations of lstm_layer/step.py. Received: another cell, which neither ONNX nor "
-            "LiteRT has an operation for. Export it as a SavedModel alone."
+            "equations of lstm_layer/step.py. Received: another cell, for which "
+            "neither ONNX nor LiteRT has an operation. Export a SavedModel alone."
         )
     cell, backwards = layer.cell, layer.go_backwards
     bias = cell.bias if cell.use_bias else ops.zeros(4 * cell.units)

@@ -1,9 +1,16 @@
-"""Lists the versions of an exported model: `<model>/<version>/saved_model.pb`."""
+"""Names the files of an export's version, and lists its versions.
+
+A version is a directory `<model>/<number>/` with a SavedModel, `onnx/` and perhaps
+`litert/`.
+"""
 
 import re
 from pathlib import Path
 
 GRAPH = "saved_model.pb"
+ONNX, LITERT = "onnx", "litert"  # directories of a version
+DESCRIPTION = "model.json"  # in each of the two
+FORMAT = 1  # of the description
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # in a version's directory
 
 
