@@ -20,7 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from serving import openapi
-from serving.formats import RequestError, answer_of, arrays_of, parse
+from serving.engine import RequestError
+from serving.formats import answer_of, arrays_of, parse
 from serving.limits import Limits, Reader
 from serving.metrics import CONTENT_TYPE, PATH, Metrics
 from serving.paths import canonical, check

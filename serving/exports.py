@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from apps.common.portable.run_files import EXPLANATIONS, EXPORTS, LOGS
-from apps.common.portable.versions import GRAPH, versions
+from apps.common.portable.versions import GRAPH, ONNX, versions
 
 RUNS = "runs"  # where the experiments write
 NAMED = re.compile(r"([^/=:]+)=(.+)")
 MAX_LISTED = 5
+ADVICE = {  # for a version that lacks one graph and has the other
+    GRAPH: "Serve it with --engine onnx.",
+    ONNX: "Export its run again (python -m experiments.{app} export), or serve it with "
+    "--engine tensorflow.",
+}
 APP = ".app"  # file in a model's directory of a models directory: the app's name
 log = logging.getLogger("carousel.serving")
 
@@ -56,7 +61,7 @@ def model_name(run, app):
     return app if own else path.name
 
 
-def find_exports(places):
+def find_exports(places, graph=GRAPH):
     """Returns the exported models by name, a list of `Export` for each.
 
     If several exports have one name, one whose name was given comes first, then the one
@@ -67,14 +72,15 @@ def find_exports(places):
         places: Run directories, models directories, directories of a model, or
             directories with runs at any depth. `NAME=DIRECTORY` gives the model in it
             another name.
+        graph: The file without which a version is incomplete, relative to it. A version
+            that only has the graph of the other engine is logged.
 
     Raises:
         ValueError: If a name is given to several models.
     """
     exports = {}
     for place in map(str, places):
-        named = None if os.path.exists(place) else NAMED.fullmatch(place)
-        for export in _named(*named.groups()) if named else _exports(Path(place)):
+        for export in _at(place, graph):
             if ":" in export.name:
                 _log_once(
                     f"{export.directory} is not served: no client can ask a model with "
@@ -87,7 +93,9 @@ def find_exports(places):
             if export.given or key not in same_name:
                 same_name[key] = export
     return {
-        name: sorted(same_name.values(), key=lambda e: (not e.given, -_written(e)))
+        name: sorted(
+            same_name.values(), key=lambda e: (not e.given, -_written(e, graph))
+        )
         for name, same_name in exports.items()
     }
 
@@ -113,9 +121,15 @@ def conflict(exports):
     )
 
 
-def _named(name, directory):
+def _at(place, graph):
+    """Returns the exports in a place, under a name if the place gives one."""
+    named = None if os.path.exists(place) else NAMED.fullmatch(place)
+    return _named(*named.groups(), graph) if named else _exports(Path(place), graph)
+
+
+def _named(name, directory, graph):
     """Returns the exports in a directory under a name that was given for them."""
-    exports = _exports(Path(directory))
+    exports = _exports(Path(directory), graph)
     models = sorted({(export.name, export.app) for export in exports})
     if len(models) > 1:
         listed = ", ".join(each for each, _ in models[:MAX_LISTED])
@@ -126,25 +140,26 @@ def _named(name, directory):
     return [export._replace(name=name, given=True) for export in exports]
 
 
-def _exports(directory):
+def _exports(directory, graph):
     """Returns the exports in a models directory, a run, or a directory with runs."""
-    models = _models(directory) or _models(directory, [directory])
+    models = _models(_list(directory), graph) or _models([directory], graph)
     if models:
         return [
             Export(path.name, _app(path), path, complete) for path, complete in models
         ]
     return [
         Export(model_name(run, path.name), path.name, run, complete)
-        for run, models in _runs(directory)
+        for run, models in _runs(directory, graph)
         for path, complete in models
     ]
 
 
-def _runs(directory):
+def _runs(directory, graph):
     """Yields each run directory with an export, and the models in it."""
     visited = set()  # a link may lead back
     for path, folders, _ in os.walk(directory, onerror=_skip, followlinks=True):
-        models = _models(Path(path, EXPORTS)) if EXPORTS in folders else []
+        exports = _list(Path(path, EXPORTS)) if EXPORTS in folders else []
+        models = _models(exports, graph)
         if models:
             yield Path(path), models
         real = os.path.realpath(path)
@@ -157,19 +172,32 @@ def _runs(directory):
         )
 
 
-def _models(directory, paths=None):
+def _models(paths, graph):
     """Returns pairs of a model's directory and its complete versions, highest first."""
     models = []
-    for path in _list(directory) if paths is None else paths:
+    for path in paths:
         try:
             numbered = [path / str(number) for number in reversed(versions(path))]
-            complete = [version for version in numbered if (version / GRAPH).exists()]
+            complete = [version for version in numbered if (version / graph).exists()]
+            _log_lacking(path, numbered, graph)
         except OSError as error:
             _skip(error)
             continue
         if complete:
             models.append((path, complete))
     return models
+
+
+def _log_lacking(model, numbered, graph):
+    """Logs if the newest version of a model has the graph of the other engine alone."""
+    other = GRAPH if graph == ONNX else ONNX
+    for version in numbered:
+        if (version / graph).exists():
+            return
+        if (version / other).exists():
+            advice = ADVICE[graph].format(app=_app(model))
+            _log_once(f"{version} is not served: it has no {graph}. {advice}")
+            return
 
 
 def _list(directory):
@@ -196,5 +224,5 @@ def _log_once(message):
     log.warning("%s", message)
 
 
-def _written(export):
-    return (export.versions[0] / GRAPH).stat().st_mtime
+def _written(export, graph):
+    return (export.versions[0] / graph).stat().st_mtime

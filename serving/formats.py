@@ -12,20 +12,18 @@ import numpy as np
 import orjson
 
 from serving.body import Literal, decode_base64, encode, load_json
+from serving.engine import DEFAULT_SIGNATURE, RequestError
+from serving.specs import STRING
 
-DEFAULT_SIGNATURE = "serving_default"
 MAX_DIMENSIONS = 32  # of an input; TensorFlow aborts the process above about 250
-FLOAT_BITS = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}  # of digits
+FLOATS = {  # bits of the digits, and the largest number
+    "float64": (53, float.fromhex("0x1.fffffffffffffp1023")),
+    "float32": (24, float.fromhex("0x1.fffffep127")),
+    "bfloat16": (8, float.fromhex("0x1.fep127")),  # NumPy's once TensorFlow is loaded
+    "float16": (11, 65504.0),
+}
 NUMBERS = frozenset((int, float, Literal))
 PLACE = re.compile(r"\{\{\w*node [^{}]*\}\}\s*")
-
-
-class RequestError(Exception):
-    """A request that is refused, with its HTTP status."""
-
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
 
 
 def parse(body):
@@ -57,7 +55,7 @@ def arrays_of(request, specs):
 
     Args:
         request: Dictionary from `parse`.
-        specs: `tf.TensorSpec` by input name.
+        specs: `Spec` by input name.
 
     Returns:
         NumPy arrays by input name; strings are bytes in an object array.
@@ -75,11 +73,7 @@ def arrays_of(request, specs):
     arrays = {
         name: _array(name, columns[name], spec, rows) for name, spec in specs.items()
     }
-    sizes = {
-        name: len(arrays[name])
-        for name, spec in specs.items()
-        if spec.shape.rank and spec.shape[0] is None
-    }
+    sizes = {name: len(arrays[name]) for name, spec in specs.items() if spec.has_rows}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name}: {size}" for name, size in sizes.items())
         raise RequestError(400, f"Expected as many rows in each input. {listed}.")
@@ -194,17 +188,17 @@ def _is_base64(value):
 
 def _array(name, value, spec, rows=0):
     """Returns an input's array; an empty list is no value in each of the `rows`."""
-    expected = f"Input {name} must be {spec.dtype.name} of shape {spec.shape}"
-    sizes = spec.shape.as_list()[1:] if spec.shape.rank else []
+    expected = f"Input {name} must be {spec.dtype} of shape {spec.shape}"
+    sizes = spec.shape[1:] if spec.shape else ()
     if value == [] and rows and None in sizes:
         shape = (rows, *(size or 0 for size in sizes))
-        return np.empty(shape, spec.dtype.as_numpy_dtype)
+        return np.empty(shape, object if spec.dtype == STRING else spec.dtype)
     try:
         leaves, shape = _flat(value)
         array = _leaves(leaves, spec.dtype).reshape(shape)
     except (ValueError, TypeError, OverflowError) as error:
         raise RequestError(400, f"{expected}: {error}.") from None
-    if not spec.shape.is_compatible_with(shape):
+    if not spec.takes(shape):
         raise RequestError(400, f"{expected}. Received: shape {tuple(shape)}.")
     return array
 
@@ -227,19 +221,19 @@ def _flat(value):
 
 def _leaves(items, dtype):
     """Returns values as an array with one dimension."""
-    if dtype.name == "string":
+    if dtype == STRING:
         return np.array([_bytes(item) for item in items], object)
-    kinds = {bool} if dtype.name == "bool" else {int} if dtype.is_integer else NUMBERS
+    kind = np.dtype(dtype).kind
+    kinds = {bool} if kind == "b" else {int} if kind in "iu" else NUMBERS
     if not kinds.issuperset(map(type, items)):
         wrong = next(item for item in items if type(item) not in kinds)
         raise ValueError(f"{json.dumps(wrong)[:80]} is not of this type")
-    if dtype.is_integer and items:
+    if kind in "iu" and items:
+        bounds = np.iinfo(dtype)
         for item in (min(items), max(items)):
-            if not dtype.min <= item <= dtype.max:
+            if not bounds.min <= item <= bounds.max:
                 raise ValueError(f"{item} is out of range")
-    if dtype.is_floating:
-        return _floats(items, dtype)
-    return np.array(items, dtype.as_numpy_dtype)
+    return _floats(items, dtype) if dtype in FLOATS else np.array(items, dtype)
 
 
 def _floats(items, dtype):
@@ -250,13 +244,14 @@ def _floats(items, dtype):
             that it may lose digits; one of more bits is read as a float.
     """
     array = np.array(items, "float64")
-    for index in np.flatnonzero(np.abs(array) >= 1 << FLOAT_BITS[dtype.name]):
+    bits, largest = FLOATS[dtype]
+    for index in np.flatnonzero(np.abs(array) >= 1 << bits):
         item = items[index]
         if type(item) is int and -(1 << 63) <= item < 1 << 64:
-            raise ValueError(f"{str(item)[:80]} loses digits as {dtype.name}")
-        if type(item) is not Literal and abs(item) > float(dtype.max):
+            raise ValueError(f"{str(item)[:80]} loses digits as {dtype}")
+        if type(item) is not Literal and abs(item) > largest:
             raise ValueError(f"{float(item):g} is out of range")
-    return array.astype(dtype.as_numpy_dtype)
+    return array.astype(dtype)
 
 
 def _bytes(item):

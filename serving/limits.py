@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fastapi.concurrency import run_in_threadpool
 
-from serving.formats import RequestError
+from serving.engine import RequestError
 
 BYTES_PER_VALUE = 8  # of `body_mb`; shorter values make lists larger than their text
 MAX_BODIES = 8  # of `body_mb` each, as long as all bodies under way together

@@ -1,14 +1,21 @@
 """Finds exported models, loads them and replaces them by newer versions."""
 
+import ctypes
 import gc
 import logging
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from serving.engine import RequestError
 from serving.exports import conflict, find_exports
-from serving.formats import RequestError, reason
-from serving.model import Model, load_tensorflow, release_memory
+from serving.formats import reason
+from serving.onnx_engine import OnnxModel
+from serving.tensorflow_engine import TensorFlowModel
+
+ENGINES = {"tensorflow": TensorFlowModel, "onnx": OnnxModel}
+ENGINE = "tensorflow"  # by default
 
 log = logging.getLogger("carousel.serving")
 
@@ -19,10 +26,11 @@ class Models:
     Args:
         find: Function that returns the paths of an export's versions by model name, in
             order of preference. The first version that loads is served.
+        engine: Name of the engine, one of `ENGINES`.
     """
 
-    def __init__(self, find):
-        self._find = find
+    def __init__(self, find, engine=ENGINE):
+        self._find, self._engine = find, engine
         self._models, self._failed = {}, {}
         self._stopped = threading.Event()
 
@@ -35,7 +43,7 @@ class Models:
         """
         paths = self._find()
         if paths:
-            load_tensorflow()  # before several threads import it at once
+            ENGINES[self._engine].prepare()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(self._refresh, paths, paths.values()))
         for name in set(self._models) - set(paths):
@@ -55,7 +63,7 @@ class Models:
                 failed[path] = before[path]
                 continue
             try:
-                new = Model(name, path)
+                new = ENGINES[self._engine](name, path)
                 if _fingerprint(path) != files:
                     raise RuntimeError("Its files changed while it was loaded.")
             except Exception as error:  # a damaged file may raise anything
@@ -66,7 +74,7 @@ class Models:
             self._models[name] = new  # running requests keep the old one alive
             del model
             gc.collect()  # the old model contains reference cycles
-            release_memory()
+            _release_memory()
             log.warning("%s, version %d of %s", name, new.version, path.parent)
             return
 
@@ -131,6 +139,12 @@ class Models:
         return {"model_version_status": states}
 
 
+def _release_memory():
+    """Returns freed memory to the operating system; glibc would keep it."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 def _state(version, state, code, message):
     return {
         "version": str(version),
@@ -145,7 +159,7 @@ def _fingerprint(path):
     return sorted((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
-def find_models(places):
+def find_models(places, engine=ENGINE):
     """Returns the paths of each model's versions, by model name.
 
     The highest version comes first. Versions without a graph are skipped.
@@ -153,8 +167,9 @@ def find_models(places):
     Args:
         places: As for `find_exports`. Of several exports of one name only the first
             counts: another run is no version of the same model.
+        engine: Name of the engine.
     """
-    return _paths(find_exports(places))
+    return _paths(find_exports(places, ENGINES[engine].GRAPH))
 
 
 class Finder:
@@ -164,17 +179,19 @@ class Finder:
 
     Args:
         places: As for `find_exports`.
+        engine: Name of the engine.
 
     Attributes:
         apps: The app of each model that was found last, by name.
     """
 
-    def __init__(self, places):
-        self._places, self._logged, self.apps = places, set(), {}
+    def __init__(self, places, engine=ENGINE):
+        self._places, self._graph = places, ENGINES[engine].GRAPH
+        self._logged, self.apps = set(), {}
 
     def __call__(self):
         """Returns the paths of each model's versions, by model name."""
-        exports = find_exports(self._places)
+        exports = find_exports(self._places, self._graph)
         messages = set(filter(None, map(conflict, exports.values())))
         for message in sorted(messages - self._logged):
             log.warning("%s", message)

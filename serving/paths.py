@@ -2,7 +2,7 @@
 
 import re
 
-from serving.formats import RequestError
+from serving.engine import RequestError
 
 _MODEL = "/v1/models/[^/:]+(/versions/[0-9]+)?"
 _PATHS = {

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.formats import RequestError
-from serving.model import MAX_BATCH_ROWS
+from serving.engine import MAX_BATCH_ROWS, RequestError
 
 
 @dataclass

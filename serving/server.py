@@ -19,7 +19,7 @@ from apps.common.portable.terminal import report_errors
 from serving.application import create_app
 from serving.exports import RUNS, find_exports
 from serving.limits import Limits
-from serving.models import Finder, Models
+from serving.models import ENGINE, ENGINES, Finder, Models
 
 
 def _parser():
@@ -39,6 +39,13 @@ def _parser():
         "contain <model>/<version>/, such as models/ (default: runs). A run of "
         "a recipe is served under the name of its app, a run of your own directory "
         "under that directory's name; NAME gives another name",
+    )
+    add(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINE,
+        help="what computes: tensorflow runs saved_model.pb, onnx runs the directory "
+        "onnx/ with ONNX Runtime and without TensorFlow (%(default)s)",
     )
     add("--host", default="127.0.0.1", help="address (%(default)s)")
     add("--port", default=8501, type=int, help="port (%(default)s)")
@@ -83,12 +90,13 @@ def _check(options):
             raise ValueError(
                 f"--{flag}: expected a number above 0. Received: {value:g}."
             )
+    graph = ENGINES[options.engine].GRAPH
     for place in options.directories:
-        if not find_exports([place]):
+        if not find_exports([place], graph):
             raise ValueError(
                 f"{place}: there is no exported model to serve. `make run` trains and "
                 "exports one; or name a run directory with an export, or a directory "
-                "with <model>/<version>/saved_model.pb."
+                f"with <model>/<version>/{graph}."
             )
 
 
@@ -116,8 +124,8 @@ def main(arguments=None):
     logging.basicConfig(format="%(message)s")
     with report_errors():
         _check(options)
-        finder = Finder(options.directories)
-        models = Models(finder)
+        finder = Finder(options.directories, options.engine)
+        models = Models(finder, options.engine)
         models.refresh()
         if not list(models):
             raise ValueError("No exported model can be loaded. See the lines above.")

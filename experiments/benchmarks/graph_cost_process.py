@@ -244,18 +244,19 @@ def serve(directories):
     """
     from serving import models as serving_models
     from serving import server
+    from serving.tensorflow_engine import TensorFlowModel
 
-    serving_models.load_tensorflow()
+    TensorFlowModel.prepare()
     by_model = {}
 
-    class TimedModel(serving_models.Model):
+    class TimedModel(TensorFlowModel):
         def __init__(self, name, path):
             began = time.perf_counter()
             super().__init__(name, path)
             by_model[name] = time.perf_counter() - began
 
     models = serving_models.Models(server.Finder(directories))
-    with patch.object(serving_models, "Model", TimedModel):
+    with patch.dict(serving_models.ENGINES, tensorflow=TimedModel):
         began = time.perf_counter()
         models.refresh()
         seconds = time.perf_counter() - began

@@ -11,8 +11,9 @@ from apps.common.portable.files import open_text
 from apps.common.portable.sampling import SETTINGS, add_arguments
 from apps.common.portable.terminal import report_errors
 from serving.client import Client
-from serving.client.arrays import STRING, plain
-from serving.formats import DEFAULT_SIGNATURE
+from serving.client.arrays import plain
+from serving.engine import DEFAULT_SIGNATURE
+from serving.specs import STRING
 
 SERVER = "http://127.0.0.1:8501"
 HELP = """Calls models on TensorFlow Serving or on the server of `make serve`.

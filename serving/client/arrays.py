@@ -1,79 +1,13 @@
 """Converts inputs and outputs of a served model from and to NumPy arrays."""
 
 import base64
-from typing import NamedTuple
 
 import numpy as np
 
-STRING = "string"
-DTYPES = {
-    "DT_HALF": "float16",
-    "DT_FLOAT": "float32",
-    "DT_DOUBLE": "float64",
-    "DT_INT8": "int8",
-    "DT_INT16": "int16",
-    "DT_INT32": "int32",
-    "DT_INT64": "int64",
-    "DT_UINT8": "uint8",
-    "DT_UINT16": "uint16",
-    "DT_UINT32": "uint32",
-    "DT_UINT64": "uint64",
-    "DT_BOOL": "bool",
-    "DT_STRING": STRING,
-}
+from serving.specs import DTYPES, STRING
+
 KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}  # accepted kinds by dtype kind
 NUMBERS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "booleans"}
-
-
-class Spec(NamedTuple):
-    """An input or output of a signature.
-
-    Attributes:
-        dtype: NumPy's name, or "string" for texts and bytes.
-        shape: Sizes of the dimensions, the batch first; None for a dimension of any
-            size. None instead of the tuple if the number of dimensions is unknown.
-    """
-
-    dtype: str
-    shape: tuple | None
-
-    def __str__(self):
-        """Returns the form for messages, such as `float32 (?, 2)`."""
-        if self.shape is None:
-            return f"{self.dtype} of any shape"
-        sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
-        return f"{self.dtype} ({sizes}{',' if len(self.shape) == 1 else ''})"
-
-
-def read_metadata(answer):
-    """Returns the signatures in TensorFlow Serving's metadata of a model.
-
-    Args:
-        answer: GetModelMetadataResponse as a dictionary. Fields with default values may
-            be missing.
-
-    Returns:
-        For each signature `{"inputs": {name: Spec}, "outputs": {name: Spec}}`.
-    """
-    signatures = answer["metadata"]["signature_def"]["signature_def"]
-    return {
-        signature: {
-            side: {
-                name: _spec(info)
-                for name, info in sorted(definition.get(side, {}).items())
-            }
-            for side in ("inputs", "outputs")
-        }
-        for signature, definition in sorted(signatures.items())
-        if not signature.startswith("__")  # "__saved_model_init_op" is not callable
-    }
-
-
-def _spec(info):
-    dtype, shape = info.get("dtype", "DT_INVALID"), info.get("tensor_shape", {})
-    sizes = [int(dimension.get("size", 0)) for dimension in shape.get("dim", ())]
-    known = tuple(None if size < 0 else size for size in sizes)
-    return Spec(DTYPES.get(dtype, dtype), None if shape.get("unknown_rank") else known)
 
 
 def check_inputs(inputs, specs, call_name):

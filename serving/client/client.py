@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from serving.client.arrays import check_inputs, read_metadata
+from serving.client.arrays import check_inputs
 from serving.client.connect import connect
 from serving.client.rows import check_joinable, count_rows, cut_rows, join_rows
 from serving.client.streams import Streams
 from serving.client.transport import ServingError, call_with_retries
-from serving.formats import DEFAULT_SIGNATURE
+from serving.engine import DEFAULT_SIGNATURE
+from serving.specs import read_metadata
 
 MAX_TIMEOUT_S = 24 * 60 * 60
 MAX_ROWS = 64  # TensorFlow Serving refuses more: max_batch_size of our exports

@@ -14,7 +14,7 @@ from apps.common.portable.versions import newest_version, versions
 from apps.sentiment.evaluate import evaluate
 from apps.sentiment.export import export
 from apps.sentiment.predict import Predictor
-from serving.model import Model
+from serving.tensorflow_engine import TensorFlowModel
 from tests.faults.killing import content, killed
 
 LOAD = "from apps.sentiment.predict import Predictor\nrun = Predictor.load({!r})\n"
@@ -90,7 +90,9 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
         "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
-    undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
+    undisturbed = TensorFlowModel(
+        "sentiment", newest_version(finished_run / "export/sentiment")
+    )
     answer = undisturbed.signature("serving_default")(texts)
     for run, moment in zip(runs, moments, strict=True):
         directory = run / "export" / "sentiment"
@@ -103,9 +105,9 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
             assert content(directory / "1") == before
         else:
             assert [path.name for path in directory.iterdir()] == ["1"]
-        outputs = Model("sentiment", directory / "1").signature("serving_default")(
-            texts
-        )
+        outputs = TensorFlowModel("sentiment", directory / "1").signature(
+            "serving_default"
+        )(texts)
         for name, value in answer.items():
             if value.dtype == object:
                 assert outputs[name].tolist() == value.tolist()

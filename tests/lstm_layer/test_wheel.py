@@ -75,8 +75,9 @@ def test_the_wheel_contains_the_layer_and_its_metadata_and_nothing_else(wheel):
 
 
 def test_the_wheel_requires_ranges_that_hold_the_pinned_versions(metadata):
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line.split("#")[0].strip().split("==") for line in lines]
+    names = ("requirements.txt", "requirements-runtime.txt")
+    lines = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+    pins = [line.split("#")[0].strip().split("==") for line in lines.splitlines()]
     pinned = dict(pin for pin in pins if len(pin) == 2)
     required = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
     assert {one.name for one in required} == {"keras", "numpy", "tensorflow"}

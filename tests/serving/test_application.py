@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.application import WEB, create_app
-from serving.formats import RequestError
+from serving.engine import RequestError
 from serving.limits import MAX_BODIES, Limits, Reader, decompress
 
 

@@ -14,11 +14,11 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from apps.common.portable.versions import WARMUP
 from serving import models, server
-from serving.formats import RequestError
+from serving.engine import RequestError
 from serving.limits import Limits
-from serving.model import Signature
 from serving.models import Models, find_models
 from serving.publish import publish
+from serving.tensorflow_engine import TensorFlowModel, signature_of
 from tests.serving.signatures import function
 
 
@@ -42,11 +42,11 @@ def served(monkeypatch):
     """Replaces loading and serving; records the models and uvicorn's options."""
     calls = []
 
-    class Loaded:
+    class Loaded(TensorFlowModel):
         def __init__(self, name, path):
             self.name, self.path, self.version = name, path, int(path.name)
 
-    monkeypatch.setattr(models, "Model", Loaded)
+    monkeypatch.setitem(models.ENGINES, "tensorflow", Loaded)
     monkeypatch.setattr(server, "create_app", lambda models, *a, **o: models)
     monkeypatch.setattr(server.uvicorn, "run", lambda app, **o: calls.append((app, o)))
     return calls
@@ -178,12 +178,12 @@ def test_memory_does_not_grow_from_version_to_version(exports):
     program = f"""
 import gc
 from pathlib import Path
-from serving.model import Model
+from serving.tensorflow_engine import TensorFlowModel
 def megabytes():
     return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) / 1024
 sizes = []
 for _ in range(12):
-    Model("types", {str(exports / "types" / "3")!r})
+    TensorFlowModel("types", {str(exports / "types" / "3")!r})
     gc.collect()
     sizes.append(megabytes())
 print(sizes[-1] - sizes[3])
@@ -198,7 +198,7 @@ print(sizes[-1] - sizes[3])
     assert float(result.stdout) < 8
 
 
-class Loading:
+class Loading(TensorFlowModel):
     """A model that fails to load if its file contains "broken"."""
 
     def __init__(self, name, path):
@@ -209,7 +209,7 @@ class Loading:
 
 @pytest.fixture
 def watched(tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "Model", Loading)
+    monkeypatch.setitem(models.ENGINES, "tensorflow", Loading)
     return Models(lambda: find_models([tmp_path / "all"]))
 
 
@@ -312,12 +312,12 @@ def test_a_version_that_changes_while_it_is_loaded_is_tried_again(
             super().__init__(name, path)
             (path / "variables").write_text("x" * written.pop())
 
-    monkeypatch.setattr(models, "Model", Growing)
+    monkeypatch.setitem(models.ENGINES, "tensorflow", Growing)
     for left in ([1, 2], [1]):
         watched.refresh()
         assert written == left
         assert states(watched, "a") == {"2": "END", "1": "AVAILABLE"}
-    monkeypatch.setattr(models, "Model", Loading)
+    monkeypatch.setitem(models.ENGINES, "tensorflow", Loading)
     (path / "variables").write_text("all of it")
     watched.refresh()
     assert states(watched, "a") == {"2": "AVAILABLE"}
@@ -386,7 +386,7 @@ def test_a_refusal_whose_message_is_not_text_is_the_senders_fault():
         definition = v1.saved_model.build_signature_def(
             {"sound": info["sound"]}, {"label": info["label"]}
         )
-        signature = Signature(session, definition)
+        signature = signature_of(session, definition)
         good = signature({"sound": np.array([b"RIFF \xff"], object)})
         assert good["label"].tolist() == [b"RIFF \xff"]
         with pytest.raises(RequestError, match="The model refuses the input") as caught:
@@ -406,7 +406,7 @@ def test_requests_are_joined_only_if_each_output_has_rows_of_one_size(shape, joi
         definition = v1.saved_model.build_signature_def(
             {"x": info}, {"one": rows, "other": info}
         )
-        assert Signature(session, definition).joins == joins
+        assert signature_of(session, definition).joins == joins
 
 
 def test_a_model_that_is_gone_is_404(watched, export, tmp_path):

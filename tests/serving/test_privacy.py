@@ -12,7 +12,7 @@ from tests.faults.server_process import end, free_port, start
 
 MARK = "Rosebud17"
 FAILING = """
-from serving.model import Signature
+from serving.engine import Signature
 answer = Signature.__call__
 def call(self, arrays):
     if "text" in arrays and b"fail" in arrays["text"][0]:
@@ -78,7 +78,7 @@ def test_no_text_of_a_user_is_in_the_log_unless_it_is_asked_for(
 
 
 def test_a_request_that_fails_is_counted_as_500(types, client, monkeypatch, caplog):
-    from serving.model import Signature
+    from serving.engine import Signature
 
     def fail(self, arrays):
         raise KeyError(MARK)

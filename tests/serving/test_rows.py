@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from serving.client.arrays import Spec
 from serving.client.rows import join_rows
+from serving.specs import Spec
 
 
 def test_answers_of_two_models_are_not_joined():

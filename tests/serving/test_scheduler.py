@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from serving.formats import RequestError
+from serving.engine import RequestError
 from serving.scheduler import MAX_BATCH_ROWS, Scheduler
 
 

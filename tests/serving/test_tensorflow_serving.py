@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from serving.formats import RequestError, arrays_of
+from serving.engine import RequestError
+from serving.formats import arrays_of
+from serving.specs import Spec
 
 PAGE = Path(__file__).parents[2] / "docs" / "tensorflow_serving.md"
 PREDICT = "/v1/models/types:predict"
@@ -404,7 +406,7 @@ def test_each_row_of_the_page_has_a_test_and_each_test_a_row():
 
 
 def arrays(value, dtype):
-    spec = tf.TensorSpec((None,), dtype)
+    spec = Spec(dtype, (None,))
     return arrays_of({"inputs": value}, {"x": spec})["x"]
 
 

@@ -1,16 +1,11 @@
-"""Names the files of an export's version, and lists its versions.
-
-A version is a directory `<model>/<number>/` with a SavedModel, `onnx/` and perhaps
-`litert/`.
-"""
+"""Lists the versions of an exported model, `<model>/<version>/`, and their files."""
 
 import re
 from pathlib import Path
 
 GRAPH = "saved_model.pb"
-ONNX, LITERT = "onnx", "litert"  # directories of a version
-DESCRIPTION = "model.json"  # in each of the two
-FORMAT = 1  # of the description
+ONNX = Path("onnx", "model.json")  # written last; what else is in onnx/ it names
+FORMAT = 1  # of model.json
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # in a version's directory
 
 

@@ -9,7 +9,7 @@ import onnx
 
 from apps.common.export.onnx.writer import IR_VERSION, OPSET, onnx_model
 from apps.common.portable.run_files import LABELS, VOCABULARY
-from apps.common.portable.versions import DESCRIPTION, FORMAT
+from apps.common.portable.versions import FORMAT, ONNX
 
 
 def write_onnx(directory, predictor):
@@ -46,7 +46,7 @@ def write_onnx(directory, predictor):
         "settings": predictor.settings(),
     }
     text = json.dumps(description, indent=1, ensure_ascii=False)
-    (directory / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    (directory / ONNX.name).write_text(text + "\n", encoding="utf-8")
 
 
 def _written(path, model):
