@@ -67,7 +67,10 @@ class Predictor(Base):
     def settings(self):
         """Returns what an engine needs to know beside the graph."""
         data = self.config.data
-        return {"token_rules": data.token_rules, "max_length": data.max_length}
+        return {
+            "token_rules": data.token_rules,
+            "max_length": data.max_length,
+        }
 
     def _token_ids(self, text):
         ids = self.vocabulary.token_ids(text, self.config.data.max_length)

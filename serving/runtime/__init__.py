@@ -8,10 +8,19 @@ from typing import NamedTuple
 
 from serving.runtime.description import read_description
 from serving.runtime.graph import Graph
+from serving.runtime.language_modeling import LanguageModel
+from serving.runtime.question_answering import QuestionAnswering
+from serving.runtime.sentiment import Sentiment
+from serving.runtime.speech_commands import SpeechCommands
+from serving.runtime.summarization import Summarization
 
-# By app, the function that makes the signatures of a `Description` and its graphs,
-# `Graph` by name. It raises a `ValueError` if the files do not fit each other.
-APPS = {}
+APPS = {
+    "language_modeling": LanguageModel,
+    "question_answering": QuestionAnswering,
+    "sentiment": Sentiment,
+    "speech_commands": SpeechCommands,
+    "summarization": Summarization,
+}
 
 
 class Loaded(NamedTuple):
@@ -41,4 +50,5 @@ def load(directory):
             f"{known}. Export the model with the version of Carousel that serves it."
         )
     graphs = {name: Graph(info) for name, info in description.graphs.items()}
-    return Loaded(description.app, APPS[description.app](description, graphs))
+    app = APPS[description.app](description, graphs)
+    return Loaded(description.app, app.signatures())

@@ -73,13 +73,17 @@ def read_description(directory):
             )
             for name, info in content["graphs"].items()
         }
+        files = content["files"] | {
+            graph.path.name: graph.info["sha256"] for graph in graphs.values()
+        }
         description = Description(path, content["app"], graphs, content["settings"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: incomplete: {type(error).__name__}: {error}. {AGAIN}"
         ) from None
-    for graph in graphs.values():
-        _check(graph)
+    files = {path.with_name(Path(name).name): sha for name, sha in files.items()}
+    for file, sha256 in files.items():
+        _check(file, sha256)
     return description
 
 
@@ -96,14 +100,14 @@ def _specs(infos):
 _DTYPES = frozenset(DTYPES.values())
 
 
-def _check(graph):
-    """Raises a `ValueError` if a graph's file is missing or was changed."""
+def _check(path, sha256):
+    """Raises a `ValueError` if a file is missing or was changed."""
     try:
-        content = graph.path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"{graph.path}: the file is missing. {AGAIN}") from None
-    if hashlib.sha256(content).hexdigest() != graph.info.get("sha256"):
+        raise ValueError(f"{path}: the file is missing. {AGAIN}") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(
-            f"{graph.path}: not the file that was exported: {len(content):,} bytes, "
+            f"{path}: not the file that was exported: {len(content):,} bytes, "
             f"whose SHA-256 differs from that in {ONNX.name}. {AGAIN}"
         )

@@ -124,7 +124,7 @@ def _write_gates(writer, x, y, states, weights, masks, backwards, name):
         "Scan",
         [c_0, f, written],
         outputs=2,
-        body=_cell_state(),
+        body=_cell_state(name),
         num_scan_inputs=2,
         scan_input_axes=[1, 1],
         scan_output_axes=[1],
@@ -147,17 +147,19 @@ def _write_gates(writer, x, y, states, weights, masks, backwards, name):
     return name
 
 
-def _cell_state():
+def _cell_state(prefix):
     """Returns the body of the loop: C_t = f_t C_{t-1} + i_t C~_t."""
-    tensor = helper.make_tensor_value_info
-    float32 = onnx.TensorProto.FLOAT
-    return helper.make_graph(
-        [
-            helper.make_node("Mul", ["f", "c_before"], ["kept"]),
-            helper.make_node("Add", ["kept", "written"], ["c"]),
-            helper.make_node("Identity", ["c"], ["c_out"]),
-        ],
-        "cell_state",
-        [tensor(name, float32, None) for name in ("c_before", "f", "written")],
-        [tensor(name, float32, None) for name in ("c", "c_out")],
-    )
+    names = ("c_before", "f", "written", "kept", "c", "state")
+    c_before, f, written, kept, c, state = (f"{prefix}_{name}" for name in names)
+
+    def tensors(*names):
+        float32 = onnx.TensorProto.FLOAT
+        return [helper.make_tensor_value_info(name, float32, None) for name in names]
+
+    nodes = [
+        helper.make_node("Mul", [f, c_before], [kept]),
+        helper.make_node("Add", [kept, written], [c]),
+        helper.make_node("Identity", [c], [state]),
+    ]
+    inputs, outputs = tensors(c_before, f, written), tensors(c, state)
+    return helper.make_graph(nodes, "cell_state", inputs, outputs)

@@ -1,0 +1,145 @@
+"""The base class of the apps' runtimes: texts to ids, ids to texts, signatures."""
+
+from functools import cached_property
+
+import numpy as np
+from apps.common.portable.vocabulary import TokenIds
+
+from apps.common.portable.run_files import LABELS, VOCABULARY
+from serving.engine import RequestError, Signature
+from serving.specs import Spec
+
+GATES = ("f", "i", "c_tilde", "c", "o", "h")  # in the order of the graphs' outputs
+SUFFIX = "_gates"  # of these outputs
+YES, NO = np.array(True), np.array(False)
+
+
+def column(dtype="string"):
+    """Returns the `Spec` of one value a row."""
+    return Spec(dtype, (None,))
+
+
+class Runtime:
+    """Computes the signatures of one app with its graphs; a subclass for each app.
+
+    A signature is a method from arrays by name to arrays by name; texts are bytes.
+
+    Args:
+        description: `Description` of the model.
+        graphs: `Graph` by name.
+    """
+
+    def __init__(self, description, graphs):
+        self.settings, self.graphs = description.settings, graphs
+        self._directory = description.path.parent
+
+    @cached_property
+    def labels(self):
+        """Names of the labels, by id."""
+        path = self._directory / LABELS
+        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+    @cached_property
+    def vocabulary(self):
+        """The vocabulary."""
+        return TokenIds.load(self._directory / VOCABULARY)
+
+    def functions(self):
+        """Returns `(inputs, outputs, method)` of each signature by name.
+
+        Inputs and outputs are `Spec`s by name.
+        """
+        raise NotImplementedError
+
+    def signatures(self):
+        """Returns each `Signature` by name."""
+        return {
+            name: Signature(inputs, outputs, _computed(method, outputs))
+            for name, (inputs, outputs, method) in self.functions().items()
+        }
+
+
+def _computed(method, outputs):
+    """Returns the function of a signature: errors of the user are refusals."""
+
+    def compute(arrays):
+        if any(not len(array) for array in arrays.values() if array.ndim == 1):
+            return {name: empty(spec) for name, spec in outputs.items()}
+        try:
+            return method(**arrays)
+        except ValueError as error:
+            raise RequestError(400, str(error)) from None
+
+    return compute
+
+
+def empty(spec):
+    """Returns an output without rows."""
+    dtype = object if spec.dtype == "string" else spec.dtype
+    return np.zeros([size or 0 for size in spec.shape], dtype)
+
+
+def padded(rows, dtype="int32"):
+    """Returns lists of different lengths as an array, padded with 0."""
+    array = np.zeros((len(rows), max(map(len, rows))), dtype)
+    for place, row in zip(array, rows, strict=True):
+        place[: len(row)] = row
+    return array
+
+
+def texts(rows):
+    """Returns strings as an array of bytes."""
+    return np.array([row.encode() for row in rows], object)
+
+
+def padded_texts(rows):
+    """Returns lists of strings as an array of bytes, padded with empty ones."""
+    array = np.full((len(rows), max(map(len, rows), default=0)), b"", object)
+    for place, row in zip(array, rows, strict=True):
+        place[: len(row)] = [text.encode() for text in row]
+    return array
+
+
+def softmax(logits):
+    """Returns the softmax over the last axis."""
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def log_softmax(logits):
+    """Returns the logarithm of the softmax over the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def layers_of(graph):
+    """Returns the number of units of each LSTM of a graph, by its name."""
+    return {
+        name.removesuffix(SUFFIX): spec.shape[-1] // len(GATES)
+        for name, spec in graph.outputs.items()
+        if name.endswith(SUFFIX)
+    }
+
+
+def gate_specs(layers, timesteps=None):
+    """Returns the outputs of a signature `gates`, from units by layer name."""
+    specs = {}
+    for layer, units in layers.items():
+        specs[f"{layer}_tokens"] = Spec("string", (None, timesteps))
+        for name in GATES:
+            specs[f"{layer}_{name}"] = Spec("float32", (None, timesteps, units))
+    return specs
+
+
+def gate_outputs(layer, recorded, tokens):
+    """Returns a layer's outputs of a signature `gates`; 0 at padding.
+
+    Args:
+        layer: Name of the layer.
+        recorded: The graph's output, `(batch, timesteps, 6 * units)`.
+        tokens: Label of each timestep, bytes `(batch, timesteps)`; b"" is padding.
+    """
+    recorded = np.where((tokens != b"")[..., np.newaxis], recorded, np.float32(0))
+    parts = np.split(recorded, len(GATES), axis=-1)
+    named = {f"{layer}_{name}": part for name, part in zip(GATES, parts, strict=True)}
+    return {f"{layer}_tokens": tokens, **named}
