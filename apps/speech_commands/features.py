@@ -1,59 +1,25 @@
 """Computes log-mel spectrograms, by the same operations in training and serving.
 
-Frame t ends with sample (t + 1) * hop, so no frame needs later samples. The first
-frames also read the silence, or the samples of the previous chunk, before the waveform.
+`apps.common.portable.log_mel` computes the same without TensorFlow.
 """
 
 import numpy as np
 import tensorflow as tf
 
-LOWEST_HZ, HIGHEST_HZ = 20.0, 7600.0
-FLOOR = 1e-6  # added to the power: the logarithm of digital silence is finite
+from apps.common.portable import log_mel
+from apps.common.portable.log_mel import FLOOR, LOWEST_HZ
 
 
-class LogMel:
-    """Computes log-mel frames of waveforms.
+class LogMel(log_mel.LogMel):
+    """Computes log-mel frames of waveforms by TensorFlow operations.
 
     >>> front_end = LogMel(16000, window_ms=30.0, hop_ms=20.0, mel_bands=40)
-    >>> front_end.window, front_end.hop, front_end.context
-    (480, 320, 160)
     >>> tuple(front_end(tf.zeros([2, 16000])).shape)
     (2, 50, 40)
-
-    Args:
-        sample_rate_hz: Sample rate of the waveforms in Hz.
-        window_ms: Length of a frame's window in milliseconds.
-        hop_ms: Time from one frame to the next in milliseconds, at most `window_ms`.
-        mel_bands: Number of mel bands.
-
-    Attributes:
-        window: Length of a window in samples.
-        hop: Samples from one frame to the next.
-        context: Number of samples before a chunk that its first frame needs.
     """
 
-    def __init__(self, sample_rate_hz, window_ms, hop_ms, mel_bands):
-        self.sample_rate_hz, self.mel_bands = sample_rate_hz, mel_bands
-        self.window = round(sample_rate_hz * window_ms / 1000)
-        self.hop = round(sample_rate_hz * hop_ms / 1000)
-        self.context = self.window - self.hop
-        self.fft_length = 1 << (self.window - 1).bit_length()
-
-    def frames(self, milliseconds):
-        """Returns the number of frames of a clip of that length."""
-        return self.sample_rate_hz * milliseconds // 1000 // self.hop
-
     def __call__(self, waveform, before=None):
-        """Returns log-mel frames.
-
-        Args:
-            waveform: Samples between -1 and 1, `(batch, samples)`.
-            before: The previous `context` samples, `(batch, context)`; by default
-                silence.
-
-        Returns:
-            float32 `(batch, samples // hop, bands)`.
-        """
+        """Returns log-mel frames, as the method of `log_mel.LogMel`."""
         waveform = tf.convert_to_tensor(waveform)
         if before is None:
             before = tf.zeros([tf.shape(waveform)[0], self.context])
@@ -70,17 +36,13 @@ class LogMel:
             self.fft_length // 2 + 1,
             self.sample_rate_hz,
             LOWEST_HZ,
-            min(HIGHEST_HZ, self.sample_rate_hz / 2),
+            self.highest_hz,
         )
         return tf.math.log(tf.tensordot(power, mel, 1) + FLOOR)
 
 
 def fit_clip(waveform, samples):
-    """Pads or cuts waveforms `(batch, any)` to `(batch, samples)`.
-
-    A shorter waveform is padded with silence on both sides; a longer one is cut to its
-    loudest part.
-    """
+    """Pads or cuts waveforms `(batch, any)`, as `log_mel.fit_clip`."""
     length = tf.shape(waveform)[1]
     missing = tf.maximum(samples - length, 0)
     waveform = tf.pad(waveform, [[0, 0], [missing // 2, missing - missing // 2]])

@@ -1,14 +1,13 @@
 """Decodes WAV files inside a graph, as `read_audio` reads them.
 
+`apps.common.portable.wav` does the same without TensorFlow.
 `tf.audio.decode_wav` knows neither padded chunks nor the headers that a recorder leaves
 unfinished, and 16 bits only.
 """
 
 import tensorflow as tf
 
-MAX_CHUNKS = 1000  # chunks after these are not searched
-PCM, EXTENSIBLE = 1, 0xFFFE  # format codes; the second is followed by another one
-CHUNK_NAME = "[ -~]{4}"  # printable ASCII, as libsndfile has it
+from apps.common.portable.wav import CHUNK_NAME, EXTENSIBLE, MAX_CHUNKS, PCM
 
 
 def decode_wav(content, sample_rate_hz):

@@ -1,7 +1,6 @@
 """Reads audio files of any rate, sample width and number of channels as mono."""
 
 import io
-import re
 import struct
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,10 @@ import soundfile
 import soxr
 
 from apps.common.portable.samples import as_samples
+from apps.common.portable.wav import chunks
 
 # Suffixes of the formats that libsndfile reads and that people use.
 SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
-CHUNK_NAME = re.compile(rb"[ -~]{4}")  # printable ASCII, as libsndfile has it
 
 
 def read_audio(path, sample_rate_hz):
@@ -94,29 +93,16 @@ def _sound_file(path):
 
 def _set_data_length(content):
     """Corrects the length of the data of an unfinished WAV file, in place."""
-    for place, name, length in _chunks(content, 12):  # after "RIFF", size and "WAVE"
+    for place, name, length in chunks(content, 12):  # after "RIFF", size and "WAVE"
         if name != b"data" or length:
             continue
         begin = place + 8
-        ends = [at + 8 + size for at, _, size in _chunks(content, begin)]
+        ends = [at + 8 + size for at, _, size in chunks(content, begin)]
         padded = [end + end % 2 for end in ends]
         if len(content) not in (begin, *ends, *padded):  # what follows is sound
             rest = min(len(content) - begin, 2**32 - 1)
             content[place + 4 : begin] = struct.pack("<I", rest)
         return
-
-
-def _chunks(content, place):
-    """Yields place, name and length of each chunk of a RIFF file, from a place on.
-
-    Samples that follow are no chunks: their names are not printable ASCII.
-    """
-    while place + 8 <= len(content):
-        name, length = struct.unpack_from("<4sI", content, place)
-        if not CHUNK_NAME.fullmatch(name):
-            return
-        yield place, name, length
-        place += 8 + length + length % 2
 
 
 def resample(waveform, rate, sample_rate_hz):

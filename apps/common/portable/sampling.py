@@ -1,7 +1,12 @@
-"""Settings of sampling from a language model: defaults, bounds, command-line flags."""
+"""Samples from a language model; defaults and bounds of the settings, their flags."""
 
 import math
 from typing import NamedTuple
+
+import numpy as np
+
+from apps.common.portable.philox import uniform
+from apps.common.portable.special import MASKED, PADDING_ID, UNKNOWN_ID
 
 
 class Setting(NamedTuple):
@@ -82,3 +87,47 @@ def check_settings(settings, max_tokens, as_flag=False):
         raise ValueError(
             f"{shown}: expected a number, {lowest}{highest}. Received: {value}."
         )
+
+
+def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
+    """Samples the next token of each row: temperature, top-k, top-p, penalty.
+
+    Args:
+        logits: float32 `(batch, vocabulary_size)`.
+        seen: Number of occurrences of each token so far, `(batch, vocabulary_size)`.
+        temperature: Divisor of the logits, `(batch,)`; 0 takes the most probable token.
+        top_k: Number of most probable tokens to sample from, `(batch,)`; 0 keeps all.
+        top_p: Nucleus sampling (Holtzman et al. 2020): the most probable tokens are
+            kept until their sum reaches this probability, at least one, `(batch,)`; 1
+            keeps all.
+        repetition_penalty: Factor by which the logits of tokens that occurred are
+            lowered (Keskar et al. 2019), `(batch,)`; 1 disables it.
+        seed: Seed of each row, int32 `(batch, 2)`.
+
+    Returns:
+        Token ids, `(batch,)` int32. Padding and the unknown token are never drawn.
+    """
+    penalty = np.asarray(repetition_penalty, "float32")[:, np.newaxis]
+    punished = np.where(logits > 0, logits / penalty, logits * penalty)
+    logits = np.where(seen > 0, punished, logits)
+    logits[:, [PADDING_ID, UNKNOWN_ID]] = MASKED
+    ids = np.argmax(logits, axis=-1).astype("int32")
+    for row in np.flatnonzero(np.asarray(temperature) > 0):
+        scores = _kept(logits[row], temperature[row], top_k[row], top_p[row])
+        noise = -np.log(-np.log(uniform(len(scores), seed[row])))
+        ids[row] = np.argmax(scores + noise)  # the Gumbel-max trick
+    return ids
+
+
+def _kept(logits, temperature, top_k, top_p):
+    """Returns a row's logits over the temperature; masks what is not sampled from."""
+    scaled = logits / np.maximum(np.float32(temperature), np.float32(1e-6))
+    scaled -= scaled.max()
+    ranked = np.sort(scaled)[::-1]
+    probabilities = np.exp(ranked)
+    probabilities /= probabilities.sum()
+    before = np.concatenate([[np.float32(0)], np.cumsum(probabilities[:-1])])
+    by_p = np.count_nonzero(before < np.float32(top_p))
+    by_k = top_k if top_k > 0 else len(ranked)
+    kept = np.clip(min(by_p, by_k), 1, len(ranked))
+    return np.where(scaled >= ranked[kept - 1], scaled, np.float32(MASKED))
