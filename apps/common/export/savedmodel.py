@@ -1,18 +1,19 @@
 """Exports SavedModels for TensorFlow Serving and checks them before publishing."""
 
-import base64
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from apps.common.export.agreement import check_agreement, plain
+from apps.common.export.onnx.export import write_onnx
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import last_line
@@ -41,11 +42,15 @@ def export_run(predictor, examples):
         print(f"{version} is exported already.")
         return version
     return export_model(
-        target, predictor.tracked(), predictor.signatures(), examples(predictor)
+        target,
+        predictor.tracked(),
+        predictor.signatures(),
+        examples(predictor),
+        [partial(write_onnx, predictor=predictor)],
     )
 
 
-def export_model(directory, tracked, signatures, examples):
+def export_model(directory, tracked, signatures, examples, writers=()):
     """Writes the next version of a model, checks it, and publishes it by a rename.
 
     If two processes export to the same directory at once, the second one returns the
@@ -59,6 +64,8 @@ def export_model(directory, tracked, signatures, examples):
             returns a dictionary.
         examples: Maps each signature name to a dictionary from input name to array.
             They are used for the check and as warm-up requests.
+        writers: Functions that write further formats; each takes the directory of the
+            version, the signatures and the examples.
 
     Returns:
         The path of the version.
@@ -93,6 +100,8 @@ def export_model(directory, tracked, signatures, examples):
                 _write_warmup(temporary, directory.name, examples)
                 _write_batching(temporary, signatures)
             _check(process, temporary, signatures, examples)
+            for write in writers:
+                write(temporary, signatures=signatures, examples=examples)
             rename_into_place(temporary, target)
     return target
 
@@ -163,36 +172,11 @@ def _fresh_process():
 def _check(process, version, signatures, examples):
     """Raises ValueError if a fresh process and the model give different outputs."""
     request = {"version": str(version.resolve()), "examples": examples}
-    output, errors = process.communicate(json.dumps(request, default=_plain))
+    output, errors = process.communicate(json.dumps(request, default=plain))
     if process.returncode:
         raise ValueError(
             "The exported model does not run without this project's code, as a server "
             f"would run it: {last_line(errors)}"
         )
     exported = json.loads(last_line(output))
-    for signature, inputs in examples.items():
-        function = signatures[signature]
-        outputs = function(
-            *(tf.constant(inputs[spec.name]) for spec in function.input_signature)
-        )
-        for name, expected in outputs.items():
-            actual = np.array(exported[signature][name])
-            expected = expected.numpy()
-            if expected.dtype == object:
-                same = [
-                    text.decode() for text in expected.ravel()
-                ] == actual.ravel().tolist()
-            else:
-                same = np.allclose(expected, actual, rtol=TOLERANCE, atol=TOLERANCE)
-            if not same:
-                raise ValueError(
-                    f"The exported signature {signature} returns another {name} than "
-                    f"the model: {actual.tolist()} instead of {expected.tolist()}."
-                )
-
-
-def _plain(value):
-    """Converts arrays to lists and bytes to {"b64": ...}, like TensorFlow Serving."""
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode()}
-    return value.tolist()
+    check_agreement("exported", exported, signatures, examples, TOLERANCE)

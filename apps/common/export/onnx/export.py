@@ -3,16 +3,63 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
 
+from apps.common.export.agreement import check_agreement, plain
 from apps.common.export.onnx.writer import IR_VERSION, OPSET, onnx_model
 from apps.common.portable.run_files import LABELS, VOCABULARY
+from apps.common.portable.terminal import last_line
 from apps.common.portable.versions import FORMAT, ONNX
 
+RUNTIME = "serving.runtime"  # the module that runs examples as a server does
+ROOT = Path(__file__).parents[4]  # from which it is found
+TOLERANCE = 1e-4
 
-def write_onnx(directory, predictor):
+
+def write_onnx(version, predictor, signatures, examples):
+    """Writes `onnx/` of a version and checks that it answers as the model does.
+
+    A model with a cell or an operation that ONNX lacks has none; a line says so.
+
+    Args:
+        version: Directory of the version.
+        predictor: The run's `Predictor`.
+        signatures: For each signature a `tf.function`.
+        examples: For each signature its inputs, arrays by name.
+
+    Raises:
+        ValueError: If the answers differ.
+    """
+    try:
+        models = {name: onnx_model(f, name) for name, f in predictor.graphs().items()}
+    except ValueError as error:
+        print(
+            f"{predictor.directory}: exported without onnx/: {error}", file=sys.stderr
+        )
+        return
+    directory = (Path(version) / ONNX).parent
+    write_files(directory, predictor, models)
+    request = {"onnx": str(directory.resolve()), "examples": examples}
+    process = subprocess.run(
+        [sys.executable, "-m", RUNTIME],
+        input=json.dumps(request, default=plain),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    if process.returncode:
+        message = last_line(process.stderr)
+        raise ValueError(f"ONNX Runtime does not run the exported model: {message}")
+    answers = json.loads(last_line(process.stdout))
+    check_agreement("ONNX", answers, signatures, examples, TOLERANCE)
+
+
+def write_files(directory, predictor, models):
     """Writes the graphs of a run, its vocabulary and labels, and `model.json`.
 
     `model.json` has the format's number, the app, the settings, and of each graph the
@@ -21,16 +68,14 @@ def write_onnx(directory, predictor):
     Args:
         directory: Directory to make.
         predictor: The run's `Predictor`.
-
-    Raises:
-        ValueError: If a cell or an operation has no counterpart in ONNX.
+        models: ONNX models by name.
     """
     directory = Path(directory)
     directory.mkdir()
-    graphs = {}
-    for name, function in predictor.graphs().items():
-        model = onnx_model(function, name)
-        graphs[name] = _written(directory / f"{name}.onnx", model)
+    graphs = {
+        name: _written(directory / f"{name}.onnx", model)
+        for name, model in models.items()
+    }
     files = {}
     for name in (VOCABULARY, LABELS):
         if (source := predictor.directory / name).exists():

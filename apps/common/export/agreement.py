@@ -1,0 +1,44 @@
+"""Compares the answers of an export with those of the model."""
+
+import base64
+
+import numpy as np
+import tensorflow as tf
+
+
+def check_agreement(kind, exported, signatures, examples, tolerance):
+    """Raises ValueError if the outputs of an export differ from the model's.
+
+    Args:
+        kind: What is exported, for the message.
+        exported: For each signature its outputs, nested lists by name.
+        signatures: For each signature a `tf.function`.
+        examples: For each signature its inputs, arrays by name.
+        tolerance: Largest difference of two numbers, absolute and relative.
+    """
+    for signature, inputs in examples.items():
+        function = signatures[signature]
+        outputs = function(
+            *(tf.constant(inputs[spec.name]) for spec in function.input_signature)
+        )
+        for name, expected in outputs.items():
+            actual = np.array(exported[signature][name])
+            expected = expected.numpy()
+            if expected.dtype == object:
+                same = [
+                    text.decode() for text in expected.ravel()
+                ] == actual.ravel().tolist()
+            else:
+                same = np.allclose(expected, actual, rtol=tolerance, atol=tolerance)
+            if not same:
+                raise ValueError(
+                    f"The {kind} signature {signature} returns another {name} than "
+                    f"the model: {actual.tolist()} instead of {expected.tolist()}."
+                )
+
+
+def plain(value):
+    """Converts arrays to lists and bytes to {"b64": ...}, like TensorFlow Serving."""
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    return value.tolist()
