@@ -13,9 +13,10 @@ import tensorflow as tf
 from apps.common.data.batches import WHOLE, filled
 from apps.common.data.datasets import load_dataset
 from apps.common.data.splits import text_hash
-from apps.common.data.text import END, UNKNOWN, batches_of_texts
+from apps.common.data.text import batches_of_texts
 from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.common.data.wikipedia import articles
+from apps.common.portable.patterns import END, UNKNOWN
 from apps.language_modeling.files import Piece, lines_of, own_text
 from apps.language_modeling.text import has_end_token, tokens_of
 

@@ -5,11 +5,11 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
-from apps.common.data.text import UNKNOWN_ID
 from apps.common.metrics.baseline import baseline_or_none
 from apps.common.metrics.bootstrap import intervals
 from apps.common.metrics.evaluation import evaluate_command, measure_once
 from apps.common.metrics.plots import save_figure
+from apps.common.portable.patterns import UNKNOWN_ID
 from apps.language_modeling.adaptive import (
     cache_perplexity,
     dynamic_perplexity,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from apps.common.data.text import UNKNOWN, encoded
+from apps.common.data.text import encoded
 from apps.common.layers.state import zero_state
+from apps.common.portable.patterns import UNKNOWN
 from apps.common.portable.sampling import add_arguments, check_settings
 from apps.common.portable.terminal import report_errors
 from apps.language_modeling.predict import Predictor

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
 from lstm_layer.xla import compiled
 
 

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
-from apps.common.layers.masking import MASKED
 from apps.common.layers.state import zero_state
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN_ID
 from apps.common.portable.sampling import SETTINGS
 from apps.language_modeling.text import has_end_token, join, start_id, token_ids
 

@@ -4,16 +4,14 @@ import tensorflow as tf
 
 from apps.common.data.ragged import joined, kept
 from apps.common.data.text import (
-    END,
-    UNKNOWN,
     join_words,
+    rewritten,
     tokenize,
     valid_utf8,
     without_nul,
 )
+from apps.common.portable.patterns import END, LINE_JOINTS, NEW_LINE, UNKNOWN
 from apps.common.portable.run_files import TOKEN_RULES
-
-NEW_LINE = "<eol>"  # the token of "\n" with characters
 
 
 def tokens_of(texts, tokenization, rules=TOKEN_RULES):
@@ -67,4 +65,4 @@ def join(tokens, tokenization):
         return joined(tokens)
     tokens = tokens.with_flat_values(tf.where(values == END, "\n", values))
     texts = join_words(tokens) if tokenization == "words" else joined(tokens, " ")
-    return tf.strings.regex_replace(texts, " ?\n ?", "\n")
+    return rewritten(texts, LINE_JOINTS)

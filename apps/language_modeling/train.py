@@ -6,9 +6,9 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-from apps.common.data.text import PADDING_ID
 from apps.common.layers.embedding import cross_entropy
 from apps.common.layers.state import zero_state
+from apps.common.portable.patterns import PADDING_ID
 from apps.common.training.encoder import save_encoder
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer

@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 
-from apps.common.data.scripts import STOPS
 from apps.common.data.splits import random_rows
 from apps.common.metrics.baseline import fitted_probabilities
+from apps.common.portable.scripts import STOPS
 from apps.question_answering.scores import normalized
 from apps.question_answering.sources import DATASETS
 

@@ -7,17 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches, rows_of
-from apps.common.data.scripts import STOPS
-from apps.common.data.text import (
-    BLANK,
-    UNKNOWN,
-    UNKNOWN_ID,
-    batches_of_texts,
-    encoded,
-    valid_utf8,
-)
+from apps.common.data.text import batches_of_texts, encoded, rewritten, valid_utf8
 from apps.common.data.vectors import GLOVE, with_frequent_words
 from apps.common.data.vocabulary import TokenCounts, Vocabulary
+from apps.common.portable.patterns import SENTENCES, UNKNOWN, UNKNOWN_ID
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
 from apps.question_answering.tokens import located_tokens
@@ -150,12 +143,7 @@ def story_sentences(contexts, sentences):
     A sentence ends with one of `STOPS` or the end of a line. A story without text has
     one empty sentence.
     """
-    texts = valid_utf8(contexts)
-    for pattern, replacement in (
-        (rf"{BLANK}*[{STOPS}\r\n](?:[{STOPS}]|{BLANK})*", "\n"),
-        (rf"^{BLANK}+|{BLANK}+$", ""),
-    ):
-        texts = tf.strings.regex_replace(texts, pattern, replacement)
+    texts = rewritten(valid_utf8(contexts), SENTENCES)
     return tf.strings.split(texts, "\n")[:, -sentences:]
 
 

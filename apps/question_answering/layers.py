@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from apps.common.data.text import PADDING_ID, UNKNOWN_ID
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import PADDING_ID, UNKNOWN_ID
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.package import PACKAGE
 

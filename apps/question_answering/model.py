@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from apps.common.data.text import UNKNOWN_ID
 from apps.common.layers.embedding import WordEmbedding
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import UNKNOWN_ID
 from apps.question_answering.layers import (
     Alignment,
     FactFinder,

@@ -8,9 +8,10 @@ import tensorflow as tf
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
 from apps.common.data.labels import load_labels
 from apps.common.data.tables import is_table
-from apps.common.data.text import UNKNOWN, valid_utf8
+from apps.common.data.text import valid_utf8
 from apps.common.explain.traces import gate_outputs
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import UNKNOWN
 from apps.common.portable.run_files import LABELS
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part

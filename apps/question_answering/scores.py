@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from apps.common.data.scripts import PUNCTUATION, spaced
 from apps.common.metrics.bootstrap import intervals, mean_intervals
+from apps.common.portable.scripts import PUNCTUATION, spaced
 
 REMOVED = frozenset(string.punctuation + PUNCTUATION)
 FAILED = 0.05  # error of a task above which it counts as failed (Weston et al. 2015)

@@ -3,14 +3,8 @@
 import tensorflow as tf
 
 from apps.common.data.ragged import row_ids
-from apps.common.data.text import (
-    BLANK,
-    UNKNOWN,
-    WORD,
-    is_blank,
-    tokens_with_offsets,
-    valid_utf8,
-)
+from apps.common.data.text import is_blank, tokens_with_offsets, valid_utf8
+from apps.common.portable.patterns import BLANK, UNKNOWN, WORD
 
 
 def located_tokens(texts, rules):

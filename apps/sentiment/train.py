@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from functools import partial
 
-from apps.common.data.text import PADDING_ID
 from apps.common.data.vectors import pretrained_vectors
 from apps.common.metrics.classification import loss_and_accuracy
+from apps.common.portable.patterns import PADDING_ID
 from apps.common.training.encoder import load_encoder, pretrained_vocabulary
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer

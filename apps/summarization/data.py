@@ -16,9 +16,10 @@ from apps.common.data.ragged import row_ids
 from apps.common.data.splits import split_by_hash
 from apps.common.data.spool import Spool
 from apps.common.data.tables import labelled_rows
-from apps.common.data.text import END, UNKNOWN_ID, batches_of_texts, encoded, tokenize
+from apps.common.data.text import batches_of_texts, encoded, tokenize
 from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import articles
+from apps.common.portable.patterns import END, UNKNOWN_ID
 
 SPLITS = ("train", "validation", "test")
 PUBLISHED = {

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from apps.common.data.text import PADDING_ID
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import PADDING_ID
 
 
 def search(

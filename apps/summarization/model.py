@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.common.data.text import PADDING_ID, UNKNOWN_ID
 from apps.common.layers.embedding import TiedEmbedding, cross_entropy
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import PADDING_ID, UNKNOWN_ID
 from lstm_layer import LSTM, LSTMCell
 from lstm_layer.package import PACKAGE
 

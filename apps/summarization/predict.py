@@ -4,14 +4,9 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
-from apps.common.data.text import (
-    END,
-    PADDING_ID,
-    UNKNOWN,
-    UNKNOWN_ID,
-    join_words,
-)
+from apps.common.data.text import join_words
 from apps.common.explain.traces import gate_outputs
+from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
 from apps.summarization.config import Config

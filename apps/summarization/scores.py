@@ -9,8 +9,8 @@ from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
 
-from apps.common.data.scripts import STOPS, spaced
-from apps.common.data.unicode import normalized
+from apps.common.portable.scripts import STOPS, spaced
+from apps.common.portable.unicode import normalized
 
 ABBREVIATIONS = (
     *("dr", "mr", "mrs", "ms", "prof", "st", "jr", "sr", "gen", "col", "capt", "rev"),

@@ -6,8 +6,8 @@ from functools import partial
 import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches
-from apps.common.data.text import END, PADDING_ID, UNKNOWN_ID
 from apps.common.data.vectors import pretrained_vectors
+from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN_ID
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.trainer import Trainer

@@ -3,14 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
+
+from apps.common.portable.masking import MASKED
 from apps.common.portable.patterns import UNKNOWN
-from apps.common.portable.special import MASKED
 from apps.common.portable.tokens import (
     story_sentences,
     tokens_with_offsets,
     valid_utf8,
 )
-
 from serving.runtime import app
 from serving.specs import Spec
 

@@ -6,47 +6,33 @@ docs/tokens.md states the rules.
 import tensorflow as tf
 
 from apps.common.data.ragged import joined, row_ids
-from apps.common.data.scripts import CHARACTER
 from apps.common.data.unicode import encode, normalize, normalized_characters
-from apps.common.portable.run_files import TOKEN_RULES
-from apps.common.portable.special import PADDING_ID, UNKNOWN_ID  # noqa: F401
-
-PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
-WORD, BLANK = r"[\pL\pM\pN]", r"[\s\pZ\pC]"  # a character of a word, a blank one
-
-# Applied in this order. \x01 stands for an apostrophe that belongs to its token: RE2
-# has no look-ahead to distinguish it from a quotation mark. \x02 ends each word: RE2's
-# \b knows ASCII letters only.
-_MARKUP = (  # each character of a line break becomes a blank
-    (r"<br(\s*)/>", r"   \1  "),
-    (r"<br(\s*)>", r"   \1 "),
-    (BLANK, " "),
+from apps.common.portable.patterns import (
+    BLANK,
+    CONTRACTED,
+    JOINTS,
+    LINE_BREAKS,
+    LONG_MARKS,
+    QUOTES,
+    UNKNOWN,
+    WORD,
 )
+from apps.common.portable.run_files import TOKEN_RULES
+from apps.common.portable.scripts import CHARACTER
+
+# Applied in this order. RE2 has no look-ahead, hence two marks that no text has any
+# more: \x01 stands for an apostrophe that belongs to its token and is no quotation
+# mark, \x02 ends each word. `portable/tokens.py` looks ahead instead.
+_MARKUP = (*LINE_BREAKS, (BLANK, " "))
 _OWN_TOKENS = (f"({CHARACTER})", r" \1 ")  # characters of scripts without blanks
 _WORDS = (
-    ("[\u2018\u2019]", "'"),
+    (QUOTES, "'"),
     (f"({WORD}+)", "\\1\x02"),
     (r"n\x02't\x02", " n\x01t"),
-    (r"'(s|re|ve|ll|d|m)\x02", " \x01\\1"),
+    (rf"'({CONTRACTED})\x02", " \x01\\1"),
     (r"\x02", ""),
-    (r"(\.\.\.|--|[^\pL\pM\pN\s\x01])", r" \1 "),
+    (rf"({LONG_MARKS}|[^{WORD[1:-1]}\s\x01])", r" \1 "),
     (r"\x01", "'"),
-)
-
-# Rules that join words and punctuation, applied in this order. Later tokens do not
-# change text that is already joined, so that a text can be shown while it is generated.
-# A quotation mark without a partner opens a quotation.
-_JOINTS = (
-    (r'" ([^"]*?) ?"', r'"\1"'),
-    (r'" ([^"]*)$', r'"\1'),
-    (r" ?([。、・「」『』《》〈〉【】]) ?", r"\1"),
-    *[(f"({CHARACTER}) ({CHARACTER})", r"\1\2")] * 2,  # every second blank, the others
-    (r" ([.,;:!?%)\]}])", r"\1"),
-    (r"([(\[{$£€#]) ", r"\1"),
-    (r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1"),
-    (r"([\pL\pN]) -( |$)", r"\1-"),
-    (r"(\pN)([.:]) (\pN)", r"\1\2\3"),
-    (r"(\pN), (\pN{3})\b", r"\1,\2"),
 )
 
 
@@ -94,8 +80,8 @@ def tokenize(texts, rules=TOKEN_RULES):
     texts = without_nul(valid_utf8(texts))  # `lower` would stop at NUL
     if rules == 1:
         texts = tf.strings.lower(tf.strings.lower(texts), encoding="utf-8")
-        return _words(_rewritten(texts, _MARKUP))
-    return _words(_rewritten(normalize(texts), (*_MARKUP, _OWN_TOKENS)))
+        return _words(rewritten(texts, _MARKUP))
+    return _words(rewritten(normalize(texts), (*_MARKUP, _OWN_TOKENS)))
 
 
 def tokens_with_offsets(texts):
@@ -111,8 +97,8 @@ def tokens_with_offsets(texts):
     """
     texts = without_nul(valid_utf8(texts))
     code_points, splits, starts, ends = normalized_characters(texts)
-    texts = _rewritten(encode(code_points, splits), _MARKUP)
-    tokens = _words(_rewritten(texts, (_OWN_TOKENS,)))
+    texts = rewritten(encode(code_points, splits), _MARKUP)
+    tokens = _words(rewritten(texts, (_OWN_TOKENS,)))
     # The tokens are the visible characters in their order.
     code_points = tf.strings.unicode_decode(texts, "UTF-8").flat_values
     visible = tf.where(code_points != ord(" "))
@@ -128,7 +114,8 @@ def tokens_with_offsets(texts):
     )
 
 
-def _rewritten(texts, rewrites):
+def rewritten(texts, rewrites):
+    """Replaces patterns in texts of any shape, in the order of `rewrites`."""
     for pattern, replacement in rewrites:
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     return texts
@@ -136,7 +123,7 @@ def _rewritten(texts, rewrites):
 
 def _words(texts):
     """Splits texts in lower case whose blanks are spaces."""
-    texts = tf.strings.strip(_rewritten(texts, _WORDS))
+    texts = tf.strings.strip(rewritten(texts, _WORDS))
     return tf.strings.split(tf.where(texts == "", UNKNOWN, texts))
 
 
@@ -151,7 +138,7 @@ def join_words(tokens):
     Returns:
         Strings, `(batch,)`.
     """
-    return _rewritten(joined(tokens, " "), _JOINTS)
+    return rewritten(joined(tokens, " "), JOINTS)
 
 
 def batches_of_texts(texts, rows=4096, size=2**22):

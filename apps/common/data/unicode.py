@@ -11,10 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.ragged import row_ids
+from apps.common.portable.unicode import piece
 
-FINAL_SIGMA = "Σ"  # its lower case depends on its place in the word
-FRACTION_SLASH = "\u2044"
-JOINER = 0x034F  # combining grapheme joiner: invisible, but of category Mn
 HANGUL, LEADING, VOWEL, TRAILING = 0xAC00, 0x1100, 0x1161, 0x11A7
 PAIR = 2**21  # more than the largest code point
 LEADINGS, VOWELS, TRAILINGS = 19, 21, 28
@@ -53,12 +51,6 @@ def normalize(texts):
         return tf.tensor_scatter_nd_update(lower, rows, encode(code_points, splits))
 
     return tf.cond(tf.size(rows) > 0, replaced, lambda: lower)
-
-
-def normalized(text):
-    """Normalizes one text in plain Python, as `normalize` does many in a graph."""
-    composed = unicodedata.normalize("NFC", "".join(map(_piece, text)))
-    return composed.lower()
 
 
 def encode(code_points, splits):
@@ -109,7 +101,7 @@ def normalized_characters(texts):
 
 
 def _decomposed(code_points):
-    """Replaces each code point by those that `_piece` gives; also returns its index."""
+    """Replaces each code point by those that `piece` gives; also returns its index."""
     keys, splits, pieces = _constants("decomposition")
     entry, known = _index(keys, code_points)
     first = tf.where(known, tf.gather(splits, entry), 0)
@@ -219,7 +211,7 @@ def tables():
     `composition` pairs `first * PAIR + second` (int64) and code points.
     """
     characters = [chr(n) for limits in _RANGES for n in range(*limits)]
-    pieces = {c: p for c in characters if (p := _piece(c)) != c}
+    pieces = {c: p for c in characters if (p := piece(c)) != c}
     classes = {c: n for c in characters if (n := unicodedata.combining(c))}
     composition = dict(filter(None, map(_pair, characters)))
     lengths = [len(piece) for piece in pieces.values()]
@@ -240,25 +232,6 @@ def tables():
 
 def _codes(characters):
     return np.array([ord(c) for c in characters], "int32")
-
-
-def _piece(character):
-    """Returns the decomposed lower case of a character; empty if it is invisible."""
-    if is_invisible(character):
-        return ""
-    pieces = unicodedata.normalize("NFKD", character)
-    if (pieces[0] == " " and pieces[1:]) or FRACTION_SLASH in pieces:
-        pieces = unicodedata.normalize("NFD", character)
-    return "".join(c if c == FINAL_SIGMA else c.lower() for c in pieces)
-
-
-def is_invisible(character):
-    """Returns whether a character is removed: format characters, selectors, joiner."""
-    return (
-        unicodedata.category(character) == "Cf"
-        or "VARIATION SELECTOR" in unicodedata.name(character, "")
-        or ord(character) == JOINER
-    )
 
 
 def _pair(character):

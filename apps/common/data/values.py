@@ -4,7 +4,7 @@ import json
 import math
 import unicodedata
 
-from apps.common.data.unicode import is_invisible
+from apps.common.portable.unicode import is_invisible
 
 BLANK = frozenset(("Zs", "Zl", "Zp", "Cc", "Cs", "Co"))  # Unicode's categories
 

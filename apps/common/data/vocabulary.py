@@ -2,20 +2,16 @@
 
 import heapq
 from collections import Counter
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.common.data.text import (
-    PADDING,
-    UNKNOWN,
-    batches_of_texts,
-    tokenize,
-)
+from apps.common.data.text import batches_of_texts, tokenize
 from apps.common.portable.files import atomic_write
+from apps.common.portable.patterns import PADDING, UNKNOWN
 from apps.common.portable.run_files import TOKEN_RULES
+from apps.common.portable.vocabulary import read_tokens
 
 COUNTED = 10**6  # maximum number of distinct tokens that are counted
 
@@ -151,12 +147,6 @@ class Vocabulary:
             rules: Version of the rules by which texts become tokens.
 
         Raises:
-            ValueError: If the file does not begin with the padding and unknown tokens.
+            ValueError: If it is not a vocabulary; see `read_tokens`.
         """
-        tokens = Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
-        if tokens[:2] != [PADDING, UNKNOWN]:
-            raise ValueError(
-                f"{path}: not a vocabulary: the first two lines must be {PADDING} and "
-                f"{UNKNOWN}. Received: {tokens[:2]}."
-            )
-        return cls(tokens[2:], rules)
+        return cls(read_tokens(path)[2:], rules)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from apps.common.layers.masking import MASKED
+from apps.common.portable.masking import MASKED
 from lstm_layer.package import PACKAGE
 
 

@@ -5,7 +5,8 @@
 
 import numpy as np
 
-from apps.common.portable.special import MASKED, PADDING_ID
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import PADDING_ID
 
 
 def search(

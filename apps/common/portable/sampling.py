@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.common.portable.masking import MASKED
+from apps.common.portable.patterns import PADDING_ID, UNKNOWN_ID
 from apps.common.portable.philox import uniform
-from apps.common.portable.special import MASKED, PADDING_ID, UNKNOWN_ID
 
 
 class Setting(NamedTuple):

@@ -6,14 +6,13 @@ import tensorflow as tf
 
 from apps.common.data.batches import Shard
 from apps.common.data.splits import text_hash
-from apps.common.data.text import END
 from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import split_of
+from apps.common.portable.patterns import END, NEW_LINE
 from apps.language_modeling import data as data_module
 from apps.language_modeling import files
 from apps.language_modeling.config import DataConfig
 from apps.language_modeling.data import Windows, load_data
-from apps.language_modeling.text import NEW_LINE
 
 
 def words(data, split):

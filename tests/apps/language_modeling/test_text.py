@@ -5,7 +5,8 @@ import itertools
 import pytest
 import tensorflow as tf
 
-from apps.language_modeling.text import NEW_LINE, join, tokens_of
+from apps.common.portable.patterns import NEW_LINE
+from apps.language_modeling.text import join, tokens_of
 
 
 def tokens(text, tokenization):

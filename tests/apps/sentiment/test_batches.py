@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from apps.common.data.text import PADDING_ID
 from apps.common.data.vocabulary import Vocabulary
+from apps.common.portable.patterns import PADDING_ID
 from apps.sentiment import data
 from apps.sentiment.data import Examples, batches_of, encode
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from apps.common.data import spool
-from apps.common.data.text import END
 from apps.common.data.vocabulary import Vocabulary
+from apps.common.portable.patterns import END
 from apps.summarization import data as data_module
 from apps.summarization.config import DataConfig
 from apps.summarization.data import (

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.common.data import vocabulary as vocabulary_module
-from apps.common.data.text import PADDING_ID, UNKNOWN_ID, batches_of_texts, tokenize
+from apps.common.data.text import batches_of_texts, tokenize
 from apps.common.data.vocabulary import TokenCounts, Vocabulary
+from apps.common.portable.patterns import PADDING_ID, UNKNOWN_ID
 
 EXAMPLES = {
     "words and punctuation": ("It is good!", "it is good !"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.common.data.text import encoded, join_words, tokenize, tokens_with_offsets
 from apps.common.data.unicode import normalize
-from apps.common.data.unicode import normalized as normalized_text
+from apps.common.portable.unicode import normalized as normalized_text
 from tests.apps.common.data.reference_tokens import golden, normalized, tokens
 
 GOLDEN = golden()
