@@ -128,6 +128,8 @@ def fit_clip(waveform, samples):
     missing = max(samples - waveform.shape[1], 0)
     ends = missing // 2, missing - missing // 2
     waveform = np.pad(waveform, ((0, 0), ends))
+    if waveform.shape[1] == samples:
+        return waveform
     # In double precision, since the energy is summed over minutes of audio.
     energy = np.cumsum(np.square(waveform, dtype="float64"), axis=1)
     energy = np.pad(energy, ((0, 0), (1, 0)))
