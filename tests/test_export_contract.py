@@ -18,8 +18,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from apps.common.export import check as check_export
 from apps.common.export.savedmodel import BATCHING
-from apps.common.portable.versions import WARMUP, newest_version
+from apps.common.portable.versions import ONNX, WARMUP, newest_version
 from experiments.tasks import TASKS
+from serving import runtime
 from tests.test_app_contract import APPS, SERVED
 
 README = Path(__file__).parents[1] / "README.md"
@@ -74,6 +75,11 @@ def rows(exported, name):
         key: np.concatenate([array] * 3)[:3] if len(array) < 3 else array[:3]
         for key, array in inputs.items()
     }
+
+
+def runtime_of(exported):
+    """Returns the signatures of the same version without TensorFlow, by name."""
+    return runtime.load((exported.path / ONNX).parent).signatures
 
 
 def same(one, other):
@@ -144,6 +150,41 @@ def test_a_row_is_answered_as_it_is_alone_and_its_padding_is_empty(exported):
                     padding = np.array(together[key][n])
                     padding[tuple(slice(size) for size in alone[0].shape)] = 0
                     assert not np.any(padding.astype(bool)), (name, key)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_runtime_without_tensorflow_gives_the_same_answers(exported, count):
+    signatures = runtime_of(exported)
+    assert set(signatures) == set(exported.signatures)
+    for name, signature in signatures.items():
+        inputs = {key: value[:count] for key, value in rows(exported, name).items()}
+        assert set(signature.inputs) == set(inputs)
+        answer = signature(inputs)
+        assert set(answer) == set(exported.signatures[name].outputs), name
+        if not count:  # the graph refuses some
+            assert not any(map(len, answer.values()))
+            continue
+        for key, expected in exported.run(name, inputs).items():
+            assert answer[key].dtype == expected.dtype, (name, key)
+            assert answer[key].shape == expected.shape, (name, key)
+            assert same(answer[key], expected), (name, key)
+
+
+def test_the_runtime_describes_inputs_and_outputs_as_the_saved_model_does(exported):
+    for name, signature in runtime_of(exported).items():
+        definition = exported.signatures[name]
+        for specs, infos in (
+            (signature.inputs, definition.inputs),
+            (signature.outputs, definition.outputs),
+        ):
+            for key, info in infos.items():
+                dtype = tf.dtypes.as_dtype(info.dtype).name
+                shape = tf.TensorShape(info.tensor_shape)
+                assert specs[key].dtype == dtype, (name, key)
+                assert shape.is_compatible_with(specs[key].shape), (name, key)
+                assert None not in specs[key].shape[1:] or not (
+                    shape[1:].is_fully_defined()
+                ), (name, key)
 
 
 def test_canonically_equal_texts_have_equal_answers(exported):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-EXPORT = "apps.common.export.savedmodel"
+EXPORT, ONNX = "apps.common.export.savedmodel", "apps.common.export.onnx.export"
 
 
 def run_fixtures(app, config):
@@ -46,7 +46,8 @@ def run_fixtures(app, config):
             verb("evaluate", predictor)
             with pytest.MonkeyPatch.context() as patch:  # the export's tests check it
                 patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
-                patch.setattr(f"{EXPORT}._check", lambda *arguments: None)
+                for module in (EXPORT, ONNX):
+                    patch.setattr(f"{module}._check", lambda *arguments: None)
                 verb("export", predictor)
 
         return once(f"{name}-finished/run", finish)

@@ -3,9 +3,9 @@
 from functools import cached_property
 
 import numpy as np
-from apps.common.portable.vocabulary import TokenIds
 
 from apps.common.portable.run_files import LABELS, VOCABULARY
+from apps.common.portable.vocabulary import TokenIds
 from serving.engine import RequestError, Signature
 from serving.specs import Spec
 
@@ -63,7 +63,7 @@ def _computed(method, outputs):
     """Returns the function of a signature: errors of the user are refusals."""
 
     def compute(arrays):
-        if any(not len(array) for array in arrays.values() if array.ndim == 1):
+        if not all(map(len, arrays.values())):  # ONNX Runtime would end the process
             return {name: empty(spec) for name, spec in outputs.items()}
         try:
             return method(**arrays)

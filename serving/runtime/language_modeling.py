@@ -1,10 +1,10 @@
 """Scores and continues raw texts with an ONNX export."""
 
 import numpy as np
-from apps.common.portable.patterns import END, NEW_LINE, PADDING_ID
-from apps.common.portable.tokens import join, tokens_of
 
+from apps.common.portable.patterns import END, NEW_LINE, PADDING_ID
 from apps.common.portable.sampling import SETTINGS, choose
+from apps.common.portable.tokens import join, tokens_of
 from serving.runtime import app
 from serving.specs import Spec
 
@@ -150,6 +150,7 @@ class LanguageModel(app.Runtime):
     def stream(self, prompt, token_ids, **rest):
         """Returns the next piece of each text, and the carry."""
         states = {name: rest.pop(name) for name in self._states}
+        self._check_ids(token_ids)
         seed = rest.pop("seed")
         known = [row[row != PADDING_ID].tolist() for row in token_ids]
         begun = []
@@ -181,8 +182,17 @@ class LanguageModel(app.Runtime):
 
     def step(self, token_ids, **state):
         """Returns the logits after one token, and the state."""
+        self._check_ids(token_ids)
         outputs, state = self._run(token_ids[:, np.newaxis], state)
         return {"logits": outputs["logits"][:, 0], **state}
+
+    def _check_ids(self, token_ids):
+        wrong = token_ids[(token_ids < 0) | (token_ids >= self._size)]
+        if wrong.size:
+            raise ValueError(
+                f"token_ids: expected ids from 0 to {self._size - 1}. Received: "
+                f"{wrong[0]}."
+            )
 
     def _ids(self, texts):
         rules = self.settings["token_rules"]

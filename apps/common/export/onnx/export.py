@@ -43,6 +43,11 @@ def write_onnx(version, predictor, signatures, examples):
         return
     directory = (Path(version) / ONNX).parent
     write_files(directory, predictor, models)
+    _check(directory, signatures, examples)
+
+
+def _check(directory, signatures, examples):
+    """Raises ValueError if the runtime, in a fresh process, gives other answers."""
     request = {"onnx": str(directory.resolve()), "examples": examples}
     process = subprocess.run(
         [sys.executable, "-m", RUNTIME],

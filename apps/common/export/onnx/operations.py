@@ -6,7 +6,6 @@ shapes are.
 """
 
 import numpy as np
-import tensorflow as tf
 
 BOOL, FLOAT, INT64 = 9, 1, 7  # onnx.TensorProto
 TYPES = {"bool": BOOL, "float32": FLOAT, "int32": INT64, "int64": INT64}
@@ -104,7 +103,7 @@ def _cast(writer, op):
 
 @_translates(*_REDUCED, "Any", "All")
 def _reduced(writer, op):
-    x, axes = writer.name(op.inputs[0]), _constant(op.inputs[1])
+    x, axes = writer.name(op.inputs[0]), _constant(writer, op.inputs[1])
     keep = int(op.get_attr("keep_dims"))
     axes = [writer.constant(np.atleast_1d(axes).astype("int64"))]
     if op.type in _REDUCED:
@@ -160,7 +159,7 @@ def _range(writer, op):
 
 @_translates("ExpandDims")
 def _expand_dims(writer, op):
-    axes = np.atleast_1d(_constant(op.inputs[1])).astype("int64")
+    axes = np.atleast_1d(_constant(writer, op.inputs[1])).astype("int64")
     return writer.unsqueezed(writer.name(op.inputs[0]), axes)
 
 
@@ -190,14 +189,16 @@ def _unpack(writer, op):
 @_translates("ConcatV2")
 def _concat(writer, op):
     *parts, axis = op.inputs
-    return writer.node("Concat", map(writer.name, parts), axis=int(_constant(axis)))
+    return writer.node(
+        "Concat", map(writer.name, parts), axis=int(_constant(writer, axis))
+    )
 
 
 @_translates("Split")
 def _split(writer, op):
     axis, x = op.inputs
     number = op.get_attr("num_split")
-    axis = int(_constant(axis))
+    axis = int(_constant(writer, axis))
     return writer.node(
         "Split", [writer.name(x)], outputs=number, axis=axis, num_outputs=number
     )
@@ -209,19 +210,21 @@ def _gather(writer, op):
     if op.get_attr("batch_dims"):
         raise NotImplementedError("a gather with batch dimensions")
     names = [writer.name(x), writer.name(indices)]
-    return writer.node("Gather", names, axis=int(_constant(axis)))
+    return writer.node("Gather", names, axis=int(_constant(writer, axis)))
 
 
 @_translates("Transpose")
 def _transpose(writer, op):
     x, order = op.inputs
-    return writer.node("Transpose", [writer.name(x)], perm=_constant(order).tolist())
+    return writer.node(
+        "Transpose", [writer.name(x)], perm=_constant(writer, order).tolist()
+    )
 
 
 @_translates("ReverseV2")
 def _reverse(writer, op):
     x, axes = op.inputs
-    (axis,) = _constant(axes).tolist()
+    (axis,) = _constant(writer, axes).tolist()
     return writer.reversed(writer.name(x), axis % x.shape.rank)
 
 
@@ -233,7 +236,7 @@ def _tile(writer, op):
 @_translates("Pad", "PadV2")
 def _pad(writer, op):
     x, pads, *value = op.inputs
-    if (known := tf.get_static_value(pads)) is not None:
+    if (known := writer.value(pads)) is not None:
         pads = writer.constant(known.T.ravel().astype("int64"))
     else:  # the begins, then the ends
         pads = writer.node("Transpose", [writer.name(pads)], perm=[1, 0])
@@ -263,7 +266,7 @@ def _scatter(writer, op):
 @_translates("StridedSlice")
 def _strided_slice(writer, op):
     x, *bounds = op.inputs
-    begin, end, strides = (_constant(bound).tolist() for bound in bounds)
+    begin, end, strides = (_constant(writer, bound).tolist() for bound in bounds)
     masks = {
         name: [bool(op.get_attr(f"{name}_mask") >> n & 1) for n in range(len(begin))]
         for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
@@ -301,13 +304,13 @@ def _after(index):
     return index + 1 if index != -1 else _FAR
 
 
-def _constant(tensor):
+def _constant(writer, tensor):
     """Returns the value of a tensor that is known when the graph is written.
 
     Raises:
         NotImplementedError: If it is not.
     """
-    value = tf.get_static_value(tensor)
+    value = writer.value(tensor)
     if value is None:
         raise NotImplementedError(f"{tensor.name}, which is not constant")
     return value

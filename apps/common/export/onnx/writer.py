@@ -16,6 +16,13 @@ TYPES = {
     "float32": onnx.TensorProto.FLOAT,
     "int32": onnx.TensorProto.INT32,
 }
+# What `tf.get_static_value` leaves of the order of a transposition.
+FOLDED = {
+    "Pack": lambda *values: np.stack(values),
+    "ConcatV2": lambda *values: np.concatenate(values[:-1], values[-1]),
+    "Range": np.arange,
+    "Sub": np.subtract,
+}
 
 
 class Writer:
@@ -48,9 +55,14 @@ class Writer:
         info = helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)
         return helper.make_graph(self.nodes, name, [], [info], self.initializers())
 
-    def initializers(self):
-        """Returns the constants and the weights as ONNX tensors."""
-        return [numpy_helper.from_array(x, name) for name, x in self.constants.items()]
+    def initializers(self, nodes=None):
+        """Returns the constants and the weights that nodes read as ONNX tensors."""
+        names = set().union(*map(_read_by, self.nodes if nodes is None else nodes))
+        return [
+            numpy_helper.from_array(array, name)
+            for name, array in self.constants.items()
+            if name in names
+        ]
 
     def unique(self, kind):
         """Returns a new name for an output of a kind of node."""
@@ -115,9 +127,14 @@ class Writer:
 
     def value(self, tensor):
         """Returns the value of a weight or a constant, or None if it is computed."""
-        if tensor.op.type == "ReadVariableOp":
-            return self._weights[tensor.op.inputs[0].ref()]
-        return tf.get_static_value(tensor)
+        op = tensor.op
+        if op.type == "ReadVariableOp":
+            return self._weights[op.inputs[0].ref()]
+        if (value := tf.get_static_value(tensor)) is None and op.type in FOLDED:
+            values = [self.value(each) for each in op.inputs]
+            if all(each is not None for each in values):
+                return FOLDED[op.type](*values)
+        return value
 
     def take(self, tensor, name):
         """Declares a tensor as the input `name`; integers become int64."""
@@ -218,14 +235,34 @@ def onnx_model(function, name):
         shape = [None, None, GATES * units]
         info = helper.make_tensor_value_info(gates, onnx.TensorProto.FLOAT, shape)
         outputs.append(info)
+    nodes = needed(writer.nodes, outputs)
     model = helper.make_model(
-        helper.make_graph(writer.nodes, name, inputs, outputs, writer.initializers()),
+        helper.make_graph(nodes, name, inputs, outputs, writer.initializers(nodes)),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="Carousel",
     )
     onnx.checker.check_model(model)
     return model
+
+
+def needed(nodes, outputs):
+    """Returns the nodes that the outputs need, in the same order."""
+    names, kept = {output.name for output in outputs}, []
+    for node in reversed(nodes):
+        if names & set(node.output):
+            kept.append(node)
+            names |= _read_by(node)
+    return kept[::-1]
+
+
+def _read_by(node):
+    """Returns the names that a node and its branches read."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            names |= _read_by(inner)
+    return names
 
 
 def _declared(name, tensor):
