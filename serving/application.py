@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
@@ -72,8 +73,8 @@ def create_app(models, limits=None, join=True, cors=False, poll_s=0.0):
     if cors:
         app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"])
     _add_error_handlers(app)
-    _add_models(app, models)
     _add_predict(app, models, reader, scheduler, metrics, limits)
+    _add_models(app, models)
     _add_monitoring(app, models, metrics)
     page = _Page(directory=WEB, packages=SHARED, html=True, check_dir=False)
     app.mount("/", page)
@@ -140,8 +141,10 @@ def _add_predict(app, models, reader, scheduler, metrics, limits):
         try:
             model = models.get(name, version)
             async with reader.read(request) as body:
-                content = _answer(scheduler, model, limits, reader.converting, body)
-                content = await asyncio.wait_for(content, limits.timeout_s)
+                async with asyncio.timeout(limits.timeout_s):
+                    content = await _answer(
+                        scheduler, model, limits, reader.converting, body
+                    )
             code = 200
         except TimeoutError:
             code = 504
@@ -160,13 +163,37 @@ def _add_predict(app, models, reader, scheduler, metrics, limits):
             metrics.answered(name, code, time.perf_counter() - began)
         return Response(content, media_type="application/json")
 
-    @app.post(f"{MODEL}:predict", summary="Answers", openapi_extra=openapi.PREDICT)
     async def predict(request: Request, name: str):
         return await answer(request, name)
 
-    @app.post(f"{VERSION}:predict", summary="The same", openapi_extra=openapi.PREDICT)
     async def version_predict(request: Request, name: str, version: Version):
-        return await answer(request, name, version)
+        return await answer(request, name, canonical(version))
+
+    for path, endpoint, summary in (
+        (f"{MODEL}:predict", predict, "Answers"),
+        (f"{VERSION}:predict", version_predict, "The same"),
+    ):
+        app.router.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            summary=summary,
+            openapi_extra=openapi.PREDICT,
+            route_class_override=_DirectRoute,
+        )
+
+
+class _DirectRoute(APIRoute):
+    """A route whose endpoint gets the parameters of its path as they are.
+
+    FastAPI's conversions and checks take as long as a small model. `_PathCheck` has
+    checked the path and the method.
+    """
+
+    async def handle(self, scope, receive, send):
+        request = Request(scope, receive, send)
+        response = await self.endpoint(request, **scope["path_params"])
+        await response(scope, receive, send)
 
 
 def _add_monitoring(app, models, metrics):

@@ -34,6 +34,8 @@ class Signature:
             if it refuses the input.
         tensors: Dictionaries `inputs` and `outputs` with the graph's names of them, for
             the metadata. By default `NAME:0`.
+        bounded: Whether the size of the inputs bounds the time to compute. It does not
+            if an input says how many words to generate.
 
     Attributes:
         joins: Whether requests may be batched. They may if every output has a batch
@@ -41,10 +43,10 @@ class Signature:
             another row's outputs.
     """
 
-    def __init__(self, inputs, outputs, compute, tensors=None):
+    def __init__(self, inputs, outputs, compute, tensors=None, bounded=False):
         self.inputs = dict(sorted(inputs.items()))
         self.outputs = dict(sorted(outputs.items()))
-        self.compute, self.tensors = compute, tensors or {}
+        self.compute, self.tensors, self.bounded = compute, tensors or {}, bounded
         self._batched = [name for name, spec in self.inputs.items() if spec.has_rows]
         self.joins = all(
             spec.shape and None not in spec.shape[1:] for spec in outputs.values()

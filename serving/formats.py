@@ -275,7 +275,7 @@ def _plain(name, array):
             return {"b64": base64.b64encode(value).decode()}
         return value.decode("utf-8", "replace")
 
-    return np.vectorize(text, otypes=[object])(array).tolist()
+    return np.asarray(np.frompyfunc(text, 1, 1)(array), object).tolist()
 
 
 def _unwrap(outputs):

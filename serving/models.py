@@ -102,6 +102,10 @@ class Models:
         """Returns an iterator over the loaded models, in the order of their names."""
         return iter([self._models[name] for name in sorted(self._models)])
 
+    def serves(self, name):
+        """Returns whether a model of this name is loaded."""
+        return name in self._models
+
     def get(self, name, version=None):
         """Returns a loaded model.
 

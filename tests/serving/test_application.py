@@ -166,6 +166,9 @@ class OneModel:
     def __iter__(self):
         return iter([self])
 
+    def serves(self, name):
+        return name == self.name
+
     def get(self, name, version):
         raise RequestError(404, "Servable not found")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from serving.scheduler import MAX_BATCH_ROWS, Scheduler
 class Doubling:
     """A signature that waits for an event and records the sizes of its batches."""
 
-    joins = True
+    joins, bounded = True, False
 
     def __init__(self, uneven=False, error=None):
         self.batches, self.uneven = [], uneven
@@ -152,3 +153,78 @@ def test_a_failure_reaches_everyone_who_waited():
 
     answers = ask(Broken(), [[1.0], [2.0], [3.0]])
     assert [type(answer) for answer in answers] == [ZeroDivisionError] * 3
+
+
+class Short:
+    """A signature that takes no time; it records its threads and their batches."""
+
+    joins = True
+
+    def __init__(self, bounded=True):
+        self.bounded, self.calls = bounded, []
+
+    def __call__(self, arrays):
+        here = threading.current_thread() is threading.main_thread()
+        self.calls.append((here, len(arrays["x"])))
+        return {"twice": 2 * arrays["x"]}
+
+
+def ask_in_turn(signature, *groups):
+    """Sends the requests of a group at once, one group after the other."""
+
+    async def send_all():
+        scheduler = Scheduler(100)
+        for requests in groups:
+            runs = (scheduler.run(signature, {"x": np.array(x)}) for x in requests)
+            answers = await asyncio.gather(*runs)
+            assert [answer["twice"].tolist() for answer in answers] == [
+                [2 * value for value in request] for request in requests
+            ]
+            await asyncio.sleep(0)
+        assert (scheduler.waiting, scheduler._queues) == (0, {})
+        scheduler.close()
+
+    asyncio.run(send_all())
+
+
+def test_a_batch_that_takes_no_time_runs_in_the_event_loop():
+    """A first call, in another thread, measures the signature."""
+    signature = Short()
+    ask_in_turn(signature, [[1.0]], [[2.0]], [[3.0], [4.0, 5.0], [6.0]], [[7.0]])
+    assert signature.calls == [(False, 1), (True, 1), (True, 4), (True, 1)]
+
+
+def test_a_long_input_and_one_that_says_how_long_it_takes_run_in_other_threads():
+    signature, generating = Short(), Short(bounded=False)
+    ask_in_turn(signature, [[1.0]], [[0.0] * 10_000_000])
+    assert [here for here, _ in signature.calls] == [False, False]
+    ask_in_turn(generating, [[1.0]], [[2.0]])
+    assert [here for here, _ in generating.calls] == [False, False]
+
+
+def test_a_signature_that_has_become_slow_leaves_the_event_loop():
+    class Slow(Short):
+        def __call__(self, arrays):
+            until = time.thread_time() + self.busy
+            while time.thread_time() < until:
+                pass
+            return super().__call__(arrays)
+
+    signature = Slow()
+
+    async def send_all():
+        scheduler = Scheduler(100)
+        for busy in (0, 0, 0.01, 0, 0):
+            signature.busy = busy
+            await scheduler.run(signature, {"x": np.array([1.0])})
+        scheduler.close()
+
+    asyncio.run(send_all())
+    assert [here for here, _ in signature.calls] == [False, True, True, False, False]
+
+
+def test_requests_that_are_not_joined_run_in_the_event_loop_one_by_one():
+    signature = Short()
+    signature.joins = False
+    ask_in_turn(signature, [[1.0]], [[float(n)] for n in range(90)])
+    assert signature.calls == [(False, 1)] + [(True, 1)] * 90
