@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from apps.common.export.onnx.slices import FAR
 from lstm_layer.mark import ATTRIBUTE, BACKWARDS, NAME, PREFIX
 from lstm_layer.step import BLOCKS
 
@@ -97,9 +98,8 @@ def _write_gates(writer, x, y, states, weights, masks, backwards, name):
     then = writer.inner()
     h_0, c_0 = states
     before = then.unsqueezed(h_0, [1])
-    far = 2**31 - 1
     if backwards:
-        parts = [then.sliced(y, [(1, 1, far, 1)]), before]
+        parts = [then.sliced(y, [(1, 1, FAR, 1)]), before]
     else:
         parts = [before, then.sliced(y, [(1, 0, -1, 1)])]
     before = then.node("Concat", parts, axis=1)

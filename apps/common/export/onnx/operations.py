@@ -7,6 +7,8 @@ shapes are.
 
 import numpy as np
 
+from apps.common.export.onnx.slices import cuts
+
 BOOL, FLOAT, INT64 = 9, 1, 7  # onnx.TensorProto
 TYPES = {"bool": BOOL, "float32": FLOAT, "int32": INT64, "int64": INT64}
 
@@ -266,42 +268,12 @@ def _scatter(writer, op):
 @_translates("StridedSlice")
 def _strided_slice(writer, op):
     x, *bounds = op.inputs
-    begin, end, strides = (_constant(writer, bound).tolist() for bound in bounds)
-    masks = {
-        name: [bool(op.get_attr(f"{name}_mask") >> n & 1) for n in range(len(begin))]
-        for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
-    }
-    rank = x.shape.rank
-    axis, added, dropped, slices = 0, [], [], []
-    for n in range(len(begin)):
-        if masks["ellipsis"][n]:
-            later = sum(not new for new in masks["new_axis"][n + 1 :])
-            axis = rank - later
-        elif masks["new_axis"][n]:
-            added.append(axis - len(dropped) + len(added))
-        elif masks["shrink_axis"][n]:
-            slices.append((axis, begin[n], _after(begin[n]), 1))
-            dropped.append(axis)
-            axis += 1
-        else:
-            first = 0 if strides[n] > 0 else _FAR
-            first = first if masks["begin"][n] else begin[n]
-            last = _FAR if strides[n] > 0 else -_FAR
-            last = last if masks["end"][n] else end[n]
-            if (first, last, strides[n]) != (0, _FAR, 1):
-                slices.append((axis, first, last, strides[n]))
-            axis += 1
+    bounds = [_constant(writer, bound).tolist() for bound in bounds]
+    slices, dropped, added = cuts(op, x.shape.rank, *bounds)
     name = writer.sliced(writer.name(x), slices)
     if dropped:
         name = writer.node("Squeeze", [name, writer.constant(np.array(dropped))])
     return writer.unsqueezed(name, added) if added else name
-
-
-_FAR = 2**31 - 1
-
-
-def _after(index):
-    return index + 1 if index != -1 else _FAR
 
 
 def _constant(writer, tensor):

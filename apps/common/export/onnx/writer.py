@@ -7,6 +7,7 @@ from onnx import helper, numpy_helper
 
 from apps.common.export.onnx.lstm import GATES, RECORD, is_marked, write_lstm
 from apps.common.export.onnx.operations import translation_of
+from apps.common.export.onnx.slices import FAR
 from lstm_layer.mark import marked
 
 OPSET = 21
@@ -115,8 +116,7 @@ class Writer:
         """Returns the name of a tensor in reverse; twice is the tensor itself."""
         key = ("reversed", name, axis)
         if key not in self._known:
-            far = 2**31 - 1
-            other = self.sliced(name, [(axis, far, -far, -1)])
+            other = self.sliced(name, [(axis, FAR, -FAR, -1)])
             self._known[key] = other
             self._known["reversed", other, axis] = name
         return self._known[key]
