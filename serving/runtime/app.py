@@ -54,23 +54,48 @@ class Runtime:
     def signatures(self):
         """Returns each `Signature` by name."""
         return {
-            name: Signature(inputs, outputs, _computed(method, outputs))
+            name: Signature(inputs, outputs, _computed(method, inputs, outputs))
             for name, (inputs, outputs, method) in self.functions().items()
         }
 
 
-def _computed(method, outputs):
+def _computed(method, inputs, outputs):
     """Returns the function of a signature: errors of the user are refusals."""
 
     def compute(arrays):
-        if not all(map(len, arrays.values())):  # ONNX Runtime would end the process
-            return {name: empty(spec) for name, spec in outputs.items()}
         try:
+            arrays = _checked(arrays, inputs)
+            if not all(map(len, arrays.values())):  # ONNX Runtime would crash
+                return {name: empty(spec) for name, spec in outputs.items()}
             return method(**arrays)
         except ValueError as error:
             raise RequestError(400, str(error)) from None
 
     return compute
+
+
+def _checked(arrays, specs):
+    """Returns the inputs by name, in the order of the specs.
+
+    Raises:
+        ValueError: If an input is missing, is unknown, or has another type or shape, or
+            if inputs differ in their number of rows.
+    """
+    if arrays.keys() != specs.keys():
+        raise ValueError(
+            f"expected the inputs {', '.join(specs)}. Received: {', '.join(arrays)}."
+        )
+    for name, spec in specs.items():
+        array = arrays[name]
+        texts = spec.dtype == "string" and array.dtype.kind in "OSU"
+        if not (texts or array.dtype == spec.dtype) or not spec.takes(array.shape):
+            given = Spec(str(array.dtype), array.shape)
+            raise ValueError(f"{name}: expected {spec}. Received: {given}.")
+    rows = {name: len(array) for name, array in arrays.items()}
+    if len(set(rows.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in rows.items())
+        raise ValueError(f"expected as many rows of each input. Received: {listed}.")
+    return {name: arrays[name] for name in specs}
 
 
 def empty(spec):

@@ -77,3 +77,39 @@ def test_no_sound_at_all_is_heard_as_silence(speech):
     answers = [speech["serving_default"]({"waveform": x}) for x in (empty, silence)]
     expected = answers[1]["probabilities"]
     np.testing.assert_array_equal(answers[0]["probabilities"], expected)
+
+
+WRONG = {
+    "another shape": (
+        {"h_1": np.zeros((1, 99), "float32")},
+        r"h_1: expected float32 \(\?, \d+\)\. Received: float32 \(1, 99\)\.",
+    ),
+    "another type": (
+        {"token_ids": np.zeros(1, "float64")},
+        r"token_ids: expected int32 \(\?,\)\. Received: float64 \(1,\)\.",
+    ),
+    "other rows": (
+        {"token_ids": np.zeros(2, "int32")},
+        r"expected as many rows of each input\. Received: .*token_ids 2",
+    ),
+    "an unknown input": (
+        {"h_9": np.zeros((1, 5), "float32")},
+        r"expected the inputs .*c_2\. Received: .*h_9\.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_inputs_that_do_not_fit_are_refused_by_name(language, case):
+    given, message = WRONG[case]
+    with pytest.raises(RequestError, match=message):
+        language["step"](inputs_of(language["step"], **given))
+
+
+def test_texts_may_be_strings(language):
+    texts = ["a warm film", ""]
+    answers = [
+        language["serving_default"]({"text": array})
+        for array in (np.array(texts), np.array([t.encode() for t in texts], object))
+    ]
+    assert answers[0]["tokens"].tolist() == answers[1]["tokens"].tolist() == [4, 1]
