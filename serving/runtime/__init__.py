@@ -41,4 +41,5 @@ def load(directory):
             f"{known}. Export the model with the version of Carousel that serves it."
         )
     graphs = {name: Graph(info) for name, info in description.graphs.items()}
-    return Loaded(description.app, APPS[description.app](description, graphs))
+    app = APPS[description.app](description, graphs)
+    return Loaded(description.app, app.signatures())
