@@ -44,7 +44,7 @@ load: .venv/run ## time the embedded server by model and number of clients (6 mi
 audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is installed (asks pypi.org)
 	@.ci/audit
 
-.venv/run: requirements.txt
+.venv/run: requirements.txt requirements-runtime.txt
 	@echo "Setting up .venv with the packages of requirements.txt (once, a few minutes)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -4,6 +4,8 @@ import base64
 import json
 import re
 
+import orjson
+
 # An escaped pair of surrogates, an escaped surrogate without its other half, or
 # another escape.
 _PAIR = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -19,6 +21,7 @@ def _first(members):
     return dict(reversed(members))
 
 
+FAST_BYTES = 4096  # shorter bodies gain nothing
 _DECODER = json.JSONDecoder(object_pairs_hook=_first, parse_constant=Literal)
 
 
@@ -27,11 +30,20 @@ def load_json(body):
 
     The encoding is UTF-8, with or without a byte order mark. Bytes that are not UTF-8
     stay in the texts; `encode` returns them. Of several members of one name the first
-    counts. NaN, Infinity and -Infinity are numbers, of the type `Literal`.
+    counts. NaN, Infinity and -Infinity are numbers, of the type `Literal`. In a long
+    body an integer beyond 64 bits may be a float.
 
     Raises:
         ValueError: If the body is not JSON.
     """
+    if len(body) > FAST_BYTES:
+        try:
+            value = orjson.loads(body)  # four times as fast
+        except ValueError:  # such as NaN
+            pass
+        else:
+            if _count_members(value) == body.count(b":"):  # else a name may come twice
+                return value
     encoding = json.detect_encoding(body)
     if not encoding.startswith("utf-8"):
         raise ValueError(f"the body looks like {encoding}. Send UTF-8")
@@ -39,6 +51,14 @@ def load_json(body):
     if "\\u" in text and any(match[1] for match in _ESCAPE.finditer(text)):
         raise ValueError("an escaped surrogate without its other half")
     return _DECODER.decode(text)
+
+
+def _count_members(request):
+    """Returns the number of members of a request and of the objects in its members."""
+    if not isinstance(request, dict):
+        return 0
+    rows = [row for v in request.values() for row in (v if type(v) is list else (v,))]
+    return len(request) + sum(len(row) for row in rows if type(row) is dict)
 
 
 def encode(text):

@@ -106,7 +106,11 @@ class Model:
 
     @classmethod
     def prepare(cls):
-        """Imports the engine, before several threads would at once."""
+        """Imports the engine, before several threads would at once.
+
+        Raises:
+            ValueError: If it is not installed.
+        """
 
     def load(self):
         """Returns the `Signature`s by name.

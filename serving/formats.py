@@ -194,8 +194,8 @@ def _array(name, value, spec, rows=0):
         shape = (rows, *(size or 0 for size in sizes))
         return np.empty(shape, object if spec.dtype == STRING else spec.dtype)
     try:
-        leaves, shape = _flat(value)
-        array = _leaves(leaves, spec.dtype).reshape(shape)
+        leaves, kinds, shape = _flat(value)
+        array = _leaves(leaves, kinds, spec.dtype).reshape(shape)
     except (ValueError, TypeError, OverflowError) as error:
         raise RequestError(400, f"{expected}: {error}.") from None
     if not spec.takes(shape):
@@ -204,29 +204,29 @@ def _array(name, value, spec, rows=0):
 
 
 def _flat(value):
-    """Returns the leaves of nested lists and their shape."""
+    """Returns the leaves of nested lists, the types of the leaves, and the shape."""
     shape, items = [], [value]
-    while items and any(isinstance(item, list) for item in items):
+    while list in (kinds := set(map(type, items))):
         if len(shape) == MAX_DIMENSIONS:
             raise ValueError(f"more than {MAX_DIMENSIONS} dimensions")
-        if not all(isinstance(item, list) for item in items):
+        if len(kinds) > 1:
             raise ValueError("values and lists are mixed")
         sizes = set(map(len, items))
         if len(sizes) > 1:
             raise ValueError(f"lists of lengths {min(sizes)} and {max(sizes)}")
         shape.append(sizes.pop())
         items = list(chain.from_iterable(items))
-    return items, shape
+    return items, kinds, shape
 
 
-def _leaves(items, dtype):
-    """Returns values as an array with one dimension."""
+def _leaves(items, kinds, dtype):
+    """Returns values, which have the types `kinds`, as an array with one dimension."""
     if dtype == STRING:
         return np.array([_bytes(item) for item in items], object)
     kind = np.dtype(dtype).kind
-    kinds = {bool} if kind == "b" else {int} if kind in "iu" else NUMBERS
-    if not kinds.issuperset(map(type, items)):
-        wrong = next(item for item in items if type(item) not in kinds)
+    known = {bool} if kind == "b" else {int} if kind in "iu" else NUMBERS
+    if not kinds <= known:
+        wrong = next(item for item in items if type(item) not in known)
         raise ValueError(f"{json.dumps(wrong)[:80]} is not of this type")
     if kind in "iu" and items:
         bounds = np.iinfo(dtype)

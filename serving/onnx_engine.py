@@ -1,5 +1,7 @@
 """The engine ONNX Runtime: runs the `onnx/` directory of an exported version."""
 
+import importlib
+
 from apps.common.portable.versions import ONNX
 from serving.engine import Model
 
@@ -12,7 +14,13 @@ class OnnxModel(Model):
     @classmethod
     def prepare(cls):
         """Imports ONNX Runtime."""
-        import onnxruntime  # noqa: F401
+        try:
+            importlib.import_module("onnxruntime")
+        except ModuleNotFoundError:
+            raise ValueError(
+                "--engine onnx: ONNX Runtime is not installed. "
+                "`pip install -r requirements-runtime.txt` installs it."
+            ) from None
 
     def load(self):
         """Returns the signatures of `onnx/model.json` by name."""

@@ -99,7 +99,14 @@ class TensorFlowModel(Model):
     @classmethod
     def prepare(cls):
         """Imports TensorFlow."""
-        load_tensorflow()
+        try:
+            load_tensorflow()
+        except ModuleNotFoundError:
+            raise ValueError(
+                "--engine tensorflow: TensorFlow is not installed. "
+                "`pip install -r requirements.txt` installs it; --engine onnx needs "
+                "none."
+            ) from None
 
     def load(self):
         """Loads the SavedModel into a session; returns its signatures by name."""

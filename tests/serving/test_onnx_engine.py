@@ -25,7 +25,7 @@ PREDICT = "/v1/models/toy:predict"
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch):
-    monkeypatch.setitem(runtime.APPS, "toy", toy_onnx.signatures)
+    monkeypatch.setitem(runtime.APPS, "toy", toy_onnx.Toy)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ DAMAGES = {
 def test_a_damaged_version_is_told_in_a_line_and_the_one_before_serves(
     damage, models, tmp_path, caplog, monkeypatch
 ):
-    monkeypatch.setattr(runtime, "APPS", {"toy": toy_onnx.signatures})
+    monkeypatch.setattr(runtime, "APPS", {"toy": toy_onnx.Toy})
     change, message = DAMAGES[damage]
     path = toy_onnx.write_export(tmp_path / "toy" / "2")
     change(path)
@@ -249,6 +249,26 @@ def test_the_command_line_chooses_the_engine(runs, monkeypatch, caplog, capsys):
     message = capsys.readouterr().err
     assert message.startswith("Error: runs/old: there is no exported model to serve.")
     assert "<model>/<version>/onnx/model.json" in message
+
+
+@pytest.mark.parametrize(
+    ("engine", "module", "file"),
+    [
+        ("onnx", "onnxruntime", "requirements-runtime.txt"),
+        ("tensorflow", "tensorflow", "requirements.txt"),
+    ],
+)
+def test_an_engine_that_is_not_installed_is_told(
+    engine, module, file, runs, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SystemExit) as ended:
+        server.main(["runs", "--engine", engine])
+    message = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message.startswith(f"Error: --engine {engine}: ")
+    assert f"is not installed. `pip install -r {file}` installs it" in message
+    assert len(message.splitlines()) == 1
 
 
 @pytest.mark.slow

@@ -55,6 +55,7 @@ def write_export(version, weights=None, **changes):
                 "outputs": {"logits": {"dtype": "float32", "shape": [None, 3]}},
             }
         },
+        "files": {},
         "settings": {"labels": ["x", "y", "z"]},
     }
     path = directory / "model.json"
@@ -67,26 +68,31 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def signatures(description, graphs):
-    """Returns the signatures of the app: letters are counted and multiplied."""
-    labels = np.array([name.encode() for name in description.settings["labels"]])
-    labels = labels.astype(object)
+class Toy:
+    """The app: it counts letters and multiplies their numbers."""
 
-    def classify(arrays):
+    def __init__(self, description, graphs):
+        self._graph = graphs["toy"]
+        labels = [name.encode() for name in description.settings["labels"]]
+        self._labels = np.array(labels, object)
+
+    def signatures(self):
+        texts = {"text": Spec("string", (None,))}
+        outputs = {
+            "logits": Spec("float32", (None, len(self._labels))),
+            "label": Spec("string", (None,)),
+        }
+        classify = Signature(texts, outputs, self._classify, bounded=True)
+        return {"serving_default": classify}
+
+    def _classify(self, arrays):
         if any(b"!" in text for text in arrays["text"]):
             raise RequestError(400, "text must not shout")
         counts = [[text.count(letter) for letter in LETTERS] for text in arrays["text"]]
-        logits = graphs["toy"].run({"counts": np.array(counts, "float32")})["logits"]
-        return {"label": labels[logits.argmax(axis=1)], "logits": logits}
-
-    texts = {"text": Spec("string", (None,))}
-    outputs = {
-        "logits": Spec("float32", (None, len(labels))),
-        "label": Spec("string", (None,)),
-    }
-    return {"serving_default": Signature(texts, outputs, classify, bounded=True)}
+        logits = self._graph.run({"counts": np.array(counts, "float32")})["logits"]
+        return {"label": self._labels[logits.argmax(axis=1)], "logits": logits}
 
 
 def register():
     """Adds the app `toy` to those that the runtime knows."""
-    runtime.APPS["toy"] = signatures
+    runtime.APPS["toy"] = Toy
