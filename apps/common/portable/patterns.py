@@ -1,9 +1,9 @@
 r"""Patterns and special tokens of the rules in docs/tokens.md, once for every engine.
 
-The patterns mean the same to RE2 (TensorFlow) and to `regex`, hence their wording:
-`\s` and `\p{C}` differ (RE2's `\p{C}` has no unassigned code points), and only
-`sub` here knows `\b` and `\z` of both. What needs more than these patterns stands
-twice, since RE2 cannot look ahead: the split into words (`tokens.py`, `data/text.py`).
+RE2 (TensorFlow) and `regex` read each pattern alike. Hence no `\s`, and no `\p{C}`,
+which has unassigned code points in `regex` only. `tokens.py` gives `\b` its meaning in
+RE2. The split into words stands twice, there and in `data/text.py`: RE2 has no
+look-ahead.
 """
 
 from apps.common.portable.scripts import CHARACTER, STOPS
@@ -13,11 +13,11 @@ PADDING_ID, UNKNOWN_ID = 0, 1
 NEW_LINE = "<eol>"  # the token of "\n" with characters
 
 WORD = r"[\p{L}\p{M}\p{N}]"  # a character of a word
-BLANK = r"[\s\p{Z}\p{Cc}\p{Cf}\p{Co}]"  # all of `\s` is in Z or Cc
+BLANK = r"[\p{Z}\p{Cc}\p{Cf}\p{Co}]"  # what separates tokens; line breaks are in Cc
 CONTRACTED = "s|re|ve|ll|d|m"  # words that are one token with the apostrophe before
 LONG_MARKS = r"\.\.\.|--"
 QUOTES = "[\u2018\u2019]"  # they become apostrophes
-_SPACE = r"[\t\n\f\r ]*"
+_SPACE = r"[\t\n\f\r ]*"  # RE2's `\s*`
 
 # Pairs of pattern and replacement, applied in order. Each character of a line break
 # becomes a blank, so that the others keep their places.
