@@ -100,6 +100,7 @@ class Model:
 
     def __init__(self, name, path):
         """Loads the version and warms it up."""
+        self.prepare()
         self.name, self.path, self.version = name, Path(path), int(Path(path).name)
         self.signatures = dict(sorted(self.load().items()))
         self.warm_up()

@@ -18,6 +18,7 @@ from apps.common.portable.versions import GRAPH, ONNX, versions
 RUNS = "runs"  # where the experiments write
 NAMED = re.compile(r"([^/=:]+)=(.+)")
 MAX_LISTED = 5
+GRAPHS = (ONNX, GRAPH)  # a version has at least one of them; the first is served
 ADVICE = {  # for a version that lacks one graph and has the other
     GRAPH: "Serve it with --engine onnx.",
     ONNX: "Export its run again (python -m experiments.{app} export), or serve it with "
@@ -61,7 +62,7 @@ def model_name(run, app):
     return app if own else path.name
 
 
-def find_exports(places, graph=GRAPH):
+def find_exports(places, graphs=GRAPHS):
     """Returns the exported models by name, a list of `Export` for each.
 
     If several exports have one name, one whose name was given comes first, then the one
@@ -72,15 +73,15 @@ def find_exports(places, graph=GRAPH):
         places: Run directories, models directories, directories of a model, or
             directories with runs at any depth. `NAME=DIRECTORY` gives the model in it
             another name.
-        graph: The file without which a version is incomplete, relative to it. A version
-            that only has the graph of the other engine is logged.
+        graphs: Files of which a version has to have one, relative to it. A version that
+            only has the graph of another engine is logged.
 
     Raises:
         ValueError: If a name is given to several models.
     """
     exports = {}
     for place in map(str, places):
-        for export in _at(place, graph):
+        for export in _at(place, graphs):
             if ":" in export.name:
                 _log_once(
                     f"{export.directory} is not served: no client can ask a model with "
@@ -94,7 +95,7 @@ def find_exports(places, graph=GRAPH):
                 same_name[key] = export
     return {
         name: sorted(
-            same_name.values(), key=lambda e: (not e.given, -_written(e, graph))
+            same_name.values(), key=lambda e: (not e.given, -_written(e, graphs))
         )
         for name, same_name in exports.items()
     }
@@ -121,15 +122,15 @@ def conflict(exports):
     )
 
 
-def _at(place, graph):
+def _at(place, graphs):
     """Returns the exports in a place, under a name if the place gives one."""
     named = None if os.path.exists(place) else NAMED.fullmatch(place)
-    return _named(*named.groups(), graph) if named else _exports(Path(place), graph)
+    return _named(*named.groups(), graphs) if named else _exports(Path(place), graphs)
 
 
-def _named(name, directory, graph):
+def _named(name, directory, graphs):
     """Returns the exports in a directory under a name that was given for them."""
-    exports = _exports(Path(directory), graph)
+    exports = _exports(Path(directory), graphs)
     models = sorted({(export.name, export.app) for export in exports})
     if len(models) > 1:
         listed = ", ".join(each for each, _ in models[:MAX_LISTED])
@@ -140,26 +141,26 @@ def _named(name, directory, graph):
     return [export._replace(name=name, given=True) for export in exports]
 
 
-def _exports(directory, graph):
+def _exports(directory, graphs):
     """Returns the exports in a models directory, a run, or a directory with runs."""
-    models = _models(_list(directory), graph) or _models([directory], graph)
+    models = _models(_list(directory), graphs) or _models([directory], graphs)
     if models:
         return [
             Export(path.name, _app(path), path, complete) for path, complete in models
         ]
     return [
         Export(model_name(run, path.name), path.name, run, complete)
-        for run, models in _runs(directory, graph)
+        for run, models in _runs(directory, graphs)
         for path, complete in models
     ]
 
 
-def _runs(directory, graph):
+def _runs(directory, graphs):
     """Yields each run directory with an export, and the models in it."""
     visited = set()  # a link may lead back
     for path, folders, _ in os.walk(directory, onerror=_skip, followlinks=True):
         exports = _list(Path(path, EXPORTS)) if EXPORTS in folders else []
-        models = _models(exports, graph)
+        models = _models(exports, graphs)
         if models:
             yield Path(path), models
         real = os.path.realpath(path)
@@ -172,14 +173,14 @@ def _runs(directory, graph):
         )
 
 
-def _models(paths, graph):
+def _models(paths, graphs):
     """Returns pairs of a model's directory and its complete versions, highest first."""
     models = []
     for path in paths:
         try:
             numbered = [path / str(number) for number in reversed(versions(path))]
-            complete = [version for version in numbered if (version / graph).exists()]
-            _log_lacking(path, numbered, graph)
+            complete = [version for version in numbered if graph_of(version, graphs)]
+            _log_lacking(path, numbered, graphs)
         except OSError as error:
             _skip(error)
             continue
@@ -188,13 +189,18 @@ def _models(paths, graph):
     return models
 
 
-def _log_lacking(model, numbered, graph):
-    """Logs if the newest version of a model has the graph of the other engine alone."""
-    other = GRAPH if graph == ONNX else ONNX
+def graph_of(version, graphs=GRAPHS):
+    """Returns the first of the files that a version has, relative to it, or None."""
+    return next((graph for graph in graphs if (version / graph).exists()), None)
+
+
+def _log_lacking(model, numbered, graphs):
+    """Logs if the newest version of a model has the graph of another engine alone."""
     for version in numbered:
-        if (version / graph).exists():
+        if graph_of(version, graphs):
             return
-        if (version / other).exists():
+        if graph_of(version):
+            (graph,) = graphs
             advice = ADVICE[graph].format(app=_app(model))
             _log_once(f"{version} is not served: it has no {graph}. {advice}")
             return
@@ -224,5 +230,6 @@ def _log_once(message):
     log.warning("%s", message)
 
 
-def _written(export, graph):
-    return (export.versions[0] / graph).stat().st_mtime
+def _written(export, graphs):
+    version = export.versions[0]
+    return (version / graph_of(version, graphs)).stat().st_mtime

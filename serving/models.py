@@ -1,5 +1,6 @@
 """Finds exported models, loads them and replaces them by newer versions."""
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -9,13 +10,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from serving.engine import RequestError
-from serving.exports import conflict, find_exports
+from serving.exports import conflict, find_exports, graph_of
 from serving.formats import reason
 from serving.onnx_engine import OnnxModel
 from serving.tensorflow_engine import TensorFlowModel
 
-ENGINES = {"tensorflow": TensorFlowModel, "onnx": OnnxModel}
-ENGINE = "tensorflow"  # by default
+# In order of preference: ONNX Runtime is several times as fast.
+ENGINES = {"onnx": OnnxModel, "tensorflow": TensorFlowModel}
+AUTO = "auto"  # for each version the first engine that it has a graph for
 
 log = logging.getLogger("carousel.serving")
 
@@ -29,7 +31,7 @@ class Models:
         engine: Name of the engine, one of `ENGINES`.
     """
 
-    def __init__(self, find, engine=ENGINE):
+    def __init__(self, find, engine=AUTO):
         self._find, self._engine = find, engine
         self._models, self._failed = {}, {}
         self._stopped = threading.Event()
@@ -42,8 +44,11 @@ class Models:
         of its files changes.
         """
         paths = self._find()
-        if paths:
-            ENGINES[self._engine].prepare()
+        engines = {self._class(path) for own in paths.values() for path in own[:1]}
+        # With AUTO, a model that needs an engine that is not installed logs it.
+        with contextlib.suppress(*[ValueError] * (self._engine == AUTO)):
+            for engine in engines:
+                engine.prepare()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(self._refresh, paths, paths.values()))
         for name in set(self._models) - set(paths):
@@ -51,6 +56,12 @@ class Models:
             del self._models[name]
         for name in set(self._failed) - set(paths):
             del self._failed[name]
+
+    def _class(self, path):
+        """Returns the class of the model of a version."""
+        first, *others = classes = classes_of(self._engine)
+        graph = graph_of(path, [each.GRAPH for each in classes])
+        return next((each for each in others if graph == each.GRAPH), first)
 
     def _refresh(self, name, paths):
         model, before = self._models.get(name), self._failed.pop(name, {})
@@ -63,7 +74,7 @@ class Models:
                 failed[path] = before[path]
                 continue
             try:
-                new = ENGINES[self._engine](name, path)
+                new = self._class(path)(name, path)
                 if _fingerprint(path) != files:
                     raise RuntimeError("Its files changed while it was loaded.")
             except Exception as error:  # a damaged file may raise anything
@@ -163,7 +174,7 @@ def _fingerprint(path):
     return sorted((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
-def find_models(places, engine=ENGINE):
+def find_models(places, engine=AUTO):
     """Returns the paths of each model's versions, by model name.
 
     The highest version comes first. Versions without a graph are skipped.
@@ -173,7 +184,17 @@ def find_models(places, engine=ENGINE):
             counts: another run is no version of the same model.
         engine: Name of the engine.
     """
-    return _paths(find_exports(places, ENGINES[engine].GRAPH))
+    return _paths(find_exports(places, graphs_of(engine)))
+
+
+def classes_of(engine):
+    """Returns the classes of models for the name of an engine, or for `AUTO`."""
+    return list(ENGINES.values()) if engine == AUTO else [ENGINES[engine]]
+
+
+def graphs_of(engine):
+    """Returns the files that an engine runs, of a version, in order of preference."""
+    return tuple(model.GRAPH for model in classes_of(engine))
 
 
 class Finder:
@@ -189,13 +210,13 @@ class Finder:
         apps: The app of each model that was found last, by name.
     """
 
-    def __init__(self, places, engine=ENGINE):
-        self._places, self._graph = places, ENGINES[engine].GRAPH
+    def __init__(self, places, engine=AUTO):
+        self._places, self._graphs = places, graphs_of(engine)
         self._logged, self.apps = set(), {}
 
     def __call__(self):
         """Returns the paths of each model's versions, by model name."""
-        exports = find_exports(self._places, self._graph)
+        exports = find_exports(self._places, self._graphs)
         messages = set(filter(None, map(conflict, exports.values())))
         for message in sorted(messages - self._logged):
             log.warning("%s", message)

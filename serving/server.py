@@ -19,7 +19,7 @@ from apps.common.portable.terminal import report_errors
 from serving.application import create_app
 from serving.exports import RUNS, find_exports
 from serving.limits import Limits
-from serving.models import ENGINE, ENGINES, Finder, Models
+from serving.models import AUTO, ENGINES, Finder, Models, graphs_of
 
 
 def _parser():
@@ -42,10 +42,11 @@ def _parser():
     )
     add(
         "--engine",
-        choices=ENGINES,
-        default=ENGINE,
-        help="what computes: tensorflow runs saved_model.pb, onnx runs the directory "
-        "onnx/ with ONNX Runtime and without TensorFlow (%(default)s)",
+        choices=[AUTO, *ENGINES],
+        default=AUTO,
+        help="what computes: onnx runs the directory onnx/ with ONNX Runtime and "
+        "without TensorFlow, tensorflow runs saved_model.pb, auto the first of the two "
+        "that a version has (%(default)s)",
     )
     add("--host", default="127.0.0.1", help="address (%(default)s)")
     add("--port", default=8501, type=int, help="port (%(default)s)")
@@ -90,13 +91,13 @@ def _check(options):
             raise ValueError(
                 f"--{flag}: expected a number above 0. Received: {value:g}."
             )
-    graph = ENGINES[options.engine].GRAPH
+    graphs = graphs_of(options.engine)
     for place in options.directories:
-        if not find_exports([place], graph):
+        if not find_exports([place], graphs):
             raise ValueError(
                 f"{place}: there is no exported model to serve. `make run` trains and "
                 "exports one; or name a run directory with an export, or a directory "
-                f"with <model>/<version>/{graph}."
+                f"with <model>/<version>/{graphs[-1]}."
             )
 
 

@@ -89,7 +89,7 @@ def test_the_metadata_are_those_of_the_savedmodel_but_for_the_names_of_tensors(
 
 
 def test_the_metadata_are_what_protobuf_writes(exports):
-    loaded = Models(lambda: find_models([exports]))
+    loaded = Models(lambda: find_models([exports], "tensorflow"), "tensorflow")
     loaded.refresh()
     for model in loaded:
         saved = saved_model_pb2.SavedModel()
@@ -215,7 +215,7 @@ def test_what_has_no_onnx_files_is_told_once_with_the_command_that_writes_them(
     runs, caplog
 ):
     for _ in range(2):
-        found = find_exports(["runs"], graph=Path("onnx", "model.json"))
+        found = find_exports(["runs"], graphs=(Path("onnx", "model.json"),))
         assert list(found) == ["both"]
     assert caplog.messages == [
         "runs/old/export/sentiment/2 is not served: it has no onnx/model.json. Export "
@@ -229,11 +229,19 @@ def test_a_copied_onnx_directory_is_no_model_for_tensorflow_and_that_is_told(
 ):
     toy_onnx.write_export(tmp_path / "models" / "toy" / "3")
     assert list(find_models([tmp_path / "models"], "onnx")) == ["toy"]
-    assert find_models([tmp_path / "models"]) == {}
+    assert find_models([tmp_path / "models"], "tensorflow") == {}
     assert caplog.messages == [
         f"{tmp_path}/models/toy/3 is not served: it has no saved_model.pb. Serve it "
         "with --engine onnx."
     ]
+
+
+def test_by_default_each_version_runs_on_the_first_engine_that_it_has_files_for(runs):
+    models = Models(Finder(["runs"]))
+    models.refresh()
+    assert [type(model).__name__ for model in models] == ["OnnxModel"]
+    reason = models.status("old")["model_version_status"][0]["status"]["error_message"]
+    assert "saved_model.pb" in reason or "SavedModel" in reason
 
 
 def test_the_command_line_chooses_the_engine(runs, monkeypatch, caplog, capsys):
