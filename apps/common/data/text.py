@@ -9,9 +9,9 @@ from apps.common.data.ragged import joined, row_ids
 from apps.common.data.scripts import CHARACTER
 from apps.common.data.unicode import encode, normalize, normalized_characters
 from apps.common.portable.run_files import TOKEN_RULES
-from apps.common.portable.special import PADDING_ID, UNKNOWN_ID  # noqa: F401
 
 PADDING, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
+PADDING_ID, UNKNOWN_ID = 0, 1
 WORD, BLANK = r"[\pL\pM\pN]", r"[\s\pZ\pC]"  # a character of a word, a blank one
 
 # Applied in this order. \x01 stands for an apostrophe that belongs to its token: RE2
