@@ -58,7 +58,7 @@ def is_settled(text):
 
 
 TEXTS = [  # which engines may read differently
-    "a\u2018s isn\u2019t n't't 'sn't",
+    "a\u2018s isn\u2019t n't't 'sn't n'to",
     "\u0e4f\u0301abc \u2e80\u0301",
     "<br\x00><br\x0b/>",
     "a\u0301\u0301 a\u0323\u0301 a\u0301\u0323",
