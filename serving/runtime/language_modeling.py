@@ -10,7 +10,7 @@ from serving.specs import Spec
 
 NEXT = 3  # most probable next tokens in the output `following`
 MOST_TOKENS = 10_000  # maximum of `max_tokens` in one call
-LOGITS = 2**24  # computed at once: 64 MB
+LOGITS = 2**22  # computed at once: 16 MB
 CHOICE = {name: app.column(setting.dtype) for name, setting in SETTINGS.items()}
 
 
