@@ -27,7 +27,13 @@ class Runtime:
     Args:
         description: `Description` of the model.
         graphs: `Graph` by name.
+
+    Attributes:
+        unbounded: Names of the signatures whose time the size of the inputs does not
+            bound, since they write texts.
     """
+
+    unbounded = frozenset()
 
     def __init__(self, description, graphs):
         self.settings, self.graphs = description.settings, graphs
@@ -54,7 +60,12 @@ class Runtime:
     def signatures(self):
         """Returns each `Signature` by name."""
         return {
-            name: Signature(inputs, outputs, _computed(method, inputs, outputs))
+            name: Signature(
+                inputs,
+                outputs,
+                _computed(method, inputs, outputs),
+                bounded=name not in self.unbounded,
+            )
             for name, (inputs, outputs, method) in self.functions().items()
         }
 

@@ -17,6 +17,8 @@ CHOICE = {name: app.column(setting.dtype) for name, setting in SETTINGS.items()}
 class LanguageModel(app.Runtime):
     """The signatures `serving_default`, `gates`, `generate`, `stream` and `step`."""
 
+    unbounded = frozenset({"generate"})
+
     def __init__(self, description, graphs):
         super().__init__(description, graphs)
         self._graph = graphs["language_model"]

@@ -17,6 +17,8 @@ CELL = ("f", "i", "c_tilde", "next_c", "o", "next_h")  # outputs of the decoder
 class Summarization(app.Runtime):
     """The signatures `serving_default`, `attention` and `gates`."""
 
+    unbounded = frozenset({"serving_default", "attention", "gates"})
+
     def __init__(self, description, graphs):
         super().__init__(description, graphs)
         self._encoder, self._decoder = graphs["encoder"], graphs["decoder"]
