@@ -1,10 +1,10 @@
 """Summarizes raw documents with an ONNX export."""
 
 import numpy as np
+
 from apps.common.portable.beam import search
 from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from apps.common.portable.tokens import join_words, tokenize
-
 from serving.runtime import app
 from serving.specs import Spec
 
