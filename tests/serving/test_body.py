@@ -26,13 +26,18 @@ BODIES = [
 BROKEN = ['{"inputs": ["\\ud800"]}', '{"inputs": [1,]}', "[1] 2", "[01]", '["\t"]', "["]
 
 
+def canonical(value):
+    """Returns JSON that tells 0, 0.0 and -0.0 apart; the order of members is free."""
+    return json.dumps(value, sort_keys=True)
+
+
 def long(text):
     return text.encode() + b" " * FAST_BYTES
 
 
 @pytest.mark.parametrize("text", BODIES)
 def test_a_long_body_is_read_as_a_short_one(text):
-    assert repr(load_json(long(text))) == repr(load_json(text.encode()))
+    assert canonical(load_json(long(text))) == canonical(load_json(text.encode()))
 
 
 def test_bytes_that_are_not_utf8_stay_in_a_long_body():
@@ -79,4 +84,4 @@ def written(value):
 @given(values)
 def test_any_long_body_is_read_as_a_short_one(value):
     text = written(value)
-    assert repr(load_json(long(text))) == repr(load_json(text.encode()))
+    assert canonical(load_json(long(text))) == canonical(load_json(text.encode()))
