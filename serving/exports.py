@@ -21,8 +21,8 @@ MAX_LISTED = 5
 GRAPHS = (ONNX, GRAPH)  # a version has at least one of them; the first is served
 ADVICE = {  # for a version that lacks one graph and has the other
     GRAPH: "Serve it with --engine onnx.",
-    ONNX: "Export its run again (python -m experiments.{app} export), or serve it with "
-    "--engine tensorflow.",
+    ONNX: "Delete it and export its run again (python -m experiments.{app} RUN "
+    "export), or serve it with --engine tensorflow.",
 }
 APP = ".app"  # file in a model's directory of a models directory: the app's name
 log = logging.getLogger("carousel.serving")

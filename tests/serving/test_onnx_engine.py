@@ -218,9 +218,9 @@ def test_what_has_no_onnx_files_is_told_once_with_the_command_that_writes_them(
         found = find_exports(["runs"], graphs=(Path("onnx", "model.json"),))
         assert list(found) == ["both"]
     assert caplog.messages == [
-        "runs/old/export/sentiment/2 is not served: it has no onnx/model.json. Export "
-        "its run again (python -m experiments.sentiment export), or serve it with "
-        "--engine tensorflow."
+        "runs/old/export/sentiment/2 is not served: it has no onnx/model.json. Delete "
+        "it and export its run again (python -m experiments.sentiment RUN export), or "
+        "serve it with --engine tensorflow."
     ]
 
 

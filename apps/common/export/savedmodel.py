@@ -17,7 +17,7 @@ from apps.common.export.onnx.export import write_onnx
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import last_line
-from apps.common.portable.versions import WARMUP, newest_version, versions
+from apps.common.portable.versions import ONNX, WARMUP, newest_version, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
 TEMPORARY_PREFIX = ".export-"  # of the directory in which a version is written
@@ -39,7 +39,8 @@ def export_run(predictor, examples):
     """
     target = predictor.directory / EXPORTS / predictor.name
     if version := newest_version(target):
-        print(f"{version} is exported already.")
+        without = "" if (version / ONNX).exists() else f", without {ONNX.parent}/"
+        print(f"{version} is exported already{without}. Delete it to export again.")
         return version
     return export_model(
         target,

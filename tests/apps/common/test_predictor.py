@@ -82,7 +82,10 @@ def test_an_exported_run_is_exported_again_without_its_model(app, tmp_path, caps
     predictor = untrained(app, tmp_path)
     export = importlib.import_module(f"apps.{app}.export").export
     assert export(predictor) == version
-    assert capsys.readouterr().out == f"{version} is exported already.\n"
+    message = (
+        f"{version} is exported already, without onnx/. Delete it to export again."
+    )
+    assert capsys.readouterr().out == f"{message}\n"
     assert parts(predictor) == set()
 
 

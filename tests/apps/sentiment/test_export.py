@@ -28,7 +28,8 @@ def test_the_first_export_is_version_1(version):
 
 def test_a_second_export_says_so_and_gives_the_same_path(finished_run, version, capsys):
     assert export(Predictor.load(finished_run)) == version
-    assert capsys.readouterr().out == f"{version} is exported already.\n"
+    message = f"{version} is exported already. Delete it to export again.\n"
+    assert capsys.readouterr().out == message
     assert [path.name for path in version.parent.iterdir()] == ["1"]
 
 
