@@ -125,7 +125,7 @@ def _tokens(word):
     """Returns patterns of tokens; a word stops before the `n` of `n't`."""
     return (
         f"{word}+(?<!n(?='t(?!{word})))",
-        f"n't(?!{word})",
+        "n't",  # elsewhere the word's pattern has taken the `n`
         f"'(?:{CONTRACTED})(?!{word})",
         LONG_MARKS,
     )
