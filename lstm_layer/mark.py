@@ -15,6 +15,7 @@ from keras import ops
 from lstm_layer.schedule import lstm_sequence
 
 ATTRIBUTE, PREFIX = "api_implements", "lstm_"
+NAME = r".*_marked_(.+)_[0-9]+"  # of a marked function; the group is the layer's name
 BACKWARDS = "go_backwards"
 _marks = ContextVar("how layers are marked", default=None)
 
@@ -52,9 +53,9 @@ def marked_loop(layer, sequences, initial_state, mask):
     """
     if not layer.uses_kernel:
         raise ValueError(
-            f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the equations "
-            "of lstm_layer/step.py. Received: another cell, which neither ONNX nor "
-            "LiteRT has an operation for. Export it as a SavedModel alone."
+            f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
+            "equations of lstm_layer/step.py. Received: another cell, for which "
+            "neither ONNX nor LiteRT has an operation. Export a SavedModel alone."
         )
     cell, backwards = layer.cell, layer.go_backwards
     bias = cell.bias if cell.use_bias else ops.zeros(4 * cell.units)
@@ -62,15 +63,6 @@ def marked_loop(layer, sequences, initial_state, mask):
     if mask is not None and _marks.get():
         arguments.append(mask)
 
-    @tf.function(
-        autograph=False,
-        experimental_attributes={
-            ATTRIBUTE: f"{PREFIX}{uuid.uuid4()}",
-            "api_preferred_device": "CPU",
-            "time_major": False,
-            BACKWARDS: backwards,
-        },
-    )
     def lstm(x, h_0, c_0, kernel, recurrent_kernel, bias, mask=None):
         if backwards:
             x = ops.flip(x, axis=1)
@@ -80,5 +72,16 @@ def marked_loop(layer, sequences, initial_state, mask):
         )
         return h, outputs, h, c, tf.constant(0.0)
 
+    lstm.__name__ = f"marked_{layer.name}"
+    lstm = tf.function(
+        lstm,
+        autograph=False,
+        experimental_attributes={
+            ATTRIBUTE: f"{PREFIX}{uuid.uuid4()}",
+            "api_preferred_device": "CPU",
+            "time_major": False,
+            BACKWARDS: backwards,
+        },
+    )
     _, outputs, h, c, _ = lstm(*map(tf.convert_to_tensor, arguments))
     return h, outputs, [h, c]

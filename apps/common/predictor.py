@@ -42,6 +42,7 @@ class Predictor:
     - `answer`, the `tf.function` of the signature `serving_default`;
     - `gates`, the `tf.function` of the signature `gates`;
     - `predict(inputs)`, which returns a dictionary for each input;
+    - `graphs()` and `settings()`, what other engines than TensorFlow run it by;
     - `inputs`: the key of each input in these dictionaries, and the setting of the
       section `data` that names its column, or "" for a column of the same name;
     - further signatures, if the app has any.

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 import apps.language_modeling.model  # noqa: F401  registers what load_model needs
 from apps.common.explain.traces import gate_outputs
-from apps.common.layers.state import zero_state
+from apps.common.layers.state import next_states, zero_state
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
 from apps.language_modeling.config import Config
@@ -127,6 +127,24 @@ class Predictor(Base):
             return {"logits": logits, **dict(zip(names, state, strict=True))}
 
         return one_step
+
+    def graphs(self):
+        """Returns the model for other engines, from token ids and state to logits."""
+        states = self.model.inputs[1:]
+        specs = [tf.TensorSpec([None, None], "int32", name="token_ids")]
+        specs += [tf.TensorSpec([None, s.shape[1]], "float32", s.name) for s in states]
+
+        @tf.function(autograph=False, input_signature=specs)
+        def language_model(token_ids, *state):
+            logits, *state = self.model([token_ids, *state], training=False)
+            return {"logits": logits, **next_states(states, state)}
+
+        return {"language_model": language_model}
+
+    def settings(self):
+        """Returns what an engine needs to know beside the graph."""
+        rules = self.config.data.token_rules
+        return {"token_rules": rules, "tokenization": self.tokenization}
 
     def signatures(self):
         """Returns the signatures of a served model: a `tf.function` for each name."""

@@ -11,6 +11,7 @@ from apps.sentiment.config import Config
 from lstm_layer.gates import record_gates
 
 BATCH_SIZE = 128
+TOKEN_IDS = [tf.TensorSpec([None, None], "int32", name="token_ids")]
 TEXT = [tf.TensorSpec([None], "string", name="text")]
 
 
@@ -53,6 +54,20 @@ class Predictor(Base):
             return gate_outputs(recorded, tokens)
 
         return gates
+
+    def graphs(self):
+        """Returns the model for other engines, from token ids to logits."""
+
+        @tf.function(autograph=False, input_signature=TOKEN_IDS)
+        def sentiment(token_ids):
+            return {"logits": self.model(token_ids, training=False)}
+
+        return {"sentiment": sentiment}
+
+    def settings(self):
+        """Returns what an engine needs to know beside the graph."""
+        data = self.config.data
+        return {"token_rules": data.token_rules, "max_length": data.max_length}
 
     def _token_ids(self, text):
         ids = self.vocabulary.token_ids(text, self.config.data.max_length)

@@ -95,4 +95,9 @@ def clip_logits(model, features, pooling, frames=None, training=False):
     logits, *_ = model([features, *zero_state(model, batch)], training=training)
     if frames:
         logits = ops.reshape(logits, (batch, -1, frames, logits.shape[-1]))
+    return pooled(logits, pooling)
+
+
+def pooled(logits, pooling):
+    """Pools logits over frames, `(..., frames, num_classes)`; see `clip_logits`."""
     return logits[..., -1, :] if pooling == "last" else ops.max(logits, axis=-2)

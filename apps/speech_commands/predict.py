@@ -7,13 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.explain.traces import gate_outputs
+from apps.common.layers.state import next_states
 from apps.common.portable.audio import read_audio
+from apps.common.portable.detector import PAUSE_MS, SMOOTHING_MS, THRESHOLD
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
 from apps.speech_commands.audio_files import sound_rows
 from apps.speech_commands.config import Config
 from apps.speech_commands.features import LogMel, fit_clip
-from apps.speech_commands.model import clip_logits, streams
+from apps.speech_commands.model import clip_logits, pooled, streams
 from apps.speech_commands.streaming.stream import build_stream
 from apps.speech_commands.wav import decode_wav
 from lstm_layer.gates import record_gates
@@ -108,6 +110,44 @@ class Predictor(Base):
     def stream(self):
         """The `tf.function` that `build_stream` returns; needs `streams`."""
         return build_stream(self.model, self.front_end, self.config, self.labels)
+
+    def graphs(self):
+        """Returns the model for other engines, from log-mel frames to logits.
+
+        `logits` are those of each row as a clip. A model that streams also takes and
+        returns its state, and returns `frame_logits`.
+        """
+        features, *states = self.model.inputs
+        specs = [tf.TensorSpec([None, None, features.shape[2]], name="features")]
+        specs += [tf.TensorSpec([None, s.shape[1]], name=s.name) for s in states]
+        pooling = self.config.model.pooling
+
+        @tf.function(autograph=False, input_signature=specs)
+        def speech_commands(features, *state):
+            if not self.streams:
+                return {"logits": self.model(features, training=False)}
+            logits, *state = self.model([features, *state], training=False)
+            return {
+                "logits": pooled(logits, pooling),
+                "frame_logits": logits,
+                **next_states(states, state),
+            }
+
+        return {"speech_commands": speech_commands}
+
+    def settings(self):
+        """Returns what an engine needs to know beside the graph."""
+        data = self.config.data
+        return {
+            "sample_rate_hz": data.sample_rate_hz,
+            "clip_ms": data.clip_ms,
+            **asdict(self.config.features),
+            "streams": self.streams,
+            "pooling": self.config.model.pooling,
+            "threshold": THRESHOLD,
+            "smoothing_ms": SMOOTHING_MS,
+            "pause_ms": PAUSE_MS,
+        }
 
     def tracked(self):
         """Returns no layers: the signatures look nothing up in a vocabulary."""

@@ -1,9 +1,11 @@
-"""Lists the versions of an exported model: `<model>/<version>/saved_model.pb`."""
+"""Lists the versions of an exported model, `<model>/<version>/`, and their files."""
 
 import re
 from pathlib import Path
 
 GRAPH = "saved_model.pb"
+ONNX = Path("onnx", "model.json")  # written last; what else is in onnx/ it names
+FORMAT = 1  # of model.json
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # in a version's directory
 
 
