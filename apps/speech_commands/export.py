@@ -1,11 +1,17 @@
 """Exports a finished run as a SavedModel that takes waveforms."""
 
+import sys
 from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
+from apps.common.export.litert.graphs import DeviceInputs
 from apps.common.export.savedmodel import export_run
+from apps.speech_commands.data import Batches, load_data
+
+BATCH_SIZE = 128
+CALIBRATION_CLIPS, EXAMPLES = 128, 20
 
 
 def examples(predictor):
@@ -29,4 +35,38 @@ def examples(predictor):
     return examples
 
 
-export = partial(export_run, examples=examples)
+def device_inputs(predictor):
+    """Returns log-mel frames of clips: training clips calibrate, others are tried.
+
+    Where the data set cannot be read, as in a run that was moved, they are tones, and
+    one line says what is left out.
+    """
+    config, labels, front_end = predictor.config, predictor.labels, predictor.front_end
+    try:
+        train = load_data(config.data, ("train",), labels, CALIBRATION_CLIPS).train
+        validation = load_data(config.data, ("validation",), labels).validation
+    except (ValueError, OSError) as error:
+        print(f"Float LiteRT files alone, none in int8: {error}", file=sys.stderr)
+        tones = examples(predictor)["serving_default"]["waveform"]
+        return DeviceInputs(_rows(front_end(tones)))
+    batches = Batches(
+        train,
+        len(labels),
+        front_end,
+        len(train.labels),
+        augmentation=config.augmentation,
+    )
+    frames, _ = next(iter(batches.shuffled(config.train.seed)))
+    batches = Batches(validation, len(labels), front_end, BATCH_SIZE)
+    clips = [row for frames, _ in batches.in_order() for row in _rows(frames)]
+    return DeviceInputs(
+        clips[:: -(-len(clips) // EXAMPLES)], _rows(frames), clips, validation.labels
+    )
+
+
+def _rows(frames):
+    """Returns each clip's frames `(1, frames, bands)` of a batch."""
+    return np.split(np.asarray(frames), len(frames))
+
+
+export = partial(export_run, examples=examples, device_inputs=device_inputs)

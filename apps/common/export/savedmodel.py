@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.common.export.litert.export import write_litert
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import last_line
@@ -26,12 +27,14 @@ TOLERANCE = 1e-5
 OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
-def export_run(predictor, examples):
+def export_run(predictor, examples, device_inputs=None):
     """Exports a run to `export/<app>/1/` of its directory, unless it has a version.
 
     Args:
         predictor: The run's `Predictor`.
         examples: A function from the predictor to the `examples` of `export_model`.
+        device_inputs: A function from the predictor to its `DeviceInputs`, for an app
+            with files for devices.
 
     Returns:
         The path of the version.
@@ -41,11 +44,15 @@ def export_run(predictor, examples):
         print(f"{version} is exported already.")
         return version
     return export_model(
-        target, predictor.tracked(), predictor.signatures(), examples(predictor)
+        target,
+        predictor.tracked(),
+        predictor.signatures(),
+        examples(predictor),
+        lambda version: write_litert(version, predictor, device_inputs),
     )
 
 
-def export_model(directory, tracked, signatures, examples):
+def export_model(directory, tracked, signatures, examples, write_more=None):
     """Writes the next version of a model, checks it, and publishes it by a rename.
 
     If two processes export to the same directory at once, the second one returns the
@@ -59,6 +66,7 @@ def export_model(directory, tracked, signatures, examples):
             returns a dictionary.
         examples: Maps each signature name to a dictionary from input name to array.
             They are used for the check and as warm-up requests.
+        write_more: A function that writes other formats into the version's directory.
 
     Returns:
         The path of the version.
@@ -93,6 +101,8 @@ def export_model(directory, tracked, signatures, examples):
                 _write_warmup(temporary, directory.name, examples)
                 _write_batching(temporary, signatures)
             _check(process, temporary, signatures, examples)
+            if write_more:
+                write_more(temporary)
             rename_into_place(temporary, target)
     return target
 
