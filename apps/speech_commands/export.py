@@ -11,7 +11,8 @@ from apps.common.export.savedmodel import export_run
 from apps.speech_commands.data import Batches, load_data
 
 BATCH_SIZE = 128
-CALIBRATION_CLIPS, EXAMPLES = 128, 20
+MOST_CLIPS = {"train": 128, "validation": 2000}  # to calibrate and to measure
+EXAMPLES = 20
 
 
 def examples(predictor):
@@ -36,15 +37,17 @@ def examples(predictor):
 
 
 def device_inputs(predictor):
-    """Returns log-mel frames of clips: training clips calibrate, others are tried.
+    """Returns log-mel frames: augmented training clips to calibrate, validation clips.
 
-    Where the data set cannot be read, as in a run that was moved, they are tones, and
-    one line says what is left out.
+    Where the data set cannot be read, as in a run that was moved, it returns tones to
+    try the files on, and one line says what is left out.
     """
     config, labels, front_end = predictor.config, predictor.labels, predictor.front_end
     try:
-        train = load_data(config.data, ("train",), labels, CALIBRATION_CLIPS).train
-        validation = load_data(config.data, ("validation",), labels).validation
+        train, validation = (
+            getattr(load_data(config.data, (split,), labels, most), split)
+            for split, most in MOST_CLIPS.items()
+        )
     except (ValueError, OSError) as error:
         print(f"Float LiteRT files alone, none in int8: {error}", file=sys.stderr)
         tones = examples(predictor)["serving_default"]["waveform"]
@@ -56,12 +59,11 @@ def device_inputs(predictor):
         len(train.labels),
         augmentation=config.augmentation,
     )
-    frames, _ = next(iter(batches.shuffled(config.train.seed)))
+    calibration, _ = next(iter(batches.shuffled(config.train.seed)))
     batches = Batches(validation, len(labels), front_end, BATCH_SIZE)
     clips = [row for frames, _ in batches.in_order() for row in _rows(frames)]
-    return DeviceInputs(
-        clips[:: -(-len(clips) // EXAMPLES)], _rows(frames), clips, validation.labels
-    )
+    every = -(-len(clips) // EXAMPLES)
+    return DeviceInputs(clips[::every], _rows(calibration), clips, validation.labels)
 
 
 def _rows(frames):

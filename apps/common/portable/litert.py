@@ -65,8 +65,8 @@ def read_description(directory):
     number = content.get("format") if isinstance(content, dict) else None
     if number != FORMAT:
         raise ValueError(
-            f"{path}: expected format {FORMAT}. Received: {number}. Export the run with "
-            "this version of Carousel."
+            f"{path}: expected format {FORMAT}. Received: {number}. Export the run "
+            "with this version of Carousel."
         )
     if missing := {"app", "graphs", "files", "settings"} - set(content):
         raise ValueError(

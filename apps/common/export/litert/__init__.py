@@ -1,1 +1,1 @@
-"""Writes LiteRT files for devices, with each LSTM as one operation that keeps its state."""
+"""Writes LiteRT files for devices, with each LSTM as one operation."""

@@ -22,12 +22,17 @@ def main():
     """Converts what standard input asks for."""
     import numpy as np
     import tensorflow as tf
+    from tensorflow.lite.python.optimize import calibrator
 
     request = json.load(sys.stdin)
     inputs = []
     if request["calibration"]:
         with np.load(request["calibration"]) as arrays:
             inputs = [arrays[name] for name in arrays.files]
+    as_written = calibrator.Calibrator
+    calibrator.Calibrator = lambda content, *rest: as_written(
+        _unclipped(content), *rest
+    )
     for job in request["jobs"]:
         converter = tf.lite.TFLiteConverter.from_saved_model(
             request["saved_model"], signature_keys=[job["signature"]]
@@ -41,10 +46,26 @@ def main():
             converter.target_spec.supported_ops = only_int8
         error = None
         try:
-            Path(job["file"]).write_bytes(converter.convert())
+            Path(job["file"]).write_bytes(_unclipped(converter.convert()))
         except Exception as raised:  # of the converter's own types
             error = next(iter(str(raised).strip().splitlines()), type(raised).__name__)
         print(json.dumps([job["file"], error]), flush=True)
+    calibrator.Calibrator = as_written
+
+
+def _unclipped(content):
+    """Returns a file whose LSTMs do not clip the cell state.
+
+    TensorFlow's converter has each clip it to -10 to 10, which the model does not do.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    for graph in model.subgraphs:
+        for operation in graph.operators:
+            if hasattr(operation.builtinOptions, "cellClip"):
+                operation.builtinOptions.cellClip = 0.0
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def _calls(inputs, timesteps):
