@@ -3,6 +3,8 @@
 import argparse
 import importlib.util
 import json
+import os
+from contextlib import contextmanager
 from pathlib import Path
 
 from apps.common.portable.files import atomic_write
@@ -15,8 +17,7 @@ from apps.common.portable.litert import (
     read_labels,
 )
 from apps.common.portable.terminal import report_errors
-from apps.speech_commands.listen import DEFAULT_RUN
-from apps.speech_commands.streaming.device import front_end_of
+from apps.speech_commands.streaming.device import DEFAULT_RUN, front_end_of
 
 BYTES_A_LINE = 12
 LARGEST_ARENA, ALIGNMENT = 2**20, 16  # bytes
@@ -58,6 +59,7 @@ def write_c_array(directory, output, name):
     content, info = graph_file(directory, name)
     settings, labels = read_description(directory)["settings"], read_labels(directory)
     front_end = front_end_of(settings)
+    names = [json.dumps(label, ensure_ascii=False) for label in labels]
     arena = f"// The arena's size is unknown without the package {MICRO}."
     if importlib.util.find_spec(MICRO):
         arena = f"constexpr int kArenaSize = {smallest_arena(content)};  // bytes"
@@ -71,7 +73,7 @@ def write_c_array(directory, output, name):
         bands=front_end.mel_bands,
         frames=front_end.frames(settings["clip_ms"]),
         count=len(labels),
-        labels=", ".join(map(json.dumps, labels)),
+        labels=", ".join(names),
         arena=arena,
         size=len(content),
     )
@@ -101,10 +103,11 @@ def smallest_arena(content):
     from tflite_micro.python.tflite_micro import runtime
 
     def runs(size):
-        try:
-            runtime.Interpreter.from_bytes(content, arena_size=size).invoke()
-        except RuntimeError:
-            return False
+        with _silence():  # it prints why an arena is too small
+            try:
+                runtime.Interpreter.from_bytes(content, arena_size=size).invoke()
+            except RuntimeError:
+                return False
         return True
 
     if not runs(LARGEST_ARENA):
@@ -117,6 +120,19 @@ def smallest_arena(content):
         middle = (too_small + enough) // 2 // ALIGNMENT * ALIGNMENT
         too_small, enough = (too_small, middle) if runs(middle) else (middle, enough)
     return enough
+
+
+@contextmanager
+def _silence():
+    """Discards what is written to standard error, by C++ too."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def main():

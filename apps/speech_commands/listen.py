@@ -16,8 +16,9 @@ from apps.common.portable.litert import (
     read_description,
 )
 from apps.common.portable.terminal import report_errors
+from apps.speech_commands.streaming.device import DEFAULT_RUN, device_stream
+from apps.speech_commands.streaming.session import Stream
 
-DEFAULT_RUN = "runs/speech_commands/synthetic/seed-1"
 TENSORFLOW, LITERT = "tensorflow", "litert"  # engines
 CHUNK_MS = 100.0  # TensorFlow's; a call of LiteRT costs little
 
@@ -94,7 +95,6 @@ def listen(
 def _tensorflow(directory, threshold):
     """Returns a function that begins a stream of a run."""
     from apps.speech_commands.predict import Predictor
-    from apps.speech_commands.streaming.session import Stream
 
     predictor = Predictor.load(directory)
     parts = predictor.stream, predictor.front_end, predictor.labels
@@ -103,8 +103,6 @@ def _tensorflow(directory, threshold):
 
 def _litert(directory, quantization, threshold):
     """Returns a function that begins a stream of a LiteRT file."""
-    from apps.speech_commands.streaming.device import device_stream
-
     directory = litert_directory(directory)
     names = [file_stem("stream", q) for q in (DYNAMIC, FLOAT)]
     if quantization:

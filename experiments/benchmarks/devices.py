@@ -26,8 +26,7 @@ from apps.common.portable.litert import (
     read_description,
 )
 from apps.common.portable.terminal import report_errors
-from apps.speech_commands.listen import DEFAULT_RUN
-from apps.speech_commands.streaming.device import device_stream
+from apps.speech_commands.streaming.device import DEFAULT_RUN, device_stream
 from experiments.machine import hardware, versions
 from experiments.tables import DEVICES_PAGE, RESULTS, markdown_table, update_tables
 

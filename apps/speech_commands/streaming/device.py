@@ -5,6 +5,8 @@ from apps.common.portable.log_mel import LogMel
 from apps.common.portable.stream import ChunkModel
 from apps.speech_commands.streaming.session import Stream
 
+DEFAULT_RUN = "runs/speech_commands/synthetic/seed-1"
+
 
 def front_end_of(settings):
     """Returns the `LogMel` of the settings in `model.json`."""

@@ -34,9 +34,10 @@ def test_the_array_has_the_bytes_of_the_file(
 def test_a_label_in_any_script_is_a_text_of_cpp(
     speech_device_files, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(c_array, "read_labels", lambda directory: ['"\\', "ja"])
+    monkeypatch.setattr(c_array, "read_labels", lambda directory: ['"\\', "né"])
     start(monkeypatch, "--run", speech_device_files, "--output", tmp_path)
-    assert r'{"\"\\", "ja"}' in (tmp_path / "model_data.h").read_text()
+    header = (tmp_path / "model_data.h").read_text(encoding="utf-8")
+    assert r'{"\"\\", "né"}' in header
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs g++")

@@ -41,9 +41,9 @@ def test_each_file_and_tensorflow_have_a_row(
     speech_run, speech_device_files, monkeypatch, tmp_path
 ):
     def quick(functions, rounds, seconds):
-        return {
-            name: np.array([bool(f() or 1) * 0.5]) for name, f in functions.items()
-        }, 0
+        for function in functions.values():
+            function()
+        return {name: np.array([0.5]) for name in functions}, {}
 
     monkeypatch.setattr(timing, "interleaved", quick)
     monkeypatch.setattr(devices, "litert_directory", lambda run: speech_device_files)

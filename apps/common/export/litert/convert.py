@@ -1,10 +1,10 @@
 """Converts the signatures of a SavedModel to LiteRT files.
 
-A script for a fresh process: a graph that the converter cannot quantize can end the
-process. It reads JSON from standard input: `saved_model`, a path; `calibration`, the
-path of an .npz file with inputs, or null; and `jobs`, each with `file`, `signature`,
-`quantization` and `timesteps`. After each job it prints `[file,
-error]` as JSON; the error is null or a line.
+A script for a fresh process: a graph that cannot be quantized can end the process that
+converts it, or the one that loads the file. It reads JSON from standard input:
+`saved_model`, a path; `calibration`, the path of an .npz file with inputs, or null; and
+`jobs`, each with `file`, `signature`, `quantization` and `timesteps`. After each job it
+prints `[file, error]` as JSON; the error is null or a line.
 """
 
 import functools
@@ -46,7 +46,9 @@ def main():
             converter.target_spec.supported_ops = only_int8
         error = None
         try:
-            Path(job["file"]).write_bytes(_unclipped(converter.convert()))
+            content = _unclipped(converter.convert())
+            _load(content)
+            Path(job["file"]).write_bytes(content)
         except Exception as raised:  # of the converter's own types
             error = next(iter(str(raised).strip().splitlines()), type(raised).__name__)
         print(json.dumps([job["file"], error]), flush=True)
@@ -66,6 +68,19 @@ def _unclipped(content):
             if hasattr(operation.builtinOptions, "cellClip"):
                 operation.builtinOptions.cellClip = 0.0
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _load(content):
+    """Loads a file and calls it once: one that crashes does so in this process."""
+    from ai_edge_litert import interpreter as litert
+
+    resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = litert.Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=resolver,
+    )
+    interpreter.allocate_tensors()
+    interpreter.invoke()
 
 
 def _calls(inputs, timesteps):
