@@ -1,6 +1,7 @@
 """The measurement of LiteRT files on a device."""
 
 import numpy as np
+import pytest
 
 from apps.common.portable.litert import read_description
 from experiments.benchmarks import devices, timing
@@ -31,7 +32,7 @@ def test_drift_is_measured_frame_by_frame():
     assert rows["stream"]["words"] == 1
     other = rows["stream_int8"]
     assert other["labels_that_differ"] == 0.5
-    assert other["largest_difference"] == np.float32(0.8)
+    assert other["largest_difference"] == pytest.approx(0.8)
     tenths = other["mean_difference_by_tenth"]
     assert tenths == sorted(tenths)
     assert tenths[-1] > 0.7

@@ -72,6 +72,7 @@ def _unclipped(content):
 
 def _load(content):
     """Loads a file and calls it once: one that crashes does so in this process."""
+    import numpy as np
     from ai_edge_litert import interpreter as litert
 
     resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -80,6 +81,9 @@ def _load(content):
         experimental_op_resolver_type=resolver,
     )
     interpreter.allocate_tensors()
+    (details,) = interpreter.get_input_details()
+    zeros = np.zeros(details["shape"], details["dtype"])
+    interpreter.set_tensor(details["index"], zeros)
     interpreter.invoke()
 
 

