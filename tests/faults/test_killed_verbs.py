@@ -90,6 +90,9 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
         "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
+    monkeypatch.setattr(
+        "apps.common.export.savedmodel.write_litert", lambda *arguments: None
+    )
     undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
     answer = undisturbed.signature("serving_default")(texts)
     for run, moment in zip(runs, moments, strict=True):

@@ -52,7 +52,9 @@ def export_run(predictor, examples, device_inputs=None):
     )
 
 
-def export_model(directory, tracked, signatures, examples, write_more=None):
+def export_model(
+    directory, tracked, signatures, examples, write_more=lambda version: None
+):
     """Writes the next version of a model, checks it, and publishes it by a rename.
 
     If two processes export to the same directory at once, the second one returns the
@@ -101,7 +103,7 @@ def export_model(directory, tracked, signatures, examples, write_more=None):
                 _write_warmup(temporary, directory.name, examples)
                 _write_batching(temporary, signatures)
             _check(process, temporary, signatures, examples)
-            if write_more:
+            with _write_errors(directory):
                 write_more(temporary)
             rename_into_place(temporary, target)
     return target

@@ -36,7 +36,9 @@ def write_litert(version, predictor, inputs_of):
     if not graphs:
         return
     directory = Path(version, LITERT.parent)
-    with tempfile.TemporaryDirectory() as scratch, conversion_process() as process:
+    # Not in the version; an export that is killed leaves it to the next one to remove.
+    beside = tempfile.TemporaryDirectory(dir=directory.parent.parent)
+    with beside as scratch, conversion_process() as process:
         saved = Path(scratch, "saved_model")
         try:
             lstms = save(predictor, graphs, saved)

@@ -1,6 +1,7 @@
 """LiteRT files have fused LSTMs that carry their state, and answer as the model."""
 
 import contextlib
+import importlib
 import json
 import shutil
 import subprocess
@@ -27,7 +28,6 @@ from apps.sentiment.export import device_inputs as text_inputs
 from apps.sentiment.predict import Predictor as SentimentPredictor
 from apps.speech_commands.export import device_inputs as sound_inputs
 from apps.speech_commands.predict import Predictor as SpeechPredictor
-from experiments.tasks import TASKS
 from lstm_layer import LSTM, cell, gradient, kernel, step
 from tests.litert_converter import Process, in_process
 
@@ -239,13 +239,15 @@ def test_a_model_with_an_edited_step_gets_no_files_and_its_layer_is_named(
     assert line.startswith("No LiteRT files: lstm_1: expected an `LSTMCell`")
 
 
-def test_an_app_without_device_files_gets_none(finished_question_run, tmp_path):
-    predictor = TASKS["question_answering"].predictor(finished_question_run)
-    write_litert(tmp_path, predictor, None)
+@pytest.mark.parametrize("app", ["question_answering", "summarization"])
+def test_an_app_without_device_files_gets_none(app, tmp_path):
+    predictor = importlib.import_module(f"apps.{app}.predict").Predictor
+    write_litert(tmp_path, predictor(tmp_path, None), None)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match=r"has no LiteRT files\. Apps with LiteRT"):
-        litert_directory(finished_question_run)
     with pytest.raises(ValueError, match="there is no export"):
+        litert_directory(tmp_path)
+    (tmp_path / "export" / app / "1").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"has no LiteRT files\. Apps with LiteRT"):
         litert_directory(tmp_path)
 
 
@@ -288,22 +290,23 @@ def test_a_converter_that_dies_stops_the_export_in_one_line(
 
 
 def test_an_int8_file_that_cannot_be_converted_is_left_out_in_one_line(
-    speech, tmp_path, converter, capsys
+    tmp_path, converter, capfd
 ):
     def dies(request):
         request = json.loads(request)
-        (tmp_path / "litert" / "clip_int8.tflite").write_bytes(b"a part")
-        done, _ = in_process(json.dumps({**request, "jobs": request["jobs"][:4]}))
+        *jobs, last = request["jobs"]
+        Path(last["file"]).write_bytes(b"a part")
+        done, _ = in_process(json.dumps({**request, "jobs": jobs}))
         return done, "Segmentation fault\n"
 
     converter(dies, -11)
-    write_litert(tmp_path, speech, sound_inputs)
-    assert "clip_int8" not in read_description(tmp_path / "litert")["graphs"]
-    assert not list(tmp_path.glob("litert/*_int8.tflite"))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[0] for line in lines] == [
-        f"{name}_int8.tflite is left out" for name in ("clip", "stream")
-    ]
+    x = np.ones((1, 4, 1), "float32")
+    write_litert(tmp_path, Counter(), lambda _: DeviceInputs([x], [x], [x], [0]))
+    graphs = read_description(tmp_path / "litert")["graphs"]
+    assert set(graphs) == {"count", "count_dynamic"}
+    assert not (tmp_path / "litert" / "count_int8.tflite").exists()
+    message = "count_int8.tflite is left out: the converter ended with -11: Segmentati"
+    assert message in capfd.readouterr().err
 
 
 def test_the_converter_is_a_fresh_process_that_is_ended(monkeypatch):
