@@ -47,7 +47,7 @@ def run_fixtures(app, config):
             with pytest.MonkeyPatch.context() as patch:  # the export's tests check it
                 patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
                 patch.setattr(f"{EXPORT}._check", lambda *arguments: None)
-                patch.setattr(f"{EXPORT}.write_litert", lambda *arguments: None)
+                patch.setattr(f"{EXPORT}.write_litert", lambda *a, **k: None)
                 verb("export", predictor)
 
         return once(f"{name}-finished/run", finish)

@@ -27,7 +27,7 @@ def listen(
     directory,
     path,
     chunk_ms=None,
-    threshold=THRESHOLD,
+    threshold=None,
     engine=TENSORFLOW,
     quantization=None,
 ):
@@ -40,7 +40,8 @@ def listen(
             directory.
         path: Path of an audio file.
         chunk_ms: Length of a chunk in milliseconds; by default 100, with LiteRT a hop.
-        threshold: Smoothed posterior at which a word is detected, 0 to 1.
+        threshold: Smoothed posterior at which a word is detected, 0 to 1; by default
+            0.8, with LiteRT that of the export.
         engine: "tensorflow", or "litert", which imports no TensorFlow.
         quantization: Which LiteRT file: "float", "dynamic" or "int8"; by default
             "dynamic" if the export has it, else "float".
@@ -98,7 +99,7 @@ def _tensorflow(directory, threshold):
 
     predictor = Predictor.load(directory)
     parts = predictor.stream, predictor.front_end, predictor.labels
-    return lambda: Stream(*parts, threshold)
+    return lambda: Stream(*parts, THRESHOLD if threshold is None else threshold)
 
 
 def _litert(directory, quantization, threshold):
@@ -148,8 +149,7 @@ def main():
     parser.add_argument(
         "--threshold",
         type=float,
-        default=THRESHOLD,
-        help="score at which a word is detected, 0 to 1 (%(default)s)",
+        help=f"score at which a word is detected, 0 to 1 ({THRESHOLD:g})",
     )
     parser.add_argument(
         "--engine",

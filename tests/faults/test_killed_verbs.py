@@ -91,7 +91,7 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
     monkeypatch.setattr(
-        "apps.common.export.savedmodel.write_litert", lambda *arguments: None
+        "apps.common.export.savedmodel.write_litert", lambda *a, **k: None
     )
     undisturbed = Model("sentiment", newest_version(finished_run / "export/sentiment"))
     answer = undisturbed.signature("serving_default")(texts)

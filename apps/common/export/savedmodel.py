@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -48,13 +49,11 @@ def export_run(predictor, examples, device_inputs=None):
         predictor.tracked(),
         predictor.signatures(),
         examples(predictor),
-        lambda version: write_litert(version, predictor, device_inputs),
+        [partial(write_litert, predictor=predictor, inputs_of=device_inputs)],
     )
 
 
-def export_model(
-    directory, tracked, signatures, examples, write_more=lambda version: None
-):
+def export_model(directory, tracked, signatures, examples, writers=()):
     """Writes the next version of a model, checks it, and publishes it by a rename.
 
     If two processes export to the same directory at once, the second one returns the
@@ -68,7 +67,8 @@ def export_model(
             returns a dictionary.
         examples: Maps each signature name to a dictionary from input name to array.
             They are used for the check and as warm-up requests.
-        write_more: A function that writes other formats into the version's directory.
+        writers: Functions that write further formats; each takes the directory of the
+            version, the signatures and the examples.
 
     Returns:
         The path of the version.
@@ -104,7 +104,8 @@ def export_model(
                 _write_batching(temporary, signatures)
             _check(process, temporary, signatures, examples)
             with _write_errors(directory):
-                write_more(temporary)
+                for write in writers:
+                    write(temporary, signatures=signatures, examples=examples)
             rename_into_place(temporary, target)
     return target
 

@@ -6,9 +6,8 @@ the same posteriors as the whole audio.
 
 import tensorflow as tf
 
+from apps.common.portable.stream import LARGEST_LOGIT, carry_shapes
 from apps.speech_commands.model import streams
-
-LARGEST_LOGIT = 40.0  # keeps exponentials finite
 
 
 def build_stream(model, front_end, config, labels):
@@ -43,14 +42,11 @@ def build_stream(model, front_end, config, labels):
     pooled = config.model.pooling == "max"
     frames = front_end.frames(config.data.clip_ms)
     classes = model.output[0].shape[-1]
-    carry = {
-        "audio": [None, front_end.context],
-        **({"scores": [None, frames - 1, classes]} if pooled else {}),
-        **{state.name: [None, state.shape[1]] for state in model.inputs[1:]},
-    }
+    states = {state.name: state.shape[1] for state in model.inputs[1:]}
+    carry = carry_shapes(front_end.context, states, frames if pooled else 0, classes)
     specs = [
-        tf.TensorSpec(shape, "float32", name=name)
-        for name, shape in {"samples": [None, None], **carry}.items()
+        tf.TensorSpec([None, *shape], "float32", name=name)
+        for name, shape in {"samples": [None], **carry}.items()
     ]
 
     def process(samples, audio, *carried):

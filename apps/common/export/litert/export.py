@@ -15,7 +15,7 @@ from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.portable.versions import FORMAT, LITERT
 
 
-def write_litert(version, predictor, inputs_of):
+def write_litert(version, predictor, inputs_of, **unused):
     """Writes `litert/` into the directory of a version, if its app has device graphs.
 
     It has the files of each graph, the vocabulary and labels, and `model.json`: the
@@ -28,6 +28,7 @@ def write_litert(version, predictor, inputs_of):
         version: Directory of the version.
         predictor: The run's `Predictor`.
         inputs_of: A function from the predictor to its `DeviceInputs`.
+        unused: The signatures and examples, which other formats take.
 
     Raises:
         ValueError: If a file cannot be written, or answers otherwise than the model.
