@@ -14,6 +14,7 @@ RESULTS = ROOT / "experiments" / "results"
 README = ROOT / "README.md"
 DATA_PAGE = ROOT / "docs" / "data.md"
 LSTM_PAGE = ROOT / "docs" / "lstm.md"
+DEVICES_PAGE = ROOT / "docs" / "devices.md"
 SCALE_PAGE = ROOT / "docs" / "scale.md"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 

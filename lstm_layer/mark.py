@@ -9,6 +9,7 @@ import uuid
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import keras
 import tensorflow as tf
 from keras import ops
 
@@ -29,9 +30,13 @@ def marked(masks=True):
             the graph is for one sequence without padding.
     """
     token = _marks.set(masks)
+    filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()  # it adds many lines to a message
     try:
         yield
     finally:
+        if filtering:
+            keras.config.enable_traceback_filtering()
         _marks.reset(token)
 
 

@@ -1,5 +1,7 @@
 """Fixtures for speech commands: tones as words, and a trained run."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,24 @@ def speech_config(tones):
 
 
 speech_run, finished_speech_run = run_fixtures("speech_commands", "speech_config")
+
+
+@pytest.fixture(scope="session")
+def speech_device_files(speech_run, once):
+    """The directory `litert/` of a run of speech commands. Change only copies."""
+    from apps.common.export.litert import export
+    from apps.speech_commands.export import device_inputs
+    from apps.speech_commands.predict import Predictor
+    from tests.litert_converter import Process, in_process
+
+    def make(directory):
+        directory.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            process = contextlib.nullcontext(Process(in_process, 0))
+            patch.setattr(export, "conversion_process", lambda: process)
+            export.write_litert(directory, Predictor.load(speech_run), device_inputs)
+
+    return once("speech-litert", make) / "litert"
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ def run_fixtures(app, config):
                 patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
                 for module in (EXPORT, ONNX):
                     patch.setattr(f"{module}._check", lambda *arguments: None)
+                patch.setattr(f"{EXPORT}.write_litert", lambda *a, **k: None)
                 verb("export", predictor)
 
         return once(f"{name}-finished/run", finish)

@@ -101,6 +101,10 @@ class Predictor:
         """
         return file_rows(Path(path), self.inputs, data)
 
+    def device_graphs(self):
+        """Returns what of `graphs()` goes to devices, each a `DeviceGraph`, by name."""
+        return {}
+
     def signatures(self):
         """Returns the signatures of an export, each a `tf.function`, by name."""
         return {"serving_default": self.answer, "gates": self.gates}

@@ -3,9 +3,12 @@
 from functools import partial
 
 import numpy as np
+import tensorflow as tf
 
+from apps.common.export.litert.graphs import DeviceInputs
 from apps.common.export.savedmodel import export_run
 from apps.language_modeling.sampling import DTYPES
+from apps.language_modeling.text import token_ids
 
 EXAMPLES = ("the city lies on the river .", "lies", "")
 
@@ -44,4 +47,13 @@ def examples(predictor):
     }
 
 
-export = partial(export_run, examples=examples)
+def device_inputs(predictor):
+    """Returns the token ids of the first examples, after the start token."""
+    texts = tf.constant([text for text in EXAMPLES if text])
+    ids = token_ids(texts, predictor.vocabulary, predictor.tokenization)
+    return DeviceInputs(
+        [np.array([[predictor.start, *one]], "int32") for one in ids.to_list()]
+    )
+
+
+export = partial(export_run, examples=examples, device_inputs=device_inputs)

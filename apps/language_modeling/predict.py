@@ -4,6 +4,7 @@ import tensorflow as tf
 
 import apps.language_modeling.model  # noqa: F401  registers what load_model needs
 from apps.common.explain.traces import gate_outputs
+from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.layers.state import next_states, zero_state
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
@@ -140,6 +141,10 @@ class Predictor(Base):
             return {"logits": logits, **next_states(states, state)}
 
         return {"language_model": language_model}
+
+    def device_graphs(self):
+        """Returns the file for devices, which takes one token id a call."""
+        return {"step": DeviceGraph("language_model", "logits", 1)}
 
     def settings(self):
         """Returns what an engine needs to know beside the graph."""

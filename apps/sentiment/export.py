@@ -3,7 +3,9 @@
 from functools import partial
 
 import numpy as np
+import tensorflow as tf
 
+from apps.common.export.litert.graphs import DeviceInputs
 from apps.common.export.savedmodel import export_run
 
 EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
@@ -15,4 +17,11 @@ def examples(predictor):
     return {"serving_default": texts, "gates": texts}
 
 
-export = partial(export_run, examples=examples)
+def device_inputs(predictor):
+    """Returns the token ids of the examples; an empty text has none."""
+    ids = [predictor.vocabulary.token_ids(tf.constant([text])) for text in EXAMPLES]
+    texts = [np.array(one.to_tensor(), "int32") for one in ids]
+    return DeviceInputs([text for text in texts if text.size])
+
+
+export = partial(export_run, examples=examples, device_inputs=device_inputs)

@@ -5,6 +5,7 @@ import tensorflow as tf
 import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
 from apps.common.data.text import tokenize
 from apps.common.explain.traces import gate_outputs
+from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import answer_all, part
 from apps.sentiment.config import Config
@@ -64,13 +65,14 @@ class Predictor(Base):
 
         return {"sentiment": sentiment}
 
+    def device_graphs(self):
+        """Returns the file for devices, which takes the token ids of one text."""
+        return {"text": DeviceGraph(self.name, "logits", None)}
+
     def settings(self):
         """Returns what an engine needs to know beside the graph."""
         data = self.config.data
-        return {
-            "token_rules": data.token_rules,
-            "max_length": data.max_length,
-        }
+        return {"token_rules": data.token_rules, "max_length": data.max_length}
 
     def _token_ids(self, text):
         ids = self.vocabulary.token_ids(text, self.config.data.max_length)

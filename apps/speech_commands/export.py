@@ -1,11 +1,18 @@
 """Exports a finished run as a SavedModel that takes waveforms."""
 
+import sys
 from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
+from apps.common.export.litert.graphs import DeviceInputs
 from apps.common.export.savedmodel import export_run
+from apps.speech_commands.data import Batches, load_data
+
+BATCH_SIZE = 128
+MOST_CLIPS = {"train": 128, "validation": 2000}  # to calibrate and to measure
+EXAMPLES = 20
 
 
 def examples(predictor):
@@ -31,4 +38,39 @@ def examples(predictor):
     return examples
 
 
-export = partial(export_run, examples=examples)
+def device_inputs(predictor):
+    """Returns log-mel frames: augmented training clips to calibrate, validation clips.
+
+    Where the data set cannot be read, as in a run that was moved, it returns tones to
+    try the files on, and one line says what is left out.
+    """
+    config, labels, front_end = predictor.config, predictor.labels, predictor.front_end
+    try:
+        train, validation = (
+            getattr(load_data(config.data, (split,), labels, most), split)
+            for split, most in MOST_CLIPS.items()
+        )
+    except (ValueError, OSError) as error:
+        print(f"Float LiteRT files alone, none in int8: {error}", file=sys.stderr)
+        tones = examples(predictor)["serving_default"]["waveform"]
+        return DeviceInputs(_rows(front_end(tones)))
+    batches = Batches(
+        train,
+        len(labels),
+        front_end,
+        len(train.labels),
+        augmentation=config.augmentation,
+    )
+    calibration, _ = next(iter(batches.shuffled(config.train.seed)))
+    batches = Batches(validation, len(labels), front_end, BATCH_SIZE)
+    clips = [row for frames, _ in batches.in_order() for row in _rows(frames)]
+    every = -(-len(clips) // EXAMPLES)
+    return DeviceInputs(clips[::every], _rows(calibration), clips, validation.labels)
+
+
+def _rows(frames):
+    """Returns each clip's frames `(1, frames, bands)` of a batch."""
+    return np.split(np.asarray(frames), len(frames))
+
+
+export = partial(export_run, examples=examples, device_inputs=device_inputs)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.explain.traces import gate_outputs
+from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.layers.state import next_states
 from apps.common.portable.audio import read_audio
 from apps.common.portable.detector import PAUSE_MS, SMOOTHING_MS, THRESHOLD
@@ -134,6 +135,18 @@ class Predictor(Base):
             }
 
         return {"speech_commands": speech_commands}
+
+    def device_graphs(self):
+        """Returns the files for devices: `clip`, and `stream` for a model that streams.
+
+        They take log-mel frames: `clip` those of a whole clip, `stream` one a call.
+        """
+        frames = self.front_end.frames(self.config.data.clip_ms)
+        graphs = {"clip": DeviceGraph(self.name, "logits", frames)}
+        if self.streams:
+            pooling = self.config.model.pooling
+            graphs["stream"] = DeviceGraph(self.name, "frame_logits", 1, pooling)
+        return graphs
 
     def settings(self):
         """Returns what an engine needs to know beside the graph."""

@@ -24,6 +24,7 @@ def recording_modules():
     from experiments import record
     from experiments.benchmarks import (
         cluster_cost,
+        devices,
         graph_cost,
         layer,
         load,
@@ -34,7 +35,7 @@ def recording_modules():
 
     return (
         *(record, layer, load, graph_cost, label_curve),
-        *(report, streaming_memory, cluster_cost),
+        *(report, streaming_memory, cluster_cost, devices),
     )
 
 

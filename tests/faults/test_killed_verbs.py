@@ -90,6 +90,9 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
         "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
+    for name in ("write_litert", "write_onnx"):
+        path = f"apps.common.export.savedmodel.{name}"
+        monkeypatch.setattr(path, lambda *a, **k: None)
     undisturbed = TensorFlowModel(
         "sentiment", newest_version(finished_run / "export/sentiment")
     )

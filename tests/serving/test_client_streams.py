@@ -7,7 +7,7 @@ import pytest
 
 from apps.common.portable.detector import Detection
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.streaming.stream import Stream
+from apps.speech_commands.streaming.session import Stream
 from serving.client import Client, StreamSpec
 from tests.serving import client_fixtures
 from tests.serving.client_fixtures import HOP, LABELS, RATE, recording

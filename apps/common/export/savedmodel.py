@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from apps.common.export.agreement import check_agreement, plain
+from apps.common.export.litert.export import write_litert
 from apps.common.export.onnx.export import write_onnx
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
@@ -27,12 +28,14 @@ TOLERANCE = 1e-5
 OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
-def export_run(predictor, examples):
+def export_run(predictor, examples, device_inputs=None):
     """Exports a run to `export/<app>/1/` of its directory, unless it has a version.
 
     Args:
         predictor: The run's `Predictor`.
         examples: A function from the predictor to the `examples` of `export_model`.
+        device_inputs: A function from the predictor to its `DeviceInputs`, for an app
+            with files for devices.
 
     Returns:
         The path of the version.
@@ -47,7 +50,10 @@ def export_run(predictor, examples):
         predictor.tracked(),
         predictor.signatures(),
         examples(predictor),
-        [partial(write_onnx, predictor=predictor)],
+        [
+            partial(write_onnx, predictor=predictor),
+            partial(write_litert, predictor=predictor, inputs_of=device_inputs),
+        ],
     )
 
 
@@ -101,8 +107,9 @@ def export_model(directory, tracked, signatures, examples, writers=()):
                 _write_warmup(temporary, directory.name, examples)
                 _write_batching(temporary, signatures)
             _check(process, temporary, signatures, examples)
-            for write in writers:
-                write(temporary, signatures=signatures, examples=examples)
+            with _write_errors(directory):
+                for write in writers:
+                    write(temporary, signatures=signatures, examples=examples)
             rename_into_place(temporary, target)
     return target
 

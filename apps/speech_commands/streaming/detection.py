@@ -8,7 +8,7 @@ import numpy as np
 from apps.common.metrics.plots import save_figure
 from apps.common.portable.audio import as_float
 from apps.common.portable.detector import Detector
-from apps.speech_commands.streaming.stream import Stream
+from apps.speech_commands.streaming.session import Stream
 
 MOST_CLIPS = 600
 GAP_S = (0.5, 2.5)

@@ -1,23 +1,13 @@
-"""Detects words in audio that arrives in chunks, from the posteriors of each frame.
+"""Builds the function from a chunk of audio to the posteriors of each frame.
 
 Front end and LSTMs carry their state from chunk to chunk, so chunks of any size give
 the same posteriors as the whole audio.
 """
 
-import numpy as np
 import tensorflow as tf
 
-from apps.common.portable.detector import (
-    PAUSE_MS,
-    SMOOTHING_MS,
-    THRESHOLD,
-    Listener,
-)
-from apps.common.portable.samples import as_samples
 from apps.common.portable.stream import LARGEST_LOGIT, carry_shapes
 from apps.speech_commands.model import streams
-
-MOST_FRAMES = 500  # per call; longer audio is processed in pieces
 
 
 def build_stream(model, front_end, config, labels):
@@ -97,61 +87,3 @@ def build_stream(model, front_end, config, labels):
         }
 
     return listen
-
-
-class Stream:
-    """Detects words in one audio stream.
-
-    Args:
-        listen: Function of `build_stream`; several streams may share it.
-        front_end: The model's `LogMel`.
-        labels: Names of the labels; those that begin with "_" are not detected.
-        threshold: Smoothed posterior at which a word is detected, 0 to 1.
-        smoothing_ms: Length in milliseconds over which posteriors are averaged.
-        pause_ms: Time in milliseconds after a detection without another one.
-    """
-
-    def __init__(
-        self,
-        listen,
-        front_end,
-        labels,
-        threshold=THRESHOLD,
-        smoothing_ms=SMOOTHING_MS,
-        pause_ms=PAUSE_MS,
-    ):
-        self.hop = front_end.hop
-        frame_s = front_end.hop / front_end.sample_rate_hz
-        self._listen = listen
-        self._carry = {
-            spec.name: tf.zeros([1, *spec.shape[1:]])
-            for spec in listen.input_signature[1:]
-        }
-        self._rest = np.zeros(0, "float32")
-        self.listener = Listener(labels, frame_s, threshold, smoothing_ms, pause_ms)
-
-    def feed(self, samples):
-        """Processes the next samples.
-
-        Args:
-            samples: `(any number,)`, floats between -1 and 1, or integers, which are
-                scaled.
-
-        Returns:
-            Smoothed posteriors of the complete frames, `(frames, labels)`, and a list
-            of `Detection`.
-
-        Raises:
-            ValueError: If a sample is NaN, infinite or far beyond -1 to 1.
-        """
-        audio = np.concatenate([self._rest, as_samples(samples, "samples")])
-        whole = len(audio) // self.hop * self.hop
-        self._rest = audio[whole:].astype("float32")
-        posteriors = [np.zeros((0, len(self.listener.labels)), "float32")]
-        for start in range(0, whole, MOST_FRAMES * self.hop):
-            piece = audio[start : min(start + MOST_FRAMES * self.hop, whole)]
-            piece = tf.constant(piece[np.newaxis], "float32")
-            outputs = self._listen(piece, *self._carry.values())
-            posteriors.append(outputs["posteriors"][0].numpy())
-            self._carry = {name: outputs[name] for name in self._carry}
-        return self.listener.feed(np.concatenate(posteriors))

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from apps.common.portable.audio import read_audio
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.streaming.stream import Stream
+from apps.speech_commands.streaming.session import Stream
 
 
 @pytest.fixture(scope="module")

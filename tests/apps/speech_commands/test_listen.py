@@ -1,12 +1,20 @@
 """The command that listens to a long recording."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from apps.common.portable.audio import read_audio
 from apps.speech_commands import listen
+from apps.speech_commands.predict import Predictor
+from apps.speech_commands.streaming.device import device_stream
+from apps.speech_commands.streaming.session import Stream
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -48,3 +56,70 @@ def test_an_impossible_setting_is_refused(start, tmp_path, capsys, words):
         start(tmp_path / "any.wav", *words)
     assert ended.value.code == 2
     assert f"{words[0]}: expected a number above 0" in capsys.readouterr().err
+
+
+def test_litert_hears_hop_by_hop_what_tensorflow_hears(
+    finished_speech_run, speech_device_files, sound_files
+):
+    predictor = Predictor.load(finished_speech_run)
+    wave = np.tile(read_audio(sound_files[0], 8000), 3)
+    expected, words = Stream(
+        predictor.stream, predictor.front_end, predictor.labels, 0.3
+    ).feed(wave)
+    stream = device_stream(speech_device_files, "stream", 0.3)
+    assert (stream.hop, stream.sample_rate_hz) == (80, 8000)
+    chunks = [stream.feed(chunk) for chunk in np.split(wave, len(wave) // 80)]
+    posteriors = np.concatenate([posteriors for posteriors, _ in chunks])
+    np.testing.assert_allclose(posteriors, expected, atol=1e-4)
+    assert words
+    heard = [word for _, words in chunks for word in words]
+    assert [(w.word, w.time_s) for w in heard] == [(w.word, w.time_s) for w in words]
+
+
+def test_listening_with_litert_imports_no_tensorflow(speech_device_files, sound_files):
+    program = (
+        "import sys\n"
+        "sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
+        "from apps.speech_commands import listen\n"
+        "listen.main()"
+    )
+    words = [sound_files[0], "--engine", "litert", "--run", str(speech_device_files)]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "in 0.2 s of audio. Real-time factor " in result.stdout
+    assert "with chunks of 10 ms" in result.stdout  # one hop
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--engine", "litert"), "the export has no LiteRT files"),
+        (("--quantization", "int8"), "--quantization: goes with --engine litert"),
+    ],
+)
+def test_a_file_that_an_export_lacks_is_one_line(
+    start, sound_files, capsys, words, message
+):
+    with pytest.raises(SystemExit) as ended:
+        start(sound_files[0], *words)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_a_model_for_whole_clips_is_not_listened_to(
+    speech_device_files, sound_files, tmp_path
+):
+    path = tmp_path / "model.json"
+    graphs = '{"clip": {"file": "clip.tflite"}}'
+    path.write_text(
+        f'{{"format": 1, "app": "a", "graphs": {graphs}, "files": {{}}, "settings": 1}}'
+    )
+    with pytest.raises(ValueError, match="A model streams with model"):
+        listen.listen(tmp_path, sound_files[0], engine="litert")

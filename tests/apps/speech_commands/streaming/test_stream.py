@@ -10,7 +10,7 @@ from apps.common.layers.state import zero_state
 from apps.common.portable.detector import Detector
 from apps.speech_commands.model import build_model
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.streaming.stream import Stream
+from apps.speech_commands.streaming.session import Stream
 
 LABELS = ["_silence_", "no", "yes"]
 

@@ -1,0 +1,1 @@
+"""Writes LiteRT files for devices, with each LSTM as one operation."""
