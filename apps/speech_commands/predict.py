@@ -10,7 +10,7 @@ from apps.common.explain.traces import gate_outputs
 from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.layers.state import next_states
 from apps.common.portable.audio import read_audio
-from apps.common.portable.detector import PAUSE_MS, SMOOTHING_MS, THRESHOLD
+from apps.common.portable.detector import DETECTION
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
 from apps.speech_commands.audio_files import sound_rows
@@ -157,9 +157,7 @@ class Predictor(Base):
             **asdict(self.config.features),
             "streams": self.streams,
             "pooling": self.config.model.pooling,
-            "threshold": THRESHOLD,
-            "smoothing_ms": SMOOTHING_MS,
-            "pause_ms": PAUSE_MS,
+            **DETECTION,
         }
 
     def tracked(self):

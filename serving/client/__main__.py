@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-from apps.common.portable.detector import THRESHOLD
 from apps.common.portable.files import open_text
 from apps.common.portable.sampling import SETTINGS, add_arguments
 from apps.common.portable.terminal import report_errors
@@ -81,7 +80,8 @@ def generate(client, options):
 def listen(client, options):
     """Prints the words in an audio file with their times, one line per word."""
     for name, upper in (("chunk_ms", 1e6), ("threshold", 1)):
-        if not 0 < (value := getattr(options, name)) <= upper:
+        value = getattr(options, name)
+        if value is not None and not 0 < value <= upper:
             raise ValueError(
                 f"--{name.replace('_', '-')}: expected a number above 0, at most "
                 f"{upper:g}. Received: {value:g}."
@@ -227,8 +227,7 @@ def main(arguments=None):
     add(
         "--threshold",
         type=float,
-        default=THRESHOLD,
-        help="minimum score of a word, 0 to 1 (%(default)s)",
+        help="minimum score of a word, 0 to 1 (default: the model's)",
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

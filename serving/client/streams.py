@@ -4,12 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.common.portable.detector import (
-    PAUSE_MS,
-    SMOOTHING_MS,
-    THRESHOLD,
-    Listener,
-)
+from apps.common.portable.detector import DETECTION, Listener
 from apps.common.portable.samples import as_samples
 from apps.common.portable.sampling import SETTINGS, check_settings
 
@@ -18,17 +13,19 @@ MAX_FRAMES = 500  # in one call; longer chunks are split
 
 
 class StreamSpec(NamedTuple):
-    """Labels, sample rate and hop of a streaming model.
+    """What a streaming model says of itself.
 
     Attributes:
         labels: Names of the labels.
         sample_rate_hz: Samples per second that the model takes.
         hop: Samples per frame.
+        detection: Settings of the detector by name, as in `DETECTION`.
     """
 
     labels: list
     sample_rate_hz: int
     hop: int
+    detection: dict
 
 
 class Streams:
@@ -82,20 +79,24 @@ class Streams:
             state = {name: answer[name] for name in state}
 
     def sound(self, model, version=None):
-        """Returns a speech model's labels, sample rate and hop, a `StreamSpec`."""
+        """Returns a speech model's labels, sample rate and more, a `StreamSpec`."""
         samples = {"samples": np.zeros((1, 0), "float32")}
         state = self._zeros(model, samples, version)
         answer = self.predict(model, samples | state, STREAM, version)
         rate, hop = int(answer["sample_rate_hz"][0]), int(answer["hop"][0])
-        return StreamSpec(answer["labels"][0].tolist(), rate, hop)
+        detection = {
+            name: round(float(answer[name][0]), 6) if name in answer else value
+            for name, value in DETECTION.items()  # exports of before lack them
+        }
+        return StreamSpec(answer["labels"][0].tolist(), rate, hop, detection)
 
     def listen(
         self,
         model,
         chunks,
-        threshold=THRESHOLD,
-        smoothing_ms=SMOOTHING_MS,
-        pause_ms=PAUSE_MS,
+        threshold=None,
+        smoothing_ms=None,
+        pause_ms=None,
         version=None,
     ):
         """Yields a `Detection` for each word in an audio stream.
@@ -105,13 +106,18 @@ class Streams:
             chunks: Iterable of arrays `(samples,)` of any length, at the model's sample
                 rate (see `sound`): floats between -1 and 1, or integers, which are
                 scaled.
-            threshold: Minimum smoothed posterior of a detection.
-            smoothing_ms: Milliseconds over which posteriors are averaged.
-            pause_ms: Milliseconds after a detection without another one.
+            threshold: Minimum smoothed posterior of a detection; None is the model's.
+            smoothing_ms: Milliseconds over which posteriors are averaged; None is the
+                model's.
+            pause_ms: Milliseconds after a detection without another one; None is the
+                model's.
             version: Version number, or None for the newest loaded version.
         """
-        labels, rate, hop = self.sound(model, version)
-        listener = Listener(labels, hop / rate, threshold, smoothing_ms, pause_ms)
+        labels, rate, hop, detection = self.sound(model, version)
+        given = (threshold, smoothing_ms, pause_ms)
+        given = zip(DETECTION, given, strict=True)
+        detection |= {name: value for name, value in given if value is not None}
+        listener = Listener(labels, hop / rate, **detection)
         state = self._zeros(model, ["samples"], version)
         rest = np.zeros(0, "float32")
         for chunk in chunks:

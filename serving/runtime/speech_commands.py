@@ -1,10 +1,11 @@
 """Recognizes words in raw sound with an ONNX export."""
 
 import numpy as np
+
+from apps.common.portable.detector import DETECTION
 from apps.common.portable.log_mel import LogMel, fit_clip
 from apps.common.portable.stream import ChunkModel
 from apps.common.portable.wav import decode_wav
-
 from serving.runtime import app
 from serving.specs import Spec
 
@@ -45,9 +46,9 @@ class SpeechCommands(app.Runtime):
 
     def _stream(self):
         frames = self._frames if self.settings["pooling"] == "max" else 0
-        stream = ChunkModel(
-            self._run_frames, self._front_end, self._states, frames, self._names
-        )
+        detection = {name: self.settings[name] for name in DETECTION}
+        parts = self._front_end, self._states, frames, self._names, detection
+        stream = ChunkModel(self._run_frames, *parts)
         carry = {
             name: Spec("float32", (None, *shape))
             for name, shape in stream.carry.items()
@@ -58,6 +59,7 @@ class SpeechCommands(app.Runtime):
             "labels": Spec("string", (None, classes)),
             "sample_rate_hz": app.column("int32"),
             "hop": app.column("int32"),
+            **dict.fromkeys(DETECTION, app.column("float32")),
         }
         inputs = {"samples": Spec("float32", (None, None)), **carry}
         return inputs, {**outputs, **carry}, stream

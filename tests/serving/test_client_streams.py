@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from apps.common.portable.detector import Detection
+from apps.common.portable.detector import DETECTION, Detection
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.session import Stream
 from serving.client import Client, StreamSpec
+from serving.client.streams import Streams
 from tests.serving import client_fixtures
 from tests.serving.client_fixtures import HOP, LABELS, RATE, recording
 from tests.serving.grpc_server import GrpcServer, Models
@@ -74,7 +75,41 @@ def test_a_model_that_does_not_stream_is_told(client):
 
 
 def test_a_speech_model_tells_what_it_listens_to(client):
-    assert client.sound("ear") == StreamSpec(LABELS, RATE, HOP)
+    assert client.sound("ear") == StreamSpec(LABELS, RATE, HOP, DETECTION)
+
+
+class OwnSettings(Streams):
+    """A client of a model that hears "yes" at 0.6 and names the threshold."""
+
+    def __init__(self, **detection):
+        self.detection = detection
+
+    def signature(self, model, name, version):
+        shape = ("float32", (None, None))
+        return {"inputs": {"samples": shape}, "outputs": {"posteriors": shape}}
+
+    def predict(self, model, inputs, signature, version):
+        frames = inputs["samples"].shape[1] // HOP
+        own = {name: np.array([value]) for name, value in self.detection.items()}
+        return {
+            "posteriors": np.tile(np.float32([0.4, 0.6]), (1, frames, 1)),
+            "labels": np.array([["_silence", "yes"]], object),
+            "sample_rate_hz": np.array([RATE]),
+            "hop": np.array([HOP]),
+            **own,
+        }
+
+    def heard(self, **settings):
+        sound = [np.zeros(50 * HOP, "float32")]
+        return [one.word for one in self.listen("model", sound, **settings)]
+
+
+def test_the_models_own_threshold_counts_unless_another_is_given():
+    assert OwnSettings().heard() == []  # an export of before: the usual threshold
+    own = OwnSettings(threshold=0.5, smoothing_ms=1.0, pause_ms=1.0)
+    assert own.sound("model").detection == own.detection
+    assert own.heard() == ["yes"]
+    assert own.heard(threshold=0.7) == []
 
 
 @pytest.mark.parametrize("size", [3, 50, 10_000])
@@ -161,7 +196,7 @@ def test_speech_commands_are_heard_as_without_a_server(kind, finished_speech_run
     models = Models(finished_speech_run / "export")
     with kind(models) as server, Client(server.address) as client:
         assert client.sound("speech_commands") == StreamSpec(
-            labels, 8000, front_end.hop
+            labels, 8000, front_end.hop, DETECTION
         )
         chunks = np.array_split(sound, 7)
         detections = list(client.listen("speech_commands", chunks, **settings))

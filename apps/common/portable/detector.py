@@ -11,6 +11,12 @@ import numpy as np
 THRESHOLD = 0.8
 SMOOTHING_MS = 200
 PAUSE_MS = 300
+# What a stream needs to detect words; each export has these, for every engine.
+DETECTION = {
+    "threshold": THRESHOLD,
+    "smoothing_ms": SMOOTHING_MS,
+    "pause_ms": PAUSE_MS,
+}
 
 
 @dataclass(frozen=True)

@@ -33,14 +33,16 @@ class ChunkModel:
         states: Number of units of each state, by name, in the network's order.
         frames: As for `carry_shapes`.
         labels: Names of the labels.
+        detection: Settings of the detector by name, as in `DETECTION`.
 
     Attributes:
         carry: What `carry_shapes` returns. The first chunk's carry is zeros.
     """
 
-    def __init__(self, network, front_end, states, frames, labels):
+    def __init__(self, network, front_end, states, frames, labels, detection):
         self.network, self.front_end, self.frames = network, front_end, frames
         self.labels, self._states = labels, list(states)
+        self.detection = detection
         self.carry = carry_shapes(front_end.context, states, frames, len(labels))
 
     def __call__(self, samples, audio, **carried):
@@ -54,7 +56,8 @@ class ChunkModel:
         Returns:
             A dictionary: `posteriors` `(batch, k, labels)`, at each frame those of a
             clip that ends there; the next carry; and for each row `labels`, strings
-            `(batch, labels)`, `sample_rate_hz` and `hop`, int32 `(batch,)`.
+            `(batch, labels)`, `sample_rate_hz` and `hop`, int32 `(batch,)`, and the
+            settings of the detector, float32 `(batch,)`.
 
         Raises:
             ValueError: If the samples are no whole frames, or not finite.
@@ -76,6 +79,7 @@ class ChunkModel:
             "labels": np.tile(np.array(self.labels, "object"), (batch, 1)),
             "sample_rate_hz": np.full(batch, self.front_end.sample_rate_hz, "int32"),
             "hop": np.full(batch, hop, "int32"),
+            **{n: np.full(batch, x, "float32") for n, x in self.detection.items()},
         }
 
     def _process(self, samples, audio, carried):

@@ -1,5 +1,6 @@
 """Detects words in a stream with a LiteRT file; needs no TensorFlow."""
 
+from apps.common.portable.detector import DETECTION
 from apps.common.portable.litert import load_network, read_description, read_labels
 from apps.common.portable.log_mel import LogMel
 from apps.common.portable.stream import ChunkModel
@@ -36,6 +37,7 @@ def device_stream(directory, name, threshold=None):
         states={},
         frames=front_end.frames(settings["clip_ms"]) if pooled else 0,
         labels=labels,
+        detection={name: settings[name] for name in DETECTION},
     )
 
     def listen(samples, *carried):

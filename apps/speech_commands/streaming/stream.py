@@ -6,6 +6,7 @@ the same posteriors as the whole audio.
 
 import tensorflow as tf
 
+from apps.common.portable.detector import DETECTION
 from apps.common.portable.stream import LARGEST_LOGIT, carry_shapes
 from apps.speech_commands.model import streams
 
@@ -22,8 +23,9 @@ def build_stream(model, front_end, config, labels):
 
     The first chunk's carry is zeros. It returns `posteriors` `(batch, k, labels)`, at
     each frame those of a clip that ends there, and the next carry under the same names.
-    It also returns `labels`, strings `(batch, labels)`, and `sample_rate_hz` and `hop`,
-    int32 `(batch,)`; a client gets these alone by a chunk of no samples.
+    It also returns `labels`, strings `(batch, labels)`; `sample_rate_hz` and `hop`,
+    int32 `(batch,)`; and the settings of the detector in `DETECTION`, float32
+    `(batch,)`. A client gets these alone by a chunk of no samples.
 
     Args:
         model: Model of `build_model`.
@@ -84,6 +86,7 @@ def build_stream(model, front_end, config, labels):
             "labels": tf.tile(tf.constant([labels]), [batch, 1]),
             "sample_rate_hz": tf.fill([batch], front_end.sample_rate_hz),
             "hop": tf.fill([batch], front_end.hop),
+            **{name: tf.fill([batch], float(x)) for name, x in DETECTION.items()},
         }
 
     return listen
