@@ -16,12 +16,14 @@ from serving import npm
 
 def onnx_export(predictor, runs):
     """Writes the graphs of a run into a run directory of a recipe; returns its path."""
-    from apps.common.export.onnx.export import write_onnx
+    from apps.common.export.onnx.export import write_files
+    from apps.common.export.onnx.writer import onnx_model
 
     run = runs / predictor.name / "recipe" / "seed-1"
     version = run / "export" / predictor.name / "1"
     version.mkdir(parents=True)
-    write_onnx(version / "onnx", predictor)
+    models = {name: onnx_model(f, name) for name, f in predictor.graphs().items()}
+    write_files(version / "onnx", predictor, models)
     return run
 
 

@@ -1,4 +1,4 @@
-"""`python -m serving.static` writes a folder with the page, the models and the runtime."""
+"""`python -m serving.static` writes the page, the models and the runtime."""
 
 import json
 import shutil
