@@ -21,7 +21,7 @@ FIXTURES = {
     "question_answering": "question_run",
 }
 AT = "folder/page"  # of the page on its host
-SETTINGS = {"top_k": [0], "top_p": [0.95], "repetition_penalty": [1.1], "seed": [5]}
+SETTINGS = {"top_k": [0], "top_p": [0.95], "repetition_penalty": [1.1]}
 TEXTS = [
     *(
         "it was a good film, and the plot isn't dull",
@@ -202,11 +202,12 @@ def test_the_page_summarizes_as_the_model_does(signature, ask, predictors):
         assert_same(answer, outputs)
 
 
-@pytest.mark.parametrize("temperature", [0.0, 0.8])
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
 def test_the_same_seed_writes_the_same_text_as_the_model(temperature, ask, predictors):
-    predictor = predictors["language_modeling"]
+    predictor, count = predictors["language_modeling"], 0
     settings = {"temperature": [temperature], **SETTINGS}
-    for prompt in TEXTS[:3]:
+    for number, prompt in enumerate([*TEXTS[:4], "the story was"]):
+        settings["seed"] = [(-7) ** number]
         carry = {
             state.name: [[0.0] * state.shape[1]] for state in predictor.model.inputs[1:]
         }
@@ -222,7 +223,8 @@ def test_the_same_seed_writes_the_same_text_as_the_model(temperature, ask, predi
         inputs = {"prompt": [prompt], "max_tokens": [8], **settings}
         (text,) = call(predictor.generate, inputs)["text"].numpy()
         assert "".join(pieces).strip() == text.decode()
-        assert len(pieces) > 1
+        count += len(pieces)
+    assert count >= (10 if temperature else 1)
 
 
 def test_the_page_shows_the_gates_of_a_written_text(ask, predictors):
