@@ -46,8 +46,8 @@ STORY = (
 )
 DOCUMENT = (
     "The Elmsford Bridge is a stone road bridge over the river Wenna in the north of "
-    "England. It was designed by the engineer Thomas Harrow and opened in 1831 in place "
-    "of a wooden bridge, and it has carried the road to the market town of Elmsford."
+    "England. It was designed by the engineer Thomas Harrow and opened in 1831 in "
+    "place of a wooden bridge, and it has carried the road to the town of Elmsford."
 )
 # Of each app the signature, its inputs and what is measured. `stream` goes on from the
 # state that it returned.
@@ -118,12 +118,12 @@ def host(directory):
 
 
 def measure(browser, address, app, name):
-    """Opens the page anew; returns milliseconds to load, first and median later call."""
+    """Returns the milliseconds to load a model, of the first answer and of later ones.
+
+    A page without scripts is opened, so that nothing is loaded before the model.
+    """
     page = browser.new_page()
-    page.goto(
-        f"{address}icon.svg"
-    )  # of the same origin: nothing loads before the model
-    page.goto(address)
+    page.goto(f"{address}icon.svg")
     signature, inputs, _ = CALLED[app]
     arguments = [app, name, signature, inputs, CALLS]
     loaded, first, *later = page.evaluate(SCRIPT, arguments)
@@ -217,7 +217,7 @@ def main(arguments=None):
     parser.add_argument(
         "--record",
         action="store_true",
-        help=f"write experiments/results/{RESULT.name} and the table of docs/browser.md",
+        help=f"write experiments/results/{RESULT.name} and docs/browser.md's table",
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")
