@@ -60,7 +60,7 @@ CALLED = {
         },
         "one more word",
     ),
-    "sentiment": ("serving_default", {"text": [TEXT]}, "a text of 19 words"),
+    "sentiment": ("serving_default", {"text": [TEXT]}, "a text of 20 words"),
     "speech_commands": ("stream", {}, "a second of sound"),
     "summarization": ("attention", {"document": [DOCUMENT]}, "a paragraph"),
     "question_answering": (
