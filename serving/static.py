@@ -47,6 +47,7 @@ LICENCES = {  # in the folder, and where they come from
     "onnxruntime/LICENSE": WEB / "local" / "onnxruntime-web.LICENSE",
 }
 MODELS, LIST, RUNTIME = "models", "models.json", "onnxruntime"
+CLIP_RATE_HZ = 16000  # RATE_HZ in web/speech.js
 APPS = (
     *("language_modeling", "question_answering", "sentiment", "speech_commands"),
     "summarization",
@@ -117,6 +118,12 @@ def _check(description):
             f"{path}: the model reads texts by version {rules} of the rules for tokens "
             f"(docs/tokens.md), and the page by version {TOKEN_RULES}. Train it again, "
             "or serve it with python -m serving.server."
+        )
+    rate = settings.get("sample_rate_hz")
+    if settings.get("streams") is False and rate != CLIP_RATE_HZ:
+        raise ValueError(
+            f"{path}: the model reads whole clips at {rate} Hz, and the page sends "
+            f"those at {CLIP_RATE_HZ} Hz. Train one with model.direction=forward."
         )
 
 

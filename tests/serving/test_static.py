@@ -1,6 +1,7 @@
 """`python -m serving.static` writes the page, the models and the runtime."""
 
 import json
+import re
 import shutil
 import urllib.error
 import urllib.request
@@ -128,6 +129,14 @@ def test_a_model_of_other_rules_for_tokens_is_refused(runs, tmp_path):
 def test_the_rules_for_tokens_do_not_matter_to_a_model_of_characters(runs, tmp_path):
     old = edited(runs, tmp_path, token_rules=1, tokenization="characters")
     static.write_static(tmp_path / "out", [old])
+
+
+def test_a_model_of_clips_at_another_rate_is_refused(runs, tmp_path):
+    old = edited(runs, tmp_path, streams=False, sample_rate_hz=8000)
+    with pytest.raises(ValueError, match="whole clips at 8000 Hz, and the page sends"):
+        static.write_static(tmp_path / "out", [old])
+    rate = int(re.search(r"RATE_HZ = (\d+)", (static.WEB / "speech.js").read_text())[1])
+    assert rate == static.CLIP_RATE_HZ
 
 
 def test_a_file_that_was_changed_is_not_copied(runs, tmp_path):

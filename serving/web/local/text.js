@@ -5,8 +5,7 @@ import { CHARACTER, PADDING_ID, UNKNOWN, UNKNOWN_ID, tokenize } from "./tokens.j
 const END = "<eos>", NEW_LINE = "<eol>";
 const SPACES = /[ \t\n\v\f\r]+/;
 
-// Rules that join words and punctuation, applied in this order. They are `_JOINTS` of
-// apps/common/data/text.py.
+// Rules that join words and punctuation, applied in this order, as in Python.
 const JOINTS = [
   [/" ([^"]*?) ?"/gu, '"$1"'],
   [/" ([^"]*)$/gu, '"$1'],
