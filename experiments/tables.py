@@ -12,6 +12,7 @@ from apps.common.portable.files import atomic_write
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
 README = ROOT / "README.md"
+BROWSER_PAGE = ROOT / "docs" / "browser.md"
 DATA_PAGE = ROOT / "docs" / "data.md"
 LSTM_PAGE = ROOT / "docs" / "lstm.md"
 DEVICES_PAGE = ROOT / "docs" / "devices.md"

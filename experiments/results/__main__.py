@@ -23,6 +23,7 @@ def recording_modules():
     # Imported here: they load Matplotlib, which --help does not need.
     from experiments import record
     from experiments.benchmarks import (
+        browser,
         cluster_cost,
         devices,
         graph_cost,
@@ -35,7 +36,7 @@ def recording_modules():
 
     return (
         *(record, layer, load, graph_cost, label_curve),
-        *(report, streaming_memory, cluster_cost, devices),
+        *(report, streaming_memory, cluster_cost, browser, devices),
     )
 
 

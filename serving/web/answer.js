@@ -3,6 +3,7 @@
 import { ApiError } from "./api.js";
 import { Jobs, el, percent, wellFormed } from "./dom.js";
 import { Gates } from "./gates.js";
+import { storySentences } from "./sentences.js";
 
 const MODEL = "question_answering";
 const PASSAGE = {
@@ -12,17 +13,10 @@ const PASSAGE = {
   question: "Who built the lighthouse?",
 };
 
-/** Splits a story into sentences as the model does. */
-export function sentences(story) {
-  return story.split(/[.!?。！？\r\n]+/)
-    .map((part) => part.replace(/^[\s\p{Z}\p{C}]+|[\s\p{Z}\p{C}]+$/gu, ""))
-    .filter(Boolean);
-}
-
 /** Returns a table of the sentences with the attention of each hop. */
 function facts(story, hops) {
   const kept = hops[0].length;
-  const rows = sentences(story).slice(-kept);
+  const rows = storySentences(story).slice(-kept);
   const seen = (n) => Math.max(...hops.map((hop) => hop[n]));
   return [
     el("h3", {}, "The facts that the model used"),

@@ -39,7 +39,7 @@ export function withoutNodes(message) {
 }
 
 /** Returns the commands that train and serve a model. */
-export function commands(model) {
+function commands(model) {
   return `\`make run APP=${model}\` trains and exports it, \`make serve\` serves it.`;
 }
 
@@ -69,6 +69,18 @@ export class Api {
 
   get name() {
     return this.server || location.origin;
+  }
+
+  /** What the page calls this server. */
+  get label() {
+    return this.server || "this one";
+  }
+
+  /** Returns the error for an app whose model is not served. */
+  absent(app) {
+    return new ApiError(`The model ${this.nameOf(app)} is not served.`,
+      `${commands(app)} For a model of another name add \`?${app}=NAME\` to this ` +
+      "page's address.");
   }
 
   /** Returns the set of those of `apps` whose models are served. */

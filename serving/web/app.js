@@ -1,7 +1,7 @@
 // The page: its tabs, the server's address and the list of served models.
 
-import { Api, commands } from "./api.js";
-import { el, problem, rich } from "./dom.js";
+import { Api } from "./api.js";
+import { el, problem } from "./dom.js";
 import { start as answer } from "./answer.js";
 import { start as sentiment } from "./sentiment.js";
 import { start as speech } from "./speech.js";
@@ -20,7 +20,11 @@ const query = new URLSearchParams(location.search);
 const address = query.get("server") ?? "";
 // ?sentiment=my-reviews: the tab Sentiment asks the model my-reviews.
 const names = Object.fromEntries(NAMES.map((app) => [app, query.get(app)]));
-const api = new Api(isAddress(address) ? address : "", names);
+// `python -m serving.static` writes a page that computes without a server.
+const local = document.querySelector("meta[name=models][content=local]") !== null;
+const api = local
+  ? new (await import("./local/api.js")).LocalApi(names)
+  : new Api(isAddress(address) ? address : "", names);
 const parts = Object.fromEntries(NAMES.map((name) =>
   [name, APPS[name]($(`panel-${name}`), api) ?? {}]));
 const prepared = new Set(); // tabs whose `served` has run
@@ -52,22 +56,28 @@ function show() {
   prepare(chosen);
 }
 
-/** Calls `served` of a tab when the tab is first shown and its model is served. */
+/** Loads the model of a tab, and calls its `served`, when the tab is first shown. */
 async function prepare(name) {
-  if (prepared.has(name) || !served?.has(name) || !parts[name].served) return;
+  if (prepared.has(name) || !served?.has(name)) return;
   prepared.add(name);
+  const place = $(`panel-${name}`).querySelector(".absent");
   try {
-    await parts[name].served();
+    if (api.load) {
+      place.replaceChildren(el("p", { class: "state" }, api.loading(name)));
+      await api.load(name);
+      place.replaceChildren();
+    }
+    await parts[name].served?.();
   } catch (error) {
     prepared.delete(name);
-    $(`panel-${name}`).querySelector(".absent").replaceChildren(problem(error));
+    place.replaceChildren(problem(error));
   }
 }
 
 /** Asks which models are served; the tabs of the others show how to get them. */
 async function look() {
   const number = (requests += 1);
-  const name = api.server || "this one";
+  const name = api.label;
   $("server-name").textContent = name;
   prepared.clear();
   try {
@@ -86,20 +96,12 @@ async function look() {
     const absent = served !== null && !served.has(model);
     $(`tab-${model}`).classList.toggle("unserved", absent);
     $(`panel-${model}`).querySelector(".absent").replaceChildren(
-      ...(absent ? [missing(model)] : []));
+      ...(absent ? [problem(api.absent(model)), again()] : []));
   }
   prepare(selected());
 }
 
 const again = () => el("button", { type: "button", click: look }, "Look again");
-
-function missing(model) {
-  return el("div", { class: "problem" },
-    el("p", {}, el("strong", {}, `The model ${api.nameOf(model)} is not served.`)),
-    el("p", {}, ...rich(commands(model))),
-    el("p", {}, ...rich("For a model of another name add `?" + model + "=NAME` to this " +
-      "page's address.")), again());
-}
 
 function setServer(event) {
   event.preventDefault();
@@ -138,12 +140,14 @@ tablist.addEventListener("keydown", (event) => {
   $(`tab-${name}`).focus();
 });
 addEventListener("hashchange", show);
-settings.querySelector("form").addEventListener("submit", setServer);
-$("server").value = address;
-if (!isAddress(address)) {
-  settings.open = true;
-  settings.querySelector(".state").textContent =
-    `${address} is not an address: an address begins with http:// or https://.`;
+if (!local) {
+  settings.querySelector("form").addEventListener("submit", setServer);
+  $("server").value = address;
+  if (!isAddress(address)) {
+    settings.open = true;
+    settings.querySelector(".state").textContent =
+      `${address} is not an address: an address begins with http:// or https://.`;
+  }
 }
 show();
 look();

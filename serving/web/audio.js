@@ -120,7 +120,7 @@ export async function openMicrophone(rate, onBlock, onEnd) {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new ApiError("The browser allows no page at this address to use the microphone.",
       `It allows https and localhost: open http://localhost:${location.port}/ on the ` +
-      "machine of the server, or choose a recording.");
+      "machine that serves this page, or choose a recording.");
   }
   let stream;
   try {

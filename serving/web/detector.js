@@ -1,11 +1,9 @@
 // Detects words in a stream of posteriors, as apps/common/portable/detector.py does.
 
-export const THRESHOLD = 0.8;
-const SMOOTHING_MS = 200;
-const PAUSE_MS = 300;
+export const DEFAULTS = { threshold: 0.8, smoothing_ms: 200, pause_ms: 300 };
 
 /** Rounds as Python does: a half is rounded to the even neighbour. */
-const rounded = (x) => {
+export const rounded = (x) => {
   const low = Math.floor(x);
   return x - low === 0.5 ? low + (low % 2) : Math.round(x);
 };
@@ -17,13 +15,17 @@ export class Listener {
   /**
    * @param labels Names of the labels.
    * @param frameS Seconds from one frame to the next.
+   * @param settings Those of `DEFAULTS` that differ.
    */
-  constructor(labels, frameS) {
+  constructor(labels, frameS, settings = {}) {
+    const { threshold, smoothing_ms: smoothing, pause_ms: pause } =
+      { ...DEFAULTS, ...settings };
     this.labels = labels;
     this.frameS = frameS;
-    const window = Math.max(1, rounded(SMOOTHING_MS / 1000 / frameS));
+    this.threshold = threshold;
+    const window = Math.max(1, rounded(smoothing / 1000 / frameS));
     this.before = Array.from({ length: window - 1 }, () => labels.map(() => 0));
-    this.pause = rounded(PAUSE_MS / 1000 / frameS);
+    this.pause = rounded(pause / 1000 / frameS);
     this.words = labels.flatMap((label, n) => (isWord(label) ? [n] : []));
     this.last = null;
     this.since = this.pause;
@@ -39,8 +41,8 @@ export class Listener {
       this.since += 1;
       const word = this.words.reduce((best, n) => (scores[n] > scores[best] ? n : best),
         this.words[0]);
-      if (this.last !== null && scores[this.last] < THRESHOLD) this.last = null;
-      if (!(scores[word] >= THRESHOLD)) continue;
+      if (this.last !== null && scores[this.last] < this.threshold) this.last = null;
+      if (!(scores[word] >= this.threshold)) continue;
       if (this.since > this.pause && word !== this.last) {
         detections.push({ word: this.labels[word], timeS: this.frames * this.frameS,
           score: scores[word] });

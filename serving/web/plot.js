@@ -1,6 +1,6 @@
 // Plots the last seconds of a stream: a line per label, a mark per detected word.
 
-import { THRESHOLD, isWord } from "./detector.js";
+import { DEFAULTS, isWord } from "./detector.js";
 import { el } from "./dom.js";
 import { prepare } from "./heatmap.js"; // in apps/common/portable/web
 
@@ -20,9 +20,10 @@ export class Plot {
       () => this.draw());
   }
 
-  clear(labels, frameS) {
+  clear(labels, frameS, threshold = DEFAULTS.threshold) {
     this.labels = labels;
     this.frameS = frameS;
+    this.threshold = threshold;
     this.rows = [];
     this.first = 0; // number of the first frame in `rows`
     this.marks = [];
@@ -65,8 +66,8 @@ export class Plot {
     c.globalAlpha = 0.4;
     c.setLineDash([4, 4]);
     c.beginPath();
-    c.moveTo(LEFT, y(THRESHOLD));
-    c.lineTo(width - RIGHT, y(THRESHOLD));
+    c.moveTo(LEFT, y(this.threshold));
+    c.lineTo(width - RIGHT, y(this.threshold));
     c.stroke();
     c.setLineDash([]);
     c.strokeRect(LEFT, TOP, across, down);

@@ -11,7 +11,7 @@ import { MODEL, Stream, sendable } from "./stream.js";
 const RATE_HZ = 16000; // of models without the signature stream, which name no rate
 const CHUNK_S = 0.1; // minimum length of a chunk from the microphone
 const PIECE_S = 1; // length of a chunk of a recording
-const MAX_DELAY_S = 20; // a server that is further behind is too slow
+const MAX_DELAY_S = 20; // a model that is further behind is too slow
 const MAX_CLIP_S = 20; // for a model without the signature stream
 
 export function start(panel, api) {
@@ -53,7 +53,7 @@ export function start(panel, api) {
   async function hear(stream, more, signal) {
     const { rate, hop } = stream;
     plotBox.hidden = false;
-    plot.clear(stream.labels, hop / rate);
+    plot.clear(stream.labels, hop / rate, stream.listener.threshold);
     let recent = new Float32Array(rate), length = 0, heard = 0;
     /** Shows the gates of the second that ended `ago` samples ago. */
     const show = (ago, of) => {
@@ -113,8 +113,8 @@ export function start(panel, api) {
       if (stream) {
         await hear(stream, async () => {
           if (queue.length > MAX_DELAY_S * rate) {
-            throw new ApiError("The server is too slow for this audio.",
-              "Press Listen to start again when it is less busy.");
+            throw new ApiError("The computation is too slow for this audio.",
+              "Press Listen to start again when the computer is less busy.");
           }
           const sound = await queue.take(CHUNK_S * rate);
           signal.throwIfAborted();
@@ -165,7 +165,7 @@ export function start(panel, api) {
   example.addEventListener("click", () => jobs.run(async (signal) => {
     const answer = await fetch("example.wav", { signal });
     if (!answer.ok) {
-      throw new ApiError("The example is missing on this server.", "Choose a recording.");
+      throw new ApiError("The example is missing.", "Choose a recording.");
     }
     const bytes = await answer.arrayBuffer();
     await useFile({ name: "the example", arrayBuffer: async () => bytes }, signal);

@@ -2,7 +2,7 @@
 
 import { ApiError, initialState, stale } from "./api.js";
 import { joined } from "./audio.js";
-import { Listener } from "./detector.js";
+import { DEFAULTS, Listener } from "./detector.js";
 
 export const MODEL = "speech_commands";
 const MAX_FRAMES = 250; // in one request
@@ -26,13 +26,15 @@ export class Stream {
     return new Stream(api, state, answer);
   }
 
-  constructor(api, state, { labels, sample_rate_hz: rate, hop }) {
+  constructor(api, state, { labels, sample_rate_hz: rate, hop, ...others }) {
     this.api = api;
     this.state = state;
     this.labels = labels[0];
     this.rate = rate[0];
     this.hop = hop[0];
-    this.listener = new Listener(this.labels, this.hop / this.rate);
+    const settings = Object.fromEntries(Object.keys(DEFAULTS)
+      .filter((name) => name in others).map((name) => [name, others[name][0]]));
+    this.listener = new Listener(this.labels, this.hop / this.rate, settings);
     this.rest = new Float32Array(0);
   }
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from apps.common.data.text import encoded
-from apps.common.data.unicode import normalize
 from apps.question_answering.data import story_sentences
-from tests.apps.common.data.reference_tokens import golden, is_invisible
+from tests.apps.common.data.reference_tokens import golden
+from tests.serving.node import LOCATED
 from tests.serving.web_browser import needs_browser, press, run
 
 
@@ -58,7 +58,7 @@ def test_the_page_cuts_a_story_as_the_model_does(visit):
         cut = run(
             visit("question_answering"),
             """async (load, story) =>
-            (await load("answer.js")).sentences(story)""",
+            (await load("sentences.js")).storySentences(story)""",
             story,
         )
         (served,) = story_sentences(encoded([story]), 64).to_list()
@@ -67,14 +67,8 @@ def test_the_page_cuts_a_story_as_the_model_does(visit):
 
 @needs_browser
 @pytest.mark.slow
-def test_a_browser_normalizes_as_the_rules_for_tokens_do(visit):
-    kept = set("\u00bd\u00be\u2153\u2189\u00b4\u00a8\u00af\u00b8\u02dc\u203e\u309b\0")
-    texts = [case["text"] for case in golden() if not kept & set(case["text"])]
-    texts = [text for text in texts if not any(map(is_invisible, text))]
-    normal = run(
-        visit("question_answering"),
-        "(_, texts) => texts.map((text) => text.normalize('NFKC').toLowerCase())",
-        texts,
-    )
-    assert len(texts) > 300
-    assert normal == [t.decode() for t in normalize(encoded(texts)).numpy()]
+def test_a_browser_finds_the_tokens_of_the_golden_file(visit):
+    cases = golden()
+    answers = run(visit(), LOCATED, [case["text"] for case in cases])
+    for case, answer in zip(cases, answers, strict=True):
+        assert answer == case["tokens"], case["about"]

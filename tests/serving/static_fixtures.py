@@ -1,0 +1,78 @@
+"""Models with ONNX graphs, the archive of ONNX Runtime, and a static host for tests."""
+
+import functools
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from apps.common.portable.files import cache_directory
+from serving import npm
+
+
+def onnx_export(predictor, runs):
+    """Writes the graphs of a run into a run directory of a recipe; returns its path."""
+    from apps.common.export.onnx.export import write_files
+    from apps.common.export.onnx.writer import onnx_model
+
+    run = runs / predictor.name / "recipe" / "seed-1"
+    version = run / "export" / predictor.name / "1"
+    version.mkdir(parents=True)
+    models = {name: onnx_model(f, name) for name, f in predictor.graphs().items()}
+    write_files(version / "onnx", predictor, models)
+    return run
+
+
+def put_archive(patch, files):
+    """Puts an archive with these files into the cache of `npm.fetch`; pins its hash."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    patch.setattr(npm, "SHA256", sha256)
+    path = cache_directory() / npm.NAME / sha256[:12] / f"{npm.NAME}-{npm.VERSION}.tgz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.getvalue())
+    return path
+
+
+def real_archive():
+    """Puts the real archive into the user's cache, or skips the test."""
+    try:
+        return npm.fetch()
+    except ValueError as error:
+        pytest.skip(f"onnxruntime-web: {error}")
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Prints nothing about connections that a closed page breaks."""
+
+
+@contextmanager
+def hosting(directory):
+    """Serves a directory as a static host does; yields its address."""
+    handler = functools.partial(_Handler, directory=str(directory))
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
