@@ -8,12 +8,16 @@ from fastapi.testclient import TestClient
 
 from serving.application import create_app
 from serving.models import Models, find_models
-from tests.serving import web_browser
+from tests.serving import static_fixtures, web_browser
 from tests.serving.signatures import Numbers, function
 
 browser = web_browser.browser
 serving = web_browser.serving
 visit = web_browser.visit
+predictors = static_fixtures.predictors
+static_site = static_fixtures.static_site
+static_host = static_fixtures.static_host
+visit_static = static_fixtures.visit_static
 
 
 class Types(Numbers):

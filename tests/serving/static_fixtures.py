@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import importlib
 import io
 import tarfile
 import threading
@@ -12,6 +13,17 @@ import pytest
 
 from apps.common.portable.files import cache_directory
 from serving import npm
+from serving.static import write_static
+from tests.serving.web_browser import TABS
+
+FIXTURES = {
+    "language_modeling": "language_run",
+    "sentiment": "trained_run",
+    "speech_commands": "speech_run",
+    "summarization": "summarization_run",
+    "question_answering": "question_run",
+}
+AT = "folder/page"  # of the page on its host
 
 
 def onnx_export(predictor, runs):
@@ -76,3 +88,66 @@ def hosting(directory):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def predictors(request):
+    """The `Predictor` of each app."""
+    runs = {app: request.getfixturevalue(name) for app, name in FIXTURES.items()}
+    runs["passages"] = request.getfixturevalue("passage_run")
+    return {
+        name: importlib.import_module(
+            f"apps.{name if name in TABS else 'question_answering'}.predict"
+        ).Predictor.load(run)
+        for name, run in runs.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def static_site(predictors, tmp_path_factory):
+    """A folder of a host, in which `AT` is the page with six models."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CAROUSEL_CACHE")  # the user's own cache: no download each time
+        real_archive()
+        site, runs = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("runs")
+        places = [
+            f"{name}={onnx_export(predictor, runs / name)}"
+            for name, predictor in predictors.items()
+        ]
+        write_static(site / AT, places)
+    return site
+
+
+@pytest.fixture(scope="session")
+def static_host(static_site):
+    with hosting(static_site) as address:
+        yield address
+
+
+@pytest.fixture
+def visit_static(browser, static_host):
+    """Opens a tab of the static page; it calls no other host, its console is empty."""
+    contexts, messages, urls = [], [], []
+
+    def open_tab(tab="", query="", before=None, fails=False, at=AT, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        if before:
+            page.add_init_script(before)
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        if not fails:
+            page.on("console", lambda message: messages.append(message.text))
+        page.on("request", lambda request: urls.append(request.url))
+        page.goto(f"{static_host}/{at}/{query}#{tab}")
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert messages == [], messages
+    elsewhere = [
+        url for url in urls if not url.startswith((f"{static_host}/", "blob:"))
+    ]
+    assert elsewhere == [], elsewhere
