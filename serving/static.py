@@ -89,12 +89,12 @@ def _models(places):
     """Returns the `Description` of each model by name."""
     models = {}
     for place in places:
-        if not find_exports([place], ONNX):
+        if not find_exports([place], [ONNX]):
             raise ValueError(
                 f"{place}: there is no model with ONNX graphs. `make run` trains and "
                 "exports the five models; or name a run directory with an export."
             )
-    for name, exports in find_exports(places, ONNX).items():
+    for name, exports in find_exports(places, [ONNX]).items():
         if message := conflict(exports):
             print(message, file=sys.stderr)
         description = read_description((exports[0].versions[0] / ONNX).parent)

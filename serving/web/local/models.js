@@ -102,7 +102,7 @@ export class Models {
     } catch (error) {
       const reason = String(error?.message ?? error).slice(0, 300);
       throw new ApiError(`ONNX Runtime could not load ${path}: ${reason}`,
-        `If this browser is older than 2021, use a newer one: its WebAssembly may lack ` +
+        `If this browser is older than 2023, use a newer one: its WebAssembly may lack ` +
         `SIMD. ${AGAIN}`);
     }
   }
