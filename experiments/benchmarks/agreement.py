@@ -60,7 +60,7 @@ def exported_runs(places):
         ValueError: If there is none, or a run lacks one of the two exports.
     """
     runs = []
-    for name, [export, *_] in sorted(find_exports(places).items()):
+    for _, [export, *_] in sorted(find_exports(places).items()):
         version = export.versions[0]
         for graph in (GRAPH, ONNX):
             if not (version / graph).exists():
