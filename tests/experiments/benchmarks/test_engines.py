@@ -5,6 +5,7 @@ import json
 import pytest
 
 from experiments.benchmarks import empty_server, engines
+from experiments.benchmarks.agreement import Exported
 from experiments.benchmarks.installed import installed_megabytes
 from tests.serving.live import serving, talk
 
@@ -52,8 +53,8 @@ def test_servers_of_both_engines_and_the_empty_one_take_turns(monkeypatch, capsy
 
     monkeypatch.setattr(engines, "Server", Stub)
     runs = [
-        engines.Exported("sentiment", "runs/a", None),
-        engines.Exported("summarization", "runs/b", None),
+        Exported("sentiment", "runs/a", None),
+        Exported("summarization", "runs/b", None),
     ]
     with serving(empty_server.create_app()) as port:
         result = engines.measure_servers(runs, rounds=1, seconds=0.05)
@@ -81,7 +82,7 @@ def test_a_server_whose_model_does_not_answer_is_closed_and_named(monkeypatch):
             closed.append(self)
 
     monkeypatch.setattr(engines, "Server", Stub)
-    runs = [engines.Exported("sentiment", "runs/a", None)]
+    runs = [Exported("sentiment", "runs/a", None)]
     with pytest.raises(ValueError, match="runs/a: the engine onnx does not answer"):
         engines.start(engines.ONNX, runs)
     assert closed
