@@ -51,15 +51,16 @@ class Exported(NamedTuple):
 
 
 def exported_runs(places):
-    """Returns the `Exported` of each model, in order of their names.
+    """Returns the `Exported` of each app, in order of their names.
 
     Args:
         places: Run directories, or directories with runs at any depth.
 
     Raises:
-        ValueError: If there is none, or a run lacks one of the two exports.
+        ValueError: If there is none, if a run lacks one of the two exports, or if there
+            are several runs of an app.
     """
-    runs = []
+    runs = {}
     for _, [export, *_] in sorted(find_exports(places).items()):
         version = export.versions[0]
         for graph in (GRAPH, ONNX):
@@ -68,13 +69,17 @@ def exported_runs(places):
                     f"{version / graph}: the file is missing. Export the run again: "
                     f"python -m experiments.{export.app} export {export.directory}"
                 )
-        runs.append(Exported(export.app, Path(export.directory), version))
+        run = Exported(export.app, Path(export.directory), version)
+        if runs.setdefault(run.app, run) is not run:
+            raise ValueError(
+                f"{runs[run.app].run} and {run.run} are runs of the same app. Name one."
+            )
     if not runs:
         listed = ", ".join(map(str, places))
         raise ValueError(
             f"{listed}: there is no exported model. `make run` makes them."
         )
-    return runs
+    return list(runs.values())
 
 
 def measure(exported, limit=None):

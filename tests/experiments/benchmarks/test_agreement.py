@@ -111,6 +111,16 @@ def test_a_run_without_one_of_the_exports_is_named(finished_run, tmp_path, capsy
     assert error.endswith(f"python -m experiments.sentiment export {run}")
 
 
+def test_two_runs_of_an_app_are_refused(finished_run, tmp_path, capsys):
+    for name in ("a", "b"):
+        shutil.copytree(finished_run / "export", tmp_path / name / "export")
+        shutil.copy(finished_run / "config.yaml", tmp_path / name)
+    with pytest.raises(SystemExit):
+        agreement.main([str(tmp_path)])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith(f"{tmp_path / 'b'} are runs of the same app. Name one.")
+
+
 def test_a_folder_without_exports_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         agreement.main([str(tmp_path)])
