@@ -66,8 +66,8 @@ def exported_runs(places):
         for graph in (GRAPH, ONNX):
             if not (version / graph).exists():
                 raise ValueError(
-                    f"{version / graph}: the file is missing. Export the run again: "
-                    f"python -m experiments.{export.app} export {export.directory}"
+                    f"{version / graph}: the file is missing. Export its run again "
+                    f"(python -m experiments.{export.app} RECIPE export)."
                 )
         run = Exported(export.app, Path(export.directory), version)
         if runs.setdefault(run.app, run) is not run:
