@@ -105,10 +105,8 @@ def test_a_run_without_one_of_the_exports_is_named(finished_run, tmp_path, capsy
     with pytest.raises(SystemExit):
         agreement.main([str(run)])
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith(
-        f"Error: {model}: the file is missing. Export the run again"
-    )
-    assert error.endswith(f"python -m experiments.sentiment export {run}")
+    assert error.startswith(f"Error: {model}: the file is missing. Export its run")
+    assert error.endswith("(python -m experiments.sentiment RECIPE export).")
 
 
 def test_two_runs_of_an_app_are_refused(finished_run, tmp_path, capsys):
