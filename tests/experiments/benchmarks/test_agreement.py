@@ -39,8 +39,8 @@ def labels(*probabilities):
 def test_differences_are_the_largest_of_all_batches_and_changes_have_margins():
     comparison = CASES["sentiment"][0].comparison()
     first = labels([0.5001, 0.4999], [0.9, 0.1]), labels([0.4999, 0.5001], [0.9, 0.1])
-    comparison.add(None, {}, *first)
     comparison.add(None, {}, labels([0.2, 0.8]), labels([0.21, 0.79]))
+    comparison.add(None, {}, *first)
     row = comparison.figures()
     assert (row["examples"], row["answers"]) == (3, 3)
     assert row["probability"] == pytest.approx(0.01, rel=1e-3)
