@@ -38,8 +38,9 @@ results: .venv/run ## rebuild the tables of results in README and docs
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, and graphs (20 minutes)
 	$(BIN)/python -m experiments.benchmarks.layer
 
-load: .venv/run ## time the embedded server by model and number of clients (6 minutes)
+load: .venv/run ## time the embedded server and its engines by model and clients (10 minutes)
 	$(BIN)/python -m experiments.benchmarks.load
+	$(BIN)/python -m experiments.benchmarks.engines
 
 audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is installed (asks pypi.org)
 	@.ci/audit

@@ -255,7 +255,8 @@ def serve(directories):
             super().__init__(name, path)
             by_model[name] = time.perf_counter() - began
 
-    models = serving_models.Models(server.Finder(directories))
+    engine = "tensorflow"
+    models = serving_models.Models(server.Finder(directories, engine), engine)
     with patch.dict(serving_models.ENGINES, tensorflow=TimedModel):
         began = time.perf_counter()
         models.refresh()

@@ -39,28 +39,26 @@ COLUMNS = (
 )
 SOAK_CLIENTS = 32
 OURS, BASELINE = "joined", "one by one"
-FLAGS = {OURS: [], BASELINE: ["--one-by-one"]}
+FLAGS = {OURS: ["--poll-s", "1"], BASELINE: ["--poll-s", "1", "--one-by-one"]}
 
 
 class Server:
     """A server in another process.
 
     Args:
-        directories: Export directories.
-        flags: Further arguments of the server's command line.
+        *words: Arguments of its command line, without the port.
+        module: The module to run.
 
     Raises:
         ValueError: If the server does not start.
     """
 
-    def __init__(self, directories, flags):
+    def __init__(self, *words, module="serving.server"):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        names = map(str, directories)
-        command = [sys.executable, "-m", "serving.server", *names]
         self.process = subprocess.Popen(
-            [*command, "--port", str(self.port), "--poll-s", "1", *flags],
+            [sys.executable, "-m", module, *map(str, words), "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -70,9 +68,9 @@ class Server:
                 return
             if self.process.poll() is not None:
                 raise ValueError(
-                    "`python -m serving.server` did not start. Run it to see why."
+                    f"`python -m {module}` did not start. Run it to see why."
                 )
-            time.sleep(0.2)
+            time.sleep(0.02)
 
     def megabytes(self):
         """Returns the resident memory of the server."""
@@ -89,14 +87,15 @@ def measure(servers, app, clients, rounds, seconds):
     """Measures rate and latencies of the servers, in turns.
 
     Args:
-        servers: The servers `OURS` and `BASELINE`, by name.
+        servers: The servers by name, at least two.
         app: Name of the model.
         clients: Number of clients.
         rounds: Number of turns of each server.
         seconds: Length of a turn.
 
     Returns:
-        A dictionary with the figures of each server, and the ratio of their rates.
+        A dictionary with the figures of each server, and the ratio of the first one's
+        rate to the second one's.
     """
     rates, latencies, failed = ({name: [] for name in servers} for _ in range(3))
     for server in servers.values():
@@ -121,7 +120,8 @@ def measure(servers, app, clients, rounds, seconds):
             "p99_ms": p99,
             "failed": sum(failed[name]),
         }
-    ratios = np.divide(rates[OURS], rates[BASELINE])
+    first, second, *_ = rates.values()
+    ratios = np.divide(first, second)
     return {**rows, "ratio": round(float(np.median(ratios)), 2)}
 
 
@@ -140,7 +140,7 @@ def soak(export, minutes, clients):
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch, app)
         shutil.copytree(export, model / "1")
-        server = Server([scratch], [])
+        server = Server(scratch, *FLAGS[OURS])
         try:
             asyncio.run(load(server.port, app, clients, 5))
             answered, failed, memory = [], 0, [round(server.megabytes())]
@@ -249,7 +249,7 @@ def _soak_note(soak):
 
 
 def _measure_apps(directories, apps, options):
-    servers = {name: Server(directories, flags) for name, flags in FLAGS.items()}
+    servers = {name: Server(*directories, *flags) for name, flags in FLAGS.items()}
     rows = {}
     try:
         for app, clients in itertools.product(apps, options.clients):

@@ -23,9 +23,11 @@ def recording_modules():
     # Imported here: they load Matplotlib, which --help does not need.
     from experiments import record
     from experiments.benchmarks import (
+        agreement,
         browser,
         cluster_cost,
         devices,
+        engines,
         graph_cost,
         layer,
         load,
@@ -35,7 +37,7 @@ def recording_modules():
     from experiments.research.long_term_dependencies import report
 
     return (
-        *(record, layer, load, graph_cost, label_curve),
+        *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, streaming_memory, cluster_cost, browser, devices),
     )
 

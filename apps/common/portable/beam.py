@@ -8,6 +8,8 @@ import numpy as np
 from apps.common.portable.masking import MASKED
 from apps.common.portable.patterns import PADDING_ID
 
+ROWS = 64  # of the table in `_top`
+
 
 def search(
     step,
@@ -72,12 +74,12 @@ def search(
         # A finished hypothesis continues with padding, of log-probability 0.
         next_log_p[ended] = MASKED
         next_log_p[ended, PADDING_ID] = 0
-        total = log_p[..., np.newaxis] + next_log_p  # (batch, beam, tokens)
         new_length = np.where(ended, length, length + 1)
-        scores = _score(total, new_length[..., np.newaxis], length_penalty)
+        next_log_p += log_p[..., np.newaxis]  # (batch, beam, tokens)
+        scores = _score(next_log_p, new_length[..., np.newaxis], length_penalty)
         best = np.stack([_top(row, beam) for row in scores.reshape(batch_size, -1)])
         parent, last = best // tokens, (best % tokens).astype("int32")
-        log_p = total[sequence, parent, last]
+        log_p = next_log_p[sequence, parent, last]
         ids = ids[sequence, parent]
         ids[:, :, t] = np.where(last == end, PADDING_ID, last)
         ended = ended[sequence, parent] | (last == end)
@@ -106,11 +108,17 @@ def _score(log_p, length, length_penalty):
 def _top(scores, count):
     """Returns the places of the highest scores; of equal ones the first, as TensorFlow.
 
+    Of many scores it first takes the highest in each column of a table of `ROWS` rows:
+    at least `count` scores reach the lowest of the `count` highest of those.
+
     Args:
         scores: `(places,)`.
         count: Number of places, at most that of the scores.
     """
-    lowest = np.partition(scores, len(scores) - count)[len(scores) - count]
+    highest, columns = scores, len(scores) // ROWS
+    if columns >= count:
+        highest = scores[: ROWS * columns].reshape(ROWS, columns).max(axis=0)
+    lowest = np.partition(highest, len(highest) - count)[len(highest) - count]
     places = np.flatnonzero(scores >= lowest)
     return places[np.argsort(-scores[places], kind="stable")[:count]]
 

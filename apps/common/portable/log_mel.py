@@ -125,11 +125,12 @@ def fit_clip(waveform, samples):
     A shorter waveform is padded with silence on both sides; a longer one is cut to its
     loudest part, of several to the first.
     """
-    missing = max(samples - waveform.shape[1], 0)
-    ends = missing // 2, missing - missing // 2
-    waveform = np.pad(waveform, ((0, 0), ends))
-    if waveform.shape[1] == samples:
+    missing = samples - waveform.shape[1]
+    if missing == 0:
         return waveform
+    if missing > 0:
+        ends = missing // 2, missing - missing // 2
+        return np.pad(waveform, ((0, 0), ends))
     # In double precision, since the energy is summed over minutes of audio.
     energy = np.cumsum(np.square(waveform, dtype="float64"), axis=1)
     energy = np.pad(energy, ((0, 0), (1, 0)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.portable.beam import search
+from apps.common.portable.beam import _top, search
 from apps.summarization import decode
 
 TOKENS, START, END, BATCH = 7, 1, 2, 3
@@ -88,3 +88,13 @@ def test_the_array_that_a_step_returns_stays_as_it_is():
     log_p = np.full((2, TOKENS), -1.0, "float32")
     search(lambda ids, state: (log_p, state), {}, 1, START, END, **PLAIN | {"beam": 2})
     np.testing.assert_array_equal(log_p, -1)
+
+
+@pytest.mark.parametrize("places", [5, 250, 900])
+def test_the_first_of_the_highest_scores_are_taken(places):
+    rng = np.random.default_rng(places)
+    for values in (3, 1000):  # many ties; few
+        scores = rng.integers(-values, 0, places).astype("float32")
+        for count in (1, 4, 5):
+            expected = np.argsort(-scores, kind="stable")[:count]
+            assert _top(scores, count).tolist() == expected.tolist()
