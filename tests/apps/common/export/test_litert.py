@@ -159,6 +159,23 @@ def test_int8_is_measured_on_the_validation_split(speech_device_files, speech):
         assert entry["accuracy"] == pytest.approx(np.mean(hits))
 
 
+def test_each_validation_clip_begins_without_a_state():
+    class Counting:
+        """Its class is the number of calls since the last reset."""
+
+        def reset(self):
+            self.calls = 0
+
+        def __call__(self, sequence):
+            self.calls += 1
+            return np.eye(5)[None, self.calls]
+
+    clips = [np.zeros((1, 3, 1), "float32")] * 4
+    inputs = DeviceInputs([], validation=clips, labels=[1, 1, 1, 2])
+    measured = trial.accuracy(Counting(), DeviceGraph("", "logits", None), inputs)
+    assert measured == {"accuracy": 0.75, "validation_inputs": 4}
+
+
 def test_int8_files_compute_in_int8(speech_device_files):
     for name in ("clip", "stream"):
         operations = load_network(speech_device_files, f"{name}_int8").operations
