@@ -35,7 +35,7 @@ def test_the_empty_route_reads_a_request_and_answers_an_empty_object():
     assert answer.endswith("\r\n\r\n{}")
 
 
-def test_servers_of_both_engines_and_the_empty_one_take_turns(monkeypatch, capsys):
+def test_servers_of_both_engines_and_the_empty_one_take_turns(monkeypatch):
     started = []
 
     class Stub:
