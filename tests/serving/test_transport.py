@@ -29,11 +29,16 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Replaces `time.sleep`; records the pauses in seconds."""
-    pauses_s = []
-    monkeypatch.setattr(
-        time, "sleep", lambda wait_s: wait_s and pauses_s.append(wait_s)
-    )
+    """Replaces `time.sleep`; records the pauses of this thread in seconds."""
+    pauses_s, here, sleep = [], threading.get_ident(), time.sleep
+
+    def pause(wait_s):
+        if threading.get_ident() != here:
+            sleep(wait_s)
+        elif wait_s:
+            pauses_s.append(wait_s)
+
+    monkeypatch.setattr(time, "sleep", pause)
     return pauses_s
 
 
