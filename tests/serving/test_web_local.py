@@ -5,8 +5,6 @@ import unicodedata
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from apps.common.data.text import encoded, join_words
 from apps.language_modeling.sampling import choose
@@ -92,19 +90,12 @@ def test_a_text_has_the_tokens_of_the_language_model(tokenization, node):
     assert answers[1] == [t.decode() for t in join(rows, tokenization).numpy()]
 
 
-STORIES = st.lists(
-    st.sampled_from(
-        [*".!?\n\r\u3002\uff01 ", "\u00ad", "\u3000", "a", "Mr", "\ufe0f", "\x0b"]
-    )
-).map("".join)
-
-
-@given(st.lists(STORIES, min_size=20, max_size=60))
-@settings(max_examples=5, deadline=None)
-def test_a_story_is_cut_into_the_sentences_of_the_model(tmp_path_factory, stories):
+def test_a_story_is_cut_into_the_sentences_of_the_model(node):
+    rng = np.random.default_rng(7)
+    pieces = [*".!?\n\r\u3002\uff01 ", "\u00ad", "\u3000", "a", "Mr", "\ufe0f", "\x0b"]
+    stories = ["".join(rng.choice(pieces, rng.integers(0, 9))) for _ in range(1000)]
     rows = story_sentences(encoded(stories), MAX_PARTS).to_list()
-    answers = run_node(
-        tmp_path_factory.mktemp("node"),
+    answers = node(
         """async (load, stories) => {
         const { storySentences } = await load("sentences.js");
         return stories.map(storySentences); }""",
@@ -130,6 +121,7 @@ def test_the_same_token_is_drawn(node):
     rng = np.random.default_rng(3)
     rows, size = 200, 300
     logits = rng.normal(size=(rows, size)) * rng.choice([1, 3, 8], (rows, 1))
+    logits -= rng.choice([0, 30], (rows, 1))  # in half of the rows below 0
     seen = rng.integers(2, size, (rows, 12))
     counts = np.stack([np.bincount(row, minlength=size) for row in seen])
     columns = {
