@@ -49,6 +49,8 @@ def load(directory):
             f"{description.path}: the app {description.app!r} is unknown. Known: "
             f"{known}. Export the model with the version of Carousel that serves it."
         )
+    kind = APPS[description.app]
+    description.require(kind.graphs_needed, kind.files_needed, kind.settings_needed)
     graphs = {name: Graph(info) for name, info in description.graphs.items()}
-    app = APPS[description.app](description, graphs)
+    app = kind(description, graphs)
     return Loaded(description.app, app.signatures())

@@ -1,12 +1,11 @@
 """The base class of the apps' runtimes: texts to ids, ids to texts, signatures."""
 
-from functools import cached_property
-
 import numpy as np
 
 from apps.common.portable.run_files import LABELS, VOCABULARY
-from apps.common.portable.vocabulary import TokenIds
+from apps.common.portable.vocabulary import TokenIds, read_tokens
 from serving.engine import RequestError, Signature
+from serving.runtime.description import AGAIN
 from serving.specs import Spec
 
 GATES = ("f", "i", "c_tilde", "c", "o", "h")  # in the order of the graphs' outputs
@@ -29,26 +28,33 @@ class Runtime:
         graphs: `Graph` by name.
 
     Attributes:
+        graphs_needed: Names of the graphs that the app has.
+        files_needed: Names of the files that it has beside them.
+        settings_needed: Names of its settings.
         unbounded: Names of the signatures whose time the size of the inputs does not
-            bound, since they write texts.
+            bound.
     """
 
+    graphs_needed = files_needed = settings_needed = ()
     unbounded = frozenset()
 
     def __init__(self, description, graphs):
-        self.settings, self.graphs = description.settings, graphs
-        self._directory = description.path.parent
+        self.settings = description.settings
+        if LABELS in description.files:
+            text = description.files[LABELS].decode()
+            self.labels = text.rstrip("\n").split("\n")
+        if (content := description.files.get(VOCABULARY)) is not None:
+            path = description.path.with_name(VOCABULARY)
+            self.vocabulary = TokenIds(read_tokens(path, content))
 
-    @cached_property
-    def labels(self):
-        """Names of the labels, by id."""
-        path = self._directory / LABELS
-        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
-
-    @cached_property
-    def vocabulary(self):
-        """The vocabulary."""
-        return TokenIds.load(self._directory / VOCABULARY)
+    def check_labels(self, graph):
+        """Raises ValueError if there are not as many labels as `logits` of a graph."""
+        classes = graph.outputs["logits"].shape[-1]
+        if len(self.labels) != classes:
+            raise ValueError(
+                f"{graph.path}: expected a label for each of its {classes} classes. "
+                f"Received: {len(self.labels)}. {AGAIN}"
+            )
 
     def functions(self):
         """Returns `(inputs, outputs, method)` of each signature by name.
@@ -102,6 +108,8 @@ def _checked(arrays, specs):
         if not (texts or array.dtype == spec.dtype) or not spec.takes(array.shape):
             given = Spec(str(array.dtype), array.shape)
             raise ValueError(f"{name}: expected {spec}. Received: {given}.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name}: expected finite numbers. Received: NaN or inf.")
     rows = {name: len(array) for name, array in arrays.items()}
     if len(set(rows.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in rows.items())

@@ -1,56 +1,102 @@
-"""Reads `model.json`, the description of an `onnx/` directory, and checks its files."""
+"""Reads `model.json`, which describes an `onnx/` directory, and the files it names."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from apps.common.portable.run_files import TOKEN_RULES
 from apps.common.portable.versions import FORMAT, ONNX
 from serving.specs import DTYPES, Spec
 
 AGAIN = "Copy the whole directory again, or export the model again."
+KINDS = {"app": str, "graphs": dict, "files": dict, "settings": dict}
+RULES = "token_rules"  # the setting
 
 
 class GraphInfo(NamedTuple):
-    """What `model.json` says about a graph.
+    """A graph of an `onnx/` directory.
 
     Attributes:
-        path: Its ONNX file.
+        path: Its file, for messages.
+        content: The content of the file.
         inputs: `Spec` by name.
         outputs: `Spec` by name.
-        info: The whole entry, a dictionary.
     """
 
     path: Path
+    content: bytes
     inputs: dict
     outputs: dict
-    info: dict
 
 
 class Description(NamedTuple):
-    """What `model.json` says about a model.
+    """The content of an `onnx/` directory.
 
     Attributes:
-        path: Its path.
+        path: Path of `model.json`.
         app: Name of the app.
         graphs: `GraphInfo` by name.
+        files: Content of the vocabulary and the labels, bytes by name.
         settings: What the app's functions need, by name.
     """
 
     path: Path
     app: str
     graphs: dict
+    files: dict
     settings: dict[str, Any]
+
+    def require(self, graphs=(), files=(), settings=()):
+        """Raises ValueError if a graph, file or setting of these names is missing."""
+        needed = {"graphs": graphs, "files": files, "settings": settings}
+        for kind, names in needed.items():
+            if missing := sorted(set(names) - set(getattr(self, kind))):
+                raise ValueError(
+                    f"{self.path}: {kind}: expected {', '.join(sorted(names))}. "
+                    f"Missing: {', '.join(missing)}. {AGAIN}"
+                )
 
 
 def read_description(directory):
-    """Reads the description of an `onnx/` directory and checks the files it names.
+    """Reads an `onnx/` directory and checks each file by its SHA-256.
+
+    Later changes of the files have no effect on what is returned.
 
     Raises:
-        ValueError: If it is missing, damaged or of another format, or if a graph's file
-            is not the one that was exported.
+        ValueError: If `model.json` or a file that it names is missing, damaged, of
+            another format or not the one that was exported.
     """
     path = Path(directory, ONNX.name)
+    content = _content(path)
+    try:
+        graphs = {
+            name: GraphInfo(
+                *_checked(path, info["file"], info["sha256"]),
+                _specs(info["inputs"]),
+                _specs(info["outputs"]),
+            )
+            for name, info in content["graphs"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: incomplete: {type(error).__name__}: {error}. {AGAIN}"
+        ) from None
+    files = {
+        name: _checked(path, name, sha256)[1]
+        for name, sha256 in content["files"].items()
+    }
+    rules = content["settings"].get(RULES, TOKEN_RULES)
+    if rules not in range(1, TOKEN_RULES + 1):
+        raise ValueError(
+            f"{path}: {RULES}: expected at most {TOKEN_RULES}. Received: {rules}. "
+            "Serve the model with the version of Carousel that exported it."
+        )
+    return Description(path, content["app"], graphs, files, content["settings"])
+
+
+def _content(path):
+    """Returns the content of `model.json`, whose entries have the right types."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -63,28 +109,10 @@ def read_description(directory):
             f"{path}: expected format {FORMAT}. Received: {number}. Export the model "
             "with the version of Carousel that serves it."
         )
-    try:
-        graphs = {
-            name: GraphInfo(
-                path.with_name(Path(info["file"]).name),
-                _specs(info["inputs"]),
-                _specs(info["outputs"]),
-                info,
-            )
-            for name, info in content["graphs"].items()
-        }
-        files = content["files"] | {
-            graph.path.name: graph.info["sha256"] for graph in graphs.values()
-        }
-        description = Description(path, content["app"], graphs, content["settings"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: incomplete: {type(error).__name__}: {error}. {AGAIN}"
-        ) from None
-    files = {path.with_name(Path(name).name): sha for name, sha in files.items()}
-    for file, sha256 in files.items():
-        _check(file, sha256)
-    return description
+    for name, kind in KINDS.items():
+        if not isinstance(content.get(name), kind):
+            raise ValueError(f"{path}: incomplete: {name} is missing. {AGAIN}")
+    return content
 
 
 def _specs(infos):
@@ -100,14 +128,24 @@ def _specs(infos):
 _DTYPES = frozenset(DTYPES.values())
 
 
-def _check(path, sha256):
-    """Raises a `ValueError` if a file is missing or was changed."""
+def _checked(description, name, sha256):
+    """Returns the path and the content of a file beside `model.json`.
+
+    Raises:
+        ValueError: If its name has a directory, or if it is missing or was changed.
+    """
+    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
+        raise ValueError(
+            f"{description}: expected the name of a file beside it. Received: {name!r}."
+        )
+    path = description.with_name(name)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{path}: the file is missing. {AGAIN}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(
-            f"{path}: not the file that was exported: {len(content):,} bytes, "
-            f"whose SHA-256 differs from that in {ONNX.name}. {AGAIN}"
+            f"{path}: not the file that was exported: {len(content):,} bytes, whose "
+            f"SHA-256 differs from that in {description.name}. {AGAIN}"
         )
+    return path, content

@@ -3,6 +3,7 @@
 import numpy as np
 
 from apps.common.portable.patterns import END, NEW_LINE, PADDING_ID
+from apps.common.portable.run_files import VOCABULARY
 from apps.common.portable.sampling import SETTINGS, choose
 from apps.common.portable.tokens import join, tokens_of
 from serving.runtime import app
@@ -16,6 +17,10 @@ CHOICE = {name: app.column(setting.dtype) for name, setting in SETTINGS.items()}
 
 class LanguageModel(app.Runtime):
     """The signatures `serving_default`, `gates`, `generate`, `stream` and `step`."""
+
+    graphs_needed = ("language_model",)
+    files_needed = (VOCABULARY,)
+    settings_needed = ("token_rules", "tokenization")
 
     unbounded = frozenset({"generate"})
 
@@ -78,9 +83,11 @@ class LanguageModel(app.Runtime):
         lengths = np.array([len(row) for row in targets], "int32")
         targets = app.padded(targets)
         log_p = np.zeros(targets.shape, "float32")
-        for begin, end, logits in self._read(inputs[:, : targets.shape[1]]):
+        inputs = inputs[:, : targets.shape[1]]
+        for begin, outputs, _ in self._parts(inputs, self._zeros(len(rows))):
+            scores = app.log_softmax(outputs["logits"])
+            end = begin + scores.shape[1]
             part = targets[:, begin:end, np.newaxis]
-            scores = app.log_softmax(logits)
             log_p[:, begin:end] = np.take_along_axis(scores, part, axis=2)[..., 0]
         log_p[np.arange(log_p.shape[1]) >= lengths[:, np.newaxis]] = 0
         total = log_p.sum(axis=1)
@@ -91,15 +98,17 @@ class LanguageModel(app.Runtime):
             "token_log_probabilities": log_p,
         }
 
-    def _read(self, token_ids):
-        """Yields first and last timestep and logits of parts of the sequences."""
+    def _parts(self, token_ids, state, record=app.NO):
+        """Yields first timestep, outputs and state of parts of the sequences.
+
+        A part has at most `LOGITS` logits, since they take the most memory.
+        """
         rows, timesteps = token_ids.shape
         size = max(1, LOGITS // (rows * self._size))
-        state = self._zeros(rows)
         for begin in range(0, timesteps, size):
             part = token_ids[:, begin : begin + size]
-            outputs, state = self._run(part, state)
-            yield begin, begin + part.shape[1], outputs["logits"]
+            outputs, state = self._run(part, state, record)
+            yield begin, outputs, state
 
     def gates(self, text):
         """Returns tokens, gates and states of each LSTM, and the next tokens."""
@@ -108,16 +117,24 @@ class LanguageModel(app.Runtime):
         first = self.vocabulary.tokens[self._start]
         tokens = [[first, *row] for row in tokens]
         ids = [self.vocabulary.ids(row) for row in tokens]
-        outputs, _ = self._run(app.padded(ids), self._zeros(len(ids)), app.YES)
-        last = [len(row) - 1 for row in ids]
-        logits = outputs["logits"][np.arange(len(ids)), last]
+        last = np.array([len(row) - 1 for row in ids])
+        logits = np.zeros((len(ids), self._size), "float32")
+        layers = app.layers_of(self._graph)
+        recorded = {layer: [] for layer in layers}
+        parts = self._parts(app.padded(ids), self._zeros(len(ids)), app.YES)
+        for begin, outputs, _ in parts:
+            for layer in layers:
+                recorded[layer].append(outputs[f"{layer}{app.SUFFIX}"])
+            end = begin + outputs["logits"].shape[1]
+            rows = np.flatnonzero((begin <= last) & (last < end))
+            logits[rows] = outputs["logits"][rows, last[rows] - begin]
         best = np.argsort(-logits, axis=-1, kind="stable")[:, :NEXT]
         names = np.array(self.vocabulary.tokens, object)
         following = app.padded_texts(names[best].tolist())
         gates, labels = {"following": following}, app.padded_texts(tokens)
-        for layer in app.layers_of(self._graph):
-            recorded = outputs[f"{layer}{app.SUFFIX}"]
-            gates |= app.gate_outputs(layer, recorded, labels)
+        for layer, parts in recorded.items():
+            values = np.concatenate(parts, axis=1)
+            gates |= app.gate_outputs(layer, values, labels)
         return gates
 
     def generate(self, prompt, max_tokens, **settings):
@@ -219,7 +236,7 @@ class LanguageModel(app.Runtime):
 
     def _after(self, ids, state):
         """Returns the logits after the last of the ids, and the state, of one row."""
-        outputs, state = self._run(np.array([ids], "int32"), state)
+        *_, (_, outputs, state) = self._parts(np.array([ids], "int32"), state)
         return outputs["logits"][:, -1], state
 
     def _run(self, token_ids, state, record=app.NO):

@@ -6,6 +6,7 @@ import numpy as np
 
 from apps.common.portable.masking import MASKED
 from apps.common.portable.patterns import UNKNOWN
+from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.portable.tokens import (
     story_sentences,
     tokens_with_offsets,
@@ -15,6 +16,7 @@ from serving.runtime import app
 from serving.specs import Spec
 
 TEXTS = {"context": app.column(), "question": app.column()}
+LARGEST_STORIES, LARGEST_PASSAGES = 2**18, 2**24  # some 300 MB of memory
 SENTENCE_READER = "sentence_reader"  # its gates are left out
 
 
@@ -30,11 +32,20 @@ class Read(NamedTuple):
 class QuestionAnswering(app.Runtime):
     """The signatures `serving_default`, `attention` and `gates`."""
 
+    graphs_needed = ("question_answering",)
+    files_needed = (VOCABULARY,)
+    settings_needed = ("token_rules", "reads", "sentences", "longest_answer")
+    # A story costs its sentences times its longest one, a passage its tokens times
+    # those of the question.
+    unbounded = frozenset({"serving_default", "attention", "gates"})
+
     def __init__(self, description, graphs):
         super().__init__(description, graphs)
         self._graph = graphs["question_answering"]
         self._reads_stories = self.settings["reads"] == "stories"
         if self._reads_stories:
+            description.require(files=(LABELS,))
+            self.check_labels(self._graph)
             self._names = app.texts(self.labels)
 
     def functions(self):
@@ -96,6 +107,19 @@ class QuestionAnswering(app.Runtime):
                 gates |= app.gate_outputs(layer, recorded, labels)
         return gates
 
+    def _check_size(self, context_ids, question_ids):
+        """Raises ValueError if texts would take memory out of all proportion."""
+        size, most = context_ids.size, LARGEST_STORIES
+        what = "rows x sentences x words of the longest sentence"
+        if not self._reads_stories:
+            size, most = size * question_ids.shape[1], LARGEST_PASSAGES
+            what = "rows x tokens of the longest context x those of the question"
+        if size > most:
+            raise ValueError(
+                f"context, question: {what}: expected at most {most:,}. Received: "
+                f"{size:,}. Send fewer rows or shorter texts."
+            )
+
     def _read(self, context, question, record=app.NO):
         rules, sentences = self.settings["token_rules"], self.settings["sentences"]
         others, offsets = {}, []
@@ -114,6 +138,7 @@ class QuestionAnswering(app.Runtime):
             offsets = [[place for _, *place in row] for row in located]
             context_ids = app.padded([ids(row) for row in contexts])
         question_ids = app.padded([ids(row) for row in questions])
+        self._check_size(context_ids, question_ids)
         inputs = {"context": context_ids, "question": question_ids, "record": record}
         return Read(self._graph.run(inputs), contexts, offsets, questions)
 

@@ -1,7 +1,7 @@
 """Classifies raw texts with an ONNX export."""
 
+from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.portable.tokens import tokenize
-
 from serving.runtime import app
 from serving.specs import Spec
 
@@ -11,9 +11,14 @@ TEXT = {"text": app.column()}
 class Sentiment(app.Runtime):
     """The signatures `serving_default` and `gates`."""
 
+    graphs_needed = ("sentiment",)
+    files_needed = (VOCABULARY, LABELS)
+    settings_needed = ("token_rules", "max_length")
+
     def __init__(self, description, graphs):
         super().__init__(description, graphs)
         self._graph = graphs["sentiment"]
+        self.check_labels(self._graph)
         self._names = app.texts(self.labels)
 
     def functions(self):

@@ -4,23 +4,33 @@ import numpy as np
 
 from apps.common.portable.detector import DETECTION
 from apps.common.portable.log_mel import LogMel, fit_clip
+from apps.common.portable.run_files import LABELS
 from apps.common.portable.stream import ChunkModel
 from apps.common.portable.wav import decode_wav
 from serving.runtime import app
 from serving.specs import Spec
 
+GEOMETRY = ("window_ms", "hop_ms", "mel_bands")
 WAVEFORM = {"waveform": Spec("float32", (None, None))}
 
 
 class SpeechCommands(app.Runtime):
     """The signatures `serving_default`, `gates`, `wav` and perhaps `stream`."""
 
+    graphs_needed = ("speech_commands",)
+    files_needed = (LABELS,)
+    settings_needed = (
+        *("sample_rate_hz", "clip_ms", *GEOMETRY, "streams", "pooling"),
+        *DETECTION,
+    )
+
     def __init__(self, description, graphs):
         super().__init__(description, graphs)
         self._graph, settings = graphs["speech_commands"], self.settings
+        self.check_labels(self._graph)
         self._names = app.texts(self.labels)
         rate = settings["sample_rate_hz"]
-        geometry = (settings[name] for name in ("window_ms", "hop_ms", "mel_bands"))
+        geometry = (settings[name] for name in GEOMETRY)
         self._front_end = LogMel(rate, *geometry)
         self._frames = self._front_end.frames(settings["clip_ms"])
         self._samples = rate * settings["clip_ms"] // 1000
@@ -92,8 +102,6 @@ class SpeechCommands(app.Runtime):
         return gates
 
     def _run(self, waveform, record=app.NO):
-        if not np.isfinite(waveform).all():
-            raise ValueError("waveform: expected finite samples. Received: NaN or inf.")
         state = {
             name: np.zeros((len(waveform), units), "float32")
             for name, units in self._states.items()

@@ -4,6 +4,7 @@ import numpy as np
 
 from apps.common.portable.beam import search
 from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN, UNKNOWN_ID
+from apps.common.portable.run_files import VOCABULARY
 from apps.common.portable.tokens import join_words, tokenize
 from serving.runtime import app
 from serving.specs import Spec
@@ -17,6 +18,9 @@ CELL = ("f", "i", "c_tilde", "next_c", "o", "next_h")  # outputs of the decoder
 class Summarization(app.Runtime):
     """The signatures `serving_default`, `attention` and `gates`."""
 
+    graphs_needed = ("encoder", "decoder")
+    files_needed = (VOCABULARY,)
+    settings_needed = ("token_rules", "document_tokens", "decode")
     unbounded = frozenset({"serving_default", "attention", "gates"})
 
     def __init__(self, description, graphs):

@@ -121,7 +121,7 @@ DAMAGES = {
     ),
     "no graphs": (
         lambda path: path.write_text('{"format": 1}'),
-        "model.json: incomplete: KeyError: 'graphs'. Copy the whole directory again, "
+        "model.json: incomplete: app is missing. Copy the whole directory again, "
         "or export the model again.",
     ),
     "a graph cut off": (
@@ -169,7 +169,7 @@ def test_a_damaged_version_is_told_in_a_line_and_the_one_before_serves(
     ("content", "message"),
     [
         (b"no graph", "does not load it: [ONNXRuntimeError]"),
-        (None, "expected the outputs other. Received: logits. Export the model again."),
+        (None, "outputs other (None, 3). Received: logits (None, 3). Export the "),
     ],
 )
 def test_a_graph_that_does_not_fit_its_description_is_told(content, message, tmp_path):

@@ -1,11 +1,16 @@
 """Bad input to the runtime without TensorFlow is refused in one line."""
 
+import hashlib
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from apps.common.portable.versions import ONNX, newest_version
 from serving import runtime
 from serving.engine import RequestError
+from serving.runtime import language_modeling
 
 
 def signatures_of(run, app):
@@ -57,7 +62,7 @@ def test_too_many_tokens_are_refused(language):
 def test_sound_that_is_not_finite_is_refused(speech, name, value):
     waveform = np.zeros((1, 100), "float32")
     waveform[0, 50] = value
-    with pytest.raises(RequestError, match="waveform: expected finite samples"):
+    with pytest.raises(RequestError, match="waveform: expected finite numbers"):
         speech[name]({"waveform": waveform})
 
 
@@ -113,3 +118,127 @@ def test_texts_may_be_strings(language):
         for array in (np.array(texts), np.array([t.encode() for t in texts], object))
     ]
     assert answers[0]["tokens"].tolist() == answers[1]["tokens"].tolist() == [4, 1]
+
+
+@pytest.fixture
+def copied(finished_run, tmp_path):
+    """A copy of the directory `onnx/` of a sentiment model."""
+    version = newest_version(finished_run / "export" / "sentiment")
+    return shutil.copytree((version / ONNX).parent, tmp_path / "onnx")
+
+
+def test_files_that_change_later_have_no_effect(copied):
+    text = {"text": np.array([b"a warm film", b"bad"], object)}
+    expected = runtime.load(copied).signatures["serving_default"](text)
+    loaded = runtime.load(copied).signatures["serving_default"]
+    (copied / "vocabulary.txt").write_text("<pad>\n<unk>\n")
+    (copied / "labels.txt").unlink()
+    answer = loaded(text)
+    assert answer["label"].tolist() == expected["label"].tolist()
+    np.testing.assert_array_equal(answer["probabilities"], expected["probabilities"])
+
+
+def edited(directory, *keys, value):
+    """Sets an entry of `model.json`; the value `...` removes it."""
+    path = directory / "model.json"
+    content = place = json.loads(path.read_text())
+    for key in keys[:-1]:
+        place = place[key]
+    if value is ...:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    path.write_text(json.dumps(content))
+
+
+BAD_ENTRIES = {
+    "no setting": (("settings", "max_length"), ..., "settings: .* Missing: max_length"),
+    "no graph": (("graphs", "sentiment"), ..., "graphs: .* Missing: sentiment"),
+    "no hash of a graph": (
+        ("graphs", "sentiment", "sha256"),
+        ...,
+        "incomplete: KeyErr",
+    ),
+    "no vocabulary": (
+        ("files", "vocabulary.txt"),
+        ...,
+        "files: .* Missing: vocabulary",
+    ),
+    "an app that is no name": (("app",), ["x"], "incomplete: app is missing"),
+    "settings that are no object": (
+        ("settings",),
+        [],
+        "incomplete: settings is missin",
+    ),
+    "a directory": (
+        ("graphs", "sentiment", "file"),
+        "..",
+        r"expected the name .*'\.\.'",
+    ),
+    "no name": (
+        ("graphs", "sentiment", "file"),
+        "",
+        "expected the name of a file .*''",
+    ),
+    "a path": (("files", "../x"), "", r"expected the name .* Received: '\.\./x'"),
+    "newer rules": (("settings", "token_rules"), 99, "token_rules: .* Received: 99"),
+    "another shape": (
+        ("graphs", "sentiment", "outputs", "logits", "shape"),
+        [None, 7],
+        r"expected the outputs .*logits \(None, 7\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ENTRIES)
+def test_a_description_that_is_not_right_is_refused_in_one_line(copied, case):
+    keys, value, message = BAD_ENTRIES[case]
+    edited(copied, *keys, value=value)
+    with pytest.raises(ValueError, match=message) as refused:
+        runtime.load(copied)
+    assert "\n" not in str(refused.value)
+
+
+def test_labels_that_do_not_fit_the_graph_are_refused(copied):
+    content = b"one\ntwo\nthree\n"
+    (copied / "labels.txt").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    edited(copied, "files", "labels.txt", value=sha256)
+    with pytest.raises(ValueError, match=r"a label for each of its 2 .* Received: 3"):
+        runtime.load(copied)
+
+
+@pytest.mark.parametrize("name", ["serving_default", "gates", "generate", "stream"])
+def test_a_long_text_is_read_in_parts_with_the_same_answer(language, name, monkeypatch):
+    signature = language[name]
+    inputs = {
+        "max_tokens": np.array([3, 3], "int32"),
+        "token_ids": np.array([[2], [3]], "int32"),
+    }
+    rows = {
+        key: np.concatenate([value] * 2) for key, value in inputs_of(signature).items()
+    }
+    rows |= {key: value for key, value in inputs.items() if key in rows}
+    (text,) = set(signature.inputs) - set(rows)
+    rows[text] = np.array([b"a warm film , a bad plot and a king .", b"a film"], object)
+    for key, value in (("top_p", 1), ("repetition_penalty", 1)):
+        if key in rows:
+            rows[key] = np.full(2, value, "float32")
+    expected = signature(rows)
+    monkeypatch.setattr(language_modeling, "LOGITS", 1)  # one timestep a part
+    for key, value in signature(rows).items():
+        if value.dtype == object:
+            assert value.tolist() == expected[key].tolist()
+        else:
+            np.testing.assert_allclose(value, expected[key], atol=1e-6)
+
+
+def test_texts_that_take_too_much_memory_are_refused(finished_question_run):
+    answer = signatures_of(finished_question_run, "question_answering")
+    story = b"a. " * 63 + b"b " * 20_000
+    inputs = {
+        "context": np.array([story], object),
+        "question": np.array([b"?"], object),
+    }
+    with pytest.raises(RequestError, match=r"rows x sentences x words .* Received: "):
+        answer["serving_default"](inputs)

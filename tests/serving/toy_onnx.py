@@ -71,6 +71,8 @@ def sha256(content):
 class Toy:
     """The app: it counts letters and multiplies their numbers."""
 
+    graphs_needed, files_needed, settings_needed = ("toy",), (), ("labels",)
+
     def __init__(self, description, graphs):
         self._graph = graphs["toy"]
         labels = [name.encode() for name in description.settings["labels"]]

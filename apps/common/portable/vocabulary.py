@@ -5,11 +5,12 @@ from pathlib import Path
 from apps.common.portable.patterns import PADDING, PADDING_ID, UNKNOWN, UNKNOWN_ID
 
 
-def read_tokens(path):
+def read_tokens(path, content=None):
     """Reads the tokens of a vocabulary file, in the order of their ids.
 
     Args:
         path: Path of a file that `Vocabulary.save` wrote.
+        content: Its content, if it is read already.
 
     Returns:
         A list of strings; the first two stand for padding and unknown tokens.
@@ -18,8 +19,9 @@ def read_tokens(path):
         ValueError: If the file does not begin with the padding and unknown tokens, is
             not UTF-8, or has an empty line or a token twice.
     """
+    content = Path(path).read_bytes() if content is None else content
     try:  # without universal newlines: "\r" can be a token
-        tokens = Path(path).read_bytes().decode().rstrip("\n").split("\n")
+        tokens = content.decode().rstrip("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path}: not a vocabulary: byte {error.start} is not UTF-8. Copy the file "
