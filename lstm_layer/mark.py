@@ -89,4 +89,5 @@ def marked_loop(layer, sequences, initial_state, mask):
         },
     )
     _, outputs, h, c, _ = lstm(*map(tf.convert_to_tensor, arguments))
-    return h, outputs, [h, c]
+    # LiteRT's operation returns the outputs alone; ONNX's has zeros at padding.
+    return (h if _marks.get() else outputs[:, -1]), outputs, [h, c]

@@ -1,5 +1,7 @@
 """Scores and continues raw texts with an ONNX export."""
 
+from collections import deque
+
 import numpy as np
 
 from apps.common.portable.patterns import END, NEW_LINE, PADDING_ID
@@ -236,7 +238,8 @@ class LanguageModel(app.Runtime):
 
     def _after(self, ids, state):
         """Returns the logits after the last of the ids, and the state, of one row."""
-        *_, (_, outputs, state) = self._parts(np.array([ids], "int32"), state)
+        parts = self._parts(np.array([ids], "int32"), state)
+        _, outputs, state = deque(parts, maxlen=1).pop()
         return outputs["logits"][:, -1], state
 
     def _run(self, token_ids, state, record=app.NO):

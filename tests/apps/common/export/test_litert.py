@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -115,6 +116,36 @@ def test_a_cell_state_above_10_is_not_clipped(tmp_path, converter):
     for name in ("count", "count_dynamic", "count_int8"):
         outputs = load_network(tmp_path / "litert", name)(up_and_down)
         np.testing.assert_allclose(outputs, expected, atol=0.05)
+
+
+class LastOutput(Counter):
+    """A predictor that reads a whole sequence and keeps the last output alone."""
+
+    def __init__(self, layer):
+        self.model = layer
+        layer.build((1, None, 1))
+        draw = np.random.default_rng(0).normal
+        layer.set_weights([draw(size=w.shape) for w in layer.get_weights()])
+
+    def device_graphs(self):
+        return {"count": DeviceGraph("counter", "logits", None)}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [LSTM(3), LSTM(3, go_backwards=True), keras.layers.Bidirectional(LSTM(3))],
+    ids=["forward", "backward", "both"],
+)
+def test_an_lstm_whose_last_output_counts_alone_is_one_operation(
+    layer, tmp_path, converter
+):
+    x = np.random.default_rng(1).normal(size=(1, 7, 1)).astype("float32")
+    predictor = LastOutput(layer)
+    write_litert(tmp_path, predictor, lambda predictor: DeviceInputs([x]))
+    network = load_network(tmp_path / "litert", "count")
+    directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
+    assert network.operations.count(OPERATION) == directions
+    np.testing.assert_allclose(network(x), predictor.model(x), atol=1e-5)
 
 
 def test_a_stream_of_frames_is_answered_as_the_whole_clip(
