@@ -34,7 +34,7 @@ WEB = Path(__file__).with_name("web")
 SHARED = [("apps.common.portable", "web")]  # heatmap.js
 FAILED = "The server failed. See its log."
 LONG_BODY_BYTES = 1 << 16  # longer bodies are converted in a thread,
-LONG_LISTS_BYTES = 1 << 20  # those of long lists of numbers, which take a fifth, longer
+LONG_LISTS_BYTES = 1 << 19  # those of long lists of numbers, which take a fifth, longer
 MODEL, VERSION = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
 Version = Annotated[str, AfterValidator(canonical), openapi.VERSION_NUMBER]
 log = logging.getLogger("carousel.serving")
@@ -263,15 +263,13 @@ async def _read(model, converting, body):
         signature = model.signature(request["signature_name"])
         return request, signature, arrays_of(request, signature.inputs)
 
-    def read_numbers_or_all():
-        with suppress(RequestError):
-            return read(load_numbers)
-        return read(load_json)
-
     if FAST_BYTES < len(body) <= LONG_LISTS_BYTES:
         with suppress(RequestError):
             return read(load_numbers)
     if len(body) <= LONG_BODY_BYTES:
         return read(load_json)
     async with converting:
-        return await run_in_threadpool(read_numbers_or_all)
+        if len(body) > LONG_LISTS_BYTES:
+            with suppress(RequestError):
+                return await run_in_threadpool(read, load_numbers)
+        return await run_in_threadpool(read, load_json)
