@@ -74,7 +74,9 @@ def decode_base64(text):
     Raises:
         ValueError: If the text is not base64.
     """
-    packed = re.sub(r"[\t-\r ]+", "", text)
+    packed = text
+    for space in "\t\n\v\f\r ":  # a tenth of the time of a regular expression
+        packed = packed.replace(space, "")
     content = packed.rstrip("=.")  # Abseil takes dots for padding, too
     padding = -len(content) % 4
     if padding == 3 or len(packed) - len(content) not in (0, padding):

@@ -13,21 +13,21 @@ import orjson
 
 from serving.body import Literal, decode_base64, encode, load_json
 from serving.engine import DEFAULT_SIGNATURE, RequestError
+from serving.number_lists import FLOATS, cast
 from serving.specs import STRING
 
 MAX_DIMENSIONS = 32  # of an input; TensorFlow aborts the process above about 250
-FLOATS = {  # bits of the digits, and the largest number
-    "float64": (53, float.fromhex("0x1.fffffffffffffp1023")),
-    "float32": (24, float.fromhex("0x1.fffffep127")),
-    "bfloat16": (8, float.fromhex("0x1.fep127")),  # NumPy's once TensorFlow is loaded
-    "float16": (11, 65504.0),
-}
 NUMBERS = frozenset((int, float, Literal))
 PLACE = re.compile(r"\{\{\w*node [^{}]*\}\}\s*")
 
 
-def parse(body):
+def parse(body, load=load_json):
     """Parses the body of a predict request.
+
+    Args:
+        body: The bytes.
+        load: `load_json`, or `load_numbers` for long lists of numbers. What the latter
+            refuses, here and in `arrays_of`, may be right.
 
     Returns:
         A dictionary with `signature_name`, and with `instances` or `inputs`.
@@ -37,7 +37,7 @@ def parse(body):
             `instances` and `inputs`.
     """
     try:
-        request = load_json(body)
+        request = load(body)
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"JSON Parse error: {error}") from None
     if not isinstance(request, dict):
@@ -68,7 +68,7 @@ def arrays_of(request, specs):
         columns = _columns_of_rows(request["instances"], specs)
         return {name: _array(name, columns[name], spec) for name, spec in specs.items()}
     columns = _columns(request["inputs"], specs)
-    sizes = {len(value) for value in columns.values() if isinstance(value, list)} - {0}
+    sizes = {len(v) for v in columns.values() if isinstance(v, list | np.ndarray)} - {0}
     rows = sizes.pop() if len(sizes) == 1 else 0
     arrays = {
         name: _array(name, columns[name], spec, rows) for name, spec in specs.items()
@@ -190,7 +190,8 @@ def _array(name, value, spec, rows=0):
     """Returns an input's array; an empty list is no value in each of the `rows`."""
     expected = f"Input {name} must be {spec.dtype} of shape {spec.shape}"
     sizes = spec.shape[1:] if spec.shape else ()
-    if value == [] and rows and None in sizes:
+    empty = isinstance(value, list) and not value
+    if empty and rows and None in sizes:
         shape = (rows, *(size or 0 for size in sizes))
         return np.empty(shape, object if spec.dtype == STRING else spec.dtype)
     try:
@@ -206,7 +207,7 @@ def _array(name, value, spec, rows=0):
 def _flat(value):
     """Returns the leaves of nested lists, the types of the leaves, and the shape."""
     shape, items = [], [value]
-    while list in (kinds := set(map(type, items))):
+    while (kinds := set(map(type, items))) & {list, np.ndarray}:
         if len(shape) == MAX_DIMENSIONS:
             raise ValueError(f"more than {MAX_DIMENSIONS} dimensions")
         if len(kinds) > 1:
@@ -215,12 +216,16 @@ def _flat(value):
         if len(sizes) > 1:
             raise ValueError(f"lists of lengths {min(sizes)} and {max(sizes)}")
         shape.append(sizes.pop())
+        if np.ndarray in kinds:
+            return np.concatenate(items), kinds, shape
         items = list(chain.from_iterable(items))
     return items, kinds, shape
 
 
 def _leaves(items, kinds, dtype):
     """Returns values, which have the types `kinds`, as an array with one dimension."""
+    if np.ndarray in kinds:
+        return cast(items, dtype)
     if dtype == STRING:
         return np.array([_bytes(item) for item in items], object)
     kind = np.dtype(dtype).kind

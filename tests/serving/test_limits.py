@@ -11,7 +11,7 @@ import time
 import pytest
 from fastapi.testclient import TestClient
 
-from serving.application import LONG_BODY_BYTES, create_app
+from serving.application import LONG_LISTS_BYTES, create_app
 from serving.formats import parse
 from serving.limits import Limits
 from serving.models import Models, find_models
@@ -93,15 +93,15 @@ def test_a_body_of_too_many_values_is_refused_before_it_is_parsed(zipped, types)
 def test_one_long_body_is_converted_at_a_time(types, monkeypatch):
     running, most = [], []
 
-    def parse_slowly(body):
+    def parse_slowly(body, load):
         running.append(body)
         most.append(len(running))
         time.sleep(0.02)
         running.pop()
-        return parse(body)
+        return parse(body, load)
 
     monkeypatch.setattr("serving.application.parse", parse_slowly)
-    body = BODY + b" " * LONG_BODY_BYTES
+    body = BODY + b" " * LONG_LISTS_BYTES
     with (
         serving(create_app(load_models(types))) as port,
         concurrent.futures.ThreadPoolExecutor(4) as pool,
