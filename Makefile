@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test test-slow test-long mutants lint serve results benchmark load audit
+.PHONY: help run test test-slow test-long mutants lint serve results benchmark load engines audit
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,11 @@ results: .venv/run ## rebuild the tables of results in README and docs
 
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, and graphs (20 minutes)
 	$(BIN)/python -m experiments.benchmarks.layer
+
+engines: .venv/run ## compare the engines: do they agree, LiteRT, the browser (needs `make run`; 15 minutes)
+	$(BIN)/python -m experiments.benchmarks.agreement
+	$(BIN)/python -m experiments.benchmarks.devices
+	$(BIN)/python -m experiments.benchmarks.browser
 
 load: .venv/run ## time the embedded server and its engines by model and clients (10 minutes)
 	$(BIN)/python -m experiments.benchmarks.load
