@@ -12,6 +12,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from apps.common.portable.description import entry, read_json
 from apps.common.portable.run_files import EXPLANATIONS, EXPORTS, LOGS
 from apps.common.portable.versions import GRAPH, ONNX, versions
 
@@ -215,9 +216,21 @@ def _list(directory):
 
 
 def _app(model):
-    """Returns the app of a model in a models directory; its name if no file says."""
+    """Returns the app of a model in a models directory.
+
+    The file `.app` has it, or the description of the newest version whose `onnx/` has
+    one that can be read. Else the app is called like the model.
+    """
     path = model / APP
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else model.name
+    if path.is_file():
+        return path.read_text(encoding="utf-8").strip()
+    for number in reversed(versions(model)):
+        path = model / str(number) / ONNX
+        try:
+            return entry(read_json(path), "app", str, path)
+        except ValueError:  # a damaged one is reported when it is loaded
+            continue
+    return model.name
 
 
 def _skip(error):

@@ -7,17 +7,17 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+from apps.common.portable.description import entry
 from apps.common.portable.files import atomic_write
 from apps.common.portable.litert import (
     INT8,
     file_stem,
     graph_file,
     litert_directory,
-    read_description,
-    read_labels,
 )
 from apps.common.portable.terminal import report_errors
-from apps.speech_commands.streaming.device import DEFAULT_RUN, front_end_of
+from apps.common.portable.versions import LITERT
+from apps.speech_commands.streaming.device import DEFAULT_RUN, read_sound_model
 
 BYTES_A_LINE = 12
 LARGEST_ARENA, ALIGNMENT = 2**20, 16  # bytes
@@ -53,25 +53,26 @@ def write_c_array(directory, output, name):
         name: Key of the graph in `model.json`.
 
     Raises:
-        ValueError: If there is no such graph.
+        ValueError: If there is no such graph, or the export is of another app.
     """
     directory, output = litert_directory(directory), Path(output)
+    front_end, clip_frames, labels, _ = read_sound_model(directory)
     content, info = graph_file(directory, name)
-    settings, labels = read_description(directory)["settings"], read_labels(directory)
-    front_end = front_end_of(settings)
+    place = f"{directory / LITERT.name}: graphs: {name}"
+    operations = entry(info, "operations", list, place)
     names = [json.dumps(label, ensure_ascii=False) for label in labels]
     arena = f"// The arena's size is unknown without the package {MICRO}."
     if importlib.util.find_spec(MICRO):
         arena = f"constexpr int kArenaSize = {smallest_arena(content)};  // bytes"
     header = HEADER.format(
         file=info["file"],
-        operations=", ".join(info["operations"]),
+        operations=", ".join(operations),
         rate=front_end.sample_rate_hz,
         hop=front_end.hop,
         window=front_end.window,
         fft_length=front_end.fft_length,
         bands=front_end.mel_bands,
-        frames=front_end.frames(settings["clip_ms"]),
+        frames=clip_frames,
         count=len(labels),
         labels=", ".join(names),
         arena=arena,

@@ -16,7 +16,7 @@ from apps.common.portable.litert import (
     read_description,
 )
 from apps.common.portable.terminal import report_errors
-from apps.speech_commands.streaming.device import DEFAULT_RUN, device_stream
+from apps.speech_commands.streaming.device import APP, DEFAULT_RUN, device_stream
 from apps.speech_commands.streaming.session import Stream
 
 TENSORFLOW, LITERT = "tensorflow", "litert"  # engines
@@ -108,7 +108,7 @@ def _litert(directory, quantization, threshold):
     names = [file_stem("stream", q) for q in (DYNAMIC, FLOAT)]
     if quantization:
         names = [file_stem("stream", quantization)]
-    graphs = read_description(directory)["graphs"]
+    graphs = read_description(directory, APP)["graphs"]
     for name in names:
         if name in graphs:
             return lambda: device_stream(directory, name, threshold)

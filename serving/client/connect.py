@@ -11,7 +11,7 @@ def connect(address, backoff_s):
         backoff_s: Seconds before a gRPC channel first reconnects.
 
     Raises:
-        ValueError: If the address has none of these forms.
+        ValueError: If the address has none of these forms, or gRPC is not installed.
     """
     parts = urlsplit(address)
     try:
@@ -28,8 +28,14 @@ def connect(address, backoff_s):
         )
     host = parts.netloc.rpartition("@")[2]  # without a password
     if parts.scheme == "grpc":
-        from serving.client.grpc import Grpc  # it loads TensorFlow; REST does not
-
+        try:
+            from serving.client.grpc import Grpc  # it loads TensorFlow; REST does not
+        except ImportError as error:
+            raise ValueError(
+                f"address: grpc://{host} needs the package {error.name}, which is not "
+                "installed. Install requirements.txt, or name the server's REST "
+                "address, http://HOST:PORT."
+            ) from None
         return f"grpc://{host}", Grpc(host, backoff_s)
     from serving.client.rest import Rest
 

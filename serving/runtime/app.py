@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from apps.common.portable.description import AGAIN
 from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.portable.vocabulary import TokenIds, read_tokens
 from serving.engine import RequestError, Signature
-from serving.runtime.description import AGAIN
 from serving.specs import Spec
 
 GATES = ("f", "i", "c_tilde", "c", "o", "h")  # in the order of the graphs' outputs

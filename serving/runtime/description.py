@@ -1,16 +1,21 @@
 """Reads `model.json`, which describes an `onnx/` directory, and the files it names."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from apps.common.portable.description import (
+    AGAIN,
+    checked_bytes,
+    entry,
+    file_beside,
+    file_entry,
+    read_json,
+)
 from apps.common.portable.run_files import TOKEN_RULES
-from apps.common.portable.versions import FORMAT, ONNX
+from apps.common.portable.versions import ONNX
 from serving.specs import DTYPES, Spec
 
-AGAIN = "Copy the whole directory again, or export the model again."
-KINDS = {"app": str, "graphs": dict, "files": dict, "settings": dict}
+ENTRIES = {"app": str, "graphs": dict, "files": dict, "settings": dict}
 RULES = "token_rules"  # the setting
 
 
@@ -68,84 +73,49 @@ def read_description(directory):
             another format or not the one that was exported.
     """
     path = Path(directory, ONNX.name)
-    content = _content(path)
-    try:
-        graphs = {
-            name: GraphInfo(
-                *_checked(path, info["file"], info["sha256"]),
-                _specs(info["inputs"]),
-                _specs(info["outputs"]),
-            )
-            for name, info in content["graphs"].items()
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: incomplete: {type(error).__name__}: {error}. {AGAIN}"
-        ) from None
-    files = {
-        name: _checked(path, name, sha256)[1]
-        for name, sha256 in content["files"].items()
+    content = read_json(path)
+    app, graphs, hashes, settings = (
+        entry(content, key, kind, path) for key, kind in ENTRIES.items()
+    )
+    graphs = {
+        name: _graph(graphs, name, path.parent, f"{path}: graphs") for name in graphs
     }
-    rules = content["settings"].get(RULES, TOKEN_RULES)
+    files = {
+        name: checked_bytes(file_beside(name, path.parent, f"{path}: files"), sha256)
+        for name, sha256 in hashes.items()
+    }
+    rules = settings.get(RULES, TOKEN_RULES)
     if rules not in range(1, TOKEN_RULES + 1):
         raise ValueError(
             f"{path}: {RULES}: expected at most {TOKEN_RULES}. Received: {rules}. "
             "Serve the model with the version of Carousel that exported it."
         )
-    return Description(path, content["app"], graphs, files, content["settings"])
+    return Description(path, app, graphs, files, settings)
 
 
-def _content(path):
-    """Returns the content of `model.json`, whose entries have the right types."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: the file is missing. {AGAIN}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise ValueError(f"{path}: not valid JSON: {error}. {AGAIN}") from None
-    number = content.get("format") if isinstance(content, dict) else None
-    if number != FORMAT:
-        raise ValueError(
-            f"{path}: expected format {FORMAT}. Received: {number}. Export the model "
-            "with the version of Carousel that serves it."
-        )
-    for name, kind in KINDS.items():
-        if not isinstance(content.get(name), kind):
-            raise ValueError(f"{path}: incomplete: {name} is missing. {AGAIN}")
-    return content
+def _graph(graphs, name, directory, place):
+    """Returns the `GraphInfo` of a graph; `place` is where it stands."""
+    info = entry(graphs, name, dict, place)
+    place = f"{place}: {name}"
+    path = file_entry(info, directory, place)
+    content = checked_bytes(path, entry(info, "sha256", str, place))
+    inputs, outputs = (
+        _specs(entry(info, side, dict, place), f"{place}: {side}")
+        for side in ("inputs", "outputs")
+    )
+    return GraphInfo(path, content, inputs, outputs)
 
 
-def _specs(infos):
-    specs = {
-        name: Spec(info["dtype"], tuple(info["shape"])) for name, info in infos.items()
-    }
-    unknown = [spec.dtype for spec in specs.values() if spec.dtype not in _DTYPES]
-    if unknown:
-        raise TypeError(f"unknown type {unknown[0]!r}")
+def _specs(infos, place):
+    specs = {}
+    for name in infos:
+        info = entry(infos, name, dict, place)
+        dtype = entry(info, "dtype", str, f"{place}: {name}")
+        shape = entry(info, "shape", list, f"{place}: {name}")
+        if dtype not in _DTYPES:
+            raise ValueError(f"{place}: {name}: unknown type {dtype!r}. {AGAIN}")
+        specs[name] = Spec(dtype, tuple(shape))
     return specs
 
 
 _DTYPES = frozenset(DTYPES.values())
-
-
-def _checked(description, name, sha256):
-    """Returns the path and the content of a file beside `model.json`.
-
-    Raises:
-        ValueError: If its name has a directory, or if it is missing or was changed.
-    """
-    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
-        raise ValueError(
-            f"{description}: expected the name of a file beside it. Received: {name!r}."
-        )
-    path = description.with_name(name)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: the file is missing. {AGAIN}") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(
-            f"{path}: not the file that was exported: {len(content):,} bytes, whose "
-            f"SHA-256 differs from that in {description.name}. {AGAIN}"
-        )
-    return path, content

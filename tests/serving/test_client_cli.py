@@ -200,6 +200,19 @@ def test_a_server_that_refuses_is_one_line_and_exit_code_1(refused, closed):
     assert refused("status", "types", server="here")[0] == 2
 
 
+@pytest.mark.parametrize("package", ["grpc", "tensorflow"])
+def test_grpc_that_is_not_installed_is_one_line(refused, monkeypatch, package):
+    monkeypatch.delitem(sys.modules, "serving.client.grpc", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    address = "grpc://127.0.0.1:8500"
+    assert refused("metadata", "types", server=address) == (
+        2,
+        f"Error: address: {address} needs the package {package}, which is not "
+        "installed. Install requirements.txt, or name the server's REST address, "
+        "http://HOST:PORT.",
+    )
+
+
 def test_interrupting_a_stream_ends_it(rest, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

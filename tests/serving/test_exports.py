@@ -1,5 +1,6 @@
 """Exported models are found at any depth, each under one name."""
 
+import json
 import os
 from pathlib import Path
 
@@ -173,3 +174,34 @@ def test_a_conflict_is_logged_when_it_comes_up(export, caplog):
     find()
     (message,) = caplog.messages
     assert message.startswith("sentiment: 2 exports have this name. Used: runs/")
+
+
+def copied(version, app):
+    """Makes a version that has `onnx/` alone; returns the path of its `model.json`."""
+    path = Path("models", "my-reviews", version, "onnx", "model.json")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"format": 1, "app": app}))
+    return path
+
+
+def test_the_app_of_a_copied_model_is_that_of_its_newest_version(export):
+    copied("1", "speech_commands")
+    copied("2", "sentiment")
+    (found,) = find_exports(["models"])["my-reviews"]
+    assert (found.name, found.app) == ("my-reviews", "sentiment")
+    Path("models", "my-reviews", ".app").write_text("summarization\n")
+    (found,) = find_exports(["models"])["my-reviews"]
+    assert found.app == "summarization"
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 1}', '{"format": 1, "app": 3}']
+)
+def test_a_damaged_description_names_no_app(text, export):
+    path = copied("2", "sentiment")
+    path.write_text(text)
+    (found,) = find_exports(["models"])["my-reviews"]
+    assert found.app == "my-reviews"
+    copied("1", "sentiment")
+    (found,) = find_exports(["models"])["my-reviews"]
+    assert found.app == "sentiment"

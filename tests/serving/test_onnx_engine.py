@@ -112,28 +112,28 @@ DAMAGES = {
         lambda path: path.write_text("{"),
         "model.json: not valid JSON: Expecting property name enclosed in double "
         "quotes: line 1 column 2 (char 1). Copy the whole directory again, or export "
-        "the model again.",
+        "the run again.",
     ),
     "another format": (
         lambda path: path.write_text('{"format": 2}'),
-        "model.json: expected format 1. Received: 2. Export the model with the version "
-        "of Carousel that serves it.",
+        "model.json: expected format 1. Received: 2. Export the run with this version "
+        "of Carousel.",
     ),
     "no graphs": (
         lambda path: path.write_text('{"format": 1}'),
-        "model.json: incomplete: app is missing. Copy the whole directory again, "
-        "or export the model again.",
+        "model.json: app: the entry is missing. Copy the whole directory again, "
+        "or export the run again.",
     ),
     "a graph cut off": (
         lambda path: (path.with_name("toy.onnx")).write_bytes(b"\x08\x0a"),
         "toy.onnx: not the file that was exported: 2 bytes, whose SHA-256 differs from "
-        "that in model.json. Copy the whole directory again, or export the model "
+        "that in model.json. Copy the whole directory again, or export the run "
         "again.",
     ),
     "no graph file": (
         lambda path: path.with_name("toy.onnx").unlink(),
         "toy.onnx: the file is missing. Copy the whole directory again, or export the "
-        "model again.",
+        "run again.",
     ),
     "an unknown app": (
         lambda path: path.write_text(path.read_text().replace('"toy",', '"yot",')),

@@ -157,18 +157,18 @@ BAD_ENTRIES = {
     "no hash of a graph": (
         ("graphs", "sentiment", "sha256"),
         ...,
-        "incomplete: KeyErr",
+        "sha256: the entry is",
     ),
     "no vocabulary": (
         ("files", "vocabulary.txt"),
         ...,
         "files: .* Missing: vocabulary",
     ),
-    "an app that is no name": (("app",), ["x"], "incomplete: app is missing"),
+    "an app that is no name": (("app",), ["x"], "app: expected a text"),
     "settings that are no object": (
         ("settings",),
         [],
-        "incomplete: settings is missin",
+        "settings: expected an objec",
     ),
     "a directory": (
         ("graphs", "sentiment", "file"),

@@ -1,18 +1,22 @@
 """Runs the models of a `litert/` directory; needs NumPy and ai-edge-litert alone."""
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 
+from apps.common.portable.description import (
+    AGAIN,
+    checked_bytes,
+    entry,
+    file_entry,
+    read_json,
+)
 from apps.common.portable.run_files import EXPORTS, LABELS
-from apps.common.portable.versions import FORMAT, LITERT, newest_version
+from apps.common.portable.versions import LITERT, newest_version
 
 FLOAT, DYNAMIC, INT8 = "float", "dynamic", "int8"  # how weights and values are kept
 IDENTIFIER = slice(4, 8), b"TFL3"  # of every LiteRT file
 STATES = "inside the file; carried from call to call until they are reset"
-AGAIN = "Copy the whole directory again, or export the run again."
 
 
 def file_stem(graph, quantization):
@@ -49,28 +53,25 @@ def litert_directory(directory):
     return (version / LITERT).parent
 
 
-def read_description(directory):
+def read_description(directory, app=None):
     """Reads `model.json` of a `litert/` directory.
 
+    Args:
+        directory: A `litert/` directory.
+        app: Name that the app must have; by default it may have any.
+
     Raises:
-        ValueError: If it is missing, damaged or of another format.
+        ValueError: If it is missing, damaged, of another format or of another app.
     """
     path = Path(directory, LITERT.name)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{path}: the file is missing. {AGAIN}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise ValueError(f"{path}: not valid JSON: {error}. {AGAIN}") from None
-    number = content.get("format") if isinstance(content, dict) else None
-    if number != FORMAT:
+    content = read_json(path)
+    entry(content, "app", str, path)
+    for key in ("graphs", "files", "settings"):
+        entry(content, key, dict, path)
+    if app not in (None, content["app"]):
         raise ValueError(
-            f"{path}: expected format {FORMAT}. Received: {number}. Export the run "
-            "with this version of Carousel."
-        )
-    if missing := {"app", "graphs", "files", "settings"} - set(content):
-        raise ValueError(
-            f"{path}: {', '.join(sorted(missing))}: the entry is missing. {AGAIN}"
+            f"{path}: expected an export of the app {app!r}. Received: "
+            f"{content['app']!r}. Name a run of {app!r}, or its directory litert/."
         )
     return content
 
@@ -85,15 +86,17 @@ def graph_file(directory, name):
     Raises:
         ValueError: If there is no such graph, or its file is not the exported one.
     """
-    directory = Path(directory)
+    path = Path(directory, LITERT.name)
     graphs = read_description(directory)["graphs"]
     if name not in graphs:
         raise ValueError(
-            f"{directory / LITERT.name}: expected a graph {name!r}. Received: "
+            f"{path}: expected a graph {name!r}. Received: "
             f"{', '.join(sorted(graphs)) or 'none'}."
         )
-    path = directory / Path(graphs[name]["file"]).name
-    return _checked(path, graphs[name]["sha256"]), graphs[name]
+    info = entry(graphs, name, dict, f"{path}: graphs")
+    place = f"{path}: graphs: {name}"
+    file = file_entry(info, directory, place)
+    return checked_bytes(file, entry(info, "sha256", str, place)), info
 
 
 def read_labels(directory):
@@ -105,22 +108,9 @@ def read_labels(directory):
     files = read_description(directory)["files"]
     if LABELS not in files:
         return None
-    text = _checked(Path(directory, LABELS), files[LABELS]).decode("utf-8")
+    sha256 = entry(files, LABELS, str, f"{Path(directory, LITERT.name)}: files")
+    text = checked_bytes(Path(directory, LABELS), sha256).decode("utf-8")
     return text.rstrip("\n").split("\n")
-
-
-def _checked(path, sha256):
-    """Returns the bytes of a file whose SHA-256 is known."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: the file is missing. {AGAIN}") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(
-            f"{path}: not the file that was exported: {len(content):,} bytes, whose "
-            f"SHA-256 differs from that in {LITERT.name}. {AGAIN}"
-        )
-    return content
 
 
 class Network:

@@ -34,7 +34,8 @@ def test_the_array_has_the_bytes_of_the_file(
 def test_a_label_in_any_script_is_a_text_of_cpp(
     speech_device_files, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(c_array, "read_labels", lambda directory: ['"\\', "né"])
+    model = c_array.read_sound_model(speech_device_files)._replace(labels=['"\\', "né"])
+    monkeypatch.setattr(c_array, "read_sound_model", lambda directory: model)
     start(monkeypatch, "--run", speech_device_files, "--output", tmp_path)
     header = (tmp_path / "model_data.h").read_text(encoding="utf-8")
     assert r'{"\"\\", "né"}' in header
@@ -75,3 +76,14 @@ def test_a_graph_that_the_export_lacks_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert "expected a graph 'whisper'. Received: clip, " in line
     assert json.loads((speech_device_files / "model.json").read_text())["graphs"]
+
+
+def test_another_app_is_one_line(tmp_path, monkeypatch, capsys):
+    content = {"format": 1, "app": "sentiment", "graphs": {}, "files": {}}
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(content | {"settings": {}}))
+    with pytest.raises(SystemExit) as ended:
+        start(monkeypatch, "--run", tmp_path, "--graph", "text")
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{path}: expected an export of the app 'speech_commands'. Received" in line

@@ -1,5 +1,7 @@
 """The command that listens to a long recording."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,13 +115,52 @@ def test_a_file_that_an_export_lacks_is_one_line(
     assert message in line
 
 
-def test_a_model_for_whole_clips_is_not_listened_to(
-    speech_device_files, sound_files, tmp_path
-):
-    path = tmp_path / "model.json"
-    graphs = '{"clip": {"file": "clip.tflite"}}'
-    path.write_text(
-        f'{{"format": 1, "app": "a", "graphs": {graphs}, "files": {{}}, "settings": 1}}'
-    )
+def test_a_model_for_whole_clips_is_not_listened_to(sound_files, tmp_path):
+    write_description(tmp_path, graphs={"clip": {"file": "clip.tflite"}})
     with pytest.raises(ValueError, match="A model streams with model"):
         listen.listen(tmp_path, sound_files[0], engine="litert")
+
+
+def write_description(directory, **content):
+    """Writes a `model.json`; by default without graphs, files and settings."""
+    content = {
+        **{"format": 1, "app": "speech_commands"},
+        **{"graphs": {}, "files": {}, "settings": {}},
+        **content,
+    }
+    (directory / "model.json").write_text(json.dumps(content))
+
+
+def test_another_app_is_not_listened_to(sound_files, tmp_path):
+    write_description(tmp_path, app="sentiment", graphs={"text": {}})
+    message = (
+        f"^{tmp_path}/model.json: expected an export of the app 'speech_commands'. "
+        "Received: 'sentiment'. Name a run of 'speech_commands', or its directory lit"
+    )
+    with pytest.raises(ValueError, match=message):
+        listen.listen(tmp_path, sound_files[0], engine="litert")
+    with pytest.raises(ValueError, match=message):
+        device_stream(tmp_path, "text")
+
+
+@pytest.mark.parametrize("name", ["pooling", "hop_ms", "threshold", "sample_rate_hz"])
+def test_a_setting_that_an_export_lacks_is_named(name, speech_device_files, tmp_path):
+    shutil.copytree(speech_device_files, tmp_path / "litert")
+    path = tmp_path / "litert" / "model.json"
+    content = json.loads(path.read_text())
+    content["settings"][name] = None
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"{path}: settings: {name}: expected a "):
+        device_stream(tmp_path / "litert", "stream")
+    del content["settings"][name]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"{path}: settings: {name}: the entry is mis"):
+        device_stream(tmp_path / "litert", "stream")
+
+
+def test_labels_that_an_export_lacks_are_named(speech_device_files, tmp_path):
+    shutil.copytree(speech_device_files, tmp_path / "litert")
+    path = tmp_path / "litert" / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"files": {}}))
+    with pytest.raises(ValueError, match=r"files: labels.txt: the entry is missing"):
+        device_stream(tmp_path / "litert", "stream")

@@ -44,6 +44,24 @@ _REDUCED = {
 _translations = {}
 
 
+def type_of(tensor, types=TYPES):
+    """Returns ONNX's type of a tensor.
+
+    Args:
+        tensor: A TensorFlow tensor.
+        types: ONNX's types by TensorFlow's name.
+
+    Raises:
+        ValueError: If it is none of them, as half precision.
+    """
+    if tensor.dtype.name not in types:
+        raise ValueError(
+            f"{tensor.op.name}: expected bool, int32 or float32. Received: "
+            f"{tensor.dtype.name}. Compute it in float32."
+        )
+    return types[tensor.dtype.name]
+
+
 def translation_of(kind):
     """Returns the translation of a kind of TensorFlow operations.
 
@@ -97,8 +115,8 @@ def _rsqrt(writer, op):
 
 @_translates("Cast")
 def _cast(writer, op):
-    to = TYPES[op.outputs[0].dtype.name]
-    if TYPES[op.inputs[0].dtype.name] == to:
+    x, to = map(type_of, (op.inputs[0], op.outputs[0]))
+    if x == to:
         return writer.inputs(op)[0]
     return writer.node("Cast", writer.inputs(op), to=to)
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from onnx import helper, numpy_helper
 
 from apps.common.export.onnx.lstm import GATES, RECORD, is_marked, write_lstm
-from apps.common.export.onnx.operations import translation_of
+from apps.common.export.onnx.operations import translation_of, type_of
 from apps.common.export.onnx.slices import FAR
 from lstm_layer.mark import marked
 
@@ -144,7 +144,7 @@ class Writer:
 
     def give(self, tensor, name):
         """Declares a tensor as the output `name`."""
-        to = TYPES[tensor.dtype.name]
+        to = type_of(tensor, TYPES)
         self.nodes.append(helper.make_node("Cast", [self.name(tensor)], [name], to=to))
 
     def name(self, tensor):
@@ -267,4 +267,4 @@ def _read_by(node):
 
 def _declared(name, tensor):
     shape = tensor.shape.as_list()
-    return helper.make_tensor_value_info(name, TYPES[tensor.dtype.name], shape)
+    return helper.make_tensor_value_info(name, type_of(tensor, TYPES), shape)

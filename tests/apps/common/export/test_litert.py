@@ -1,8 +1,10 @@
 """LiteRT files have fused LSTMs that carry their state, and answer as the model."""
 
 import contextlib
+import functools
 import importlib
 import json
+import operator
 import shutil
 import subprocess
 import sys
@@ -384,6 +386,39 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:1000])
 
 
+def directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+def written(text):
+    return lambda path: path.write_text(text)
+
+
+def without(*keys):
+    """Returns a function that removes an entry of `model.json`."""
+    *parents, last = keys
+
+    def damage(path):
+        content = json.loads(path.read_text())
+        del functools.reduce(operator.getitem, parents, content)[last]
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
+def changed(keys, value):
+    """Returns a function that replaces the value of an entry of `model.json`."""
+    *parents, last = keys
+
+    def damage(path):
+        content = json.loads(path.read_text())
+        functools.reduce(operator.getitem, parents, content)[last] = value
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "message"),
     [
@@ -394,9 +429,22 @@ def cut(path):
             lambda path: path.write_text('{"format": 99}'),
             "expected format 1. Received: 99",
         ),
-        ("model.json", lambda path: path.write_text('{"format": 1}'), "app, files, gr"),
+        ("model.json", written("{}"), "expected format 1. Received: None. Export"),
+        ("model.json", written('{"format": 1}'), "json: app: the entry is missing. C"),
+        ("model.json", written(100_000 * "["), "model.json: not valid JSON: maximum"),
+        ("model.json", without("settings"), "json: settings: the entry is missing"),
+        ("model.json", changed(["app"], 3), "app: expected a text. Received: 3. Copy"),
+        ("model.json", changed(["files"], []), "files: expected an object. Received"),
+        ("model.json", changed(["graphs", "stream"], 1), "graphs: stream: expected an"),
+        ("model.json", without("graphs", "stream", "file"), "stream: file: the entry"),
+        ("model.json", without("graphs", "stream", "sha256"), "stream: sha256: the en"),
+        *(
+            ("model.json", changed(["graphs", "stream", "file"], name), "name of a fi")
+            for name in ("..", ".", "", "../stream.tflite", "/etc/passwd", "a\0b")
+        ),
         ("stream.tflite", cut, r"stream.tflite: not the file that was .* 1,000 bytes"),
         ("stream.tflite", lambda path: path.unlink(), "stream.tflite: the file is mi"),
+        ("stream.tflite", directory, "stream.tflite: Is a directory. Copy the whole"),
     ],
 )
 def test_a_damaged_directory_is_one_line(

@@ -193,6 +193,22 @@ def test_an_operation_without_translation_is_refused_by_name():
         onnx_model(function_of(tf.asinh), "graph")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("place", ["inside", "output", "input"])
+def test_another_type_than_the_graphs_have_is_refused_in_a_line(dtype, place):
+    functions = {
+        "inside": function_of(lambda x: tf.cast(tf.cast(x, dtype), "float32")),
+        "output": function_of(lambda x: tf.zeros([tf.shape(x)[0]], dtype)),
+        "input": tf.function(
+            lambda x: {"y": x}, [tf.TensorSpec([None], dtype, name="x")]
+        ),
+    }
+    message = f": expected bool, int32 or float32. Received: {dtype}. Compute it in flo"
+    with pytest.raises(ValueError, match=message) as caught:
+        onnx_model(functions[place], "graph")
+    assert "\n" not in str(caught.value)
+
+
 OPERATIONS = {
     "a slice of each kind": lambda x: x[1:, ..., :-1][..., tf.newaxis, 0],
     "a slice from the end": lambda x: x[:, -3::2],
