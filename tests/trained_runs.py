@@ -45,7 +45,7 @@ def run_fixtures(app, config):
             predictor = load(path)
             verb("evaluate", predictor)
             with pytest.MonkeyPatch.context() as patch:  # the export's tests check it
-                patch.setattr(f"{EXPORT}._fresh_process", contextlib.nullcontext)
+                patch.setattr(f"{EXPORT}.waiting_process", contextlib.nullcontext)
                 for module in (EXPORT, ONNX):
                     patch.setattr(f"{module}._check", lambda *arguments: None)
                 patch.setattr(f"{EXPORT}.write_litert", lambda *a, **k: None)

@@ -87,7 +87,7 @@ def test_an_export_killed_anywhere_is_no_version_and_the_next_one_is_whole(
     kill_at_each(moments, EXPORT, runs)
     texts = {"text": np.array([b"a good film", b"a bad one"], object)}
     monkeypatch.setattr(
-        "apps.common.export.savedmodel._fresh_process", contextlib.nullcontext
+        "apps.common.export.savedmodel.waiting_process", contextlib.nullcontext
     )
     monkeypatch.setattr("apps.common.export.savedmodel._check", lambda *arguments: None)
     for name in ("write_litert", "write_onnx"):

@@ -9,7 +9,7 @@ import tensorflow as tf
 PROBABILITIES = frozenset(
     {"attention", "copied", "posteriors", "probabilities", "score"}
 )
-TOLERANCE = 1e-5  # of a probability, absolute
+TOLERANCE = 1e-5  # of these
 
 
 def check_agreement(kind, exported, signatures, examples, tolerance):
@@ -21,7 +21,8 @@ def check_agreement(kind, exported, signatures, examples, tolerance):
         signatures: For each signature a `tf.function`.
         examples: For each signature its inputs, arrays by name.
         tolerance: Largest difference of two numbers, absolute and relative. Those of
-            `PROBABILITIES` differ by at most `TOLERANCE`.
+            `PROBABILITIES` differ by at most `TOLERANCE`, absolute up to 1 and relative
+            beyond, where a summary's score is a log-probability.
     """
     for signature, inputs in examples.items():
         function = signatures[signature]
@@ -36,15 +37,19 @@ def check_agreement(kind, exported, signatures, examples, tolerance):
                     text.decode() for text in expected.ravel()
                 ] == actual.ravel().tolist()
             else:
-                relative, absolute = (
-                    (0, TOLERANCE) if name in PROBABILITIES else (tolerance, tolerance)
-                )
-                same = np.allclose(expected, actual, relative, absolute)
+                same = _close(expected, actual, name, tolerance)
             if not same:
                 raise ValueError(
                     f"The {kind} signature {signature} returns another {name} than "
                     f"the model: {actual.tolist()} instead of {expected.tolist()}."
                 )
+
+
+def _close(expected, actual, name, tolerance):
+    if name not in PROBABILITIES:
+        return np.allclose(expected, actual, rtol=tolerance, atol=tolerance)
+    difference = np.abs(expected - actual)
+    return np.all(difference <= TOLERANCE * np.maximum(1, np.abs(expected)))
 
 
 def plain(value):

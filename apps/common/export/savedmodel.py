@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +13,7 @@ import tensorflow as tf
 from apps.common.export.agreement import check_agreement, plain
 from apps.common.export.litert.export import write_litert
 from apps.common.export.onnx.export import write_onnx
+from apps.common.export.process import waiting_process
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import last_line
@@ -94,7 +93,7 @@ def export_model(directory, tracked, signatures, examples, writers=()):
             tempfile.TemporaryDirectory(
                 prefix=TEMPORARY_PREFIX, dir=directory
             ) as scratch,
-            _fresh_process() as process,  # loads TensorFlow during the export
+            waiting_process(CHECK) as process,  # loads TensorFlow during the export
         ):
             temporary = Path(scratch, "version")
             archive = keras.export.ExportArchive()
@@ -159,22 +158,6 @@ def _write_batching(version, signatures):
             "max_enqueued_batches { value: 100 }\n",
             encoding="utf-8",
         )
-
-
-@contextmanager
-def _fresh_process():
-    """Starts a process without this project's code, which waits for a version."""
-    with subprocess.Popen(
-        [sys.executable, "-I", str(CHECK)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()  # in case it still waits
 
 
 def _check(process, version, signatures, examples):

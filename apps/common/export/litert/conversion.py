@@ -1,33 +1,21 @@
 """Has LiteRT's converter run in a process of its own."""
 
 import json
-import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from apps.common.export.process import waiting_process
 from apps.common.portable.litert import INT8
 from apps.common.portable.terminal import last_line
 
 CONVERT = Path(__file__).with_name("convert.py")
 
 
-@contextmanager
 def conversion_process():
     """Starts the process, which loads TensorFlow while the caller traces and saves."""
-    with subprocess.Popen(
-        [sys.executable, "-I", str(CONVERT)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,  # of the converter's many lines the last one counts
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()  # in case it still waits
+    return waiting_process(CONVERT)
 
 
 def convert(process, saved_model, graphs, files, calibration):

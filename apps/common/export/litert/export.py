@@ -1,18 +1,15 @@
 """Exports a finished run as LiteRT files, tried before the version gets its name."""
 
-import hashlib
-import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from apps.common.export.description import sha256_of, write_description
 from apps.common.export.litert.conversion import conversion_process, convert
 from apps.common.export.litert.graphs import save
 from apps.common.export.litert.trial import accuracy, check_answers, check_fused
 from apps.common.portable.litert import DYNAMIC, FLOAT, INT8, Network, file_stem
-from apps.common.portable.run_files import LABELS, VOCABULARY
-from apps.common.portable.versions import FORMAT, LITERT
+from apps.common.portable.versions import LITERT
 
 
 def write_litert(version, predictor, inputs_of, **unused):
@@ -64,14 +61,14 @@ def write_litert(version, predictor, inputs_of, **unused):
                 check_answers(network, path, predictor, graphs[name], inputs)
             entries[path.stem] = {
                 "file": path.name,
-                "sha256": _sha256(path),
+                "sha256": sha256_of(path),
                 "graph": name,
                 "quantization": quantization,
                 **network.description(),
                 **accuracy(network, graphs[name], inputs),
             }
     _report_losses(entries)
-    _write_description(directory, predictor, entries)
+    write_description(directory / LITERT.name, predictor, entries)
 
 
 def _report_losses(entries):
@@ -83,25 +80,3 @@ def _report_losses(entries):
             f"{key} {entry['accuracy']:.2%}" for key, entry in sorted(measured.items())
         )
         print(f"LiteRT: accuracy on {clips:,} inputs of the validation split: {shown}.")
-
-
-def _write_description(directory, predictor, entries):
-    """Copies vocabulary and labels; writes `model.json` last."""
-    files = {}
-    for name in (VOCABULARY, LABELS):
-        if (source := predictor.directory / name).exists():
-            shutil.copy(source, directory / name)
-            files[name] = _sha256(directory / name)
-    description = {
-        "format": FORMAT,
-        "app": predictor.name,
-        "graphs": entries,
-        "files": files,
-        "settings": predictor.settings(),
-    }
-    text = json.dumps(description, indent=1, ensure_ascii=False)
-    (directory / LITERT.name).write_text(text + "\n", encoding="utf-8")
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,8 +1,6 @@
 """Exports a finished run as ONNX graphs, with what a runtime needs beside them."""
 
-import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +8,10 @@ from pathlib import Path
 import onnx
 
 from apps.common.export.agreement import check_agreement, plain
+from apps.common.export.description import sha256_of, write_description
 from apps.common.export.onnx.writer import IR_VERSION, OPSET, onnx_model
-from apps.common.portable.run_files import LABELS, VOCABULARY
 from apps.common.portable.terminal import last_line
-from apps.common.portable.versions import FORMAT, ONNX
+from apps.common.portable.versions import ONNX
 
 RUNTIME = "serving.runtime"  # the module that runs examples as a server does
 ROOT = Path(__file__).parents[4]  # from which it is found
@@ -81,22 +79,8 @@ def write_files(directory, predictor, models):
         name: _written(directory / f"{name}.onnx", model)
         for name, model in models.items()
     }
-    files = {}
-    for name in (VOCABULARY, LABELS):
-        if (source := predictor.directory / name).exists():
-            shutil.copy(source, directory / name)
-            files[name] = _sha256(directory / name)
-    description = {
-        "format": FORMAT,
-        "app": predictor.name,
-        "opset": OPSET,
-        "ir_version": IR_VERSION,
-        "graphs": graphs,
-        "files": files,
-        "settings": predictor.settings(),
-    }
-    text = json.dumps(description, indent=1, ensure_ascii=False)
-    (directory / ONNX.name).write_text(text + "\n", encoding="utf-8")
+    versions = {"opset": OPSET, "ir_version": IR_VERSION}
+    write_description(directory / ONNX.name, predictor, graphs, **versions)
 
 
 def _written(path, model):
@@ -104,7 +88,7 @@ def _written(path, model):
     path.write_bytes(model.SerializeToString())
     return {
         "file": path.name,
-        "sha256": _sha256(path),
+        "sha256": sha256_of(path),
         "inputs": {info.name: _spec(info) for info in model.graph.input},
         "outputs": {info.name: _spec(info) for info in model.graph.output},
     }
@@ -115,7 +99,3 @@ def _spec(info):
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
     sizes = [size.dim_value or None for size in tensor.shape.dim]
     return {"dtype": dtype, "shape": sizes}
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

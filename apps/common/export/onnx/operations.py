@@ -7,10 +7,8 @@ shapes are.
 
 import numpy as np
 
+from apps.common.export.onnx.dtypes import BOOL, INSIDE, INT64, type_of
 from apps.common.export.onnx.slices import cuts
-
-BOOL, FLOAT, INT64 = 9, 1, 7  # onnx.TensorProto
-TYPES = {"bool": BOOL, "float32": FLOAT, "int32": INT64, "int64": INT64}
 
 _SAME = {
     "AddV2": "Add",
@@ -42,24 +40,6 @@ _REDUCED = {
     "Sum": "ReduceSum",
 }
 _translations = {}
-
-
-def type_of(tensor, types=TYPES):
-    """Returns ONNX's type of a tensor.
-
-    Args:
-        tensor: A TensorFlow tensor.
-        types: ONNX's types by TensorFlow's name.
-
-    Raises:
-        ValueError: If it is none of them, as half precision.
-    """
-    if tensor.dtype.name not in types:
-        raise ValueError(
-            f"{tensor.op.name}: expected bool, int32 or float32. Received: "
-            f"{tensor.dtype.name}. Compute it in float32."
-        )
-    return types[tensor.dtype.name]
 
 
 def translation_of(kind):
@@ -115,7 +95,7 @@ def _rsqrt(writer, op):
 
 @_translates("Cast")
 def _cast(writer, op):
-    x, to = map(type_of, (op.inputs[0], op.outputs[0]))
+    x, to = (type_of(tensor, INSIDE) for tensor in (op.inputs[0], op.outputs[0]))
     if x == to:
         return writer.inputs(op)[0]
     return writer.node("Cast", writer.inputs(op), to=to)

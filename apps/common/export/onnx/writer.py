@@ -5,18 +5,14 @@ import onnx
 import tensorflow as tf
 from onnx import helper, numpy_helper
 
+from apps.common.export.onnx.dtypes import OUTSIDE, type_of
 from apps.common.export.onnx.lstm import GATES, RECORD, is_marked, write_lstm
-from apps.common.export.onnx.operations import translation_of, type_of
+from apps.common.export.onnx.operations import translation_of
 from apps.common.export.onnx.slices import FAR
 from lstm_layer.mark import marked
 
 OPSET = 21
 IR_VERSION = 10  # of the file; the newest that goes with this opset
-TYPES = {
-    "bool": onnx.TensorProto.BOOL,
-    "float32": onnx.TensorProto.FLOAT,
-    "int32": onnx.TensorProto.INT32,
-}
 # What `tf.get_static_value` leaves of the order of a transposition.
 FOLDED = {
     "Pack": lambda *values: np.stack(values),
@@ -144,7 +140,7 @@ class Writer:
 
     def give(self, tensor, name):
         """Declares a tensor as the output `name`."""
-        to = type_of(tensor, TYPES)
+        to = type_of(tensor, OUTSIDE)
         self.nodes.append(helper.make_node("Cast", [self.name(tensor)], [name], to=to))
 
     def name(self, tensor):
@@ -267,4 +263,4 @@ def _read_by(node):
 
 def _declared(name, tensor):
     shape = tensor.shape.as_list()
-    return helper.make_tensor_value_info(name, type_of(tensor, TYPES), shape)
+    return helper.make_tensor_value_info(name, type_of(tensor, OUTSIDE), shape)

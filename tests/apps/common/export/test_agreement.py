@@ -27,6 +27,12 @@ def test_a_probability_differs_by_at_most_1e_5(name):
         check(name, [0.25, 0.75], [0.25, 0.750015], 1e-4)
 
 
+def test_a_log_probability_differs_by_at_most_1e_5_of_it():
+    check("score", [-20.0, -0.5], [-20.00015, -0.500008], 1e-4)
+    with pytest.raises(ValueError, match="returns another score"):
+        check("score", [-20.0, -0.5], [-20.0003, -0.5], 1e-4)
+
+
 def test_another_number_differs_by_at_most_the_tolerance():
     check("logits", [0.25, 30.0], [0.25009, 30.003], 1e-4)
     with pytest.raises(ValueError, match="returns another logits"):
