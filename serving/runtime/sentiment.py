@@ -1,7 +1,6 @@
 """Classifies raw texts with an ONNX export."""
 
 from apps.common.portable.tokens import tokenize
-
 from serving.runtime import app
 from serving.specs import Spec
 
