@@ -2,8 +2,10 @@
 
 const STOP = ".!?。！？";
 const BLANK = "\\s\\p{Z}\\p{Cc}\\p{Cf}\\p{Co}";
-const END = new RegExp(`[${BLANK}]*[${STOP}\\r\\n][${STOP}${BLANK}]*`, "gu");
-const OUTER = new RegExp(`^[${BLANK}]+|[${BLANK}]+$`, "gu");
+// A match begins where a run of blanks begins: else each blank of a long run begins a
+// search through the rest of it.
+const END = new RegExp(`(?<![${BLANK}])[${BLANK}]*[${STOP}\\r\\n][${STOP}${BLANK}]*`, "gu");
+const OUTER = new RegExp(`(?<![${BLANK}])(?:^[${BLANK}]+|[${BLANK}]+$)`, "gu");
 
 /** Returns the sentences of a story; one without text has one empty sentence. */
 export const storySentences = (story) =>

@@ -12,7 +12,7 @@ const MIN_SCALE = 0.02; // smaller changes are not shaded more strongly
 
 /** Splits a text into at most `limit` runs of words, each with its white space. */
 export function runs(text, limit) {
-  const words = text.match(/\s*\S+\s*/g) ?? [];
+  const words = text.match(/(?:^\s+)?\S+\s*/g) ?? [];
   const size = Math.ceil(words.length / limit);
   const pieces = [];
   for (let n = 0; n < words.length; n += size) {

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common.data.text import encoded, join_words
+from apps.common.portable import log_mel as portable
 from apps.language_modeling.sampling import choose
 from apps.language_modeling.text import join, tokens_of
 from apps.question_answering.data import MAX_PARTS, story_sentences
@@ -152,7 +153,8 @@ def test_the_same_token_is_drawn(node):
 
 
 @pytest.mark.parametrize(
-    ("rate", "window_ms", "hop_ms", "bands"), [(16000, 30, 20, 40), (8000, 32, 10, 20)]
+    ("rate", "window_ms", "hop_ms", "bands"),
+    [(16000, 30, 20, 40), (8000, 32, 10, 20), (11025, 40, 20, 30)],  # 441 samples
 )
 def test_the_frames_of_sound_are_those_of_the_front_end(
     rate, window_ms, hop_ms, bands, node
@@ -177,6 +179,15 @@ def test_the_frames_of_sound_are_those_of_the_front_end(
         np.testing.assert_allclose(
             np.reshape(answer, (-1, bands)), frames, rtol=0, atol=2e-4
         )
+
+
+def test_a_window_of_one_sample_is_1(node):
+    answer = node(
+        """async (load) => {
+        const { LogMel } = await load("local/log_mel.js");
+        return Array.from(new LogMel(1000, 1, 1, 1).hann); }"""
+    )
+    assert answer == portable.LogMel(1000, 1, 1, 1).hann.tolist() == [1]
 
 
 def test_a_clip_is_cut_to_its_loudest_part(node):

@@ -35,7 +35,9 @@ SENTENCES = (
 # without a partner opens a quotation.
 _SCRIPT_JOINTS = (
     (r" ?([。、・「」『』《》〈〉【】]) ?", r"\1"),
-    *[(f"({CHARACTER}) ({CHARACTER})", r"\1\2")] * 2,  # every second blank, the others
+    # Joins every second blank, then the others. Characters without a blank match, too:
+    # else `regex` would read the marks of a long run once for each of them.
+    *[(f"({CHARACTER})(?: ({CHARACTER}))?", r"\1\2")] * 2,
 )
 JOINTS = (
     (r'" ([^"]*?) ?"', r'"\1"'),

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from itertools import pairwise
 
+import regex
+
 FINAL_SIGMA = "Σ"  # its lower case depends on its place in the word
 FRACTION_SLASH = "\u2044"
 JOINER = "\u034f"  # combining grapheme joiner: invisible, but of category Mn
@@ -14,6 +16,8 @@ KEPT_PIECES = 2**16  # bounds the memory of `PIECES`
 
 # Characters other than ASCII, with the one before that may be composed with them.
 _OTHERS = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
+# More marks in a row than any language has.
+_MANY_MARKS = regex.compile(r"\P{ccc=0}{31}")
 
 
 def is_invisible(character):
@@ -55,7 +59,10 @@ def normalized(text):
     """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFC", text.translate(PIECES)).lower()
+    pieces = text.translate(PIECES)
+    if _MANY_MARKS.search(pieces):  # NFC takes quadratic time, and holds the GIL
+        return normalized_characters(text)[0]
+    return unicodedata.normalize("NFC", pieces).lower()
 
 
 def normalized_characters(text):

@@ -70,8 +70,10 @@ export class LogMel {
     Object.assign(this, { window, hop, bands, context: window - hop });
     this.spectrum = new PowerSpectrum(2 ** Math.ceil(Math.log2(window)));
     this.weights = melWeights(bands, this.spectrum.length / 2 + 1, rate);
+    // As TensorFlow: an odd window is divided by one sample less; one sample counts whole.
+    const period = window - (window % 2);
     this.hann = Float64Array.from({ length: window }, (_, n) =>
-      0.5 - 0.5 * Math.cos((2 * Math.PI * n) / window));
+      (window === 1 ? 1 : 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / period)));
   }
 
   /**

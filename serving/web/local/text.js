@@ -10,8 +10,9 @@ const JOINTS = [
   [/" ([^"]*?) ?"/gu, '"$1"'],
   [/" ([^"]*)$/gu, '"$1'],
   [/ ?([。、・「」『』《》〈〉【】]) ?/gu, "$1"],
-  // Each match joins every second blank; the second time joins the others.
-  ...Array(2).fill([new RegExp(`(${CHARACTER}) (${CHARACTER})`, "gu"), "$1$2"]),
+  // The first time joins every second blank, the second time the others. A character
+  // without a blank matches, too: else a long run of marks is read once for each mark.
+  ...Array(2).fill([new RegExp(`(${CHARACTER})(?: (${CHARACTER}))?`, "gu"), "$1$2"]),
   [/ ([.,;:!?%)\]}])/gu, "$1"],
   [/([([{$£€#]) /gu, "$1"],
   [/ (n't|'(?:s|re|ve|ll|d|m))\b/gu, "$1"],

@@ -45,9 +45,37 @@ function isCombining(character) {
       `${character}\u0334`.normalize("NFD") !== `${character}\u0334`);
 }
 
+const MANY_MARKS = 30; // more in a row than any language has
+
+/**
+ * Returns the composed form (NFC) of a decomposed text.
+ * `normalize` takes quadratic time to sort a long run of marks, which is sorted here.
+ */
+function composed(text) {
+  return (text.length > MANY_MARKS ? ordered(text) : text).normalize("NFC");
+}
+
+/** Sorts the marks between two characters of class 0 by their combining class. */
+function ordered(text) {
+  const characters = Array.from(text);
+  const marks = [...new Set(characters)].filter(isCombining);
+  const isBefore = (a, b) => (b + a).normalize("NFD") !== b + a;
+  marks.sort((a, b) => (isBefore(a, b) ? -1 : Number(isBefore(b, a))));
+  const classes = new Map(); // numbers in the order of the classes, equal for equal ones
+  marks.forEach((mark, n) => classes.set(mark,
+    n && !isBefore(marks[n - 1], mark) ? classes.get(marks[n - 1]) : n + 1));
+  let run = 0;
+  const keys = characters.map((character) => {
+    if (!classes.has(character)) run += 1;
+    return run * (marks.length + 1) + (classes.get(character) ?? 0);
+  });
+  return Array.from(keys.keys()).sort((a, b) => keys[a] - keys[b])
+    .map((n) => characters[n]).join("");
+}
+
 /** Returns whether a character of class 0 composes with the text before it. */
 const composes = (before, character) =>
-  (before + character).normalize("NFC") !== before.normalize("NFC") + character;
+  composed(before + character) !== composed(before) + character;
 
 /**
  * Normalizes a text: compatible forms, one case, one composition, nothing invisible.
@@ -58,9 +86,9 @@ export function normalized(given) {
   const texts = [], starts = [], ends = [];
   let cluster = "", start = 0, end = 0;
   const close = () => {
-    const composed = cluster.normalize("NFC");
-    texts.push(composed);
-    for (let n = 0; n < composed.length; n++) {
+    const text = composed(cluster);
+    texts.push(text);
+    for (let n = 0; n < text.length; n++) {
       starts.push(start);
       ends.push(end);
     }
