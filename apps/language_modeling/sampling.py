@@ -5,7 +5,7 @@ import tensorflow as tf
 from apps.common.layers.state import zero_state
 from apps.common.portable.masking import MASKED
 from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN_ID
-from apps.common.portable.sampling import SETTINGS
+from apps.common.portable.sampling import SETTINGS, expectation, is_allowed
 from apps.language_modeling.text import has_end_token, join, start_id, token_ids
 
 MOST_TOKENS = 10_000  # maximum of `max_tokens` in one call
@@ -120,6 +120,16 @@ def _specs(**dtypes):
     return [tf.TensorSpec([None], dtype, name) for name, dtype in dtypes.items()]
 
 
+def _check_settings(*columns):
+    """Fails if a setting of a row is not within its bounds."""
+    for name, column in zip(SETTINGS, columns, strict=True):
+        tf.debugging.assert_equal(
+            tf.reduce_all(is_allowed(name, column)),
+            True,
+            f"{name}: {expectation(name)}",
+        )
+
+
 def build_generate(model, vocabulary, tokenization):
     """Returns the `tf.function` that continues prompts.
 
@@ -142,6 +152,7 @@ def build_generate(model, vocabulary, tokenization):
         tf.debugging.assert_less_equal(
             max_tokens, MOST_TOKENS, f"max_tokens: expected at most {MOST_TOKENS}."
         )
+        _check_settings(temperature, top_k, top_p, repetition_penalty, seed)
         batch = tf.shape(prompt)[0]
         ids = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
         logits, state = read(tf.fill([batch], start), ids, zero_state(model, batch))
@@ -205,6 +216,7 @@ def build_stream(model, vocabulary, tokenization):
     def stream(
         prompt, temperature, top_k, top_p, repetition_penalty, seed, carried, *state
     ):
+        _check_settings(temperature, top_k, top_p, repetition_penalty, seed)
         known = tf.ragged.boolean_mask(carried, carried != PADDING_ID)
         ids = tf.cast(token_ids(prompt, vocabulary, tokenization), "int32")
         # The last known token, or the start token of a new text, is not read yet.

@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.common.portable.patterns import END, NEW_LINE, PADDING_ID
 from apps.common.portable.run_files import VOCABULARY
-from apps.common.portable.sampling import SETTINGS, choose
+from apps.common.portable.sampling import SETTINGS, check_columns, choose
 from apps.common.portable.tokens import join, tokens_of
 from serving.runtime import app
 from serving.specs import Spec
@@ -143,6 +143,7 @@ class LanguageModel(app.Runtime):
         """Returns the text after each prompt, without the prompt."""
         if max_tokens.max() > MOST_TOKENS:
             raise ValueError(f"max_tokens: expected at most {MOST_TOKENS}.")
+        check_columns(**settings)
         rows = self._ids(prompt)
         zeros = self._zeros(1)
         begun = [self._after([self._start, *row], zeros) for row in rows]
@@ -172,6 +173,7 @@ class LanguageModel(app.Runtime):
         """Returns the next piece of each text, and the carry."""
         states = {name: rest.pop(name) for name in self._states}
         self._check_ids(token_ids)
+        check_columns(**rest)
         seed = rest.pop("seed")
         known = [row[row != PADDING_ID].tolist() for row in token_ids]
         begun = []

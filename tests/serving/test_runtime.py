@@ -7,10 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
+from apps.common.portable.sampling import expectation
 from apps.common.portable.versions import ONNX, newest_version
 from serving import runtime
 from serving.engine import RequestError
 from serving.runtime import language_modeling
+from tests.apps.common.portable.test_sampling import OUT_OF_BOUNDS
 
 
 def signatures_of(run, app):
@@ -55,6 +57,18 @@ def test_too_many_tokens_are_refused(language):
     inputs["prompt"] = np.array([b""], object)
     with pytest.raises(RequestError, match="max_tokens: expected at most 10000"):
         language["generate"](inputs)
+
+
+@pytest.mark.parametrize("signature", ["generate", "stream"])
+@pytest.mark.parametrize(("name", "value"), OUT_OF_BOUNDS)
+def test_settings_out_of_bounds_are_refused(language, signature, name, value):
+    inputs = inputs_of(language[signature], repetition_penalty=np.ones(1, "float32"))
+    inputs["prompt"] = np.array([b""], object)
+    language[signature](inputs)
+    inputs[name] = np.array([value], inputs[name].dtype)
+    with pytest.raises(RequestError) as refusal:
+        language[signature](inputs)
+    assert str(refusal.value) == f"{name}: {expectation(name)}"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

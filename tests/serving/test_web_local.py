@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from apps.common.data.text import encoded, join_words
 from apps.common.portable import log_mel as portable
+from apps.common.portable.sampling import SETTINGS, expectation
 from apps.language_modeling.sampling import choose
 from apps.language_modeling.text import join, tokens_of
 from apps.question_answering.data import MAX_PARTS, story_sentences
@@ -15,6 +16,7 @@ from apps.speech_commands.features import LogMel, fit_clip
 from apps.summarization.decode import search
 from tests.apps.common.data.reference_tokens import golden, tokens
 from tests.apps.common.data.test_tokens import PIECES, assigned
+from tests.apps.common.portable.test_sampling import OUT_OF_BOUNDS
 from tests.serving.node import LOCATED, needs_node, run_node
 
 pytestmark = needs_node
@@ -150,6 +152,22 @@ def test_the_same_token_is_drawn(node):
         cases,
     )
     assert answers == expected.numpy().tolist()
+
+
+def test_settings_out_of_bounds_are_refused_as_by_the_server(node):
+    usual = {name: setting.default for name, setting in SETTINGS.items()}
+    wrong = [(name, str(value)) for name, value in OUT_OF_BOUNDS]
+    answers = node(
+        """async (load, [usual, wrong]) => {
+        const { choose } = await load("local/sampling.js");
+        const refused = (name, value) => {
+          const number = Number(value.replace("inf", "Infinity"));
+          try { return choose(new Float32Array(4), [], { ...usual, [name]: number });
+          } catch ({ message }) { return message; } };
+        return wrong.map((pair) => refused(...pair)); }""",
+        [usual | {"seed": [1, 2]}, wrong],
+    )
+    assert answers == [f"{name}: {expectation(name)}" for name, _ in wrong]
 
 
 @pytest.mark.parametrize(

@@ -76,18 +76,41 @@ def check_settings(settings, max_tokens, as_flag=False):
         max_tokens: Maximum number of tokens.
         as_flag: Whether messages name a setting by its command-line flag.
     """
-    bounds = {name: (s.minimum, s.maximum) for name, s in SETTINGS.items()}
-    bounds["max_tokens"] = (0, math.inf)
     for name, value in {"max_tokens": max_tokens, **settings}.items():
-        minimum, maximum = bounds[name]
-        if minimum <= value <= maximum and value < math.inf:
-            continue
-        shown = f"--{name.replace('_', '-')}" if as_flag else name
-        lowest = "above 0" if 0 < minimum < 1 else f"{minimum} or more"
-        highest = "" if maximum == math.inf else f", at most {maximum}"
-        raise ValueError(
-            f"{shown}: expected a number, {lowest}{highest}. Received: {value}."
-        )
+        if not is_allowed(name, value):
+            shown = f"--{name.replace('_', '-')}" if as_flag else name
+            raise ValueError(f"{shown}: {expectation(name)} Received: {value}.")
+
+
+def check_columns(**settings):
+    """Raises ValueError if a setting of a row, by name, is not within its bounds."""
+    for name, column in settings.items():
+        if not np.all(is_allowed(name, column)):
+            raise ValueError(f"{name}: {expectation(name)}")
+
+
+def is_allowed(name, value):
+    """Returns whether a number is within a setting's bounds; NaN is not.
+
+    Of an array or a tensor, it returns this for each number.
+    """
+    minimum, maximum = _bounds(name)
+    is_finite = value < maximum if maximum == math.inf else value <= maximum
+    return (value >= minimum) & is_finite
+
+
+def expectation(name):
+    """Returns the part of a message that names a setting's bounds."""
+    minimum, maximum = _bounds(name)
+    lowest = "above 0" if 0 < minimum < 1 else f"{minimum} or more"
+    highest = "" if maximum == math.inf else f", at most {maximum}"
+    return f"expected a number, {lowest}{highest}."
+
+
+def _bounds(name):
+    if name == "max_tokens":
+        return 0, math.inf
+    return SETTINGS[name].minimum, SETTINGS[name].maximum
 
 
 def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):

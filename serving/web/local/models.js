@@ -13,7 +13,9 @@ const APPS = {
   language_modeling: languageModeling, question_answering: questionAnswering, sentiment,
   speech_commands: speechCommands, summarization,
 };
+const FORMAT = 1; // of model.json, the only one that this page reads
 export const LIST = "models.json"; // in their folder: app and size by name
+const NEWEST = { cache: "no-cache" }; // the browser asks the host for a newer file
 const AGAIN = "Write the folder again with `python -m serving.static`, and copy all of it " +
   "to the host.";
 
@@ -30,7 +32,7 @@ export class Models {
 
   /** Returns the app and the size in bytes of each model, by the model's name. */
   async list() {
-    return (await this.file(LIST)).json();
+    return this.json(LIST);
   }
 
   /** Loads a model, unless it is loaded. */
@@ -60,14 +62,19 @@ export class Models {
 
   async read(name) {
     const at = `${encodeURIComponent(name)}/`;
-    const description = await (await this.file(`${at}model.json`)).json();
+    const description = await this.json(`${at}model.json`);
+    if (description.format !== FORMAT) {
+      throw new ApiError(`${at}model.json: expected format ${FORMAT}. Received: ` +
+        `${description.format}.`, `Reload the page. ${AGAIN}`);
+    }
     const texts = {};
-    for (const file of Object.keys(description.files)) {
-      texts[file] = await (await this.file(at + file)).text();
+    for (const [file, sha256] of Object.entries(description.files)) {
+      texts[file] = new TextDecoder().decode(await this.exported(at + file, sha256));
     }
     const sessions = {};
-    for (const [graph, { file }] of Object.entries(description.graphs)) {
-      sessions[graph] = await this.session(await this.file(at + file), at + file);
+    for (const [graph, { file, sha256 }] of Object.entries(description.graphs)) {
+      const bytes = await this.exported(at + file, sha256);
+      sessions[graph] = await this.session(bytes, at + file);
     }
     return APPS[description.app]({
       ...description,
@@ -78,11 +85,39 @@ export class Models {
     });
   }
 
-  /** Returns the response for a file of the folder. */
-  async file(path) {
-    let response = null;
+  /** Returns the newest JSON file of a path. */
+  async json(path) {
+    const text = new TextDecoder().decode(await this.file(path, "", NEWEST));
     try {
-      response = await fetch(new URL(path, this.folder));
+      return JSON.parse(text);
+    } catch {
+      throw new ApiError(`${path}: not valid JSON.`, AGAIN);
+    }
+  }
+
+  /**
+   * Returns the bytes of a file that model.json names.
+   * Its address has the file's hash, so that a browser never takes the file of another
+   * model from its cache. Only secure contexts (https, localhost) can check the bytes.
+   */
+  async exported(path, sha256) {
+    const bytes = await this.file(path, `?${sha256.slice(0, 12)}`);
+    const digest = await globalThis.crypto?.subtle?.digest("SHA-256", bytes);
+    const hex = digest && Array.from(new Uint8Array(digest),
+      (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (hex && hex !== sha256) {
+      throw new ApiError(`${path}: not the file that model.json names; its SHA-256 ` +
+        "differs.", `Reload the page. ${AGAIN}`);
+    }
+    return bytes;
+  }
+
+  /** Returns the bytes of a file of the folder. */
+  async file(path, query = "", options = {}) {
+    let response = null, bytes = null;
+    try {
+      response = await fetch(new URL(path + query, this.folder), options);
+      bytes = new Uint8Array(await response.arrayBuffer());
     } catch {
       throw new ApiError(`${path} could not be loaded: the connection is lost.`,
         "Try again when this page's host can be reached.");
@@ -90,12 +125,11 @@ export class Models {
     if (!response.ok) {
       throw new ApiError(`${path} could not be loaded (${response.status}).`, AGAIN);
     }
-    return response;
+    return bytes;
   }
 
   /** Returns the session of a graph. */
-  async session(response, path) {
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  async session(bytes, path) {
     try {
       return await this.runtime.InferenceSession.create(bytes,
         { executionProviders: ["wasm"], logSeverityLevel: 3 });

@@ -1,10 +1,17 @@
 // Samples the next token, as apps/language_modeling/sampling.py does.
 
+import { ApiError } from "../api.js";
 import { uniform } from "./philox.js";
 import { PADDING_ID, UNKNOWN_ID } from "./tokens.js";
 
 export const MASKED = -1e9;
 const SMALLEST = 1e-7; // of the random numbers, whose logarithm is taken twice
+const BOUNDS = { // of the settings: the lowest and the highest number, and their names
+  temperature: [0, Number.MAX_VALUE, "0 or more"],
+  top_k: [0, 2 ** 31 - 1, `0 or more, at most ${2 ** 31 - 1}`],
+  top_p: [0, 1, "0 or more, at most 1"],
+  repetition_penalty: [2 ** -126, Number.MAX_VALUE, "above 0"],
+};
 
 /** Returns the place of the largest number, the first of several. */
 export function largest(numbers) {
@@ -20,8 +27,13 @@ export function largest(numbers) {
  * @param settings `temperature`, `top_k`, `top_p`, `repetition_penalty` and `seed`, the
  *     two integers of `stateless_uniform`.
  * @returns The id; never padding or the unknown token.
+ * @throws ApiError if a setting is out of its bounds.
  */
 export function choose(logits, seen, settings) {
+  for (const [name, [lowest, highest, words]] of Object.entries(BOUNDS)) {
+    if (settings[name] >= lowest && settings[name] <= highest) continue;
+    throw new ApiError(`${name}: expected a number, ${words}.`, "Change it.");
+  }
   const allowed = penalized(logits, seen, Math.fround(settings.repetition_penalty));
   const temperature = Math.fround(settings.temperature);
   if (!(temperature > 0)) return largest(allowed);

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.portable.sampling import expectation
 from apps.language_modeling.generate import main
 from apps.language_modeling.predict import Predictor
 from apps.language_modeling.sampling import DTYPES, choose
+from serving.formats import reason
+from tests.apps.common.portable.test_sampling import OUT_OF_BOUNDS
 
 
 def draw(logits, count=400, **settings):
@@ -132,6 +135,25 @@ def test_no_token_makes_an_empty_text(generate):
 def test_ten_thousand_tokens_may_be_asked_for(generate):
     texts = generate(["the"] * 8, max_tokens=10000, temperature=1000.0)
     assert any(len(text) > 20 for text in texts)
+
+
+@pytest.mark.parametrize("signature", ["generate", "stream"])
+@pytest.mark.parametrize(("name", "value"), OUT_OF_BOUNDS)
+def test_settings_out_of_bounds_are_refused(predictor, signature, name, value):
+    """With the message of the runtime without TensorFlow."""
+    call = getattr(predictor, signature)
+    inputs = [
+        tf.zeros([1, *(size or 0 for size in spec.shape[1:])], spec.dtype)
+        for spec in call.input_signature
+    ]
+    places = {spec.name: n for n, spec in enumerate(call.input_signature)}
+    inputs[places["prompt"]] = tf.constant([""])
+    inputs[places["repetition_penalty"]] = tf.ones([1])
+    call(*inputs)
+    inputs[places[name]] = tf.constant([value], DTYPES[name])
+    with pytest.raises(tf.errors.InvalidArgumentError) as refusal:
+        call(*inputs)
+    assert reason(refusal.value.message) == f"{name}: {expectation(name)}"
 
 
 def test_max_tokens_is_the_most(generate):

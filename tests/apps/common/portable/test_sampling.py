@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.portable.sampling import choose
+from apps.common.portable.sampling import check_columns, choose
 from apps.language_modeling import sampling
+
+OUT_OF_BOUNDS = [
+    *(("temperature", -0.1), ("temperature", np.inf), ("top_k", -1), ("top_p", 1.01)),
+    *(("repetition_penalty", value) for value in (0, -1, np.nan, np.inf)),
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +62,13 @@ def test_rows_of_a_batch_do_not_see_one_another():
     for row in range(9):
         alone = choose(**{name: x[row : row + 1] for name, x in arguments.items()})
         assert alone.tolist() == [together[row]]
+
+
+@pytest.mark.parametrize(("name", "value"), OUT_OF_BOUNDS)
+def test_a_setting_of_one_row_that_is_out_of_bounds_is_named(name, value):
+    settings = draws(np.random.default_rng(4), 3, 5)
+    del settings["logits"], settings["seen"]
+    check_columns(**settings)
+    settings[name] = np.array([*settings[name][:2], value])
+    with pytest.raises(ValueError, match=f"^{name}: expected a number, "):
+        check_columns(**settings)
