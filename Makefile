@@ -35,8 +35,9 @@ serve: .venv/run ## serve the exported models on http://127.0.0.1:8501
 results: .venv/run ## rebuild the tables of results in README and docs
 	$(BIN)/python -m experiments.results
 
-benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, and graphs (20 minutes)
+benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, graphs and engines (25 minutes)
 	$(BIN)/python -m experiments.benchmarks.layer
+	$(BIN)/python -m experiments.benchmarks.engines
 
 engines: .venv/run ## compare the engines: do they agree, LiteRT, the browser (needs `make run`; 15 minutes)
 	$(BIN)/python -m experiments.benchmarks.agreement

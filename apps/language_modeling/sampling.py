@@ -14,20 +14,8 @@ MOST_TOKENS = 10_000  # maximum of `max_tokens` in one call
 def choose(logits, seen, temperature, top_k, top_p, repetition_penalty, seed):
     """Samples the next token of each row: temperature, top-k, top-p, penalty.
 
-    Args:
-        logits: `(batch, vocabulary_size)`.
-        seen: Number of occurrences of each token so far, `(batch, vocabulary_size)`.
-        temperature: Divisor of the logits, `(batch,)`; 0 takes the most probable token.
-        top_k: Number of most probable tokens to sample from, `(batch,)`; 0 keeps all.
-        top_p: Nucleus sampling (Holtzman et al. 2020): the most probable tokens are
-            kept until their sum reaches this probability, at least one, `(batch,)`; 1
-            keeps all.
-        repetition_penalty: Factor by which the logits of tokens that occurred are
-            lowered (Keskar et al. 2019), `(batch,)`; 1 disables it.
-        seed: Seed of each row, int32 `(batch, 2)`.
-
-    Returns:
-        Token ids, `(batch,)` int32. Padding and the unknown token are never drawn.
+    The arguments and the result are those of `apps.common.portable.sampling.choose`,
+    with tensors for arrays.
     """
     penalty = repetition_penalty[:, tf.newaxis]
     punished = tf.where(logits > 0, logits / penalty, logits * penalty)

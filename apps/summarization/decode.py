@@ -26,25 +26,8 @@ def search(
     ones displace it. The search stops when no unfinished hypothesis can exceed the best
     finished one.
 
-    Args:
-        step: Takes token ids `(rows,)` and a state; returns log-probabilities of the
-            next tokens `(rows, tokens)` and the state. Rows are `batch_size * beam`.
-        state: State before the first token, tensors `(batch_size, ...)` in any
-            structure.
-        batch_size: Number of sequences.
-        start: Token id that precedes a sequence.
-        end: Token id that ends a sequence.
-        beam: Number of hypotheses that are kept at each step; 1 is greedy search.
-        max_length: Maximum number of tokens, without the end token.
-        min_length: Minimum number of tokens, without the end token.
-        length_penalty: Exponent a of the length penalty ((5 + length) / 6) ** a (Wu et
-            al. 2016); 0 favours short sequences.
-        block_ngrams: Length of the n-grams that a sequence may not repeat; 0 allows all
-            repetition.
-
-    Returns:
-        `token_ids`, int32 `(batch_size, max_length)`, padded and without the end token;
-        and `score`, float32 `(batch_size,)`.
+    The arguments and results are those of `apps.common.portable.beam.search`, with
+    tensors for arrays; `state` may have any structure.
     """
     state = tf.nest.map_structure(lambda x: tf.repeat(x, beam, axis=0), state)
     first = tf.one_hot(0, beam, on_value=0.0, off_value=MASKED)  # the rest are copies

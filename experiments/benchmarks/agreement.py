@@ -17,20 +17,17 @@ of the probabilities of the two likeliest tokens where it parts, as the SavedMod
 A margin near the difference of probabilities is a tie that rounding decides.
 """
 
-import argparse
-import datetime
 import json
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from apps.common.portable.versions import GRAPH, ONNX
 from experiments.benchmarks.engine_answers import CASES
-from experiments.machine import hardware, versions
+from experiments.benchmarks.engine_command import circumstances, parser_of, record
 from experiments.tables import README, RESULTS, markdown_table
-from serving.exports import RUNS, find_exports
+from serving.exports import find_exports
 from serving.models import ENGINES
 
 NAME, PAGE = "agreement", README
@@ -138,24 +135,9 @@ def _number(value):
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.agreement",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add(
-        "runs",
-        nargs="*",
-        default=[RUNS],
-        metavar="RUN",
-        help="run directories, or directories with runs at any depth (default: runs)",
-    )
-    add(
+    parser = parser_of(NAME, __doc__)
+    parser.add_argument(
         "--examples", type=int, metavar="N", help="first N test examples (default: all)"
-    )
-    add(
-        "--record", action="store_true", help=f"write experiments/results/{RESULT.name}"
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -165,13 +147,9 @@ def main(arguments=None):
             figures = measure(exported, options.examples)
             result["apps"][exported.app] = figures
             print(json.dumps({exported.app: figures}, ensure_ascii=False), flush=True)
-        result |= {
-            "hardware": hardware(),
-            "versions": versions(("tensorflow", "onnxruntime", "numpy")),
-            "date": datetime.date.today().isoformat(),
-        }
+        result |= circumstances(NAME)
         if options.record:
-            write_json(RESULT, result, indent=1)
+            record(NAME, result)
         print(f"\n{table(result)}")
 
 

@@ -16,10 +16,8 @@ the request and answers an empty object (`empty_server`). All share the machine 
 the clients.
 """
 
-import argparse
 import asyncio
 import contextlib
-import datetime
 import itertools
 import json
 import os
@@ -27,19 +25,17 @@ import time
 
 import numpy as np
 
-from apps.common.portable.files import write_json
 from apps.common.portable.sampling import SETTINGS
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks import empty_server
 from experiments.benchmarks.agreement import OTHER, REFERENCE, exported_runs
+from experiments.benchmarks.engine_command import circumstances, parser_of, record
 from experiments.benchmarks.installed import installed_megabytes
 from experiments.benchmarks.load import Server, measure
 from experiments.benchmarks.load_clients import TEXTS, load, requests_of
 from experiments.benchmarks.timing import interleaved
-from experiments.machine import hardware, versions
 from experiments.tables import README, RESULTS, ROOT, markdown_table
 from serving.engine import DEFAULT_SIGNATURE
-from serving.exports import RUNS
 from serving.formats import arrays_of
 from serving.models import ENGINES
 
@@ -224,37 +220,18 @@ def recorded_table(path=RESULT):
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.engines",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__)
     add = parser.add_argument
-    add(
-        "runs",
-        nargs="*",
-        default=[RUNS],
-        metavar="RUN",
-        help="run directories, or directories with runs at any depth (default: runs)",
-    )
     add("--rounds", type=int, default=3, help="turns of each server (default: 3)")
     add("--seconds", type=float, default=2.0, help="length of a turn (default: 2)")
-    add(
-        "--record", action="store_true", help=f"write experiments/results/{RESULT.name}"
-    )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         runs = exported_runs(options.runs)
         result = measure_servers(runs, options.rounds, options.seconds)
-        result |= {
-            "calls": measure_calls(runs),
-            "hardware": hardware(),
-            "versions": versions(("tensorflow", "onnxruntime", "numpy")),
-            "date": datetime.date.today().isoformat(),
-        }
+        result |= {"calls": measure_calls(runs), **circumstances(NAME)}
         if options.record:
-            write_json(RESULT, result, indent=1)
+            record(NAME, result)
         print(f"\n{table(result)}")
 
 

@@ -158,6 +158,15 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
+def states_of(graph):
+    """Returns the number of units of each state that a graph takes and returns."""
+    return {
+        name: spec.shape[-1]
+        for name, spec in graph.inputs.items()
+        if f"next_{name}" in graph.outputs
+    }
+
+
 def layers_of(graph):
     """Returns the number of units of each LSTM of a graph, by its name."""
     return {
@@ -177,15 +186,28 @@ def gate_specs(layers, timesteps=None):
     return specs
 
 
-def gate_outputs(layer, recorded, tokens):
-    """Returns a layer's outputs of a signature `gates`; 0 at padding.
+def recorded_in(outputs):
+    """Returns the gates among a graph's outputs, by the name of the layer."""
+    return {
+        name.removesuffix(SUFFIX): value
+        for name, value in outputs.items()
+        if name.endswith(SUFFIX)
+    }
+
+
+def gate_outputs(recorded, labels):
+    """Returns the outputs of a signature `gates`; 0 at padding.
 
     Args:
-        layer: Name of the layer.
-        recorded: The graph's output, `(batch, timesteps, 6 * units)`.
-        tokens: Label of each timestep, bytes `(batch, timesteps)`; b"" is padding.
+        recorded: Gates and states by layer name, `(batch, timesteps, 6 * units)`.
+        labels: Label of each timestep, bytes `(batch, timesteps)`, for all layers, or a
+            dictionary of them by layer name; b"" is padding.
     """
-    recorded = np.where((tokens != b"")[..., np.newaxis], recorded, np.float32(0))
-    parts = np.split(recorded, len(GATES), axis=-1)
-    named = {f"{layer}_{name}": part for name, part in zip(GATES, parts, strict=True)}
-    return {f"{layer}_tokens": tokens, **named}
+    outputs = {}
+    for layer, values in recorded.items():
+        tokens = labels[layer] if isinstance(labels, dict) else labels
+        values = np.where((tokens != b"")[..., np.newaxis], values, np.float32(0))
+        parts = zip(GATES, np.split(values, len(GATES), axis=-1), strict=True)
+        outputs |= {f"{layer}_{name}": part for name, part in parts}
+        outputs[f"{layer}_tokens"] = tokens
+    return outputs

@@ -30,11 +30,7 @@ class LanguageModel(app.Runtime):
         super().__init__(description, graphs)
         self._graph = graphs["language_model"]
         self._size = self._graph.outputs["logits"].shape[-1]
-        self._states = {
-            name: spec.shape[-1]
-            for name, spec in self._graph.inputs.items()
-            if name not in ("token_ids", "record")
-        }
+        self._states = app.states_of(self._graph)
         self._tokenization = self.settings["tokenization"]
         self._ends = self._tokenization != "characters"
         self._start = self.vocabulary.ids([END if self._ends else NEW_LINE])[0]
@@ -121,23 +117,22 @@ class LanguageModel(app.Runtime):
         ids = [self.vocabulary.ids(row) for row in tokens]
         last = np.array([len(row) - 1 for row in ids])
         logits = np.zeros((len(ids), self._size), "float32")
-        layers = app.layers_of(self._graph)
-        recorded = {layer: [] for layer in layers}
+        recorded = []
         parts = self._parts(app.padded(ids), self._zeros(len(ids)), app.YES)
         for begin, outputs, _ in parts:
-            for layer in layers:
-                recorded[layer].append(outputs[f"{layer}{app.SUFFIX}"])
+            recorded.append(app.recorded_in(outputs))
             end = begin + outputs["logits"].shape[1]
             rows = np.flatnonzero((begin <= last) & (last < end))
             logits[rows] = outputs["logits"][rows, last[rows] - begin]
         best = np.argsort(-logits, axis=-1, kind="stable")[:, :NEXT]
         names = np.array(self.vocabulary.tokens, object)
         following = app.padded_texts(names[best].tolist())
-        gates, labels = {"following": following}, app.padded_texts(tokens)
-        for layer, parts in recorded.items():
-            values = np.concatenate(parts, axis=1)
-            gates |= app.gate_outputs(layer, values, labels)
-        return gates
+        recorded = {
+            layer: np.concatenate([part[layer] for part in recorded], axis=1)
+            for layer in recorded[0]
+        }
+        gates = app.gate_outputs(recorded, app.padded_texts(tokens))
+        return {"following": following, **gates}
 
     def generate(self, prompt, max_tokens, **settings):
         """Returns the text after each prompt, without the prompt."""

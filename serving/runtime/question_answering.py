@@ -99,13 +99,10 @@ class QuestionAnswering(app.Runtime):
         if self._reads_stories:  # an empty story has one empty sentence
             contexts = [[UNKNOWN] if row == [""] else row for row in contexts]
         parts, words = map(app.padded_texts, (contexts, read.questions))
-        gates = {}
-        for layer in app.layers_of(self._graph):
-            if layer != SENTENCE_READER:
-                labels = words if "question" in layer else parts
-                recorded = read.outputs[f"{layer}{app.SUFFIX}"]
-                gates |= app.gate_outputs(layer, recorded, labels)
-        return gates
+        recorded = app.recorded_in(read.outputs)
+        recorded.pop(SENTENCE_READER, None)
+        labels = {name: words if "question" in name else parts for name in recorded}
+        return app.gate_outputs(recorded, labels)
 
     def _check_size(self, context_ids, question_ids):
         """Raises ValueError if texts would take memory out of all proportion."""

@@ -44,11 +44,7 @@ class Sentiment(app.Runtime):
         tokens = self._tokens(text)
         token_ids = app.padded([self.vocabulary.ids(row) for row in tokens])
         outputs = self._graph.run({"token_ids": token_ids, "record": app.YES})
-        tokens, gates = app.padded_texts(tokens), {}
-        for layer in app.layers_of(self._graph):
-            recorded = outputs[f"{layer}{app.SUFFIX}"]
-            gates |= app.gate_outputs(layer, recorded, tokens)
-        return gates
+        return app.gate_outputs(app.recorded_in(outputs), app.padded_texts(tokens))
 
     def _tokens(self, text):
         rules, longest = self.settings["token_rules"], self.settings["max_length"]

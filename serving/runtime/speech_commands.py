@@ -34,11 +34,7 @@ class SpeechCommands(app.Runtime):
         self._front_end = LogMel(rate, *geometry)
         self._frames = self._front_end.frames(settings["clip_ms"])
         self._samples = rate * settings["clip_ms"] // 1000
-        self._states = {
-            name: spec.shape[-1]
-            for name, spec in self._graph.inputs.items()
-            if name not in ("features", "record")
-        }
+        self._states = app.states_of(self._graph)
 
     def functions(self):
         """Returns `(inputs, outputs, method)` of each signature by name."""
@@ -92,14 +88,11 @@ class SpeechCommands(app.Runtime):
 
     def gates(self, waveform):
         """Returns times, gates and states of each LSTM."""
-        outputs, gates = self._run(waveform, app.YES), {}
+        outputs = self._run(waveform, app.YES)
         ends = (1 + np.arange(self._frames)) * self.settings["hop_ms"]
         labels = app.texts([f"{end:.0f} ms" for end in ends])
         labels = np.tile(labels, (len(waveform), 1))
-        for layer in app.layers_of(self._graph):
-            recorded = outputs[f"{layer}{app.SUFFIX}"]
-            gates |= app.gate_outputs(layer, recorded, labels)
-        return gates
+        return app.gate_outputs(app.recorded_in(outputs), labels)
 
     def _run(self, waveform, record=app.NO):
         state = {

@@ -80,15 +80,14 @@ class Summarization(app.Runtime):
         tokens, token_ids, copy_ids = self._encoded(document)
         encoded = self._encode(token_ids, app.YES)
         ids, _ = self._search(tokens, encoded, copy_ids)
-        gates, labels = {}, app.padded_texts(tokens)
-        for layer in app.layers_of(self._encoder):
-            recorded = encoded[f"{layer}{app.SUFFIX}"]
-            gates |= app.gate_outputs(layer, recorded, labels)
-        words = _wide(app.padded_texts(self._words(tokens, ids)), ids.shape[1])
+        recorded = app.recorded_in(encoded)
+        labels = dict.fromkeys(recorded, app.padded_texts(tokens))
+        words = app.padded_texts(self._words(tokens, ids))
+        labels["decoder"] = _wide(words, ids.shape[1])
         steps = self._replayed(encoded, copy_ids, ids)
-        recorded = [np.concatenate([step[n] for n in CELL], axis=-1) for step in steps]
-        recorded = np.stack(recorded, axis=1)
-        return {**gates, **app.gate_outputs("decoder", recorded, words)}
+        steps = [np.concatenate([step[n] for n in CELL], axis=-1) for step in steps]
+        recorded["decoder"] = np.stack(steps, axis=1)
+        return app.gate_outputs(recorded, labels)
 
     def _encoded(self, document):
         """Returns tokens, ids, and ids in the extended vocabulary of each document."""
