@@ -60,7 +60,7 @@ def marked_loop(layer, sequences, initial_state, mask):
         raise ValueError(
             f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
             "equations of lstm_layer/step.py. Received: another cell, for which "
-            "neither ONNX nor LiteRT has an operation. Export a SavedModel alone."
+            "neither ONNX nor LiteRT has an operation."
         )
     cell, backwards = layer.cell, layer.go_backwards
     bias = cell.bias if cell.use_bias else ops.zeros(4 * cell.units)

@@ -21,7 +21,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from apps.common.portable.run_files import LABELS, TOKEN_RULES, VOCABULARY
+from apps.common.portable.run_files import TOKEN_RULES
 from apps.common.portable.terminal import report_errors
 from apps.common.portable.versions import ONNX
 from serving import npm
@@ -162,18 +162,18 @@ def _write_models(folder, models):
     listed = {}
     for name, description in models.items():
         (folder / name).mkdir()
-        for path in _files(description):
-            shutil.copyfile(path, folder / name / path.name)
+        for file, content in _files(description).items():
+            (folder / name / file).write_bytes(content)
         size = sum(path.stat().st_size for path in (folder / name).iterdir())
         listed[name] = {"app": description.app, "bytes": size}
     (folder / LIST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
 
 
 def _files(description):
-    """Returns the paths of the files of a model."""
-    beside = [description.path.with_name(name) for name in (VOCABULARY, LABELS)]
-    graphs = [graph.path for graph in description.graphs.values()]
-    return [description.path, *graphs, *(path for path in beside if path.exists())]
+    """Returns the content of each file of a model, bytes by name."""
+    graphs = {graph.path.name: graph.content for graph in description.graphs.values()}
+    own = description.path
+    return {own.name: own.read_bytes(), **graphs, **description.files}
 
 
 def _sizes(folder, models):
