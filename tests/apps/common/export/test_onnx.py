@@ -9,7 +9,7 @@ import tensorflow as tf
 from apps.common.export.onnx.lstm import GATES
 from apps.common.export.onnx.writer import onnx_model
 from apps.common.layers.pooling import MaskedPooling
-from lstm_layer import LSTM, LSTMCell, cell, gradient, kernel, step
+from lstm_layer import LSTM, LSTMCell
 from lstm_layer.gates import NAMES, record_gates
 from tests.edited_cells import NoInputGate
 
@@ -149,30 +149,11 @@ def test_pooling_is_translated(x, pooling):
     np.testing.assert_allclose(run(compute, x)["y"], compute(x), atol=1e-6)
 
 
-@pytest.fixture
-def edit(monkeypatch):
-    """Replaces `lstm_step` in every module that imports it."""
-    written = step.lstm_step
-
-    def edited_step(*arguments):
-        new = written(*arguments)
-        return new._replace(h=2 * new.h)
-
-    def edit_step():
-        for module in (step, cell, kernel):
-            monkeypatch.setattr(module, "lstm_step", edited_step)
-
-    gradient.gradient_is_current.cache_clear()
-    yield edit_step
-    monkeypatch.undo()
-    gradient.gradient_is_current.cache_clear()
-
-
 @pytest.mark.filterwarnings("ignore:.*lstm_step was changed")
-def test_an_edited_step_is_refused_by_the_layers_name(x, edit):
+def test_an_edited_step_is_refused_by_the_layers_name(x, edit_step):
     layer = randomized(LSTM(5, name="memory"))
     onnx_model(function_of(layer), "graph")
-    edit()
+    edit_step()
     with pytest.raises(ValueError, match=r"memory: .*lstm_layer/step.py"):
         onnx_model(function_of(layer), "graph")
 
