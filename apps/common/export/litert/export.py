@@ -1,5 +1,6 @@
 """Exports a finished run as LiteRT files, tried before the version gets its name."""
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,8 +19,8 @@ def write_litert(version, predictor, inputs_of, **unused):
     It has the files of each graph, the vocabulary and labels, and `model.json`: the
     format's number, the app, the settings, and of each graph the file with its SHA-256,
     the quantization, types and shapes of input and output, the operations and, on the
-    validation split, the accuracy. A model with another cell than the textbook's gets
-    no files, and one line says so.
+    validation split, the accuracy. A model with another cell than the textbook's, or
+    one that cannot be converted, gets no files, and one line says so.
 
     Args:
         version: Directory of the version.
@@ -28,7 +29,7 @@ def write_litert(version, predictor, inputs_of, **unused):
         unused: The signatures and examples, which other formats take.
 
     Raises:
-        ValueError: If a file cannot be written, or answers otherwise than the model.
+        ValueError: If a file answers otherwise than the model.
     """
     graphs = predictor.device_graphs()
     if not graphs:
@@ -51,7 +52,12 @@ def write_litert(version, predictor, inputs_of, **unused):
             for quantization in quantizations
             for name in graphs
         }
-        convert(process, saved, graphs, files, inputs.calibration)
+        try:
+            convert(process, saved, graphs, files, inputs.calibration)
+        except ValueError as error:
+            shutil.rmtree(directory)
+            print(f"No LiteRT files: {error}", file=sys.stderr)
+            return
     entries = {}
     for (name, quantization), path in files.items():
         if path.exists():  # int8 can fail, which `convert` has reported
