@@ -1,7 +1,6 @@
 """Trains, evaluates, explains and exports the default recipe of every app."""
 
 import argparse
-import os
 import time
 
 from apps.common.portable.files import write_json
@@ -17,7 +16,6 @@ VERBS = ["train", "evaluate", "explain", "export"]
 def main(arguments=None):
     """Runs the default recipe of the named apps, by default of all apps."""
     names = _parser().parse_args(arguments).apps or list(TASKS)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         for name in names:
             if name not in TASKS:

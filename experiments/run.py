@@ -56,7 +56,6 @@ class Request:
 def main(task, arguments=None):
     """Runs the command line of a task; exits with 1 if rows of `--file` had a fault."""
     options = _parser(task).parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         request = dataclasses.replace(
             parse(task, options.words), file=options.file, output=options.output

@@ -188,7 +188,6 @@ def _take_core(free):
     core = free.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _run_cell(work):
@@ -213,7 +212,6 @@ def main(arguments=None):
         help="write the results of the whole grid to experiments/results",
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         cells, settings = grid(options.quick), Settings()
         run_grid(cells, settings, options.directory)
