@@ -54,21 +54,21 @@ audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is i
 .venv/run: requirements.txt requirements-runtime.txt
 	@echo "Setting up .venv with the packages of requirements.txt (once, a few minutes)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/run
 	@echo "Adding the packages of requirements-dev.txt"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 .venv/benchmark: requirements-benchmark.txt .venv/run
 	@echo "Adding the packages of requirements-benchmark.txt"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-benchmark.txt
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-benchmark.txt
 	@touch $@
 
 .venv/audit/done: requirements-audit.txt
 	@echo "Setting up .venv/audit with the packages of requirements-audit.txt"
 	$(PYTHON) -m venv .venv/audit
-	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	.venv/audit/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-audit.txt
 	@touch $@

@@ -1,5 +1,6 @@
 """Rows of metrics for the closing table and the report."""
 
+WEAK = 0.1  # F1 of a weak label: more than this below the mean over labels
 WEAK_SHOWN = 5  # maximum number of weak labels that are named
 
 
@@ -40,10 +41,28 @@ def _weak_labels(metrics):
     """Returns the F1 of the weakest labels as a text; empty if none is weak."""
     if "by_label" not in metrics:
         return ""
-    from apps.common.metrics.classification import weak_labels  # loads TensorFlow
-
     weak = weak_labels(metrics)
     shown = [f"{label} {f1:.4f}" for label, f1 in list(weak.items())[:WEAK_SHOWN]]
     if more := len(weak) - len(shown):
         shown.append(f"and {more} more in metrics.json")
     return ", ".join(shown)
+
+
+def weak_labels(metrics):
+    """Returns the F1 of the labels that are much weaker than the mean, lowest first.
+
+    Args:
+        metrics: Metrics as `apps.common.metrics.classification.measure` returns
+            them. A label without a test example is
+            left out.
+
+    Returns:
+        F1 by label: of those that are more than `WEAK` below the mean over labels.
+    """
+    rows = metrics["by_label"].items()
+    weak = {
+        label: row["f1"]
+        for label, row in rows
+        if row["examples"] and row["f1"] < metrics["f1"] - WEAK
+    }
+    return dict(sorted(weak.items(), key=lambda item: item[1]))

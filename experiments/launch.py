@@ -22,7 +22,6 @@ GRACE_S = 30  # seconds in which the other workers can exit after a failure
 def main(arguments=None):
     """Trains with several workers, then runs the other verbs in this process."""
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         if options.workers < 1:
             raise ValueError(

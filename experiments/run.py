@@ -5,11 +5,19 @@ import dataclasses
 import functools
 import os
 import sys
+import time
 from pathlib import Path
 
 from apps.common.config import closest
+from apps.common.finished import (
+    export_already,
+    is_finished,
+    metrics_already,
+    trained_already,
+)
 from apps.common.portable.run_files import EXPLANATIONS
 from apps.common.portable.terminal import report_errors
+from experiments.answering import AUTO, ENGINES, answers_of
 from experiments.closing import metric_rows
 from experiments.help import TaskParser
 from experiments.record import record
@@ -27,6 +35,7 @@ VERBS = {
     "record": "write the metrics of finished runs to experiments/results",
 }
 DEFAULT_VERBS = ["train", "evaluate", "export"]
+CLUSTER = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")  # without them there is one worker
 TAKES_INPUT = ("predict", "explain", "record")  # every later word is its input
 
 
@@ -42,6 +51,7 @@ class Request:
         words: Inputs of `predict` and `explain`, or run directories of `record`.
         file: File of inputs of `predict` and `explain`, or None.
         output: File to which `predict` writes the rows of `file`, or None.
+        engine: Engine of `predict`, one of `ENGINES`.
     """
 
     recipe: str
@@ -51,15 +61,18 @@ class Request:
     words: list
     file: Path | None = None
     output: Path | None = None
+    engine: str = AUTO
 
 
 def main(task, arguments=None):
     """Runs the command line of a task; exits with 1 if rows of `--file` had a fault."""
     options = _parser(task).parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         request = dataclasses.replace(
-            parse(task, options.words), file=options.file, output=options.output
+            parse(task, options.words),
+            file=options.file,
+            output=options.output,
+            engine=options.engine,
         )
         _check_files(request)
         if run(task, request).get("faults"):
@@ -126,28 +139,41 @@ def run(task, request):
         request: A `Request`.
 
     Returns:
-        What `evaluate` and `export` returned, by verb; and as "faults" the number of
-        rows of the request's file that had a fault.
+        What `evaluate` and `export` returned, by verb; as "faults" the number of rows
+        of the request's file that had a fault; and as "seconds" the time of each verb.
     """
     config = task.config(request.recipe, request.overrides)
     directory = request.run_directory or run_directory(task, request.recipe, config)
     predictor = functools.cache(lambda: task.predictor(directory))  # one for all verbs
-    results = {}
+    results = {"seconds": {}}
     for verb in _verbs_of_this_process(request.verbs):
+        began = time.monotonic()
         if verb == "train":
             print(f"Training {task.name} with the recipe {request.recipe}: {directory}")
-            task.function("train")(config, directory)
+            if not (_is_alone() and trained_already(directory, config)):
+                task.function("train")(config, directory)
         elif verb == "predict":
-            results["faults"] = _predict(predictor, request)
+            results["faults"] = _predict(task, directory, predictor, request)
         elif verb == "explain":
             results["faults"] = _explain(task, directory, predictor, request)
         elif verb == "record":
             _record(task, request)
         else:
             print(f"{verb.capitalize().removesuffix('e')}ing {directory}")
-            results[verb] = task.function(verb)(predictor())
+            done = _done_already(verb, task, directory)
+            results[verb] = done or task.function(verb)(predictor())
+        results["seconds"][verb] = time.monotonic() - began
     _print_closing_table(task, directory, results)
     return results
+
+
+def _done_already(verb, task, directory):
+    """Returns the metrics or the export that a finished run has, or None."""
+    if not is_finished(directory):
+        return None  # the predictor says what is missing
+    if verb == "evaluate":
+        return metrics_already(directory)
+    return export_already(directory, task.name)
 
 
 def _verbs_of_this_process(verbs):
@@ -160,21 +186,29 @@ def _verbs_of_this_process(verbs):
     return own
 
 
+def _is_alone():
+    """Returns whether no other worker can take part."""
+    return not any(os.environ.get(name) for name in CLUSTER)
+
+
 def _is_chief():
     """Returns whether this process is the chief, or the only worker."""
+    if _is_alone():
+        return True
     from apps.common.training.cluster import cluster_of  # loads TensorFlow
 
     cluster = cluster_of(os.environ)
     return cluster is None or cluster.index == 0
 
 
-def _predict(predictor, request):
+def _predict(task, directory, predictor, request):
     """Prints or writes an output for each input; returns the number of faults."""
+    chosen = task, directory, predictor, request.engine
     if request.file:
         file, output = request.file, request.output
-        return predict_file(predictor(), file, output, request.overrides)
+        return predict_file(answers_of(*chosen), file, output, request.overrides)
     inputs = _inputs(request.words)  # before the run is loaded: errors come at once
-    for output in predictor().predict(inputs):
+    for output in answers_of(*chosen).predict(inputs):
         print(as_json(output))
     return 0
 
@@ -262,5 +296,12 @@ def _parser(task):
         help="predict: a new .csv, .tsv or .jsonl file with the rows of --file, their "
         "own columns beside the outputs; rows with a fault have it in the column "
         "error, and the exit status is then 1",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=AUTO,
+        help="predict: auto (default) takes ONNX Runtime if the run has an export of "
+        "the same weights with onnx/, else TensorFlow",
     )
     return parser

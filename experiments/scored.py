@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apps.common.config import load_run_config
 from apps.common.portable.files import atomic_write
+from apps.common.portable.progress import Progress
 from apps.common.portable.run_files import CONFIG
 from experiments.writers import SEPARATORS, as_json, row_writer
 
@@ -178,8 +179,6 @@ def _write(predictor, rows, report, output):
         report: A `Report`.
         output: Path of the file.
     """
-    import keras  # loads TensorFlow
-
     check_files(report.path, output)
     columns, count = _columns(rows())
     if not count:
@@ -196,11 +195,11 @@ def _write(predictor, rows, report, output):
         open(temporary, "w", encoding="utf-8", errors="replace", newline="") as file,
     ):
         write = row_writer(file, output.suffix.lower(), [*columns, *added])
-        verbose = int(sys.stdout.isatty())
-        bar = keras.utils.Progbar(count, unit_name="row", verbose=verbose)
+        bar = Progress(count, "row")
         for row, answer, fault in _predicted(predictor, rows(), report, bar):
             outputs = _outputs(predictor, answer) if answer else {}
             write({**row.columns, **blank, **outputs, ERROR: fault})
+        bar.close()
         _refuse_existing(output)
 
 

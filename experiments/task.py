@@ -47,6 +47,10 @@ class Task:
         module = importlib.import_module(f"apps.{self.name}.predict")
         return module.Predictor.load(directory)
 
+    def answers(self):
+        """Returns the app's `Answers`, a class; imports no TensorFlow."""
+        return importlib.import_module(f"apps.{self.name}.answers").Answers
+
     def examples(self, predictor):
         """Returns the inputs that `explain` takes when the user gives none."""
         if self.explain_inputs:

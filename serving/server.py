@@ -10,7 +10,6 @@ description at /openapi.json, and metrics at /monitoring/prometheus/metrics.
 
 import argparse
 import logging
-import os
 from urllib.parse import quote
 
 import uvicorn
@@ -121,7 +120,6 @@ def _invite(names, apps, page):
 def main(arguments=None):
     """Serves the newest version of each exported model."""
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format="%(message)s")
     with report_errors():
         _check(options)

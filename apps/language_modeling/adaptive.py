@@ -5,13 +5,13 @@ validation split.
 """
 
 import itertools
-import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.common.layers.state import zero_state
+from apps.common.portable.progress import Progress
 from apps.language_modeling.data import Windows
 from lstm_layer.xla import compiled
 
@@ -47,7 +47,7 @@ def log_probabilities(model, ids, start, with_states=False):
 
     ids, previous = _inputs(ids, start)
     state, log_p, states = zero_state(model, 1), [], []
-    bar = _bar(-(-len(ids) // WINDOW))
+    bar = Progress(-(-len(ids) // WINDOW), "window")
     for begin in range(0, len(ids), WINDOW):
         cut = slice(begin, begin + WINDOW)
         length = len(ids[cut])
@@ -60,7 +60,8 @@ def log_probabilities(model, ids, start, with_states=False):
         log_p.append(scores.numpy()[:length])
         if with_states:
             states.append(outputs.numpy()[:length])
-        bar.add(1)
+        bar.add()
+    bar.close()
     log_p = np.concatenate(log_p)
     return (log_p, np.concatenate(states)) if with_states else log_p
 
@@ -69,12 +70,6 @@ def _inputs(ids, start):
     """Returns token ids, and the id that precedes each."""
     ids = np.asarray(ids)
     return ids, np.concatenate([[start], ids[:-1]]).astype("int32")
-
-
-def _bar(count):
-    return keras.utils.Progbar(
-        count, unit_name="window", verbose=int(sys.stdout.isatty())
-    )
 
 
 def dynamic_perplexity(model, data, start, batch_size, window):
@@ -162,7 +157,7 @@ class DynamicEvaluation:
         ids, previous = _inputs(ids, start)
         state = zero_state(self.model, 1)
         rates = tf.constant(learning_rate), tf.constant(decay)
-        bar = _bar(-(-len(ids) // STEP))
+        bar = Progress(-(-len(ids) // STEP), "window")
         total = 0.0
         try:
             for begin in range(0, len(ids), STEP):
@@ -171,8 +166,9 @@ class DynamicEvaluation:
                     previous[np.newaxis, cut], ids[np.newaxis, cut], state, *rates
                 )
                 total += float(sums)
-                bar.add(1)
+                bar.add()
         finally:
+            bar.close()
             for weight, first in zip(self.weights, self.first, strict=True):
                 weight.assign(first)
         return total / len(ids) if np.isfinite(total) else np.inf

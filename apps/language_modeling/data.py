@@ -1,12 +1,10 @@
 """Loads running text, encodes it as token ids and cuts it into windows."""
 
 import itertools
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,6 +15,7 @@ from apps.common.data.text import batches_of_texts
 from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.common.data.wikipedia import articles
 from apps.common.portable.patterns import END, UNKNOWN
+from apps.common.portable.progress import Progress
 from apps.language_modeling.files import Piece, lines_of, own_text
 from apps.language_modeling.text import has_end_token, tokens_of
 
@@ -127,11 +126,12 @@ def _batches_of_tokens(config, split):
         autograph=False,
         input_signature=[tf.TensorSpec([None], "string")],
     )
-    bar = keras.utils.Progbar(None, unit_name="line", verbose=int(sys.stdout.isatty()))
+    bar = Progress(None, "line")
     for batch in batches_of_texts(texts, LINES_AT_ONCE):
         tokens = tokenized(tf.constant([t.encode("utf-8", "replace") for t in batch]))
         yield tokens, [not isinstance(text, Piece) for text in batch]
         bar.add(len(batch))
+    bar.close()
 
 
 def _counted(config):

@@ -7,21 +7,18 @@ from apps.common.explain.traces import gate_outputs
 from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.layers.state import next_states, zero_state
 from apps.common.predictor import Predictor as Base
-from apps.common.predictor import answer_all, part
-from apps.language_modeling.config import Config
+from apps.common.predictor import part
+from apps.language_modeling.answers import Answers
 from apps.language_modeling.sampling import build_generate, build_step, build_stream
 from apps.language_modeling.text import has_end_token, start_id, token_ids, tokens_of
 from lstm_layer.gates import record_gates
 
-BATCH_SIZE, BATCH_CHARACTERS = 64, 2**14  # logits take the vocabulary's size a token
 NEXT = 3  # most probable next tokens in the output `following`
 TEXT = [tf.TensorSpec([None], "string", name="text")]
 
 
-class Predictor(Base):
+class Predictor(Answers, Base):
     """Scores and continues texts with the model of a finished run."""
-
-    name, config_class, inputs = "language_modeling", Config, {"text": ""}
 
     @property
     def tokenization(self):
@@ -159,20 +156,3 @@ class Predictor(Base):
             "stream": self.stream,
             "step": self.step,
         }
-
-    def predict(self, texts):
-        """Returns a dictionary with `text` and the outputs of `answer` per text.
-
-        Args:
-            texts: Strings.
-        """
-        rows = answer_all(
-            self.answer, texts, batch_size=BATCH_SIZE, characters=BATCH_CHARACTERS
-        )
-        answers = []
-        for text, row in zip(texts, rows, strict=True):
-            name = "token_log_probabilities"  # padded to the longest text of the batch
-            row[name] = row[name][: row["tokens"]]
-            row = {name: value.tolist() for name, value in row.items()}
-            answers.append({"text": text, **row})
-        return answers

@@ -13,6 +13,7 @@ from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.common.portable.patterns import SENTENCES, UNKNOWN, UNKNOWN_ID
 from apps.question_answering.config import PASSAGES
 from apps.question_answering.sources import DATASETS
+from apps.question_answering.stories import context_of
 from apps.question_answering.tokens import located_tokens
 
 SPLITS = ("train", "validation", "test")
@@ -80,13 +81,6 @@ def load_data(config, splits=SPLITS, labels=None):
         trained_tokens=trained_tokens,
         labels=labels or [],
     )
-
-
-def context_of(example):
-    """Returns the text of a story or a passage, as the model reads it."""
-    if hasattr(example, "context"):
-        return example.context
-    return ". ".join(example.sentences)
 
 
 def _vocabulary(examples, config):

@@ -1,29 +1,23 @@
 """Answers questions with a finished run; makes the served signatures."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
 
 import apps.question_answering.model  # noqa: F401  registers what load_model needs
-from apps.common.data.labels import load_labels
-from apps.common.data.tables import is_table
+from apps.common.answers import answer_all
 from apps.common.data.text import valid_utf8
 from apps.common.explain.traces import gate_outputs
 from apps.common.portable.masking import MASKED
 from apps.common.portable.patterns import UNKNOWN
-from apps.common.portable.run_files import LABELS
 from apps.common.predictor import Predictor as Base
-from apps.common.predictor import answer_all, part
-from apps.question_answering.config import PASSAGES, Config
+from apps.common.predictor import part
+from apps.question_answering.answers import BATCH_SIZE, Answers
 from apps.question_answering.data import story_ids, text_ids
-from apps.question_answering.rows import pair, question_rows
 from apps.question_answering.tokens import cut
 from lstm_layer.gates import record_gates
 
-BATCH_SIZE = 64
 LONGEST_ANSWER = 15  # tokens, as in DrQA (Chen et al. 2017)
-BATCH_CHARACTERS = 2**18  # passages are not cut off
 TEXTS = [
     tf.TensorSpec([None], "string", name="context"),
     tf.TensorSpec([None], "string", name="question"),
@@ -40,17 +34,8 @@ class Read(NamedTuple):
     context_parts: tf.RaggedTensor  # a story's sentences, or a passage's tokens
 
 
-class Predictor(Base):
+class Predictor(Answers, Base):
     """Answers questions about stories or passages with the model of a finished run."""
-
-    name, config_class = "question_answering", Config
-    inputs = {"context": "", "question": ""}  # noqa: RUF012
-
-    @part
-    def labels(self):
-        """Answers to stories in the order of their ids; empty for passages."""
-        passages = self.config.data.dataset in PASSAGES
-        return [] if passages else load_labels(self.directory / LABELS)
 
     @part
     def answer(self):
@@ -170,49 +155,6 @@ class Predictor(Base):
     def signatures(self):
         """Returns the signatures of a served model: a `tf.function` for each name."""
         return {**super().signatures(), "attention": self.attention}
-
-    def rows(self, path, data):
-        """Returns the rows of a table, of SQuAD's format, of stories or of lines.
-
-        Args:
-            path: Path of a table with the columns `context` and `question`, or of a
-                file that `question_rows` reads.
-            data: A `DataConfig`.
-
-        Raises:
-            ValueError: If the file as a whole is wrong; also while it is iterated.
-        """
-        path = Path(path)
-        if is_table(path) and path.suffix.lower() != ".json":
-            return super().rows(path, data)
-        return question_rows(path, data.encoding)
-
-    def predict(self, questions):
-        """Returns a dictionary with `context`, `question`, `answer` and more of each.
-
-        Args:
-            questions: Pairs of a context and a question, or strings in which `|||`
-                separates them.
-
-        Raises:
-            ValueError: If a string has no separator.
-        """
-        pairs = [q if isinstance(q, tuple) else pair(q) for q in questions]
-        rows = answer_all(
-            self.answer,
-            [context for context, _ in pairs],
-            [question for _, question in pairs],
-            batch_size=BATCH_SIZE,
-            characters=BATCH_CHARACTERS,
-        )
-        answers = []
-        for (context, question), row in zip(pairs, rows, strict=True):
-            text = row.pop("answer").decode()
-            row = {name: value.item() for name, value in row.items()}
-            answers.append(
-                {"context": context, "question": question, "answer": text, **row}
-            )
-        return answers
 
     def answer_all(self, contexts, questions):
         """Returns the outputs of `answer` per question, without a batch axis."""

@@ -3,9 +3,8 @@
 from apps.common.data.rows import Row, input_row
 from apps.common.data.values import is_visible
 from apps.common.portable.files import open_text
-from apps.question_answering.data import context_of
 from apps.question_answering.sources import BABI_LINE, babi_lines, read_json
-from apps.question_answering.stories import Story
+from apps.question_answering.stories import Story, context_of
 
 SEPARATOR, INPUTS = "|||", ("context", "question")
 

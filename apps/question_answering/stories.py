@@ -269,3 +269,10 @@ def _story(rng, task, gap):
     return Story(
         tuple(world.sentences), question, answer, task, tuple(sorted(set(facts)))
     )
+
+
+def context_of(example):
+    """Returns the text of a story or a passage, as the model reads it."""
+    if hasattr(example, "context"):
+        return example.context
+    return ". ".join(example.sentences)

@@ -3,23 +3,21 @@
 import tensorflow as tf
 
 import apps.sentiment.model  # noqa: F401  registers the layers that load_model needs
+from apps.common.answers import answer_all
 from apps.common.data.text import tokenize
 from apps.common.explain.traces import gate_outputs
 from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.predictor import Predictor as Base
-from apps.common.predictor import answer_all, part
-from apps.sentiment.config import Config
+from apps.common.predictor import part
+from apps.sentiment.answers import BATCH_SIZE, Answers
 from lstm_layer.gates import record_gates
 
-BATCH_SIZE = 128
 TOKEN_IDS = [tf.TensorSpec([None, None], "int32", name="token_ids")]
 TEXT = [tf.TensorSpec([None], "string", name="text")]
 
 
-class Predictor(Base):
+class Predictor(Answers, Base):
     """Classifies texts with the model of a finished run."""
-
-    name, config_class, inputs = "sentiment", Config, {"text": "text_column"}
 
     @part
     def answer(self):
@@ -77,24 +75,6 @@ class Predictor(Base):
     def _token_ids(self, text):
         ids = self.vocabulary.token_ids(text, self.config.data.max_length)
         return ids.to_tensor()
-
-    def predict(self, texts):
-        """Returns a dictionary with `text`, `label` and `probabilities` per text.
-
-        Args:
-            texts: Strings.
-        """
-        answers = answer_all(self.answer, texts, batch_size=BATCH_SIZE)
-        return [
-            {
-                "text": text,
-                "label": row["label"].decode(),
-                "probabilities": dict(
-                    zip(self.labels, row["probabilities"].tolist(), strict=True)
-                ),
-            }
-            for text, row in zip(texts, answers, strict=True)
-        ]
 
     def answer_all(self, texts):
         """Returns the outputs of `answer` per text, as arrays without a batch axis."""

@@ -1,16 +1,15 @@
 """Loads labelled clips, augments them and batches their log-mel frames."""
 
 import itertools
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.common.data.batches import WHOLE, filled
 from apps.common.portable.audio import as_float, as_int16, faster, placed
+from apps.common.portable.progress import Progress
 from apps.speech_commands.features import blank, blank_stretches, fit_clip
 from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
@@ -101,16 +100,15 @@ def _clips(rows, split, config):
         autograph=False,
         input_signature=[tf.TensorSpec([None], "float32")],
     )
-    bar = keras.utils.Progbar(
-        rows.count, unit_name="clip", verbose=int(sys.stdout.isatty())
-    )
+    bar = Progress(rows.count, "clip")
     names, labels = [], []
     with tempfile.TemporaryFile() as file:
         for name, label, read in rows.clips:
             file.write(as_int16(fit(read()).numpy()).tobytes())
             names.append(name)
             labels.append(label)
-            bar.add(1)
+            bar.add()
+        bar.close()
         if not names:
             raise ValueError(
                 f"data.dataset={config.dataset}: the {split} split is empty. "

@@ -1,7 +1,6 @@
 """Classifies clips and streams with a finished run; makes the served signatures."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -9,12 +8,10 @@ import tensorflow as tf
 from apps.common.explain.traces import gate_outputs
 from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.layers.state import next_states
-from apps.common.portable.audio import read_audio
 from apps.common.portable.detector import DETECTION
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
-from apps.speech_commands.audio_files import sound_rows
-from apps.speech_commands.config import Config
+from apps.speech_commands.answers import Answers
 from apps.speech_commands.features import LogMel, fit_clip
 from apps.speech_commands.model import clip_logits, pooled, streams
 from apps.speech_commands.streaming.stream import build_stream
@@ -24,10 +21,8 @@ from lstm_layer.gates import record_gates
 WAVEFORM = [tf.TensorSpec([None, None], "float32", name="waveform")]
 
 
-class Predictor(Base):
+class Predictor(Answers, Base):
     """Recognizes words in clips and streams with the model of a finished run."""
-
-    name, config_class, inputs = "speech_commands", Config, {"file": ""}
 
     @part
     def front_end(self):
@@ -168,42 +163,3 @@ class Predictor(Base):
         """Returns the signatures of a served model: a `tf.function` for each name."""
         more = {"stream": self.stream} if self.streams else {}
         return {**super().signatures(), "wav": self.wav, **more}
-
-    def predict(self, files):
-        """Returns a dictionary with `file`, `label` and `probabilities` per file.
-
-        Args:
-            files: Paths of audio files of any sample rate.
-
-        Raises:
-            ValueError: If a file cannot be read.
-        """
-        answers = []
-        for file in files:
-            outputs = self.answer(self.read(file))
-            probabilities = outputs["probabilities"][0].numpy().tolist()
-            answers.append(
-                {
-                    "file": str(file),
-                    "label": outputs["label"][0].numpy().decode(),
-                    "probabilities": dict(zip(self.labels, probabilities, strict=True)),
-                }
-            )
-        return answers
-
-    def rows(self, path, data):
-        """Returns the rows of a sound file, of a folder of them, or of a list of files.
-
-        Args:
-            path: Path of a sound file, of a folder, of a table with the column `file`,
-                or of a text file with a path a line.
-            data: A `DataConfig`.
-
-        Raises:
-            ValueError: If the file as a whole is wrong; also while it is iterated.
-        """
-        return sound_rows(Path(path)) or super().rows(path, data)
-
-    def read(self, file):
-        """Reads an audio file; returns its resampled waveform, `(1, samples)`."""
-        return read_audio(file, self.config.data.sample_rate_hz)[np.newaxis]

@@ -4,27 +4,24 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
+from apps.common.answers import answer_all
 from apps.common.data.text import join_words
 from apps.common.explain.traces import gate_outputs
 from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from apps.common.predictor import Predictor as Base
-from apps.common.predictor import answer_all, part
-from apps.summarization.config import Config
+from apps.common.predictor import part
+from apps.summarization.answers import BATCH_SIZE, Answers
 from apps.summarization.data import encode_documents
 from apps.summarization.decode import search
 from apps.summarization.graphs import build_decoder, build_encoder
 from apps.summarization.model import build_step, encode
 from lstm_layer.gates import gates_of, record_gates
 
-BATCH_SIZE = 64
 DOCUMENT = [tf.TensorSpec([None], "string", name="document")]
 
 
-class Predictor(Base):
+class Predictor(Answers, Base):
     """Summarizes documents with the model of a finished run."""
-
-    name, config_class = "summarization", Config
-    inputs = {"document": "document_column"}  # noqa: RUF012
 
     @part
     def start(self):
@@ -153,22 +150,6 @@ class Predictor(Base):
     def signatures(self):
         """Returns the signatures of a served model: a `tf.function` for each name."""
         return {**super().signatures(), "attention": self.attention}
-
-    def predict(self, documents):
-        """Returns a dictionary with `document`, `summary` and `score` per document.
-
-        Args:
-            documents: Strings.
-        """
-        answers = answer_all(self.answer, documents, batch_size=BATCH_SIZE)
-        return [
-            {
-                "document": document,
-                "summary": row["summary"].decode(),
-                "score": float(row["score"]),
-            }
-            for document, row in zip(documents, answers, strict=True)
-        ]
 
     def attend_all(self, documents):
         """Returns the outputs of `attention` per document, without a batch axis."""

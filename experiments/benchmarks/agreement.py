@@ -18,7 +18,6 @@ A margin near the difference of probabilities is a tie that rounding decides.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,7 +139,6 @@ def main(arguments=None):
         "--examples", type=int, metavar="N", help="first N test examples (default: all)"
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         result = {"apps": {}}
         for exported in exported_runs(options.runs):

@@ -33,7 +33,6 @@ ROUNDS, READ_MB = 20, 100
 def main():
     """Runs the command line: measures, then prints the costs."""
     options = _parser().parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         if options.worker:
             _time_all_reduce(options.worker)

@@ -10,7 +10,6 @@ stream and each LiteRT file listen to it from its begin to its end, without a re
 
 import argparse
 import json
-import os
 from datetime import date
 
 import numpy as np
@@ -184,7 +183,6 @@ def main(arguments=None):
         help=f"write experiments/results/{RESULT.name} and the table of {PAGE.name}",
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         rows = measure(options.run, options.minutes)
         print(table(rows))

@@ -149,7 +149,8 @@ def _reviews(predictor, limit):
 
 
 def _questions(predictor, limit):
-    from apps.question_answering.data import context_of, load_data
+    from apps.question_answering.data import load_data
+    from apps.question_answering.stories import context_of
 
     test = load_data(predictor.config.data, ("test",), predictor.labels).test[:limit]
     return _in_batches(

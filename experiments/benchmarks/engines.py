@@ -20,7 +20,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
 import time
 
 import numpy as np
@@ -225,7 +224,6 @@ def main(arguments=None):
     add("--rounds", type=int, default=3, help="turns of each server (default: 3)")
     add("--seconds", type=float, default=2.0, help="length of a turn (default: 2)")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         runs = exported_runs(options.runs)
         result = measure_servers(runs, options.rounds, options.seconds)

@@ -281,7 +281,6 @@ def serve(directories):
 
 def main(request):
     """Calls the function of a request, `[name, arguments]`; prints its result."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name, arguments = json.loads(request)
     print(json.dumps(globals()[name](**arguments)))
 

@@ -5,7 +5,6 @@ Then runs `experiments.benchmarks.graph_cost`.
 
 import argparse
 import json
-import os
 from datetime import date
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -221,7 +220,6 @@ def main(arguments=None):
     )
     parser.add_argument("--peak-memory", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         shapes = [Shape.parse(text) for text in options.shapes]
         if options.peak_memory:

@@ -10,7 +10,6 @@ Other programs on the machine change the times, but not the peaks.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -197,7 +196,6 @@ def main(arguments=None):
     )
     add("--here", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         if options.here:
             task, path = options.here

@@ -230,7 +230,6 @@ def main(arguments=None):
         help="minimum score of a word, 0 to 1 (default: the model's)",
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors(), Client(options.server, options.timeout) as client:
         try:
             options.run(client, options)

@@ -2,6 +2,11 @@
 
 import dataclasses
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +15,17 @@ from experiments.report import ANSWERS
 
 
 @pytest.fixture
-def requests(monkeypatch, finished_run):
-    """Notes the requests; every run is the finished one."""
+def requests(monkeypatch, finished_run, tmp_path):
+    """Notes the requests; every run is a copy of the finished one."""
     requests = []
 
     def run(task, request):
         requests.append((task.name, request.recipe, request.verbs, request.overrides))
-        return {"export": finished_run / "export" / "sentiment" / "1"}
+        copy = tmp_path / task.name / "export"
+        if not copy.exists():
+            shutil.copytree(finished_run / "export", copy)
+        seconds = {"train": 80.2, "evaluate": 7.6, "explain": 0.4, "export": 20}
+        return {"export": copy / "sentiment" / "1", "seconds": seconds}
 
     monkeypatch.setattr(everything, "run", run)
     tasks = {
@@ -47,22 +56,90 @@ def test_every_app_is_trained_measured_exported_and_asked(
         assert "label positive" in line or "label negative" in line
         assert "probabilities [0." in line
     assert output.endswith("All of it on one page: report.html\n")
+    row = next(line for line in output.splitlines() if line.startswith("  sentiment "))
+    assert row.split() == ["sentiment", "80", "8", "0", "20", "0"]
 
 
-def test_the_answers_are_noted_in_the_run(requests, monkeypatch, finished_run):
+def test_the_answers_are_noted_in_the_run(requests, tmp_path):
     start("sentiment")
-    answers = json.loads((finished_run / ANSWERS).read_text())
+    answers = json.loads((tmp_path / "sentiment" / ANSWERS).read_text())
     questions = everything.TASKS["sentiment"].questions
     assert [row["question"] for row in answers] == list(questions)
     assert all(row["answer"].startswith("label ") for row in answers)
 
 
-def test_a_model_of_sound_is_asked_about_clips(finished_speech_run, capsys):
-    version = finished_speech_run / "export" / "speech_commands" / "1"
-    everything._query_export(version, everything.TASKS["speech_commands"])
-    answers = capsys.readouterr().out.splitlines()[2:]
-    assert len(answers) == 2
-    assert all(".wav': " in line and "probabilities [" in line for line in answers)
+def test_an_export_is_asked_once_and_a_new_one_again(requests, tmp_path, capsys):
+    start("sentiment")
+    first = capsys.readouterr().out
+    noted = tmp_path / "sentiment" / ANSWERS
+    rows = json.loads(noted.read_text())
+    rows[0]["answer"] = "as noted"
+    noted.write_text(json.dumps(rows))
+    start("sentiment")
+    assert "?': as noted" in capsys.readouterr().out.replace(".'", "?'")
+    os.utime(noted, (0, 0))  # as if the export were newer
+    start("sentiment")
+    assert capsys.readouterr().out == first
+
+
+def test_without_onnx_tensorflow_is_asked_and_answers_alike(finished_run, tmp_path):
+    version = tmp_path / "export" / "sentiment" / "1"
+    shutil.copytree(finished_run / "export" / "sentiment" / "1", version)
+    task = dataclasses.replace(everything.TASKS["sentiment"], example_inputs=None)
+    rows = everything._answers(version, task)
+    shutil.rmtree(version / "onnx")
+    assert everything._answers(version, task) == rows
+
+
+@pytest.mark.parametrize(
+    ("run", "app"),
+    [
+        ("finished_speech_run", "speech_commands"),
+        ("finished_question_run", "question_answering"),
+    ],
+)
+def test_a_model_of_sound_or_two_texts_is_asked(run, app, request):
+    version = request.getfixturevalue(run) / "export" / app / "1"
+    rows = everything._answers(version, everything.TASKS[app])
+    assert len(rows) == 2
+    named = ".wav" if app == "speech_commands" else "|||"
+    assert all(named in row["question"] for row in rows)
+    expected = "probabilities [" if app == "speech_commands" else "score 0."
+    assert all(expected in row["answer"] for row in rows)
+
+
+SECOND_RUN = """
+import sys
+from pathlib import Path
+from experiments import __main__ as everything, run
+run.run_directory = lambda *_: Path(sys.argv[1])
+everything.write_report = lambda tasks: "report.html"
+everything.TASKS["sentiment"].__class__.config = lambda *_: (
+    everything.TASKS["sentiment"].answers().load(sys.argv[1]).config
+)
+everything.main(["sentiment"])
+print(sorted({"tensorflow", "keras", "sklearn", "matplotlib"} & set(sys.modules)))
+"""
+
+
+def test_what_is_done_is_shown_without_loading_tensorflow(finished_run, tmp_path):
+    run = shutil.copytree(finished_run, tmp_path / "run", symlinks=True)
+    (run / "explain").mkdir(exist_ok=True)
+    (run / "explain" / "1.html").touch()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    shown = subprocess.run(
+        [sys.executable, "-c", SECOND_RUN, str(run)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stderr == ""
+    for part in ("trained", "evaluated", "drawn", "exported"):
+        assert f"is {part} already" in shown.stdout
+    assert "  accuracy " in shown.stdout
+    assert "The exported model answers:" in shown.stdout
+    assert shown.stdout.endswith("report.html\n[]\n")
 
 
 def test_one_app_may_be_named(requests, monkeypatch):

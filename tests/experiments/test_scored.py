@@ -311,10 +311,10 @@ def test_an_output_that_appears_meanwhile_is_kept(score, predictor, tmp_path):
 def test_a_bar_shows_all_rows_on_a_terminal(score, monkeypatch, capsys):
     content = HEAD + "1,A joy.,x\n2,,x\n" * 20
     score(content)
-    assert "40/40" not in capsys.readouterr().out
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "40/40" not in capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     score(content, output="again.csv")
-    assert "40/40" in capsys.readouterr().out
+    assert "40/40 rows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])

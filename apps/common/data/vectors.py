@@ -4,7 +4,6 @@ import io
 import zipfile
 
 import numpy as np
-import pyarrow.parquet
 
 from apps.common.data.packages import fetch
 
@@ -81,6 +80,8 @@ def vector_matrix(tokens, seed, embedding_dim):
 
 
 def _words(archive):
+    import pyarrow.parquet  # takes as long as all else
+
     return pyarrow.parquet.read_table(_member(archive, ".parquet"))["index"].to_pylist()
 
 

@@ -14,10 +14,11 @@ from apps.common.export.agreement import check_agreement, plain
 from apps.common.export.litert.export import write_litert
 from apps.common.export.onnx.export import write_onnx
 from apps.common.export.process import waiting_process
+from apps.common.finished import export_already
 from apps.common.portable.files import exclusive_lock, rename_into_place
 from apps.common.portable.run_files import EXPORTS
 from apps.common.portable.terminal import last_line
-from apps.common.portable.versions import ONNX, WARMUP, newest_version, versions
+from apps.common.portable.versions import WARMUP, versions
 
 BATCHING = "batching_params.pbtxt"  # read with --enable_per_model_batching_parameters
 TEMPORARY_PREFIX = ".export-"  # of the directory in which a version is written
@@ -39,13 +40,10 @@ def export_run(predictor, examples, device_inputs=None):
     Returns:
         The path of the version.
     """
-    target = predictor.directory / EXPORTS / predictor.name
-    if version := newest_version(target):
-        without = "" if (version / ONNX).exists() else f", without {ONNX.parent}/"
-        print(f"{version} is exported already{without}. Delete it to export again.")
+    if version := export_already(predictor.directory, predictor.name):
         return version
     return export_model(
-        target,
+        predictor.directory / EXPORTS / predictor.name,
         predictor.tracked(),
         predictor.signatures(),
         examples(predictor),

@@ -7,7 +7,6 @@ from sklearn import metrics as sk
 from apps.common.metrics.bootstrap import intervals
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
-WEAK = 0.1  # F1 of a weak label: more than this below the mean over labels
 
 
 def loss_and_accuracy(logits, labels, weights):
@@ -121,22 +120,3 @@ def calibration(confidence, right):
     distances = [abs(row["confidence"] - row["accuracy"]) for row in bins]
     weights = [row["examples"] for row in bins]
     return {"error": float(np.average(distances, weights=weights)), "bins": bins}
-
-
-def weak_labels(metrics):
-    """Returns the F1 of the labels that are much weaker than the mean, lowest first.
-
-    Args:
-        metrics: Metrics as `measure` returns them. A label without a test example is
-            left out.
-
-    Returns:
-        F1 by label: of those that are more than `WEAK` below the mean over labels.
-    """
-    rows = metrics["by_label"].items()
-    weak = {
-        label: row["f1"]
-        for label, row in rows
-        if row["examples"] and row["f1"] < metrics["f1"] - WEAK
-    }
-    return dict(sorted(weak.items(), key=lambda item: item[1]))

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from apps.common.finished import metrics_already
 from apps.common.metrics.plots import plot_learning_curve
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import LEARNING_CURVE, METRICS
@@ -30,9 +31,8 @@ def measure_once(predictor, measure, metric):
         ValueError: If an existing `metrics.json` cannot be read.
     """
     directory = predictor.directory
-    path = directory / METRICS
-    if path.exists():
-        return _read(path)
+    if existing := metrics_already(directory):
+        return existing
     metrics, examples, unit = measure(predictor)
     history = read_history(directory)
     plot_learning_curve(history, metric, directory / LEARNING_CURVE)
@@ -45,18 +45,7 @@ def measure_once(predictor, measure, metric):
         "parameters": predictor.model.count_params(),
         "train_minutes": sum(row["seconds"] for row in history) / 60,
     }
-    write_json(path, metrics)
-    return metrics
-
-
-def _read(path):
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}). Delete it and evaluate again."
-        ) from None
-    print(f"{path.parent} is evaluated already. Delete {path} to measure it anew.")
+    write_json(directory / METRICS, metrics)
     return metrics
 
 

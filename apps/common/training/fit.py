@@ -23,6 +23,7 @@ from apps.common.portable.run_files import (
     LOGS,
 )
 from apps.common.training.cluster import decorrelate_dropout, gather_numbers
+from apps.common.training.display import Display
 
 
 def fit(run, job, settings):
@@ -80,7 +81,7 @@ def fit(run, job, settings):
             ),
             validation_steps=job.validation.steps,
             shuffle=False,
-            verbose=progress.verbosity,
+            verbose=0,
             callbacks=progress.callbacks,
         )
     gather_numbers(strategy, start)  # barrier: the chief has written the best weights
@@ -127,17 +128,12 @@ class _Progress(keras.callbacks.Callback):
         self.averaged = None
 
     @property
-    def verbosity(self):
-        """Keras's `verbose`: 0 except on the chief; 1 in a terminal, 2 in a log."""
-        return self.chief and (1 if sys.stdout.isatty() else 2)
-
-    @property
     def callbacks(self):
-        """Returns this callback and, on the chief, TensorBoard's."""
+        """Returns this callback and, on the chief, what shows and logs the training."""
         if not self.chief:
             return [self]
         logs = keras.callbacks.TensorBoard(self.directory / LOGS, write_graph=False)
-        return [self, logs]
+        return [self, Display(self.parts), logs]
 
     @property
     def scores(self):

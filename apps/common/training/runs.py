@@ -7,8 +7,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from apps.common.config import differences, load_run_config, save_config
+from apps.common.config import save_config
 from apps.common.data.labels import save_labels
+from apps.common.finished import REMEDY, check_config, is_finished
 from apps.common.portable.files import atomic_write, exclusive_lock
 from apps.common.portable.run_files import CONFIG, LABELS, MODEL, VOCABULARY
 from apps.common.training.cluster import (
@@ -102,7 +103,6 @@ def open_run(directory, config):
 
 def _create(directory, config):
     """Creates a run directory, or checks that the existing one can be resumed."""
-    remedy = "Give another directory with run_directory=..., or delete this one."
     names = {path.name for path in _contents(directory)}
     if names <= {CONFIG}:  # new, or killed before anything else was written
         save_config(config, directory / CONFIG)
@@ -110,14 +110,9 @@ def _create(directory, config):
     if CONFIG not in names:
         raise ValueError(
             f"{directory} has files in it but no {CONFIG}: it is not a run directory. "
-            f"{remedy}"
+            f"{REMEDY}"
         )
-    changed = differences(load_run_config(type(config), directory / CONFIG), config)
-    if changed:
-        raise ValueError(
-            f"{directory} has a run with another configuration: {'; '.join(changed)}. "
-            f"{remedy}"
-        )
+    check_config(directory, config)
 
 
 @contextmanager
@@ -135,30 +130,6 @@ def _locked(directory):
             f"{directory}: another process is training in it. Wait until it ends, or "
             "give another directory with run_directory=..."
         ) from None
-
-
-def is_finished(directory):
-    """Returns whether the run's training has ended."""
-    return (Path(directory) / MODEL).exists()
-
-
-def finished_run(directory, config_class):
-    """Returns the configuration of a run whose training has ended.
-
-    Raises:
-        ValueError: If there is no such run, or its training has not ended.
-    """
-    directory = Path(directory)
-    if not (directory / CONFIG).exists():
-        raise ValueError(
-            f"{directory} is not a run: it has no {CONFIG}. Train it first."
-        )
-    if not is_finished(directory):
-        raise ValueError(
-            f"{directory} is not finished: it has no {MODEL}. "
-            "Run its training command again, which resumes it."
-        )
-    return load_run_config(config_class, directory / CONFIG)
 
 
 def _contents(directory):

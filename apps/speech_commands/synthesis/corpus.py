@@ -9,12 +9,12 @@ import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from apps.common.data.splits import sha1_modulo
 from apps.common.portable.audio import as_float, as_int16, resample
 from apps.common.portable.files import cache_directory, rename_into_place
+from apps.common.portable.progress import Progress
 from apps.common.portable.terminal import report_errors
 from apps.speech_commands.noise import coloured_noise, level
 from apps.speech_commands.synthesis.espeak import LEFT_OUT, Synthesizer, fetch_archive
@@ -160,11 +160,7 @@ def _make(synthesizer, split, path):
         f"Generating {split} clips with {len(voices)} voices of eSpeak NG",
         file=sys.stderr,
     )
-    bar = keras.utils.Progbar(
-        (len(WORDS) + 1) * per_label + SETTINGS.noises,
-        unit_name="clip",
-        verbose=int(sys.stderr.isatty()),
-    )
+    bar = Progress((len(WORDS) + 1) * per_label + SETTINGS.noises, "clip")
     noise = _noises(synthesizer, voices, rng, bar)
     second = synthesizer.sample_rate_hz
     clips, places, labels, names = [], [], [], []
@@ -179,7 +175,7 @@ def _make(synthesizer, split, path):
                 clip, voice = _spoken(synthesizer, word, voices, rng)
                 clip = clip[:second]
                 name = f"{word} {voice}"
-                bar.add(1)
+                bar.add()
             gain_db = rng.uniform(SETTINGS.lowest_gain_db, 0)
             clips.append(as_int16(clip * 10 ** (gain_db / 20)))
             middle = (second - len(clip)) // 2
@@ -187,6 +183,7 @@ def _make(synthesizer, split, path):
             places.append(middle + int(shift))
             labels.append(label)
             names.append(name)
+    bar.close()
     snr_db = rng.uniform(SETTINGS.lowest_snr_db, SETTINGS.highest_snr_db, len(clips))
     np.savez(
         path,
@@ -233,7 +230,7 @@ def _noises(synthesizer, voices, rng, bar):
                 noise += speech[:samples]
             noise = level(noise)
         noises.append(noise)
-        bar.add(1)
+        bar.add()
     return np.stack(noises)
 
 

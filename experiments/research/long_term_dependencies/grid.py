@@ -10,7 +10,6 @@ import itertools
 import json
 import multiprocessing
 import os
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.portable.files import write_json
+from apps.common.portable.progress import Progress
 from apps.common.portable.terminal import report_errors
 from experiments.machine import available_cores
 from experiments.research.long_term_dependencies.tasks import KINDS, TASKS
@@ -164,11 +164,7 @@ def _trained(cell, settings):
 
 def run_grid(cells, settings, directory):
     """Runs cells in parallel, one process per core, and shows the progress."""
-    import keras
-
-    bar = keras.utils.Progbar(
-        len(cells), unit_name="cell", verbose=int(sys.stdout.isatty())
-    )
+    bar = Progress(len(cells), "cell")
     # The longest cells first, so that the cores finish at about the same time.
     ordered = sorted(cells, key=lambda cell: (-cell.gap, cell.seed))
     cores = available_cores()
@@ -179,8 +175,9 @@ def run_grid(cells, settings, directory):
     with context.Pool(len(cores), _take_core, (free,)) as pool:
         work = ((cell, settings, directory) for cell in ordered)
         for line in pool.imap_unordered(_run_cell, work):
-            print(f"\r{line}", flush=True)
-            bar.add(1)
+            bar.close(line)
+            bar.add()
+    bar.close()
 
 
 def _take_core(free):
@@ -188,7 +185,6 @@ def _take_core(free):
     core = free.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _run_cell(work):
@@ -213,7 +209,6 @@ def main(arguments=None):
         help="write the results of the whole grid to experiments/results",
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         cells, settings = grid(options.quick), Settings()
         run_grid(cells, settings, options.directory)

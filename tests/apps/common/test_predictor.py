@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.answers import answer_all
 from apps.common.portable.run_files import CONFIG, METRICS, MODEL
-from apps.common.predictor import Predictor, answer_all, part
+from apps.common.predictor import Predictor, part
 
 APPS = (
     "language_modeling",

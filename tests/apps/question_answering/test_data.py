@@ -11,14 +11,13 @@ from apps.common.data.vocabulary import Vocabulary
 from apps.question_answering.config import DataConfig
 from apps.question_answering.data import (
     batches_of,
-    context_of,
     encode,
     load_data,
     story_ids,
     text_ids,
 )
 from apps.question_answering.sources import Passage
-from apps.question_answering.stories import Story
+from apps.question_answering.stories import Story, context_of
 from apps.question_answering.tokens import cut, located_tokens
 
 VOCABULARY = Vocabulary(["mary", "is", "here", "went"])  # 2, 3, 4, 5

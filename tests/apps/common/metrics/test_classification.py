@@ -12,8 +12,8 @@ from apps.common.metrics.classification import (
     label_intervals,
     loss_and_accuracy,
     measure,
-    weak_labels,
 )
+from experiments.closing import weak_labels
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 2)])

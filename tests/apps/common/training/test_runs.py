@@ -9,11 +9,8 @@ import pytest
 from pydantic.dataclasses import dataclass
 
 from apps.common.config import STRICT, load_config
-from apps.common.training.runs import (
-    finished_run,
-    is_finished,
-    open_run,
-)
+from apps.common.finished import finished_run, is_finished, trained_already
+from apps.common.training.runs import open_run
 
 ROOT = Path(__file__).parents[4]
 
@@ -129,6 +126,18 @@ def test_a_finished_run_gives_its_own_config(run):
     opens(run, config)
     (run / "model.keras").write_text("done")
     assert finished_run(run, Recipe) == config
+
+
+def test_a_finished_run_of_another_config_is_not_the_one_asked_for(run, capsys):
+    config = Recipe(TrainSection(seed=5))
+    assert not trained_already(run, config)
+    opens(run, config)
+    assert not trained_already(run, config)
+    (run / "model.keras").write_text("done")
+    assert trained_already(run, config)
+    assert capsys.readouterr().out == f"{run} is trained already.\n"
+    with pytest.raises(ValueError, match=r"train\.seed was 5 and is now 6"):
+        trained_already(run, Recipe(TrainSection(seed=6)))
 
 
 def test_an_unfinished_run_is_not_given_and_the_way_on_is_named(unfinished):

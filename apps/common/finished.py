@@ -1,0 +1,91 @@
+"""Reads what a run directory has already; imports no TensorFlow."""
+
+import json
+from pathlib import Path
+
+from apps.common.config import differences, load_run_config
+from apps.common.portable.run_files import CONFIG, EXPORTS, METRICS, MODEL
+from apps.common.portable.versions import ONNX, newest_version
+
+REMEDY = "Give another directory with run_directory=..., or delete this one."
+
+
+def is_finished(directory):
+    """Returns whether the run's training has ended."""
+    return (Path(directory) / MODEL).exists()
+
+
+def finished_run(directory, config_class):
+    """Returns the configuration of a run whose training has ended.
+
+    Raises:
+        ValueError: If there is no such run, or its training has not ended.
+    """
+    directory = Path(directory)
+    if not (directory / CONFIG).exists():
+        raise ValueError(
+            f"{directory} is not a run: it has no {CONFIG}. Train it first."
+        )
+    if not is_finished(directory):
+        raise ValueError(
+            f"{directory} is not finished: it has no {MODEL}. "
+            "Run its training command again, which resumes it."
+        )
+    return load_run_config(config_class, directory / CONFIG)
+
+
+def check_config(directory, config):
+    """Raises ValueError if a run directory has another configuration."""
+    directory = Path(directory)
+    changed = differences(load_run_config(type(config), directory / CONFIG), config)
+    if changed:
+        raise ValueError(
+            f"{directory} has a run with another configuration: {'; '.join(changed)}. "
+            f"{REMEDY}"
+        )
+
+
+def trained_already(directory, config):
+    """Returns whether the training has ended, and says so.
+
+    Raises:
+        ValueError: If it was a training with another configuration.
+    """
+    if not (is_finished(directory) and (Path(directory) / CONFIG).exists()):
+        return False
+    check_config(directory, config)
+    print(f"{directory} is trained already.")
+    return True
+
+
+def metrics_already(directory):
+    """Returns the metrics of an evaluated run, and says so; else None.
+
+    Raises:
+        ValueError: If `metrics.json` cannot be read.
+    """
+    path = Path(directory) / METRICS
+    if not path.exists():
+        return None
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}). Delete it and evaluate again."
+        ) from None
+    print(f"{path.parent} is evaluated already. Delete {path} to measure it anew.")
+    return metrics
+
+
+def export_already(directory, name):
+    """Returns the newest version of a run's export, and says so; else None.
+
+    Args:
+        directory: Run directory.
+        name: Name of the app.
+    """
+    version = newest_version(Path(directory) / EXPORTS / name)
+    if version:
+        without = "" if (version / ONNX).exists() else f", without {ONNX.parent}/"
+        print(f"{version} is exported already{without}. Delete it to export again.")
+    return version
