@@ -88,11 +88,21 @@ class KnownIds(dict):
 
 
 class NewIds(dict):
-    """Maps tokens, UTF-8 `bytes`, to ids; a token without an id gets the next one."""
+    """Maps tokens, UTF-8 `bytes`, to ids; a token without an id gets the next one.
+
+    Args:
+        first: The first id.
+        known: A dictionary of tokens that have ids already, which are less.
+    """
+
+    def __init__(self, first=0, known=()):
+        self.first, self.known = first, dict(known)
 
     def __missing__(self, token):
         """Returns the id of a new token."""
-        number = self[token] = len(self)
+        number = self.known.get(token)
+        if number is None:
+            number = self[token] = self.first + len(self)
         return number
 
 
@@ -130,7 +140,7 @@ class TextReader:
     def clear(self):
         """Forgets all pieces and the ids of their tokens."""
         self._numbers, self._size, self._open = _Numbers(), 0, []
-        self._starts, self._lengths, self._ids = np.zeros((3, 0), "int64")
+        self._starts, self._lengths, self._ids = np.zeros((3, 0), "int32")
 
     def read(self, texts):
         """Yields texts in batches, with the ids of their tokens.
@@ -140,8 +150,8 @@ class TextReader:
                 become question marks.
 
         Yields:
-            A list of texts; the ids of all their tokens, int64 `(tokens,)`; and the
-            number of tokens of each text, int64 `(batch,)`.
+            A list of texts; the ids of all their tokens, int32 `(tokens,)`; and the
+            number of tokens of each text, int32 `(batch,)`.
         """
         batches = batches_of_texts(texts, BATCH_TEXTS, BATCH_SIZE)
         pairs = ((batch, list(map(_as_bytes, batch))) for batch in batches)
@@ -160,7 +170,7 @@ class TextReader:
             for length in lengths.tolist():
                 row = ids[start : start + length][:max_length]
                 start += length
-                yield row if length else np.array([self.ids[UNKNOWN.encode()]])
+                yield row if length else np.array([self.ids[UNKNOWN.encode()]], "int32")
 
     def _ids_of(self, texts, pieces, index, counts):
         """Returns the ids and the number of tokens of texts; see `split_at_blanks`."""
@@ -170,15 +180,16 @@ class TextReader:
         if self._open:
             numbers, counts = self._with_whole_texts(texts, numbers, counts)
         lengths = self._lengths[numbers]
-        ends = np.concatenate([[0], np.cumsum(lengths)])
+        ends = np.zeros(len(numbers) + 1, "int32")
+        np.cumsum(lengths, out=ends[1:])
         places = np.repeat(self._starts[numbers] - ends[:-1], lengths)
-        ids = self._ids[places + np.arange(len(places))]
+        ids = self._ids[places + np.arange(len(places), dtype="int32")]
         return ids, np.diff(ends[np.cumsum(counts)], prepend=0)
 
     def _numbered(self, pieces, are_pieces=True):
         """Returns the numbers of pieces; tokenizes those that are new."""
         numbers = self._numbers
-        found = np.fromiter(map(numbers.__getitem__, pieces), "int64", len(pieces))
+        found = np.fromiter(map(numbers.__getitem__, pieces), "int32", len(pieces))
         new, numbers.new = numbers.new, []
         if new:
             self._add(new, are_pieces and self.is_words)
@@ -187,7 +198,7 @@ class TextReader:
     def _add(self, new, are_pieces_of_words):
         first, count = len(self._lengths), len(new)
         self._size += sum(map(len, new))
-        starts, lengths = np.zeros((2, count), "int64")
+        starts, lengths = np.zeros((2, count), "int32")
         is_ascii = np.fromiter(map(bytes.isascii, new), bool, count)
         is_ascii &= are_pieces_of_words
         parts = [self._ids]
@@ -200,7 +211,7 @@ class TextReader:
             starts[places] = np.cumsum(lengths[places]) - lengths[places]
             starts[places] += sum(map(len, parts))
             ids = map(self.ids.__getitem__, tokens)
-            parts.append(np.fromiter(ids, "int64", len(tokens)))
+            parts.append(np.fromiter(ids, "int32", len(tokens)))
         self._ids = np.concatenate(parts)
         self._starts = np.concatenate([self._starts, starts])
         self._lengths = np.concatenate([self._lengths, lengths])

@@ -1,16 +1,13 @@
 """Texts read piece by piece, compared with the operations of a served model."""
 
 import functools
-import os
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.common.data import reading
-from apps.common.data.reading import KnownIds, NewIds, TextReader, in_a_graph
-from apps.common.data.text import encoded, words_of
+from apps.common.data.reading import NewIds, in_a_graph
+from apps.common.data.text import encoded
 from apps.language_modeling.text import reader_of, tokens_of
 from tests.apps.common.data.reference_tokens import golden
 
@@ -20,13 +17,35 @@ PIECES = (
     *("t", "a", "\u00e9", "e\u0301", "\u732b", "\u0e01", "\u0e33", "\u30fc", "\u00ad"),
     *("\u00bd", "\ufb01", "\u03a3", "\u0130", "\u0323", "\u0301", "\u1112\u1161", "\t"),
     *("\u11ab", "\uac00", "\u00b4", "\U0001f1e9", "\u200d", "\x01", "\x02", "\u0344"),
-    *("\x00", "<br", "<BR", "/>", ">", "/", "<", "br", "\r", "\n", "\x0b", "\f", "\x1c"),
+    *(
+        "\x00",
+        "<br",
+        "<BR",
+        "/>",
+        ">",
+        "/",
+        "<",
+        "br",
+        "\r",
+        "\n",
+        "\x0b",
+        "\f",
+        "\x1c",
+    ),
     *("\x85", "\u00a0", "\u2028", "\u3000", "\u1680", "\u180e", "\ufeff", "\u0338"),
     *("\uff1c\uff42\uff52", "\uff1e", "\u226f", "\u0e4f", "\u2e80", "\u09c7\u09be"),
     *("\ue000", "\u0e31", "\ufdfa", "\u0378", "\U0001e030", "\ud800", "1", "A", "\x7f"),
     *("<unk>", "<pad>", "<eos>", "B", "\uff76\uff9e", "\u2126", "\u1e9e", "\ufffd"),
 )
-BYTES = (b"\xff", b"\xc3", b"\xe2\x82", b"\xac", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf0\x9f")
+BYTES = (
+    b"\xff",
+    b"\xc3",
+    b"\xe2\x82",
+    b"\xac",
+    b"\xed\xa0\x80",
+    b"\xc0\xaf",
+    b"\xf0\x9f",
+)
 
 texts_of_pieces = st.lists(st.lists(st.sampled_from(PIECES)).map("".join), min_size=1)
 faulty = st.sampled_from([*BYTES, *(p.encode("utf-8", "replace") for p in PIECES)])
