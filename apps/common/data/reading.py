@@ -7,6 +7,7 @@ faster `tokenize_pieces`. One rule spans blanks, that of `<br />`; see `TextRead
 """
 
 import functools
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +22,7 @@ from apps.common.portable.tokens import SEPARATOR, tokenize_pieces
 
 KEPT = 2**19  # maximum number of pieces in memory
 KEPT_BYTES = 2**26  # maximum size of these pieces
+_OPEN, _LAST = re.compile(rb"(?i)<br\0*\Z"), b"rR\0"  # an open piece, its last byte
 BATCH_TEXTS, BATCH_SIZE = 2**16, 2**23  # maximum of texts that are read at once
 
 
@@ -245,8 +247,8 @@ def _of_ascii(pieces):
     tokens = tokenize_pieces(pieces)
     ends = np.array([n for n, token in enumerate(tokens) if token == SEPARATOR])
     lengths = np.diff(ends, prepend=-1) - 1
-    is_open = [p.rstrip(b"\0").lower().endswith(b"<br") for p in pieces]
-    return [t for t in tokens if t != SEPARATOR], lengths, np.array(is_open)
+    is_open = np.array([p[-1:] in _LAST and bool(_OPEN.search(p)) for p in pieces])
+    return [t for t in tokens if t != SEPARATOR], lengths, is_open
 
 
 def _as_bytes(text):

@@ -1,13 +1,19 @@
 """Texts read piece by piece, compared with the operations of a served model."""
 
 import functools
+import itertools
+import threading
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.common.data.reading import NewIds, in_a_graph
+from apps.common.data import reading
+from apps.common.data import vocabulary as vocabulary_module
+from apps.common.data.reading import KnownIds, NewIds, TextReader, in_a_graph
 from apps.common.data.text import encoded
+from apps.common.data.vocabulary import CountingReader, TokenCounts, Vocabulary
 from apps.language_modeling.text import reader_of, tokens_of
 from tests.apps.common.data.reference_tokens import golden
 
@@ -91,3 +97,72 @@ def test_pieces_in_any_order_are_read_as_in_the_graph(kind, texts):
 @settings(max_examples=100, deadline=None)
 def test_any_texts_and_bytes_are_read_as_in_the_graph(kind, texts):
     assert tokens_read(texts, *kind) == of_the_graph(texts, *kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("a<br\n/>b <BR >c", "a b c"),
+        ("a\uff1cbr />b", "a b"),
+        ("a<br\x00 \x00>b", "a b"),
+        ("a<b\u00adr\t>b", "a b"),
+        ("a<br />\u0338b", "a < br / \u226f b"),
+        ("a<br \x0b>b", "a < br > b"),
+        ("<br a>b <br", "< br a > b < br"),
+    ],
+)
+def test_a_line_break_of_html_may_stand_in_two_pieces(text, tokens):
+    texts = ["<br", text, "/> c"]
+    found = tokens_read(texts, "words", 2)
+    assert found == of_the_graph(texts, "words", 2)
+    assert b" ".join(found[1]).decode() == tokens
+
+
+def test_forgotten_pieces_get_the_same_ids_again(monkeypatch):
+    texts = [case["text"] for case in golden()]
+    ids = KnownIds(["<pad>", "<unk>", "a", "the", "\u732b", "n't"])
+    expected = list(map(np.ndarray.tolist, TextReader(ids).rows(texts)))
+    monkeypatch.setattr(reading, "BATCH_TEXTS", 7)
+    for name in ("KEPT", "KEPT_BYTES"):
+        monkeypatch.setattr(reading, name, 30)
+        rows = list(map(np.ndarray.tolist, TextReader(ids).rows(texts)))
+        assert rows == expected
+        monkeypatch.undo()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"))), st.integers(1, 4))
+@settings(max_examples=30, deadline=None)
+def test_a_vocabulary_encodes_without_a_graph_what_it_encodes_in_one(texts, most):
+    vocabulary = Vocabulary(["a", "0", "'"])
+    rows = list(map(np.ndarray.tolist, vocabulary.encode(texts, most)))
+    assert rows == vocabulary.token_ids(encoded(texts), most).to_list()
+
+
+@pytest.mark.parametrize("kept", [0, 5, 1000])
+def test_tokens_are_counted_in_parts(kept, monkeypatch):
+    monkeypatch.setattr(vocabulary_module, "KEPT", kept)
+    monkeypatch.setattr(reading, "BATCH_TEXTS", 9)
+    texts = [case["text"] for case in golden()]
+    counting, found = CountingReader(), []
+    for _, numbers, _ in counting.read(texts):
+        found.append((counting.part, numbers))
+    expected = [token for row in of_the_graph(texts, "words", 2) for token in row]
+    named = [counting.tokens(part)[n] for part, numbers in found for n in numbers]
+    assert named == expected
+    assert (len({part for part, _ in found}) > 1) == (kept < 1000)
+    exact = TokenCounts()
+    exact.update(expected)
+    assert counting.most_frequent(10**6) == exact.most_frequent(10**6)
+
+
+def test_an_error_while_reading_ahead_reaches_the_caller():
+    def fail(texts):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        list(TextReader(NewIds(), split=fail).read(["a"]))
+    texts = TextReader(NewIds()).read(f"text {n}" for n in itertools.count())
+    next(texts)
+    threads = threading.active_count()
+    texts.close()
+    assert threading.active_count() < threads
