@@ -110,6 +110,7 @@ def test_any_texts_and_bytes_are_read_as_in_the_graph(kind, texts):
         ("a<br \x0b>b", "a < br > b"),
         ("<br a>b <br", "< br a > b < br"),
     ],
+    ids=["ASCII", "full width", "NUL", "soft hyphen", "composed", "tab", "no break"],
 )
 def test_a_line_break_of_html_may_stand_in_two_pieces(text, tokens):
     texts = ["<br", text, "/> c"]
