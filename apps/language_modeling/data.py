@@ -163,7 +163,6 @@ def _counted(config):
             for place in range(start, end, REPLACED):
                 block = rows[place : min(place + REPLACED, end)]
                 block[:] = table[block]
-        rows.flush()
         return np.memmap(file, "int32", "r"), vocabulary
 
 

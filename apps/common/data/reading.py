@@ -24,6 +24,7 @@ KEPT = 2**19  # maximum number of pieces in memory
 KEPT_BYTES = 2**26  # maximum size of these pieces
 _OPEN, _LAST = re.compile(rb"(?i)<br\0*\Z"), b"rR\0"  # an open piece, its last byte
 BATCH_TEXTS, BATCH_SIZE = 2**16, 2**23  # maximum of texts that are read at once
+NEW_PIECES, NEW_SIZE = 2**16, 2**20  # maximum of pieces that are tokenized at once
 
 
 @functools.cache
@@ -193,8 +194,8 @@ class TextReader:
         numbers = self._numbers
         found = np.fromiter(map(numbers.__getitem__, pieces), "int32", len(pieces))
         new, numbers.new = numbers.new, []
-        if new:
-            self._add(new, are_pieces and self.is_words)
+        for part in batches_of_texts(new, NEW_PIECES, NEW_SIZE):
+            self._add(part, are_pieces and self.is_words)
         return found
 
     def _add(self, new, are_pieces_of_words):
