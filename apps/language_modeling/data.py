@@ -3,6 +3,8 @@
 import itertools
 import tempfile
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +12,17 @@ import tensorflow as tf
 
 from apps.common.data.batches import WHOLE, filled
 from apps.common.data.datasets import load_dataset
+from apps.common.data.reading import KnownIds
 from apps.common.data.splits import text_hash
-from apps.common.data.text import batches_of_texts
-from apps.common.data.vocabulary import TokenCounts, Vocabulary
+from apps.common.data.vocabulary import CountingReader, Vocabulary
 from apps.common.data.wikipedia import articles
 from apps.common.portable.patterns import END, UNKNOWN
 from apps.common.portable.progress import Progress
 from apps.language_modeling.files import Piece, lines_of, own_text
-from apps.language_modeling.text import has_end_token, tokens_of
+from apps.language_modeling.text import has_end_token, reader_of
 
 SPLITS = ("train", "validation", "test")
-LINES_AT_ONCE = 2048
+REPLACED = 2**20  # numbers of tokens that are replaced at once
 PTB_FILES = {
     "train": "ptb.train.txt",
     "validation": "ptb.valid.txt",
@@ -112,61 +114,63 @@ def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None):
     Raises:
         ValueError: If the data cannot be read, or a split is empty.
     """
+    rows = {}
     if vocabulary is None:
-        vocabulary = _counted(config)
-    rows = {split: _spooled(config, split, vocabulary, max_tokens) for split in splits}
+        rows["train"], vocabulary = _counted(config)
+        rows["train"] = rows["train"][:max_tokens]
+    for split in splits:
+        if split not in rows:
+            rows[split] = _encoded(config, split, vocabulary, max_tokens)
+    rows = {split: rows[split] for split in splits}
     return Data(**{split: rows.get(split) for split in SPLITS}, vocabulary=vocabulary)
 
 
-def _batches_of_tokens(config, split):
-    """Yields tokens of `LINES_AT_ONCE` texts, ragged, and which texts end there."""
-    texts = DATASETS[config.dataset](config, split)
-    tokenized = tf.function(
-        lambda texts: tokens_of(texts, config.tokens, config.token_rules),
-        autograph=False,
-        input_signature=[tf.TensorSpec([None], "string")],
-    )
-    bar = Progress(None, "line")
-    for batch in batches_of_texts(texts, LINES_AT_ONCE):
-        tokens = tokenized(tf.constant([t.encode("utf-8", "replace") for t in batch]))
-        yield tokens, [not isinstance(text, Piece) for text in batch]
-        bar.add(len(batch))
-    bar.close()
+def _reader_of(config):
+    return partial(reader_of, tokenization=config.tokens, rules=config.token_rules)
 
 
 def _counted(config):
-    """Counts tokens; returns the training split's vocabulary, most frequent first."""
-    counts = TokenCounts()
-    for tokens, _ in _batches_of_tokens(config, "train"):
-        counts.update(tokens.flat_values.numpy().tolist())
-    kept = counts.most_frequent(
-        config.vocabulary_size, config.min_count, without=(UNKNOWN, END)
-    )
-    if not kept:
-        raise ValueError(
-            f"data.dataset={config.dataset}: the train split has no token that occurs "
-            f"{config.min_count} times. Give a longer text, or a lower data.min_count."
-        )
-    return Vocabulary([END] * has_end_token(config.tokens) + kept, config.token_rules)
+    """Reads the training split once: counts its tokens, and writes their ids.
 
+    The file first has the numbers of tokens in the order in which they came; each is
+    replaced by its id when the vocabulary is known.
 
-def _spooled(config, split, vocabulary, max_tokens):
-    """Writes a split's token ids to a temporary file; returns them memory-mapped."""
-    end = vocabulary.lookup(END) if has_end_token(config.tokens) else None
-    has_tokens = False  # since the last end
+    Returns:
+        The token ids, memory-mapped, and the vocabulary, most frequent tokens first.
+    """
+    reader, ends = CountingReader(_reader_of(config)), []
     with tempfile.TemporaryFile() as file:
-        for tokens, is_end in _batches_of_tokens(config, split):
-            ids = tokens.with_flat_values(vocabulary.lookup(tokens.flat_values))
-            if end is not None:
-                has_end = []  # a text without tokens has none
-                lengths = ids.row_lengths().numpy().tolist()
-                for is_last, length in zip(is_end, lengths, strict=True):
-                    has_tokens = has_tokens or length > 0
-                    has_end.append([is_last and has_tokens])
-                    has_tokens = has_tokens and not is_last
-                ends = tf.ragged.boolean_mask(tf.fill([len(has_end), 1], end), has_end)
-                ids = tf.concat([ids, ends], axis=1)
-            file.write(ids.flat_values.numpy().astype("int32").tobytes())
+        for ids in _batches(config, "train", reader):
+            file.write(ids)
+            ends[reader.part :] = [file.tell() // 4]
+        kept = reader.most_frequent(
+            config.vocabulary_size, config.min_count, without=(UNKNOWN, END)
+        )
+        if not kept:
+            raise ValueError(
+                f"data.dataset={config.dataset}: the train split has no token that "
+                f"occurs {config.min_count} times. Give a longer text, or a lower "
+                "data.min_count."
+            )
+        tokens = [END] * has_end_token(config.tokens) + kept
+        vocabulary = Vocabulary(tokens, config.token_rules)
+        file.flush()
+        rows, known = np.memmap(file, "int32", "r+"), KnownIds(vocabulary.tokens)
+        for part, (start, end) in enumerate(pairwise([0, *ends])):
+            tokens = reader.tokens(part)
+            table = np.fromiter(map(known.__getitem__, tokens), "int32", len(tokens))
+            for place in range(start, end, REPLACED):
+                block = rows[place : min(place + REPLACED, end)]
+                block[:] = table[block]
+        return np.memmap(file, "int32", "r"), vocabulary
+
+
+def _encoded(config, split, vocabulary, max_tokens):
+    """Writes a split's token ids to a temporary file; returns them memory-mapped."""
+    reader = _reader_of(config)(KnownIds(vocabulary.tokens))
+    with tempfile.TemporaryFile() as file:
+        for ids in _batches(config, split, reader):
+            file.write(ids)
             if max_tokens and file.tell() >= 4 * max_tokens:
                 break
         file.flush()
@@ -176,6 +180,27 @@ def _spooled(config, split, vocabulary, max_tokens):
                 "longer text."
             )
         return np.memmap(file, "int32", "r")[:max_tokens]
+
+
+def _batches(config, split, reader):
+    """Yields the ids of a split, int32, with the end token after each text.
+
+    A text without tokens has no end token.
+    """
+    texts = DATASETS[config.dataset](config, split)
+    bar = Progress(None, "line")
+    since_end = 0  # number of tokens
+    for batch, ids, lengths in reader.read(texts):
+        if has_end_token(config.tokens):
+            is_whole = np.array([not isinstance(text, Piece) for text in batch])
+            ends = np.cumsum(lengths)
+            lasts = ends[is_whole]
+            counts = np.diff(lasts, prepend=-since_end)
+            since_end = len(ids) - lasts[-1] if len(lasts) else since_end + len(ids)
+            ids = np.insert(ids, lasts[counts > 0], reader.ids[END.encode()])
+        yield ids.astype("int32")
+        bar.add(len(batch))
+    bar.close()
 
 
 class Windows:

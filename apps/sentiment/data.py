@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from apps.common.data.batches import PaddedBatches, rows_of
+from apps.common.data.batches import PaddedBatches
 from apps.common.data.datasets import load_dataset
 from apps.common.data.faulty import RowError, good_rows
 from apps.common.data.packages import fetch
 from apps.common.data.splits import normalised, split_by_hash, text_hash
 from apps.common.data.spool import Spool
 from apps.common.data.tables import check_format, labelled_rows
-from apps.common.data.text import batches_of_texts
 from apps.common.data.vectors import with_frequent_words
 from apps.common.data.vocabulary import Vocabulary
 
@@ -264,9 +262,7 @@ def encode(examples, vocabulary, max_length):
         A dictionary of columns, int32: `token_ids`, an array `(timesteps,)` per text,
         and `labels`, a label id per text.
     """
-    rows = Spool("int32")
-    for texts in batches_of_texts(examples.texts, 1024):
-        rows.extend(rows_of(vocabulary.token_ids(tf.constant(texts), max_length)))
+    rows = Spool("int32", vocabulary.encode(examples.texts, max_length))
     return {"token_ids": rows, "labels": examples.labels}
 
 

@@ -8,15 +8,16 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
-from apps.common.data.batches import rows_of
 from apps.common.data.datasets import load_dataset
 from apps.common.data.ragged import row_ids
+from apps.common.data.reading import KEPT, KnownIds, NewIds, TextReader
 from apps.common.data.splits import split_by_hash
 from apps.common.data.spool import Spool
 from apps.common.data.tables import labelled_rows
-from apps.common.data.text import batches_of_texts, encoded, tokenize
+from apps.common.data.text import batches_of_texts, tokenize
 from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import articles
 from apps.common.portable.patterns import END, UNKNOWN_ID
@@ -132,34 +133,22 @@ def _own_rows(path, config):
     )
 
 
-def first_places(documents, others):
-    """Returns the position of each token's first occurrence in the document.
+def first_places(documents):
+    """Returns the position of each token's first occurrence in its document.
 
     Args:
         documents: Tokens of documents, ragged `(batch, timesteps)`.
-        others: Tokens of other texts, ragged `(batch, steps)`.
 
     Returns:
-        Positions of the tokens of both, int32, ragged; -1 for a token that is not in
-        the document.
+        Positions, int32, ragged `(batch, timesteps)`.
     """
-
-    def keyed(tokens):
-        row = tf.strings.as_string(row_ids(tokens))
-        return tf.strings.join([row, tokens.flat_values], " ")
-
-    keys = tf.concat([keyed(documents), keyed(others)], axis=0)
+    row = row_ids(documents)
+    keys = tf.strings.join([tf.strings.as_string(row), documents.flat_values], " ")
     distinct, index = tf.unique(keys)
-    total, known = tf.size(keys), tf.size(documents.flat_values)
-    first = tf.math.unsorted_segment_min(tf.range(total), index, tf.size(distinct))
-    first = tf.gather(first, index)
+    total = tf.range(tf.size(keys))
+    first = tf.math.unsorted_segment_min(total, index, tf.size(distinct))
     starts = tf.cast(documents.row_starts(), "int32")
-
-    def placed(tokens, first):
-        position = first - tf.gather(starts, row_ids(tokens))
-        return tokens.with_flat_values(tf.where(first < known, position, -1))
-
-    return placed(documents, first[:known]), placed(others, first[known:])
+    return documents.with_flat_values(tf.gather(first, index) - tf.gather(starts, row))
 
 
 def encode_documents(documents, vocabulary, document_tokens):
@@ -175,27 +164,10 @@ def encode_documents(documents, vocabulary, document_tokens):
         vocabulary. All are ragged, `(batch, timesteps)`.
     """
     tokens = tokenize(documents, vocabulary.rules)[:, :document_tokens]
-    places, _ = first_places(tokens, tokens[:, :0])
-    ids = tokens.with_flat_values(_ids(tokens, vocabulary))
-    return tokens, ids, tokens.with_flat_values(_extended(ids, places, vocabulary))
-
-
-def encode_summaries(summaries, tokens, vocabulary):
-    """Encodes summaries `(batch,)` as ids in the documents' extended vocabularies."""
-    words = tokenize(summaries, vocabulary.rules)
-    _, places = first_places(tokens, words)
-    ids = words.with_flat_values(_ids(words, vocabulary))
-    return words.with_flat_values(_extended(ids, places, vocabulary))
-
-
-def _ids(tokens, vocabulary):
-    return tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
-
-
-def _extended(ids, places, vocabulary):
-    ids, places = ids.flat_values, places.flat_values
-    can_copy = (ids == UNKNOWN_ID) & (places >= 0)
-    return tf.where(can_copy, len(vocabulary) + places, ids)
+    ids = tf.cast(vocabulary.lookup(tokens.flat_values), "int32")
+    places = first_places(tokens).flat_values
+    copy_ids = tf.where(ids == UNKNOWN_ID, len(vocabulary) + places, ids)
+    return tokens, tokens.with_flat_values(ids), tokens.with_flat_values(copy_ids)
 
 
 def encode(pairs, vocabulary, config):
@@ -211,19 +183,45 @@ def encode(pairs, vocabulary, config):
         in the vocabulary and `copy_ids` in the extended vocabulary, `(timesteps,)`; and
         `targets`, the summary's ids and the end token, `(steps,)`.
     """
-    end = int(vocabulary.lookup(END))
     columns = {name: Spool("int32") for name in ("token_ids", "copy_ids", "targets")}
-    start = 0
-    for documents in batches_of_texts(pairs.documents, 512):
+    known, size, start = KnownIds(vocabulary.tokens), len(vocabulary), 0
+    ids = NewIds(size, known)
+    reader = TextReader(ids, vocabulary.rules)
+    for documents in batches_of_texts(pairs.documents):
         summaries = pairs.summaries[start : start + len(documents)]
         start += len(documents)
-        tokens, token_ids, copy_ids = encode_documents(
-            encoded(documents), vocabulary, config.document_tokens
-        )
-        targets = encode_summaries(encoded(summaries), tokens, vocabulary)
-        targets = targets[:, : config.summary_tokens]
-        targets = tf.concat([targets, tf.fill([targets.nrows(), 1], end)], axis=1)
-        batch = (token_ids, copy_ids, targets)
-        for column, ids in zip(columns.values(), batch, strict=True):
-            column.extend(rows_of(ids))
+        rows = list(reader.rows([*documents, *summaries]))
+        for document, summary in zip(
+            rows[: len(documents)], rows[len(documents) :], strict=True
+        ):
+            document = document[: config.document_tokens]
+            copy_ids, targets = _copied(document, summary, size)
+            token_ids = np.where(document < size, document, UNKNOWN_ID)
+            targets = [*targets[: config.summary_tokens], known[END.encode()]]
+            row = (token_ids, copy_ids, targets)
+            for column, values in zip(columns.values(), row, strict=True):
+                column.append(values)
+        if len(ids) > KEPT:  # ids of unknown tokens are compared within a pair only
+            ids.clear()
+            reader.clear()
     return columns
+
+
+def _copied(document, summary, size):
+    """Replaces ids from `size` on by those of the document's extended vocabulary.
+
+    Args:
+        document: Ids of a document's tokens; a token outside the vocabulary has one
+            from `size` on.
+        summary: Ids of the summary's tokens, likewise.
+        size: Size of the vocabulary.
+
+    Returns:
+        The ids of the document, an array; and those of the summary, a list, in which
+        tokens that are in neither have `UNKNOWN_ID`.
+    """
+    document, new_ids = document.copy(), {}
+    for place in np.flatnonzero(document >= size).tolist():
+        document[place] = new_ids.setdefault(document[place].item(), size + place)
+    ids = (new_ids.get(n, UNKNOWN_ID) if n >= size else n for n in summary.tolist())
+    return document, list(ids)

@@ -180,7 +180,7 @@ def recorded_table():
             f"{result['all_reduce_mb_a_second']:.0f} MB/s",
         ),
         (
-            "text read (counted once, then encoded)",
+            "text read, counted and encoded",
             f"{result['read_mb_a_second']:.1f} MB/s",
         ),
         (

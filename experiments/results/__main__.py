@@ -31,6 +31,7 @@ def recording_modules():
         graph_cost,
         layer,
         load,
+        reading,
         streaming_memory,
     )
     from experiments.research import label_curve
@@ -38,7 +39,7 @@ def recording_modules():
 
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
-        *(report, streaming_memory, cluster_cost, browser, devices),
+        *(report, streaming_memory, reading, cluster_cost, browser, devices),
     )
 
 

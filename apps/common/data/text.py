@@ -5,7 +5,7 @@ docs/tokens.md states the rules.
 
 import tensorflow as tf
 
-from apps.common.data.ragged import joined, row_ids
+from apps.common.data.ragged import joined, kept, row_ids
 from apps.common.data.unicode import encode, normalize, normalized_characters
 from apps.common.portable.patterns import (
     BLANK,
@@ -82,6 +82,12 @@ def tokenize(texts, rules=TOKEN_RULES):
         texts = tf.strings.lower(tf.strings.lower(texts), encoding="utf-8")
         return _words(rewritten(texts, _MARKUP))
     return _words(rewritten(normalize(texts), (*_MARKUP, _OWN_TOKENS)))
+
+
+def words_of(texts, rules=TOKEN_RULES):
+    """Splits texts as `tokenize` does; a text without tokens has none."""
+    tokens = tokenize(texts, rules)
+    return kept(tokens, tokens.flat_values != UNKNOWN)
 
 
 def tokens_with_offsets(texts):

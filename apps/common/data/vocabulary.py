@@ -5,9 +5,10 @@ from collections import Counter
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from apps.common.data.text import batches_of_texts, tokenize
+from apps.common.data.reading import KEPT, KnownIds, NewIds, TextReader
+from apps.common.data.spool import Spool
+from apps.common.data.text import tokenize
 from apps.common.portable.files import atomic_write
 from apps.common.portable.patterns import PADDING, UNKNOWN
 from apps.common.portable.run_files import TOKEN_RULES
@@ -41,7 +42,7 @@ class TokenCounts:
         self.limit, self.missed, self.counts = limit or COUNTED, 0, {}
 
     def update(self, tokens):
-        """Adds tokens, an iterable of UTF-8 `bytes`, to the counts."""
+        """Adds tokens: an iterable of UTF-8 `bytes`, or a dictionary with counts."""
         for token, count in Counter(tokens).items():
             self.counts[token] = self.counts.get(token, self.missed) + count
         if len(self.counts) > self.limit:
@@ -73,6 +74,58 @@ class TokenCounts:
         return [token.decode() for _, token in pairs]
 
 
+class CountingReader:
+    """Reads texts before there is a vocabulary: counts tokens, and numbers them.
+
+    When more than `KEPT` tokens have numbers, they are written down (`tokens`), and the
+    next batch of texts begins a new part, in which numbers count from 0 again.
+
+    Args:
+        make_reader: Function that makes a `TextReader` of a dictionary of ids.
+
+    Attributes:
+        ids: The numbers of the tokens of this part, by token.
+        part: Number of this part.
+    """
+
+    def __init__(self, make_reader=TextReader):
+        self.ids, self.part = NewIds(), 0
+        self._reader, self._written = make_reader(self.ids), Spool(bytes)
+        self._counts, self._part_counts = TokenCounts(), np.zeros(0, "int64")
+
+    def read(self, texts):
+        """Yields what `TextReader.read` yields, with numbers of tokens instead of ids.
+
+        Args:
+            texts: An iterable of strings or `bytes`.
+        """
+        for batch, ids, lengths in self._reader.read(texts):
+            counts = np.bincount(ids, minlength=len(self.ids))
+            counts[: len(self._part_counts)] += self._part_counts
+            self._part_counts = counts
+            yield batch, ids, lengths
+            if len(self.ids) > KEPT:
+                self._end_part()
+        self._end_part()
+
+    def _end_part(self):
+        counts = self._part_counts.tolist()
+        self._counts.update(dict(zip(self.ids, counts, strict=False)))
+        self._written.append(b"\n".join(self.ids))
+        self._part_counts = self._part_counts[:0]
+        self.part += 1
+        self.ids.clear()
+        self._reader.clear()
+
+    def tokens(self, part):
+        """Returns the tokens of a part that was read, in the order of their numbers."""
+        return self._written[part].split(b"\n")
+
+    def most_frequent(self, *arguments, **options):
+        """Returns the most frequent tokens; see `TokenCounts.most_frequent`."""
+        return self._counts.most_frequent(*arguments, **options)
+
+
 class Vocabulary:
     """Maps tokens to ids; 0 is padding, 1 the unknown token.
 
@@ -99,16 +152,15 @@ class Vocabulary:
         """Builds a vocabulary of the most frequent tokens; ties in alphabetical order.
 
         Args:
-            texts: An iterable of strings in UTF-8, which is read once.
+            texts: An iterable of strings or `bytes`, which is read once.
             size: Maximum number of tokens, besides padding and unknown.
             min_count: Minimum number of occurrences of a token.
             rules: Version of the rules by which texts become tokens.
         """
-        counts = TokenCounts()
-        for batch in batches_of_texts(texts):
-            tokens = tokenize(tf.constant(batch), rules)
-            counts.update(tokens.flat_values.numpy().tolist())
-        return cls(counts.most_frequent(size, min_count, without=(UNKNOWN,)), rules)
+        reader = CountingReader(lambda ids: TextReader(ids, rules))
+        for _ in reader.read(texts):
+            pass
+        return cls(reader.most_frequent(size, min_count, without=(UNKNOWN,)), rules)
 
     def extended(self, tokens):
         """Returns a vocabulary with more tokens at the end; existing ids stay.
@@ -132,6 +184,16 @@ class Vocabulary:
         if max_length is not None:
             tokens = tokens[:, :max_length]
         return tokens.with_flat_values(self.lookup(tokens.flat_values))
+
+    def encode(self, texts, max_length=None):
+        """Yields the ids of each text, those of `token_ids`, without a graph.
+
+        Args:
+            texts: An iterable of strings or `bytes`.
+            max_length: Maximum number of tokens per text; later ones are cut off.
+        """
+        reader = TextReader(KnownIds(self.tokens), self.rules)
+        return reader.rows(texts, max_length)
 
     def save(self, path):
         """Writes one token per line; the line number, from 0, is the token's id."""

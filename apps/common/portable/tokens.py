@@ -31,6 +31,8 @@ from apps.common.portable.run_files import TOKEN_RULES
 from apps.common.portable.scripts import CHARACTER, SCRIPTS
 from apps.common.portable.unicode import normalized, normalized_characters
 
+SEPARATOR = b"\x0b"  # white space that is no part of a line break of HTML
+
 
 def valid_utf8(text):
     """Decodes `bytes`, with U+FFFD for each fault as TensorFlow has it.
@@ -64,6 +66,24 @@ def tokenize(text, rules=TOKEN_RULES):
     text = without_nul(valid_utf8(text))
     lower = text.lower() if rules == 1 else normalized(text)
     return _splitter(lower, rules).findall(_prepared(lower)) or [UNKNOWN]
+
+
+def tokenize_pieces(pieces):
+    r"""Splits many short texts into tokens at once, faster than `tokenize` each.
+
+    >>> tokenize_pieces([b"isn't", b"", b"Good!"])
+    [b'is', b"n't", b'\x0b', b'\x0b', b'good', b'!', b'\x0b']
+
+    Args:
+        pieces: `bytes` of ASCII without white space.
+
+    Returns:
+        The tokens, a list of `bytes`; `SEPARATOR` follows those of each piece.
+    """
+    text = SEPARATOR.join([*pieces, b""]).lower()
+    if b"<br" in text:  # NUL is a blank, too
+        text = re.sub(rb"<br\0*/?>", b" ", text)
+    return _pieces_splitter().findall(text)
 
 
 def tokens_with_offsets(text, rules=TOKEN_RULES):
@@ -105,6 +125,12 @@ def _splitter(text, rules):
 @functools.cache
 def _ascii_splitter():  # of the standard library, whose patterns are faster
     return re.compile("|".join(_tokens("[0-9a-z]")) + "|[!-~]")
+
+
+@functools.cache
+def _pieces_splitter():
+    pattern = f"{_ascii_splitter().pattern}|{SEPARATOR.decode()}"
+    return re.compile(pattern.encode())
 
 
 @functools.cache

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.data import reading
+from apps.common.data import vocabulary as vocabulary_module
 from apps.common.data.batches import Shard
 from apps.common.data.splits import text_hash
 from apps.common.data.vocabulary import Vocabulary
@@ -62,6 +64,29 @@ def test_a_corpus_of_one_line_is_read_in_pieces_that_cut_no_word(
     monkeypatch.setattr(files, "LONGEST_LINE", 40)
     assert words(load_data(config, ("train",)), "train") == whole
     assert whole.count(END) == (0 if tokenization == "characters" else 3)
+
+
+@pytest.mark.parametrize("tokenization", ["words", "spaces", "characters"])
+def test_a_text_that_is_counted_in_parts_has_the_same_ids(
+    tokenization, tmp_path, monkeypatch
+):
+    lines = [f"Line {n} of it isn't w{n * n % 97}\n" * (n % 3) for n in range(200)]
+    (tmp_path / "a.txt").write_text("".join(lines) + "\x01 \n \n", encoding="utf-8")
+    config = DataConfig(
+        dataset="files", file=str(tmp_path / "a.txt"), tokens=tokenization
+    )
+    whole = load_data(config)
+    for name, value in (("BATCH_TEXTS", 7), ("KEPT", 20)):
+        monkeypatch.setattr(reading, name, value)
+    monkeypatch.setattr(vocabulary_module, "KEPT", 20)
+    monkeypatch.setattr(data_module, "REPLACED", 11)
+    in_parts = load_data(config)
+    assert in_parts.vocabulary.tokens == whole.vocabulary.tokens
+    again = load_data(config, vocabulary=whole.vocabulary)
+    for split in data_module.SPLITS:
+        expected = getattr(whole, split)
+        np.testing.assert_array_equal(getattr(in_parts, split), expected)
+        np.testing.assert_array_equal(getattr(again, split), expected)
 
 
 @pytest.mark.parametrize("tokenization", ["words", "spaces", "characters"])

@@ -1,12 +1,16 @@
 """Documents and summaries as ids; what is unknown is told apart by its place."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from apps.common.data import spool
+from apps.common.data import reading, spool
+from apps.common.data.text import batches_of_texts
 from apps.common.data.vocabulary import Vocabulary
 from apps.common.portable.patterns import END
 from apps.summarization import data as data_module
@@ -15,7 +19,6 @@ from apps.summarization.data import (
     Pairs,
     encode,
     encode_documents,
-    encode_summaries,
     first_places,
     load_data,
 )
@@ -31,10 +34,7 @@ def write(path, *rows):
 
 def test_first_places_are_those_of_the_own_document():
     documents = tf.ragged.constant([["x", "y", "x"], [], ["y", "z", "y", "z"]])
-    others = tf.ragged.constant([["y", "z", "x"], ["x"], ["z"]])
-    own, in_others = first_places(documents, others)
-    assert own.to_list() == [[0, 1, 0], [], [0, 1, 0, 1]]
-    assert in_others.to_list() == [[1, -1, 0], [-1], [1]]
+    assert first_places(documents).to_list() == [[0, 1, 0], [], [0, 1, 0, 1]]
 
 
 def test_unknown_tokens_of_a_document_have_ids_of_their_own():
@@ -47,10 +47,45 @@ def test_unknown_tokens_of_a_document_have_ids_of_their_own():
         [SIZE, 5],
         [SIZE],
     ]
-    summaries = encode_summaries(
-        tf.constant(["yak zeb a gnu", "zeb yak", "b"]), tokens, VOCABULARY
+
+
+def test_a_summary_copies_unknown_tokens_of_its_own_document():
+    documents = ["a zeb b Zeb yak", "yak c", "\u200b"]
+    summaries = ["yak zeb a gnu", "zeb yak", "\x01 \u200b"]
+    columns = encode(Pairs(documents, summaries), VOCABULARY, DataConfig())
+    assert [row.tolist() for row in columns["targets"]] == [
+        [SIZE + 4, SIZE + 1, 3, 1, 2],
+        [1, SIZE, 2],
+        [SIZE, 2],  # both are <unk>
+    ]
+
+
+words = st.lists(st.sampled_from(["a", "b", "c", "zeb", "Yak", "gnu's", "é", "\x01"]))
+
+
+@given(st.lists(words.map(" ".join), min_size=1), st.integers(1, 9))
+@settings(max_examples=50, deadline=None)
+def test_documents_have_the_ids_of_the_graph(documents, most):
+    config = DataConfig(document_tokens=most)
+    columns = encode(Pairs(documents, documents), VOCABULARY, config)
+    _, ids, copy_ids = encode_documents(tf.constant(documents), VOCABULARY, most)
+    assert [row.tolist() for row in columns["token_ids"]] == ids.to_list()
+    assert [row.tolist() for row in columns["copy_ids"]] == copy_ids.to_list()
+
+
+def test_more_unknown_tokens_than_are_kept_are_copied_alike(columns, monkeypatch):
+    documents = [f"a {'b ' * (n % 30)}zeb{n}" for n in range(50)]
+    summaries = [f"c zeb{n} " * (1 + n // 10) for n in range(50)]
+    for module in (data_module, reading):
+        monkeypatch.setattr(module, "KEPT", 3)
+    monkeypatch.setattr(
+        data_module, "batches_of_texts", partial(batches_of_texts, rows=4)
     )
-    assert summaries.to_list() == [[SIZE + 4, SIZE + 1, 3, 1], [1, SIZE], [4]]
+    config = DataConfig(document_tokens=24, summary_tokens=9)
+    found = encode(Pairs(documents, summaries), VOCABULARY, config)
+    for name, rows in found.items():
+        for row, expected in zip(rows, columns[name], strict=True):
+            np.testing.assert_array_equal(row, expected)
 
 
 def test_of_a_document_the_first_tokens_are_read():

@@ -21,6 +21,7 @@ SLOW = {  # what a text repeats, what stands before it and what after it
     "lines": (" \n", "", "a"),
     "one line break": (" ", "<br", ""),
     "line breaks": ("<br ", "", ""),
+    "NUL": ("\x00", "<br", "a"),
     "quotation marks": ('" a', "", ""),
     "curly quotes": ("\u2019", "", "t"),
     "apostrophes": ("'", "n", "t"),
@@ -39,8 +40,15 @@ SLOW = {  # what a text repeats, what stands before it and what after it
     "jamo": ("\u1112\u1161\u11ab", "", ""),
     "sigmas": ("\u03a3'", "", "\u03a3"),
 }
+
+
+def tokenize_one_piece(text):
+    return tokens.tokenize_pieces([b"".join(text.encode("ascii", "ignore").split())])
+
+
 FUNCTIONS = {
     "tokenize": tokens.tokenize,
+    "tokenize_pieces": tokenize_one_piece,
     "tokenize by version 1": lambda text: tokens.tokenize(text, rules=1),
     "tokens_with_offsets": tokens.tokens_with_offsets,
     "normalized": normalized,

@@ -121,6 +121,21 @@ def test_the_golden_file_has_the_same_tokens_in_plain_python():
         assert portable.tokenize(case["text"]) == [token for token, *_ in located]
 
 
+ascii_pieces = st.one_of(
+    st.text(st.characters(max_codepoint=127)), pieces.filter(str.isascii)
+).map(lambda text: b"".join(text.encode().split()))
+
+
+@given(st.lists(ascii_pieces))
+@example([b"<br\x00/>a", b"<br", b"/>", b"n't", b"'S", b""])
+def test_pieces_of_ascii_are_split_together_as_alone(pieces):
+    tokens = []
+    for piece in pieces:
+        tokens += [t.encode() for t in portable.tokens_of(piece, "words")]
+        tokens.append(portable.SEPARATOR)
+    assert portable.tokenize_pieces(pieces) == tokens
+
+
 @pytest.mark.parametrize("rules", [1, 2])
 @given(batches)
 @example(TEXTS)
