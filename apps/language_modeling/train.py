@@ -6,7 +6,6 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-from apps.common.layers.embedding import cross_entropy
 from apps.common.layers.state import zero_state
 from apps.common.portable.patterns import PADDING_ID
 from apps.common.training.encoder import save_encoder
@@ -73,20 +72,17 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
         seeds = keras.random.SeedGenerator()
 
     def losses_of(inputs, targets, state, training):
-        sampled = training and sampled_tokens
-        outputs, *state = (reader if sampled else model)(
-            [inputs["token_ids"], *state], training=training
-        )
+        outputs, *state = reader([inputs["token_ids"], *state], training=training)
         rows = tf.reshape(outputs, [-1, outputs.shape[-1]])
         targets = tf.reshape(targets, [-1])
-        if sampled:
+        if training and sampled_tokens:
             weights = map(tf.convert_to_tensor, (embedding.vectors, embedding.bias))
             seed = tf.cast(seeds.next(), "int32")
             losses = sampled_cross_entropy(
                 *(rows, targets, *weights, seed), sampled_tokens
             )
         else:
-            losses = cross_entropy(rows, targets)
+            losses = embedding.losses(rows, targets, training)
         return losses, state
 
     def loss_fn(batch, training, *state):
@@ -99,8 +95,7 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
         objective = loss / (streams["train"] * window)
         if training:
             share = tf.cast(tf.shape(targets)[1], "float32") / (window * replicas)
-            penalties = (reader if sampled_tokens else model).losses
-            objective += share * sum(penalties)
+            objective += share * sum(reader.losses)
         return objective, {"loss": (loss, tokens)}, *state
 
     state = {
