@@ -217,14 +217,14 @@ def _sentiment_step(jit_compile):
     return _step(trainer, {"token_ids": token_ids, "labels": labels}, jit_compile)
 
 
-def _language_modeling_step(jit_compile):
+def _language_modeling_step(jit_compile, size=10000):
     """A step of the default model on windows of mean length."""
     from apps.common.training.optimizer import clipped_optimizer
     from apps.language_modeling.config import Config
     from apps.language_modeling.model import build_model
-    from apps.language_modeling.train import trainer_of
+    from apps.language_modeling.train import choose_softmax_dtype, trainer_of
 
-    config, size = Config(), 10000
+    config = choose_softmax_dtype(Config())
     batch_size, window = config.train.batch_size, config.train.window
     ids = np.random.default_rng(0).integers(2, size, (batch_size, window + 1))
     ids = ids.astype("int32")
