@@ -153,7 +153,7 @@ class TiedEmbedding(keras.layers.Layer):
             targets: Token ids, `(rows,)`.
             training: Whether to compute in `softmax_dtype`, not in float32.
         """
-        weights = map(ops.convert_to_tensor, (self.vectors, self.bias))
+        weights = map(tf.convert_to_tensor, (self.vectors, self.bias))
         dtype = self.softmax_dtype if training else "float32"
         return tied_cross_entropy(states, targets, *weights, dtype)
 

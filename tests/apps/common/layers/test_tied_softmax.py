@@ -53,11 +53,12 @@ def test_bfloat16_rounds_losses_and_gradients_by_less_than_a_percent(given):
         assert 1e-5 < distance(one, other) < 1e-2
 
 
-def test_bfloat16_takes_the_bias_as_it_is():
-    bias = tf.constant([1.0, 1.003])  # equal in bfloat16
-    zeros, targets = tf.zeros((2, 3)), tf.constant([0, 1])
-    losses = tied_cross_entropy(zeros, targets, zeros, 64 * bias, "bfloat16")
-    assert losses[0] > losses[1] + 0.1
+def test_bfloat16_adds_the_bias_before_it_rounds():
+    bias = tf.constant([64.0, 64.1875])  # equal in bfloat16
+    states, vectors = tf.ones((2, 1)), tf.fill((2, 1), -60.0)
+    targets = tf.constant([0, 1], "int32")
+    losses = tied_cross_entropy(states, targets, vectors, bias, "bfloat16")
+    assert float(losses[0] - losses[1]) == pytest.approx(0.1875, abs=0.01)
 
 
 def test_a_target_without_probability_has_a_finite_loss_and_gradient(given):
