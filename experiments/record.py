@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.common.choices import with_choices_of
 from apps.common.config import load_config, load_run_config
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import CONFIG, METRICS
@@ -80,11 +81,11 @@ def _seeds_and_folds(task, recipe, runs):
         ValueError: If the runs and the recipe differ in more than seed and fold.
     """
     config_class = task.config_class()
-    variants = [
-        _variant(task, load_run_config(config_class, run / CONFIG)) for run in runs
-    ]
+    configs = [load_run_config(config_class, run / CONFIG) for run in runs]
+    variants = [_variant(task, config) for config in configs]
     _check_variants(runs, variants)
-    recipe_variant = _variant(task, load_config(config_class, task.recipe_path(recipe)))
+    recipe_config = load_config(config_class, task.recipe_path(recipe))
+    recipe_variant = _variant(task, with_choices_of(recipe_config, configs[0]))
     _check_recipe(recipe, recipe_variant, runs[0], variants[0])
     seeds = sorted({seed for _, seed, _ in variants})
     folds = [fold for *_, fold in variants if fold]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from apps.common.choices import with_choices_of
 from apps.common.config import differences, load_run_config
 from apps.common.portable.run_files import CONFIG, EXPORTS, METRICS, MODEL
 from apps.common.portable.versions import ONNX, newest_version
@@ -35,9 +36,13 @@ def finished_run(directory, config_class):
 
 
 def check_config(directory, config):
-    """Raises ValueError if a run directory has another configuration."""
+    """Raises ValueError if a run directory has another configuration.
+
+    What it chose for a setting that is "auto" is no difference.
+    """
     directory = Path(directory)
-    changed = differences(load_run_config(type(config), directory / CONFIG), config)
+    stored = load_run_config(type(config), directory / CONFIG)
+    changed = differences(stored, with_choices_of(config, stored))
     if changed:
         raise ValueError(
             f"{directory} has a run with another configuration: {'; '.join(changed)}. "

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
+from apps.common.choices import AUTO
 from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 
 
@@ -62,9 +63,10 @@ class ModelConfig:
             mean square of the last LSTM's dropped outputs; 0 disables it.
         change_penalty: Weight of temporal activation regularization (TAR), a penalty on
             the mean squared difference of successive outputs; 0 disables it.
-        softmax_dtype: Data type in which training computes the logits, the most
+        softmax_dtype: Data type in which training computes the softmax, the most
             expensive part of a step. "bfloat16" is faster on a processor that
-            multiplies it (`lscpu` shows amx_bf16 or avx512_bf16), and slower on others.
+            multiplies its matrices (`lscpu` shows amx_bf16), and slower on others.
+            "auto" chooses when the run is created; its config.yaml keeps the choice.
     """
 
     embedding_dim: Positive = 128
@@ -77,7 +79,7 @@ class ModelConfig:
     weight_drop: Fraction = 0.0
     activation_penalty: Weight = 0.0
     change_penalty: Weight = 0.0
-    softmax_dtype: Literal["float32", "bfloat16"] = "float32"
+    softmax_dtype: Literal["auto", "float32", "bfloat16"] = AUTO
 
 
 @dataclass(frozen=True, config=STRICT)

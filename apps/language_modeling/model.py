@@ -77,7 +77,8 @@ def build_model(
         weight_drop: Fraction of each recurrent kernel dropped in training.
         activation_penalty: Weight of AR in `ActivityPenalty`.
         change_penalty: Weight of TAR in `ActivityPenalty`.
-        softmax_dtype: Data type in which training computes the logits.
+        softmax_dtype: Data type in which training computes the softmax, "float32" or
+            "bfloat16".
 
     Returns:
         A model from `[token_ids (batch, timesteps), h_1, c_1, h_2, ...]` to `[logits

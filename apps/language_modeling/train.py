@@ -1,17 +1,18 @@
 """Trains a language model."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import keras
 import tensorflow as tf
 
-from apps.common.layers.embedding import cross_entropy
+from apps.common.choices import AUTO
 from apps.common.layers.state import zero_state
 from apps.common.portable.patterns import PADDING_ID
 from apps.common.training.encoder import save_encoder
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
+from apps.common.training.processor import multiplies_bfloat16
 from apps.common.training.trainer import PerReplicaState, Trainer
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.model import build_model
@@ -48,7 +49,20 @@ def prepare(config, run):
     )
 
 
-train = partial(train_run, prepare=prepare)
+def choose_softmax_dtype(config):
+    """Replaces `model.softmax_dtype=auto` by the faster one on this processor."""
+    if config.model.softmax_dtype != AUTO:
+        return config
+    dtype, reason = "float32", "without amx_bf16 bfloat16 takes longer"
+    if config.train.sampled_tokens:
+        reason = "the sampled softmax knows no other"
+    elif multiplies_bfloat16():
+        dtype, reason = "bfloat16", "this processor multiplies it (amx_bf16)"
+    print(f"model.softmax_dtype: {dtype}, since {reason}.")
+    return replace(config, model=replace(config.model, softmax_dtype=dtype))
+
+
+train = partial(train_run, prepare=prepare, choose=choose_softmax_dtype)
 
 
 def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
@@ -73,20 +87,17 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
         seeds = keras.random.SeedGenerator()
 
     def losses_of(inputs, targets, state, training):
-        sampled = training and sampled_tokens
-        outputs, *state = (reader if sampled else model)(
-            [inputs["token_ids"], *state], training=training
-        )
+        outputs, *state = reader([inputs["token_ids"], *state], training=training)
         rows = tf.reshape(outputs, [-1, outputs.shape[-1]])
         targets = tf.reshape(targets, [-1])
-        if sampled:
+        if training and sampled_tokens:
             weights = map(tf.convert_to_tensor, (embedding.vectors, embedding.bias))
             seed = tf.cast(seeds.next(), "int32")
             losses = sampled_cross_entropy(
                 *(rows, targets, *weights, seed), sampled_tokens
             )
         else:
-            losses = cross_entropy(rows, targets)
+            losses = embedding.losses(rows, targets, training)
         return losses, state
 
     def loss_fn(batch, training, *state):
@@ -99,8 +110,7 @@ def trainer_of(strategy, model, optimizer, streams, window, sampled_tokens=0):
         objective = loss / (streams["train"] * window)
         if training:
             share = tf.cast(tf.shape(targets)[1], "float32") / (window * replicas)
-            penalties = (reader if sampled_tokens else model).losses
-            objective += share * sum(penalties)
+            objective += share * sum(reader.losses)
         return objective, {"loss": (loss, tokens)}, *state
 
     state = {

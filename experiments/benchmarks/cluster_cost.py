@@ -111,8 +111,9 @@ def _model():
     """Returns the default language model's parameters and its tokens per batch."""
     from apps.language_modeling.config import Config
     from apps.language_modeling.model import build_model
+    from apps.language_modeling.train import choose_softmax_dtype
 
-    config = Config()
+    config = choose_softmax_dtype(Config())
     model = build_model(10000, **asdict(config.model))  # vocabulary of the benchmark
     return model.count_params(), config.train.batch_size * config.train.window
 

@@ -135,14 +135,14 @@ def fit_contenders(task):
     """Returns training steps of an app's model, with our layer and with Keras's.
 
     Args:
-        task: Name of the app.
+        task: A key of `FIT`, whose first word is the name of the app.
 
     Returns:
         `{contender: function}`; each function is one step of training.
     """
     import keras
 
-    app = importlib.import_module(f"apps.{task}.model")
+    app = importlib.import_module(f"apps.{task.split()[0]}.model")
     ours = app.LSTM
     contenders = {}
     for name, layer_class, jit_compile in (
@@ -217,14 +217,19 @@ def _sentiment_step(jit_compile):
     return _step(trainer, {"token_ids": token_ids, "labels": labels}, jit_compile)
 
 
-def _language_modeling_step(jit_compile):
-    """A step of the default model on windows of mean length."""
-    from apps.common.training.optimizer import clipped_optimizer
-    from apps.language_modeling.config import Config
-    from apps.language_modeling.model import build_model
-    from apps.language_modeling.train import trainer_of
+def _language_modeling_step(jit_compile, size=10000):
+    """A step of the default model on windows of mean length.
 
-    config, size = Config(), 10000
+    A softmax that XLA compiles is faster in float32.
+    """
+    from apps.common.choices import AUTO
+    from apps.common.training.optimizer import clipped_optimizer
+    from apps.language_modeling.config import Config, ModelConfig
+    from apps.language_modeling.model import build_model
+    from apps.language_modeling.train import choose_softmax_dtype, trainer_of
+
+    config = Config(model=ModelConfig(softmax_dtype="float32" if jit_compile else AUTO))
+    config = choose_softmax_dtype(config)
     batch_size, window = config.train.batch_size, config.train.window
     ids = np.random.default_rng(0).integers(2, size, (batch_size, window + 1))
     ids = ids.astype("int32")
@@ -259,6 +264,7 @@ def _speech_commands_step(jit_compile):
 
 FIT = {
     "language_modeling": _language_modeling_step,
+    "language_modeling of 50,000 words": partial(_language_modeling_step, size=50000),
     "sentiment": _sentiment_step,
     "speech_commands": _speech_commands_step,
 }

@@ -210,6 +210,26 @@ def test_the_directory_of_the_data_is_a_matter_of_the_machine(
     assert "25,000 test tokens" in recorded_table()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_a_run_chose_for_a_setting_of_auto_is_the_recipe(
+    make_run, recipes, monkeypatch, dtype
+):
+    from apps.language_modeling.config import Config, ModelConfig
+    from experiments import language_modeling
+
+    def config_of(config_class, path):
+        is_recipe = str(path).endswith("ptb_small.yaml")
+        return Config(model=ModelConfig(softmax_dtype="auto" if is_recipe else dtype))
+
+    task = language_modeling.TASK
+    for name in ("load_config", "load_run_config"):
+        monkeypatch.setattr(record_module, name, config_of)
+    metrics = {"perplexity": 90.0, "unit": "tokens"}
+    metrics |= dict.fromkeys(task.headline[1:])
+    result = record_json(task, [make_run(1, metrics)], "ptb_small")
+    assert result["metrics"] == {"perplexity": 90.0}
+
+
 def test_a_run_with_other_rules_for_tokens_is_not_the_recipe(task, make_run):
     run = make_run(1)
     text = (run / "config.yaml").read_text()

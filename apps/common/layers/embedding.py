@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from apps.common.layers.tied_softmax import tied_cross_entropy
 from lstm_layer.package import PACKAGE
 from lstm_layer.xla import compiled
 
@@ -102,7 +103,8 @@ class TiedEmbedding(keras.layers.Layer):
     """Looks up token vectors and computes logits with the same weights (weight tying).
 
     Press and Wolf 2017; Inan, Khosravi and Socher 2017. `layer(token_ids)` returns
-    vectors, `layer(states, reverse=True)` returns logits.
+    vectors, `layer(states, reverse=True)` returns logits, and `layer.losses(states,
+    targets)` the cross-entropy of these.
 
     >>> layer = TiedEmbedding(vocabulary_size=7, embedding_dim=3, dropout=0.0)
     >>> x = layer(keras.ops.array([[1, 4]]))
@@ -114,7 +116,8 @@ class TiedEmbedding(keras.layers.Layer):
         embedding_dim: Size of a vector.
         dropout: Fraction of the vocabulary that is dropped in training, each token
             wherever it occurs in the batch (Gal and Ghahramani 2016).
-        softmax_dtype: Dtype of the matrix product for the logits in training.
+        softmax_dtype: Dtype of the softmax and its matrix products in `losses`, in
+            training.
     """
 
     def __init__(
@@ -142,16 +145,26 @@ class TiedEmbedding(keras.layers.Layer):
         )
         self.built = True
 
+    def losses(self, states, targets, training=False):
+        """Returns the cross-entropy of states `(rows, features)`, `(rows,)`.
+
+        Args:
+            states: What `call` computes logits of.
+            targets: Token ids, `(rows,)`.
+            training: Whether to compute in `softmax_dtype`, not in float32.
+        """
+        weights = map(tf.convert_to_tensor, (self.vectors, self.bias))
+        dtype = self.softmax_dtype if training else "float32"
+        return tied_cross_entropy(states, targets, *weights, dtype)
+
     def call(self, inputs, reverse=False, training=False):
         """Looks up token ids, or computes logits of `(batch, timesteps, features)`."""
         if reverse:
             # TensorFlow fuses matmul and bias_add of a matrix into one operation.
-            dtype = self.softmax_dtype if training else self.compute_dtype
             rows = tf.reshape(inputs, [-1, self.embedding_dim])
-            rows, vectors = ops.cast(rows, dtype), ops.cast(self.vectors, dtype)
+            vectors, bias = map(ops.convert_to_tensor, (self.vectors, self.bias))
             rows = tf.matmul(rows, vectors, transpose_b=True)
-            rows = tf.cast(rows, self.compute_dtype)
-            rows = tf.nn.bias_add(rows, ops.convert_to_tensor(self.bias))
+            rows = tf.nn.bias_add(rows, bias)
             return tf.reshape(
                 rows, [*tf.unstack(tf.shape(inputs)[:-1]), rows.shape[-1]]
             )

@@ -38,24 +38,25 @@ class Job:
     finish: Callable[[], None] = lambda: None
 
 
-def train_run(config, directory, prepare):
+def train_run(config, directory, prepare, choose=lambda config: config):
     """Trains a run, or resumes it, until its directory has a `model.keras`.
 
     Args:
         config: An app's `Config`.
         directory: The run directory; all workers must see the same one.
         prepare: The app's function from its configuration and a `Run` to a `Job`.
+        choose: The app's function that replaces settings that are "auto".
 
     Raises:
         ValueError: If the directory has another run, or the data cannot be read.
         ConnectionError: If a worker is missing or lost.
     """
-    with open_run(directory, config) as run:
+    with open_run(directory, config, choose) as run:
         if run.finished:
             return
         keras.utils.set_random_seed(config.train.seed)
         tf.config.experimental.enable_op_determinism()  # a resumed run ends bit-equal
-        job = prepare(config, run)
+        job = prepare(run.config, run)
         model = job.trainer.model
         print(
             f"Training {model.count_params():,} parameters on {job.examples}, "

@@ -4,10 +4,11 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from apps.common.config import save_config
+from apps.common.config import load_run_config, save_config
 from apps.common.data.labels import save_labels
 from apps.common.finished import REMEDY, check_config, is_finished
 from apps.common.portable.files import atomic_write, exclusive_lock
@@ -26,12 +27,14 @@ class Run:
 
     Attributes:
         directory: Path of the directory.
+        config: The configuration, without settings that are "auto".
         strategy: The `tf.distribute.Strategy` of the training.
         chief: Whether this process is the chief, the only worker that writes files.
         finished: Whether the training has ended already.
     """
 
     directory: Path
+    config: Any
     strategy: tf.distribute.Strategy
     chief: bool
     finished: bool
@@ -56,15 +59,18 @@ class Run:
 
 
 @contextmanager
-def open_run(directory, config):
+def open_run(directory, config, choose=lambda config: config):
     """Creates a run directory, or opens it to resume, and locks it.
 
-    An existing directory must have the same configuration. The chief creates and locks
+    An existing directory must have the same configuration; what it chose for a setting
+    that is "auto" stays. The chief creates and locks
     the directory; the other workers must see it on a shared file system.
 
     Args:
         directory: The run directory.
         config: The whole configuration.
+        choose: Function that returns the configuration of a new run, with a choice for
+            each setting that is "auto". Only the chief calls it.
 
     Yields:
         A `Run`.
@@ -86,7 +92,7 @@ def open_run(directory, config):
         if chief:
             directory.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(directory))
-            _create(directory, config)
+            _create(directory, config, choose)
         gather_numbers(strategy, 0)  # barrier: the chief has created the directory
         path = directory / CONFIG
         modified = int(path.stat().st_mtime) if path.exists() else 0
@@ -98,14 +104,15 @@ def open_run(directory, config):
         finished = is_finished(directory)
         if finished and chief:
             print(f"{directory} is trained already.")
-        yield Run(directory, strategy, chief, finished)
+        stored = load_run_config(type(config), path)
+        yield Run(directory, stored, strategy, chief, finished)
 
 
-def _create(directory, config):
+def _create(directory, config, choose):
     """Creates a run directory, or checks that the existing one can be resumed."""
     names = {path.name for path in _contents(directory)}
     if names <= {CONFIG}:  # new, or killed before anything else was written
-        save_config(config, directory / CONFIG)
+        save_config(choose(config), directory / CONFIG)
         return
     if CONFIG not in names:
         raise ValueError(

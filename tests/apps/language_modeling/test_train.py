@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from apps.common.training.fit import read_history
+from apps.language_modeling import train as train_module
+from apps.language_modeling.config import Config, ModelConfig, TrainConfig
 from apps.language_modeling.data import Windows
 from apps.language_modeling.predict import Predictor
-from apps.language_modeling.train import train
+from apps.language_modeling.train import choose_softmax_dtype, train
+
+DTYPES = ("float32", "bfloat16")
 
 
 def weights_of(directory):
@@ -65,3 +69,37 @@ def test_the_validation_loss_is_the_history(language_run):
     assert [row["epoch"] for row in rows] == [0.5, 1.0, 1.5, 2.0]
     for row in rows:
         assert row["val_perplexity"] == pytest.approx(np.exp(row["val_loss"]), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("multiplies", "dtype"), [(True, "bfloat16"), (False, "float32")]
+)
+def test_the_softmax_dtype_is_that_of_the_processor(
+    monkeypatch, capsys, multiplies, dtype
+):
+    monkeypatch.setattr(train_module, "multiplies_bfloat16", lambda: multiplies)
+    assert choose_softmax_dtype(Config()) == Config(
+        model=ModelConfig(softmax_dtype=dtype)
+    )
+    line = capsys.readouterr().out
+    assert line.startswith(f"model.softmax_dtype: {dtype}, since ")
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_a_softmax_dtype_that_is_named_stays(monkeypatch, capsys, multiplies, dtype):
+    monkeypatch.setattr(train_module, "multiplies_bfloat16", lambda: multiplies)
+    config = Config(model=ModelConfig(softmax_dtype=dtype))
+    assert choose_softmax_dtype(config) == config
+    assert capsys.readouterr().out == ""
+
+
+def test_a_sampled_softmax_is_in_float32(monkeypatch):
+    monkeypatch.setattr(train_module, "multiplies_bfloat16", lambda: True)
+    chosen = choose_softmax_dtype(Config(train=TrainConfig(sampled_tokens=9)))
+    assert chosen.model.softmax_dtype == "float32"
+
+
+def test_the_run_names_the_softmax_dtype_that_it_was_trained_with(language_run):
+    assert Predictor.load(language_run).config.model.softmax_dtype in DTYPES

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from apps.common.layers.embedding import WordEmbedding
+from apps.common.layers.embedding import WordEmbedding, cross_entropy
 
 VECTORS = np.random.default_rng(3).normal(size=(6, 4)).astype("float32")
 TOKEN_IDS = np.array([[1, 5, 2, 0], [3, 4, 4, 2]])
@@ -60,3 +61,19 @@ def test_a_saved_model_has_the_same_vectors(trained, tmp_path):
 def test_a_number_of_trained_vectors_out_of_range_is_refused(trained):
     with pytest.raises(ValueError, match=r"from 2 to vocabulary_size \(6\).*trained="):
         WordEmbedding(vocabulary_size=6, embedding_dim=4, trained=trained)
+
+
+def test_the_loss_of_logits_and_its_gradient_are_those_of_the_softmax():
+    rng, size = np.random.default_rng(3), 11
+    logits = rng.normal(size=(6, size))
+    targets = rng.integers(0, size, 6)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    hot = np.eye(size)[targets]
+    x = tf.constant(logits, "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        rows = cross_entropy(x, tf.constant(targets, "int32"))
+        loss = 3 * tf.reduce_mean(rows)
+    gradient = tape.gradient(loss, x)
+    np.testing.assert_allclose(loss, -3 * np.log((p * hot).sum(1)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(gradient, 3 * (p - hot) / 6, rtol=1e-5, atol=1e-6)

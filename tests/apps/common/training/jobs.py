@@ -11,7 +11,7 @@ from apps.common.training.runs import Run
 def run_in(directory):
     """Returns a new `Run` of one process."""
     strategy = tf.distribute.get_strategy()
-    return Run(directory, strategy, chief=True, finished=False)
+    return Run(directory, None, strategy, chief=True, finished=False)
 
 
 def job_of(model, steps, batches, validation_steps, validation, **options):

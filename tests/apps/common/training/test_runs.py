@@ -22,8 +22,18 @@ class TrainSection:
 
 
 @dataclass(frozen=True, config=STRICT)
+class ModelSection:
+    dtype: str = "auto"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Recipe:
     train: TrainSection = TrainSection()
+
+
+@dataclass(frozen=True, config=STRICT)
+class RecipeWithChoice:
+    model: ModelSection = ModelSection()
 
 
 def opens(directory, config):
@@ -57,6 +67,21 @@ def content(directory):
 def test_a_new_run_is_made_with_its_whole_config(run):
     assert opens(run, Recipe()) is True
     assert load_config(Recipe, run / "config.yaml") == Recipe()
+
+
+def test_a_resumed_run_keeps_its_choice_and_a_named_setting_is_compared(run):
+    def choose(config):
+        return RecipeWithChoice(ModelSection(dtype=next(choices)))
+
+    choices = iter(["one", "another"])
+    with open_run(run, RecipeWithChoice(), choose) as opened:
+        assert opened.config.model.dtype == "one"
+    (run / "checkpoint.npz").write_text("half way")
+    for dtype in ("auto", "one"):
+        with open_run(run, RecipeWithChoice(ModelSection(dtype)), choose) as opened:
+            assert opened.config.model.dtype == "one"
+    with pytest.raises(ValueError, match=r"model\.dtype was 'one' and is now 'other'"):
+        opens(run, RecipeWithChoice(ModelSection("other")))
 
 
 def test_an_empty_directory_becomes_a_run(run):
