@@ -47,7 +47,7 @@ from pathlib import Path
 from apps.common.portable.files import rename_into_place
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks import graph_cost_process
-from experiments.benchmarks.contenders import CAROUSEL, FIT, KERAS
+from experiments.benchmarks.contenders import CAROUSEL, KERAS
 from experiments.benchmarks.fresh_process import measured_in_fresh_process
 from experiments.benchmarks.graph_cost_process import (
     export_run,
@@ -132,9 +132,8 @@ def _in_fresh_process(function, **arguments):
 
 
 def _first_steps_rows(task, runs):
-    libraries = (CAROUSEL, KERAS) if task in FIT else (CAROUSEL,)
     costs = {}
-    for library in libraries:
+    for library in (CAROUSEL, KERAS):
         with tempfile.TemporaryDirectory(prefix=".", dir=runs) as scratch:
             directory = Path(scratch, "run")
             costs[library] = _in_fresh_process(
@@ -142,11 +141,11 @@ def _first_steps_rows(task, runs):
             )
             if library == CAROUSEL:  # `export` and `server` need these runs
                 rename_into_place(directory, runs / task)
-    ours, keras = costs[CAROUSEL], costs.get(KERAS)
+    ours, keras = costs[CAROUSEL], costs[KERAS]
     return {
         f"first steps of {task}": {
             "ours": _seconds(sum(ours["seconds"].values())),
-            "keras": keras and _seconds(sum(keras["seconds"].values())),
+            "keras": _seconds(sum(keras["seconds"].values())),
             "unit": "s",
             "parts": {name: _seconds(s) for name, s in ours["seconds"].items()},
             "by_shape": {name: cost["by_shape"] for name, cost in costs.items()},

@@ -56,12 +56,8 @@ def first_steps(task, library, directory):
         `by_shape`, the same for each shape; and `later_ms`, the mean milliseconds of a
         later call over the shapes.
     """
-    import keras
+    from experiments.benchmarks.models.steps import layers_of
 
-    from experiments.benchmarks.contenders import CAROUSEL, KERAS, _as_keras
-
-    model = importlib.import_module(f"apps.{task}.model")
-    layer = {CAROUSEL: model.LSTM, KERAS: _as_keras(keras.layers.LSTM)}[library]
     costs = {"seconds": {}, "by_shape": {}, "later_ms": {}}
 
     def fit(run, job, settings):
@@ -80,7 +76,7 @@ def first_steps(task, library, directory):
             costs["by_shape"][name] = by_shape
             costs["later_ms"][name] = round(1000 * sum(later) / len(later), 1)
 
-    with patch.object(model, "LSTM", layer):
+    with layers_of(task, library):
         _train(task, directory, fit)
     return costs
 

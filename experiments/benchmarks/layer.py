@@ -16,15 +16,15 @@ from apps.common.portable.terminal import report_errors
 from experiments.benchmarks import graph_cost
 from experiments.benchmarks.contenders import (
     CAROUSEL,
-    FIT,
     KERAS,
     TORCH,
     Shape,
-    fit_contenders,
     layer_contenders,
     matmul,
 )
 from experiments.benchmarks.fresh_process import measured_in_fresh_process
+from experiments.benchmarks.models.default_steps import DEFAULT_STEPS
+from experiments.benchmarks.models.steps import fit_contenders
 from experiments.benchmarks.timing import MATMUL, interleaved, summary
 from experiments.machine import hardware, versions
 from experiments.tables import README, markdown_table
@@ -92,7 +92,7 @@ def run(shapes, rounds, seconds, memory):
             rows = summary(times, first, products * shape.flops)
             result["layers"].setdefault(name, {})[str(shape)] = rows
             _print(f"{shape} {name}", rows)
-    for task in FIT:
+    for task in DEFAULT_STEPS:
         rows = summary(*interleaved(fit_contenders(task), rounds, seconds))
         result["fit"][task] = rows
         _print(f"a training step of {task}", rows)

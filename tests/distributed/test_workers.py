@@ -230,22 +230,6 @@ def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
             np.testing.assert_array_equal(one, other)
 
 
-def test_the_chief_goes_on_with_the_other_verbs_when_the_others_have_ended(
-    start_two, reviews_csv, tmp_path
-):
-    words = ["files", "train", "evaluate", "export", f"data.file={reviews_csv}"]
-    words += ["model.units=4", "train.batch_size=8", "train.epochs=1"]
-    chief, other = start_two(
-        "experiments.sentiment", *words, f"run_directory={tmp_path / 'run'}"
-    )
-    output, _ = other.communicate(timeout=PATIENCE_S)
-    assert "the chief does what comes after training" in output
-    assert other.returncode == 0, output
-    assert "exported" in finish([chief])[0]
-    for name in ("metrics.json", "export/sentiment/1/saved_model.pb"):
-        assert (tmp_path / "run" / name).exists()
-
-
 def test_a_chief_that_refuses_says_why_and_the_others_end_too(
     workers, sentiment_config, tmp_path
 ):

@@ -16,6 +16,9 @@ import tensorflow as tf
 from apps.common.portable.terminal import first_line
 
 WAIT_S, WAIT_VARIABLE = 300, "CAROUSEL_WAIT_S"  # seconds to wait for other workers
+# In a SLURM step: each job has ports of its own, as two jobs may share a node. All lie
+# below 32768, from where Linux gives ports to outgoing connections.
+FIRST_PORT, PORTS = 16384, 16
 EXAMPLE = (
     '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -142,8 +145,10 @@ def _wrong(text, reason):
 
 def _from_slurm(environment):
     tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+    job = int(environment.get("SLURM_JOB_ID", 0))
     try:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            port_base=FIRST_PORT + PORTS * (job % 1000),
             gpus_per_node=tasks,
             auto_set_gpu=False,  # SLURM gives each task its GPUs
         )

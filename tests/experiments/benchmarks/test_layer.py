@@ -7,12 +7,10 @@ import pytest
 
 from experiments.benchmarks.contenders import (
     CAROUSEL,
-    FIT,
     KERAS,
     MATMUL_SIZE,
     XLA,
     Shape,
-    fit_contenders,
     layer_contenders,
 )
 from experiments.benchmarks.layer import main, plot, recorded_table
@@ -80,15 +78,6 @@ def test_both_libraries_give_gradients_of_the_same_shapes():
     _, both = layer_contenders(SMALL, names=(CAROUSEL, KERAS))
     shapes = [[g.shape for g in both[name]()] for name in (CAROUSEL, KERAS)]
     assert shapes[0] == shapes[1] == [(3, 4, 2), (2, 20), (5, 20), (20,)]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("task", FIT)
-# Earlier tests enable determinism, with which Keras does not use XLA.
-@pytest.mark.filterwarnings("ignore:Model doesn't support `jit_compile=True`")
-def test_a_step_of_each_app_runs_with_either_layer(task):
-    for step in fit_contenders(task).values():
-        assert np.isfinite(step()).all()
 
 
 def test_a_picture_is_drawn(tmp_path):

@@ -132,6 +132,21 @@ def test_a_slurm_step_tells_of_its_tasks(index, monkeypatch):
     assert len(set(workers.addresses)) == 4
 
 
+def test_two_slurm_jobs_on_one_node_have_different_ports(monkeypatch):
+    step = {
+        "SLURM_STEP_NUM_TASKS": "8",
+        "SLURM_STEP_NODELIST": "node01",
+        "SLURM_STEP_TASKS_PER_NODE": "8",
+        "SLURM_PROCID": "0",
+    }
+    for name, value in step.items():
+        monkeypatch.setenv(name, value)
+    jobs = [cluster_of({**step, "SLURM_JOB_ID": str(number)}) for number in (998, 999)]
+    addresses = [address for job in jobs for address in job.addresses]
+    assert len(set(addresses)) == 16
+    assert max(int(address.partition(":")[2]) for address in addresses) < 32768
+
+
 def test_a_slurm_step_that_counts_in_another_order_is_refused(monkeypatch):
     step = {
         "SLURM_STEP_NUM_TASKS": "2",

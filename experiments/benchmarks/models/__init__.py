@@ -1,0 +1,1 @@
+"""Training steps of the five models: ours, Keras's and PyTorch's."""
