@@ -20,10 +20,10 @@ from apps.common.portable.patterns import UNKNOWN, UNKNOWN_ID
 from apps.common.portable.run_files import TOKEN_RULES
 from apps.common.portable.tokens import SEPARATOR, tokenize_pieces
 
-KEPT = 2**19  # maximum number of pieces in memory
-KEPT_BYTES = 2**26  # maximum size of these pieces
+KEPT = 2**18  # maximum number of pieces in memory
+KEPT_BYTES = 2**25  # maximum size of these pieces
 _OPEN, _LAST = re.compile(rb"(?i)<br\0*\Z"), b"rR\0"  # an open piece, its last byte
-BATCH_TEXTS, BATCH_SIZE = 2**16, 2**23  # maximum of texts that are read at once
+BATCH_TEXTS, BATCH_SIZE = 2**16, 2**21  # maximum of texts that are read at once
 NEW_PIECES, NEW_SIZE = 2**16, 2**20  # maximum of pieces that are tokenized at once
 
 

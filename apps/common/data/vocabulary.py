@@ -42,8 +42,12 @@ class TokenCounts:
         self.limit, self.missed, self.counts = limit or COUNTED, 0, {}
 
     def update(self, tokens):
-        """Adds tokens: an iterable of UTF-8 `bytes`, or a dictionary with counts."""
-        for token, count in Counter(tokens).items():
+        """Adds tokens, an iterable of UTF-8 `bytes`, to the counts."""
+        self.add(Counter(tokens).items())
+
+    def add(self, pairs):
+        """Adds pairs of a token, UTF-8 `bytes`, and how often it occurred."""
+        for token, count in pairs:
             self.counts[token] = self.counts.get(token, self.missed) + count
         if len(self.counts) > self.limit:
             self._drop()
@@ -109,8 +113,7 @@ class CountingReader:
         self._end_part()
 
     def _end_part(self):
-        counts = self._part_counts.tolist()
-        self._counts.update(dict(zip(self.ids, counts, strict=False)))
+        self._counts.add(zip(self.ids, self._part_counts.tolist(), strict=False))
         self._written.append(b"\n".join(self.ids))
         self._part_counts = self._part_counts[:0]
         self.part += 1
