@@ -35,7 +35,7 @@ serve: .venv/run ## serve the exported models on http://127.0.0.1:8501
 results: .venv/run ## rebuild the tables of results in README and docs
 	$(BIN)/python -m experiments.results
 
-benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, graphs and engines (25 minutes)
+benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, graphs and engines (30 minutes)
 	$(BIN)/python -m experiments.benchmarks.layer
 	$(BIN)/python -m experiments.benchmarks.engines
 

@@ -69,7 +69,7 @@ def estimate(gigabytes, workers, gigabits):
     local_mb_s = megabytes / all_reduce_s
     slower_mb_s = min(local_mb_s, gigabits * 1000 / 8)
     communication_s = 2 * (workers - 1) / workers * megabytes / slower_mb_s
-    efficiency = computation_s / (computation_s + communication_s)
+    efficiency = _efficiency(computation_s, communication_s)
     # `_reading` counts the training tokens: eight tenths of its file.
     tokens = gigabytes * 1000 / reading["megabytes"] * reading["rows"]
     tokens_a_s = workers * tokens_a_step / (computation_s + communication_s)
@@ -97,6 +97,11 @@ def estimate(gigabytes, workers, gigabits):
             f"{gigabytes:g} --workers {workers} --gigabits {gigabits:g} --record"
         ),
     }
+
+
+def _efficiency(computation, communication):
+    """Returns the share of a step in which a worker computes."""
+    return computation / (computation + communication)
 
 
 def _reading():
@@ -190,6 +195,10 @@ def recorded_table():
             f"{result['communication_ms_a_step']:.0f} ms",
         ),
         ("expected efficiency", f"{result['efficiency']:.0%}"),
+        (
+            "with three times the streams in each worker",
+            f"{_efficiency(3 * step, result['communication_ms_a_step']):.0%}",
+        ),
         (
             f"an epoch: {result['tokens'] / 1e9:.1f} thousand million tokens",
             f"{result['hours_an_epoch']:,.0f} hours; alone "

@@ -21,8 +21,8 @@ units on 16 sequences of 32 features. The dataset leaves the length unknown. Aft
 `KNOWN_LENGTHS` the figure is the mean over `NEW_LENGTHS` of the first call minus the
 second.
 
-The column "Keras" has `keras.layers.LSTM` instead of our layer, in the same model and
-the same training step, without XLA for the whole step.
+The column "Keras" has `keras.layers.LSTM` and its cell instead of ours, in the same
+model and the same training step, without XLA for the whole step.
 
 The export: `export` of the sentiment app, from loading the model to the check in a
 fresh process, without imports. The model has the sizes of the default recipe and is

@@ -48,7 +48,7 @@ def first_steps(task, library, directory):
 
     Args:
         task: Name of the app.
-        library: `CAROUSEL`, or `KERAS` for `keras.layers.LSTM` in the app's model.
+        library: `CAROUSEL`, or `KERAS` for `keras.layers.LSTM` and its cell.
         directory: The run directory, which must not exist.
 
     Returns:
