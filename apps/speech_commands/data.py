@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.data.batches import WHOLE, filled
-from apps.common.portable.audio import as_float, as_int16, faster, placed
+from apps.common.portable.audio import as_float, as_int16
 from apps.common.portable.progress import Progress
-from apps.speech_commands.features import blank, blank_stretches, fit_clip
+from apps.speech_commands.augmentation import Drawn, augmented, draw, only_noise
+from apps.speech_commands.features import blank, fit_clip
 from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
@@ -165,7 +166,9 @@ class Batches:
 
         A batch that replicas cannot share evenly is padded with rows without a label.
         """
-        clips = self.clips
+        clips, samples = self.clips, self.clips.waves.shape[1]
+        places = evaluation_places(clips)
+        drawn = only_noise(clips.snr_db, places, samples, self.front_end)
 
         def batches():
             for start in range(0, len(clips.labels), self.batch_size):
@@ -173,11 +176,10 @@ class Batches:
                 rows = shard.rows(size)
                 for part in shard.cuts(size):
                     cut = slice(start + part.start, start + part.stop)
-                    waves = measured(clips, cut, clips.snr_db[cut])
                     yield (
-                        filled(waves, rows),
-                        *self._all_kept(rows),
+                        filled(clips.waves[cut], rows),
                         filled(clips.labels[cut], rows, NO_LABEL),
+                        Drawn(*(filled(array, rows) for array in drawn.rows(cut))),
                     )
 
         return self._dataset(batches)
@@ -194,72 +196,40 @@ class Batches:
             shard: The `Shard` of each batch to return.
         """
         shard.check(self.batch_size, self.in_a_row or 1)
+        clips = self.clips
 
         def batches():
             for number in itertools.count(epoch):
                 order = np.random.default_rng([seed, number]).permutation(
-                    len(self.clips.labels)
+                    len(clips.labels)
                 )
                 order = np.resize(order, (self.steps, self.batch_size))
                 for step, index in enumerate(order):
                     rng = np.random.default_rng([seed, number, step])
-                    drawn = self._drawn(len(index), self.augmentation, rng)
+                    drawn = draw(
+                        *(rng, len(index), self.augmentation, clips.noise),
+                        *(clips.waves.shape[1], self.front_end),
+                    )
                     for part in shard.cuts(len(index)):
-                        yield self._augmented(
-                            index[part], *(values[part] for values in drawn)
+                        chosen = index[part]
+                        yield (
+                            clips.waves[chosen],
+                            clips.labels[chosen],
+                            drawn.rows(part),
                         )
 
         return self._dataset(batches)
-
-    def _all_kept(self, count):
-        bands = self.front_end.mel_bands
-        return np.ones((count, self.frames), bool), np.ones((count, bands), bool)
-
-    def _drawn(self, count, settings, rng):
-        """Draws the augmentation of a batch; returns arrays with a row per clip.
-
-        They are: speed; shift in samples; gain in dB; signal-to-noise ratio in dB;
-        number of the noise; its first sample; and SpecAugment's masks over frames and
-        over bands, False where masked.
-        """
-        clips, rate = self.clips, self.front_end.sample_rate_hz
-        samples = clips.waves.shape[1]
-        speeds = np.ones(count)
-        if settings.speed:
-            speeds = rng.uniform(1 - settings.speed, 1 + settings.speed, count)
-        shift = min(round(settings.shift_ms * rate / 1000), samples)
-        shifts = rng.integers(-shift, shift + 1, size=count)
-        gain_db = rng.uniform(-settings.gain_db, settings.gain_db, (count, 1))
-        snr_db = rng.uniform(settings.lowest_snr_db, settings.highest_snr_db, count)
-        snr_db[rng.random(count) >= settings.noise_share] = np.inf
-        places = noise_places(rng, count, clips.noise, samples)
-        kept_frames, kept_bands = self._all_kept(count)
-        widest = round(settings.time_mask_ms * rate / 1000 / self.front_end.hop)
-        blank_stretches(kept_frames, settings.time_masks, widest, rng)
-        widest = settings.frequency_mask_bands
-        blank_stretches(kept_bands, settings.frequency_masks, widest, rng)
-        return speeds, shifts, gain_db, snr_db, *places, kept_frames, kept_bands
-
-    def _augmented(self, index, speeds, shifts, gain_db, snr_db, noise, begin, *kept):
-        """Returns augmented waveforms, the two masks of SpecAugment, and labels."""
-        waves = as_float(self.clips.waves[index])
-        changed = np.stack(
-            [
-                placed(faster(wave, speed), shift, waves.shape[1])
-                for wave, speed, shift in zip(waves, speeds, shifts, strict=True)
-            ]
-        )
-        changed *= (10 ** (gain_db / 20)).astype("float32")
-        changed = add_noise(changed, self.clips.noise, snr_db, (noise, begin))
-        return changed, *kept, self.clips.labels[index]
 
     def _dataset(self, batches):
         samples = self.clips.waves.shape[1]
         frames, bands = self.frames, self.front_end.mel_bands
         row = self.in_a_row or 1
 
-        def features(waves, kept_frames, kept_bands, labels):
-            x = blank(self.front_end(waves), kept_frames, kept_bands)
+        noise = tf.constant(self.clips.noise)
+
+        def features(waves, labels, drawn):
+            x = self.front_end(augmented(waves, noise, drawn))
+            x = blank(x, drawn.kept_frames, drawn.kept_bands)
             x = tf.reshape(x, [-1, row * frames, bands])
             shape = (
                 [-1, self.num_classes]
@@ -269,10 +239,9 @@ class Batches:
             return x, tf.reshape(tf.one_hot(labels, self.num_classes), shape)
 
         signature = (
-            tf.TensorSpec([None, samples], "float32"),
-            tf.TensorSpec([None, frames], "bool"),
-            tf.TensorSpec([None, bands], "bool"),
+            tf.TensorSpec([None, samples], "int16"),
             tf.TensorSpec([None], "int32"),
+            Drawn.signature(frames, bands),
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         features = tf.autograph.experimental.do_not_convert(features)
@@ -290,7 +259,11 @@ def measured(clips, cut, snr_db):
         snr_db: Signal-to-noise ratio in dB of each clip of the slice; infinity adds no
             noise.
     """
+    places = [drawn[cut] for drawn in evaluation_places(clips)]
+    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places).numpy()
+
+
+def evaluation_places(clips):
+    """Returns the noise of each clip in evaluation; see `noise_places`."""
     count, samples = clips.waves.shape
-    places = noise_places(np.random.default_rng(0), count, clips.noise, samples)
-    places = [drawn[cut] for drawn in places]  # independent of the slice
-    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places)
+    return noise_places(np.random.default_rng(0), count, clips.noise, samples)

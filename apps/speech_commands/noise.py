@@ -1,6 +1,9 @@
 """Generates noise and adds it to speech at a given signal-to-noise ratio."""
 
 import numpy as np
+import tensorflow as tf
+
+from lstm_layer.xla import compiled
 
 LEVEL = 0.05  # root mean square of a noise; 1 is full scale
 
@@ -50,17 +53,29 @@ def add_noise(speech, noise, snr_db, places):
         snr_db: Signal-to-noise ratio of each clip in dB, `(clips,)`; infinity adds no
             noise.
         places: Noises and first samples of `noise_places`.
+
+    Returns:
+        float32 `(clips, samples)`.
     """
-    samples = speech.shape[1]
-    mixed = np.empty_like(speech)
-    for row, (number, start) in enumerate(zip(*places, strict=True)):
-        mixed[row] = noise[number, start : start + samples]
-    power, noise_power = (np.einsum("ij,ij->i", x, x) for x in (speech, mixed))
-    wanted = power * 10 ** (-np.asarray(snr_db, "float64") / 10)
-    factor = np.sqrt(wanted / np.maximum(noise_power, 1e-9)).astype("float32")
-    mixed *= factor[:, np.newaxis]
-    mixed += speech
-    peak = np.maximum(mixed.max(axis=1), -mixed.min(axis=1))
-    loud = peak > 1
-    mixed[loud] /= peak[loud, np.newaxis]
-    return mixed
+    # Two programs: in one, XLA computes the stretches again for each sum over them.
+    number, begin = (tf.cast(place, "int32") for place in places)
+    speech = tf.convert_to_tensor(speech)
+    stretches = _stretches(tf.convert_to_tensor(noise), number, begin, speech)
+    return _mixed(speech, stretches, tf.cast(snr_db, "float32"))
+
+
+@compiled
+def _stretches(noise, number, begin, like):
+    first = number * tf.shape(noise)[1] + begin
+    index = first[:, tf.newaxis] + tf.range(tf.shape(like)[1])
+    return tf.gather(tf.reshape(noise, [-1]), index)
+
+
+@compiled
+def _mixed(speech, noise, snr_db):
+    power, noise_power = (tf.reduce_sum(x * x, axis=1) for x in (speech, noise))
+    wanted = power * 10 ** (-snr_db / 10)
+    factor = tf.sqrt(wanted / tf.maximum(noise_power, 1e-9))
+    mixed = speech + noise * factor[:, tf.newaxis]
+    peak = tf.reduce_max(tf.abs(mixed), axis=1, keepdims=True)
+    return mixed / tf.maximum(peak, 1)

@@ -112,23 +112,6 @@ def resample(waveform, rate, sample_rate_hz):
     return soxr.resample(waveform, rate, sample_rate_hz).astype("float32")
 
 
-def faster(waveform, speed):
-    """Returns a waveform `speed` times as fast and as high; quick, low quality."""
-    if speed == 1:
-        return waveform
-    return soxr.resample(waveform, speed, 1.0, quality="QQ")
-
-
-def placed(wave, shift, samples):
-    """Pads or cuts a wave to `samples`, centred and then moved by `shift` samples."""
-    begin = (samples - len(wave)) // 2 + shift
-    padded = np.zeros(samples, "float32")
-    room = padded[max(begin, 0) :]
-    wave = wave[max(-begin, 0) :][: len(room)]
-    room[: len(wave)] = wave
-    return padded
-
-
 def as_int16(waveform):
     """Converts samples between -1 and 1 to 16-bit integers; clips others."""
     return np.round(np.clip(waveform, -1, 1) * 32767).astype("int16")
