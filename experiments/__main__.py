@@ -2,17 +2,23 @@
 
 import argparse
 import json
+import signal
+import sys
 import time
 
 import numpy as np
 
 from apps.common.answers import encoded
+from apps.common.finished import is_complete
 from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from experiments.answering import signature_of
 from experiments.help import columns
 from experiments.report import ANSWERS, write_report
 from experiments.run import Request, run
+from experiments.side_by_side import MEMORY_GB, default_jobs, run_side_by_side
+from experiments.tables import RESULTS
+from experiments.task import run_directory
 from experiments.tasks import TASKS
 
 VERBS = ["train", "evaluate", "explain", "export"]
@@ -21,17 +27,35 @@ SHOWN_S = 1  # shorter work is not worth a table
 
 def main(arguments=None):
     """Runs the default recipe of the named apps, by default of all apps."""
-    names = _parser().parse_args(arguments).apps or list(TASKS)
+    options = _parser().parse_args(arguments)
+    names = options.apps or list(TASKS)
     with report_errors():
         for name in names:
             if name not in TASKS:
                 raise ValueError(f"{name!r} is no app. Apps: {', '.join(TASKS)}.")
-        run_all(names)
+        jobs = default_jobs() if options.jobs is None else options.jobs
+        if jobs < 1:
+            raise ValueError(f"--jobs: expected at least 1. Received: {jobs}.")
+        failed = run_all(names, jobs)
+    if failed:
+        print(f"Failed: {', '.join(failed)}. See above.", file=sys.stderr)
+        sys.exit(max(1, *failed.values()))
 
 
-def run_all(names):
-    """Runs the default recipe of each app, queries its export, writes the report."""
+def run_all(names, jobs):
+    """Runs the default recipe of each app, queries its export, writes the report.
+
+    Args:
+        names: Names of the apps.
+        jobs: Number of apps that train at once; see `default_jobs`.
+
+    Returns:
+        The exit codes of the apps that failed, by name. With one job the first failure
+        is raised.
+    """
     began, seconds = time.monotonic(), {}
+    failed = _train_side_by_side(names, jobs)
+    names = [name for name in names if name not in failed]
     for number, name in enumerate(names, 1):
         task = TASKS[name]
         print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")
@@ -42,6 +66,45 @@ def run_all(names):
     page = write_report(TASKS.values())
     _print_seconds(seconds)
     print(f"\nDone in {_minutes(began)}. All of it on one page: {page}")
+    return failed
+
+
+def _train_side_by_side(names, jobs):
+    """Trains, evaluates, explains and exports the apps that are not done.
+
+    Does nothing if it is one app, or if `jobs` is 1. The apps whose training takes
+    longest, by the recorded results, start first.
+
+    Returns:
+        The exit codes of the apps that failed, by name.
+    """
+    waiting = [name for name in names if not _is_done(TASKS[name])]
+    jobs = min(jobs, len(waiting))
+    if jobs < 2:
+        return {}
+    waiting.sort(key=_recorded_minutes, reverse=True)
+    print(f"Training {jobs} apps at once: {', '.join(waiting)}", flush=True)
+    return run_side_by_side(
+        {
+            name: [
+                *(sys.executable, "-m", f"experiments.{name}"),
+                *(TASKS[name].default_recipe, *VERBS),
+            ]
+            for name in waiting
+        },
+        jobs,
+    )
+
+
+def _is_done(task):
+    """Returns whether the run of the default recipe has all that `VERBS` make."""
+    config = task.config(task.default_recipe, [])
+    return is_complete(run_directory(task, task.default_recipe, config), task.name)
+
+
+def _recorded_minutes(name):
+    path = RESULTS / name / f"{TASKS[name].default_recipe}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["train_minutes"]
 
 
 def _print_seconds(seconds):
@@ -118,8 +181,16 @@ def _parser():
     parser.add_argument(
         "apps", nargs="*", metavar="APP", help="apps to train (default: all)"
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        help="number of apps that train at once, each on its part of the cores "
+        f"(default: one for each core and {MEMORY_GB} GB of memory; 1 with a GPU)",
+    )
     return parser
 
 
 if __name__ == "__main__":
+    # Exits through `finally`, which ends the processes of the apps.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main()

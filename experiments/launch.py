@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from apps.common.portable.terminal import report_errors
 from experiments.run import parse, run
+from experiments.side_by_side import relay
 from experiments.tasks import TASKS
 
 GRACE_S = 30  # seconds in which the other workers can exit after a failure
@@ -73,15 +74,16 @@ def run_workers(command, count):
             )
             workers.append(worker)
             if index:
-                relays.append(threading.Thread(target=_relay, args=(index, worker)))
+                name = f"worker {index}"
+                relays.append(threading.Thread(target=relay, args=(worker, name)))
                 relays[-1].start()
         return _first_failure(workers)
     finally:
         for worker in workers:
             worker.kill()
             worker.wait()
-        for relay in relays:
-            relay.join()
+        for thread in relays:
+            thread.join()
 
 
 def free_ports(count):
@@ -92,13 +94,6 @@ def free_ports(count):
             for _ in range(count)
         ]
         return [listener.getsockname()[1] for listener in sockets]
-
-
-def _relay(index, worker):
-    """Prints the output of a worker, with its number before each line."""
-    with worker.stdout:
-        for line in worker.stdout:
-            print(f"[worker {index}] {line}", end="", flush=True)
 
 
 def _first_failure(workers):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from apps.common.choices import with_choices_of
 from apps.common.config import differences, load_run_config
-from apps.common.portable.run_files import CONFIG, EXPORTS, METRICS, MODEL
+from apps.common.portable.run_files import CONFIG, EXPLANATIONS, EXPORTS, METRICS, MODEL
 from apps.common.portable.versions import ONNX, newest_version
 
 REMEDY = "Give another directory with run_directory=..., or delete this one."
@@ -14,6 +14,22 @@ REMEDY = "Give another directory with run_directory=..., or delete this one."
 def is_finished(directory):
     """Returns whether the run's training has ended."""
     return (Path(directory) / MODEL).exists()
+
+
+def is_complete(directory, name):
+    """Returns whether a run is trained, evaluated, explained and exported.
+
+    Args:
+        directory: Run directory.
+        name: Name of the app.
+    """
+    directory = Path(directory)
+    return (
+        is_finished(directory)
+        and (directory / METRICS).exists()
+        and any((directory / EXPLANATIONS).glob("*.html"))
+        and newest_version(directory / EXPORTS / name) is not None
+    )
 
 
 def finished_run(directory, config_class):

@@ -38,7 +38,7 @@ def requests(monkeypatch, finished_run, tmp_path):
 
 
 def start(*words):
-    everything.main(words)
+    everything.main([*words, "--jobs", "1"])
 
 
 def test_every_app_is_trained_measured_exported_and_asked(
@@ -140,6 +140,53 @@ def test_what_is_done_is_shown_without_loading_tensorflow(finished_run, tmp_path
     assert "  accuracy " in shown.stdout
     assert "The exported model answers:" in shown.stdout
     assert shown.stdout.endswith("report.html\n[]\n")
+
+
+@pytest.fixture
+def side_by_side(requests, monkeypatch, tmp_path):
+    """Notes the commands that would run side by side; two apps are done already."""
+    noted = {}
+
+    def run(commands, jobs):
+        noted["commands"], noted["jobs"] = commands, jobs
+        return {"speech_commands": 1}
+
+    monkeypatch.setattr(everything, "run_side_by_side", run)
+    done = {"language_modeling", "sentiment"}
+    monkeypatch.setattr(everything, "is_complete", lambda run, name: name in done)
+    return noted
+
+
+def test_apps_train_side_by_side_the_longest_first(side_by_side, requests, capsys):
+    """Then every app but the one that failed is shown and asked."""
+    with pytest.raises(SystemExit) as ended:
+        everything.main(["--jobs", "2"])
+    assert ended.value.code == 1
+    assert side_by_side["jobs"] == 2
+    commands = side_by_side["commands"]
+    assert set(commands) == set(everything.TASKS) - {"language_modeling", "sentiment"}
+    minutes = [everything._recorded_minutes(name) for name in commands]
+    assert minutes == sorted(minutes, reverse=True)
+    for name, words in commands.items():
+        recipe = everything.TASKS[name].default_recipe
+        verbs = ["train", "evaluate", "explain", "export"]
+        assert words[2:] == [f"experiments.{name}", recipe, *verbs]
+    shown = [name for name, *_ in requests]
+    assert shown == [name for name in everything.TASKS if name != "speech_commands"]
+    assert "Failed: speech_commands. See above." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--jobs", "1"], ["summarization"]])
+def test_one_job_or_one_app_is_trained_by_the_command_itself(side_by_side, words):
+    everything.main(words)
+    assert side_by_side == {}
+
+
+def test_no_job_at_all_is_refused(requests, capsys):
+    with pytest.raises(SystemExit) as ended:
+        everything.main(["--jobs", "0"])
+    assert ended.value.code == 2
+    assert "Error: --jobs: expected at least 1. Received: 0." in capsys.readouterr().err
 
 
 def test_one_app_may_be_named(requests, monkeypatch):

@@ -8,7 +8,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from apps.common.portable.files import cache_directory, rename_into_place
+from apps.common.portable.files import (
+    cache_directory,
+    exclusive_lock,
+    rename_into_place,
+)
 from apps.common.portable.terminal import last_line
 
 
@@ -75,7 +79,10 @@ def fetch(name):
     package = PACKAGES[name]
     directory = cache_directory() / name / package.sha256[:12]
     if not directory.is_dir():
-        _download(package, directory)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive_lock(directory.parent):  # apps side by side want the same data
+            if not directory.is_dir():
+                _download(package, directory)
     archives = [path for path in directory.iterdir() if path.suffix in (".gz", ".whl")]
     remedy = f"Delete {directory}; the next run downloads it again."
     if len(archives) != 1:
@@ -118,7 +125,6 @@ def _download(package, directory):
         file=sys.stderr,
         flush=True,
     )
-    directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
         requirements = Path(scratch, "requirements.txt")
         requirements.write_text(
