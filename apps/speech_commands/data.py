@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from apps.common.data.batches import WHOLE, filled
 from apps.common.portable.audio import as_float, as_int16
+from apps.common.portable.log_mel import fit_clip
 from apps.common.portable.progress import Progress
 from apps.speech_commands.augmentation import Drawn, augmented, draw, only_noise
-from apps.speech_commands.features import blank, fit_clip
+from apps.speech_commands.features import blank
 from apps.speech_commands.noise import add_noise, noise_bank, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
@@ -96,16 +97,11 @@ def _clips(rows, split, config):
     and deleted with the process.
     """
     samples = config.sample_rate_hz * config.clip_ms // 1000
-    fit = tf.function(
-        lambda wave: fit_clip(wave[tf.newaxis], samples)[0],
-        autograph=False,
-        input_signature=[tf.TensorSpec([None], "float32")],
-    )
     bar = Progress(rows.count, "clip")
     names, labels = [], []
     with tempfile.TemporaryFile() as file:
         for name, label, read in rows.clips:
-            file.write(as_int16(fit(read()).numpy()).tobytes())
+            file.write(as_int16(fit_clip(read()[np.newaxis], samples)).tobytes())
             names.append(name)
             labels.append(label)
             bar.add()

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 ITERATIONS = 200  # on a few thousand rows, about where accuracy stops rising
 
@@ -49,7 +50,12 @@ def fitted_probabilities(train, targets, test, num_classes, **settings):
     Raises:
         ValueError: If the training rows have only one label.
     """
-    with warnings.catch_warnings():  # a baseline need not converge
+    # The products are small. Several threads that wait for a busy core take many times
+    # as long as one.
+    with (
+        threadpool_limits(1),
+        warnings.catch_warnings(),
+    ):  # a baseline need not converge
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(max_iter=ITERATIONS, **settings)
         model.fit(train, targets)
