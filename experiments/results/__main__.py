@@ -31,6 +31,7 @@ def recording_modules():
         graph_cost,
         layer,
         load,
+        pipeline,
         reading,
         streaming_memory,
     )
@@ -39,7 +40,7 @@ def recording_modules():
 
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
-        *(report, streaming_memory, reading, cluster_cost, browser, devices),
+        *(report, streaming_memory, reading, pipeline, cluster_cost, browser, devices),
     )
 
 
