@@ -112,7 +112,7 @@ def test_the_stories_are_the_same_each_time_and_in_one_split_only():
     assert not texts["train"] & texts["test"]
     assert not texts["train"] & texts["validation"]
     for name, stories in splits.items():
-        assert {split_of(story) for story in stories} == {name}
+        assert {split_of(story.sentences) for story in stories} == {name}
 
 
 def test_a_gap_puts_noise_before_the_question():
