@@ -70,7 +70,7 @@ def read_equations(path=STEP):
     arguments = step.args.args[-len(step.args.defaults) :]
     for argument, default in zip(arguments, step.args.defaults, strict=True):
         known[argument.arg] = ast.Name(default.attr)
-    equations, functions = {}, {}
+    equations, functions = {}, dict.fromkeys(blocks, "linear")
     for line in assignments:
         if not isinstance(line, ast.Assign) or not isinstance(
             line.targets[0], ast.Name
@@ -81,10 +81,13 @@ def read_equations(path=STEP):
                 "experiments/drawings/equations.py."
             )
         name, code = line.targets[0].id, ast.unparse(line)
-        for node in ast.walk(line.value):
-            if isinstance(node, ast.Call) and ast.unparse(node.args[0]) in sums:
-                block = blocks[sums.index(ast.unparse(node.args[0]))]
-                functions[block] = known[node.func.id].id
+        for call in ast.walk(line.value):
+            if isinstance(call, ast.Call):
+                function = ast.unparse(_InSymbols(known).visit(call.func))
+                read = {
+                    node.id for node in ast.walk(call) if isinstance(node, ast.Name)
+                }
+                functions |= {blocks[sums.index(z)]: function for z in read & {*sums}}
         value = _InSymbols(known).visit(line.value)
         symbol = SYMBOLS.get(name)
         equations[name] = Equation(name, code, ast.unparse(value), symbol)

@@ -83,6 +83,8 @@ def test_the_groups_are_the_lines_of_the_step_in_their_order():
     [
         ("= recurrent_activation(z_f)", "= 0.5 * recurrent_activation(z_f)", "f",
          "f_t = 0.5 * sigmoid(x_t W_f + h_{t-1} U_f + b_f)"),
+        ("= recurrent_activation(z_f)", "= ops.relu(0.5 * z_f)", "f",
+         "f_t = ops.relu(0.5 * (x_t W_f + h_{t-1} U_f + b_f))"),
         ("c = kept + written", "c = kept - written", "c",
          "C_t = f_t * C_{t-1} - i_t * C~_t"),
         ("written = i * c_tilde", "written = (1 - f) * c_tilde", "c",
@@ -96,6 +98,20 @@ def test_an_edited_equation_is_drawn_as_edited(before, after, name, text, tmp_pa
     edited = read_equations(_edited(tmp_path, before, after)).equations
     assert edited[name].text == text
     assert read_equations().equations[name].text != text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "functions"),
+    [
+        ("=activations.tanh", "=activations.relu", ("sigmoid", "sigmoid", "relu")),
+        ("recurrent_activation(z_f)", "ops.relu(0.5 * z_f)",
+         ("sigmoid", "ops.relu", "tanh")),
+        ("recurrent_activation(z_f)", "z_f", ("sigmoid", "linear", "tanh")),
+    ],
+)  # fmt: skip
+def test_a_layer_shows_the_function_of_the_code(before, after, functions, tmp_path):
+    expected = dict(zip("ifCo", (*functions, "sigmoid"), strict=True))
+    assert read_equations(_edited(tmp_path, before, after)).functions == expected
 
 
 def test_another_order_of_the_weights_is_drawn_as_such(tmp_path):
