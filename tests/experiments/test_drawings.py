@@ -64,7 +64,7 @@ def test_the_page_shows_each_drawing_once_and_describes_it():
 
 def test_the_page_has_the_equations_of_the_code_in_its_table():
     rows = re.findall(
-        r"^\| [\d+. ]+\w[^|]*\| ([^|]*) \| `([^|]*)` \|$",
+        r"^\| [\d+. ]+\w[^|]*\| `([^|]*)` \| `([^|]*)` \|$",
         LSTM_PAGE.read_text("utf-8"),
         re.M,
     )
