@@ -6,6 +6,9 @@ from apps.common.predictor import Predictor
 from apps.sentiment.config import Config
 from experiments import task as task_module
 from experiments.task import Task
+from tests.serving import web_browser
+
+browser = web_browser.browser
 
 TASK = Task(
     name="sentiment",

@@ -1,0 +1,1 @@
+"""The drawings of docs/lstm.md; `python -m experiments.drawings` writes them."""
