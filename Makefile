@@ -10,7 +10,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: .venv/run ## train, measure and export the default recipe of every app, and ask it
-	$(BIN)/python -m experiments $(APP)
+	$(BIN)/python -m experiments $(APP) $(if $(JOBS),--jobs $(JOBS))
 
 test: .venv/dev ## unit and contract tests
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not long"
