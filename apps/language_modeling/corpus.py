@@ -1,11 +1,13 @@
 """Encodes a large text once, by all workers together, into shards of token ids.
 
 A corpus is a directory named by a hash of its files and settings. The text is cut into
-parts. First each worker numbers the tokens of its parts and counts them (`.zip`); then
-the chief adds the counts up to the vocabulary; then each worker replaces the numbers of
-its parts by token ids (`.npy`). Each file is written atomically, so that the same
-command goes on after a kill. The chief alone looks for files that others write, after a
-barrier: a network file system may remember for seconds that a file did not exist.
+parts. Each worker numbers and counts the tokens of its parts (`.zip`). Then it adds up
+the counts of its buckets of tokens (`.json`), from which the chief makes the
+vocabulary. Then each worker replaces the numbers of its parts by token ids (`.npy`).
+
+Each file is written atomically, so that the same command goes on after a kill. No
+worker looks for a file of another before a barrier that follows the file: a network
+file system may remember for seconds that a file did not exist.
 """
 
 import errno
@@ -27,9 +29,10 @@ from apps.common.training.cluster import gather_numbers, is_alone
 from apps.language_modeling import files, parts
 from apps.language_modeling.encoding import build_vocabulary, empty_split
 from apps.language_modeling.shards import (
+    BUCKETS,
     Shards,
+    frequent_tokens,
     open_ids,
-    token_counts,
     write_ids,
     write_part,
 )
@@ -121,19 +124,28 @@ class Corpora:
         every = parts.parts_of(config, splits, self)
         own = every[self.index :: self.count]
         if self.chief:
+            size = sum(size for _, size, _ in stamps)
+            plural = "s" * (self.count > 1)
             print(
-                f"{directory}: encoding {sum(size for _, size, _ in stamps):,} bytes "
-                f"of text in {len(every):,} parts, {self.count} workers."
+                f"{directory}: encoding {size:,} bytes of text in {len(every):,} "
+                f"parts, by {self.count} worker{plural}."
             )
         vocabulary = directory / VOCABULARY
+        numbered = [directory / f"{p.name}.zip" for p in every if p.split == "train"]
         if not self._is_there(vocabulary):
             for part in _shown(own, "numbered"):
                 numbers = directory / f"{part.name}.zip"
                 if not numbers.exists():
                     write_part(numbers, part.lines(), config)
             self.gather(0)
+            for bucket in range(BUCKETS)[self.index :: self.count]:
+                if not (counts := _bucket(directory, bucket)).exists():
+                    with _damage(directory):
+                        found = frequent_tokens(numbered, bucket, config)
+                    write_json(counts, found)
+            self.gather(0)
             if self.chief:
-                counts = _added_counts(directory, every)
+                counts = _added_counts(directory)
                 build_vocabulary(config, counts).save(vocabulary)
             self.gather(0)
         known = KnownIds(Vocabulary.load(vocabulary, config.token_rules).tokens)
@@ -143,6 +155,8 @@ class Corpora:
                 with _damage(directory):
                     write_ids(ids, numbers, known)
             numbers.unlink(missing_ok=True)
+        for bucket in range(BUCKETS)[self.index :: self.count]:
+            _bucket(directory, bucket).unlink(missing_ok=True)
         self.gather(0)
         if self.chief:
             if _stamps(config, splits) != stamps:
@@ -220,7 +234,7 @@ def _locked(directory):
             print(f"{directory}: waiting for another run, which encodes this text.")
             locked = stack.enter_context(exclusive_lock(directory))
         if locked:  # no other process writes here: these are of killed ones
-            for path in [*directory.glob(".*.zip"), *directory.glob(".*.npy")]:
+            for path in directory.glob(".*.*"):
                 path.unlink()
         yield
 
@@ -246,13 +260,18 @@ def _shown(own, word):
     bar.close()
 
 
-def _added_counts(directory, own):
-    """Returns the `TokenCounts` of the training split, in the order of the text."""
-    counts = TokenCounts()
+def _bucket(directory, bucket):
+    return directory / f"counts-{bucket:02}.json"
+
+
+def _added_counts(directory):
+    """Returns the `TokenCounts` of all buckets."""
+    pairs = {}
     with _damage(directory):
-        for part in own:
-            if part.split == "train":
-                counts.add(token_counts(directory / f"{part.name}.zip"))
+        for bucket in range(BUCKETS):
+            pairs |= json.loads(_bucket(directory, bucket).read_text(encoding="utf-8"))
+    counts = TokenCounts(len(pairs) + 1)
+    counts.add((token.encode(), count) for token, count in pairs.items())
     return counts
 
 

@@ -2,12 +2,16 @@
 
 import functools
 import zipfile
+import zlib
 
 import numpy as np
 
+from apps.common.data.vocabulary import TokenCounts
 from apps.common.portable.files import atomic_write
+from apps.common.portable.patterns import END, UNKNOWN
 from apps.language_modeling.encoding import REPLACED, id_table, write_numbers
 
+BUCKETS = 64  # of the tokens of a text: more workers than these do not count them
 OPEN_SHARDS = 256  # maximum number of memory-mapped files; the system limits them
 
 
@@ -60,6 +64,8 @@ def open_ids(path):
 def write_part(path, texts, config):
     """Writes the numbers of the tokens of a part, its tokens, and their counts.
 
+    The tokens are in buckets, by a hash, so that workers can share their counting.
+
     Args:
         path: Path of the file, a ZIP archive, whose checksums show damage.
         texts: The lines of the part.
@@ -68,19 +74,42 @@ def write_part(path, texts, config):
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open("numbers", "w", force_zip64=True) as file:
             reader = write_numbers(texts, config, file)
-        tokens, counts = [], []
+        tokens, counts, numbers = ([bytearray() for _ in range(BUCKETS)] for _ in "123")
+        first = 0
         for segment, occurrences in reader.segments():
-            tokens += segment
-            counts += occurrences.tolist()
-        archive.writestr("tokens", b"\n".join(tokens))
-        archive.writestr("counts", np.array(counts, "int64").tobytes())
+            hashes = np.fromiter(map(zlib.crc32, segment), "uint32", len(segment))
+            order = np.argsort(hashes % BUCKETS, kind="stable")
+            sizes = np.bincount(hashes % BUCKETS, minlength=BUCKETS)
+            for bucket, own in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
+                tokens[bucket] += b"".join(segment[n] + b"\n" for n in own)
+                counts[bucket] += occurrences[own].tobytes()
+                numbers[bucket] += (first + own).tobytes()
+            first += len(segment)
+        for bucket in range(BUCKETS):
+            archive.writestr(f"tokens-{bucket}", tokens[bucket])
+            archive.writestr(f"counts-{bucket}", counts[bucket])
+        archive.writestr("numbers-of-tokens", b"".join(numbers))
 
 
-def token_counts(path):
-    """Returns pairs of a token, UTF-8 `bytes`, and its count, from `write_part`."""
-    with zipfile.ZipFile(path) as archive:
-        counts = np.frombuffer(archive.read("counts"), "int64").tolist()
-        return zip(_tokens(archive), counts, strict=True)
+def frequent_tokens(paths, bucket, config):
+    """Returns the most frequent tokens of a bucket with their counts, a dictionary.
+
+    They are as many as the vocabulary may have.
+
+    Args:
+        paths: Paths of the files of `write_part` of the training split.
+        bucket: Number of the bucket, below `BUCKETS`.
+        config: A `DataConfig`.
+    """
+    counts = TokenCounts()
+    for path in paths:
+        with zipfile.ZipFile(path) as archive:
+            numbers = np.frombuffer(archive.read(f"counts-{bucket}"), "int64").tolist()
+            counts.add(zip(_tokens(archive, bucket), numbers, strict=True))
+    kept = counts.most_frequent(
+        config.vocabulary_size, config.min_count, without=(UNKNOWN, END)
+    )
+    return {token: counts.counts[token.encode()] for token in kept}
 
 
 def write_ids(path, part, known):
@@ -92,7 +121,10 @@ def write_ids(path, part, known):
         known: `KnownIds` of the vocabulary.
     """
     with zipfile.ZipFile(part) as archive, archive.open("numbers") as numbers:
-        table = id_table(_tokens(archive), known)
+        of_tokens = np.frombuffer(archive.read("numbers-of-tokens"), "int64")
+        tokens = [_tokens(archive, bucket) for bucket in range(BUCKETS)]
+        table = np.empty(len(of_tokens), "int32")
+        table[of_tokens] = np.concatenate([id_table(own, known) for own in tokens])
         count = archive.getinfo("numbers").file_size // 4
         header = {"descr": "<i4", "fortran_order": False, "shape": (count,)}
         with atomic_write(path) as temporary, open(temporary, "wb") as file:
@@ -101,6 +133,5 @@ def write_ids(path, part, known):
                 file.write(table[np.frombuffer(block, "int32")])
 
 
-def _tokens(archive):
-    tokens = archive.read("tokens")
-    return tokens.split(b"\n") if tokens else []
+def _tokens(archive, bucket):
+    return archive.read(f"tokens-{bucket}").split(b"\n")[:-1]

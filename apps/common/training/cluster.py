@@ -230,12 +230,16 @@ def gather_numbers(strategy, number):
     """
     if is_alone(strategy):
         return np.array([number])
+    return _gathering(strategy)(tf.constant([number], "int64")).numpy()
 
+
+@functools.cache  # TensorFlow warns of a function that is traced again and again
+def _gathering(strategy):
     @tf.function(autograph=False)
     def gather(value):
         return strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0)
 
-    return gather(tf.constant([number], "int64")).numpy()
+    return gather
 
 
 def is_alone(strategy):

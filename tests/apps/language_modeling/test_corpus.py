@@ -145,7 +145,7 @@ def test_each_worker_encodes_its_parts_and_the_next_run_none(
     begun, ended = capsys.readouterr().out.splitlines()
     size = os.path.getsize(text.file)
     assert begun == (
-        f"{where}: encoding {size:,} bytes of text in {len(names)} parts, 2 workers."
+        f"{where}: encoding {size:,} bytes of text in {len(names)} parts, by 2 workers."
     )
     total = len(first.train) + len(first.validation)
     assert ended == f"{where}: {total:,} token ids, 0 MB."

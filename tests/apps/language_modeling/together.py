@@ -10,7 +10,7 @@ import pytest
 
 from apps.common.data import reading
 from apps.common.data import vocabulary as vocabulary_module
-from apps.language_modeling import files, parts, shards
+from apps.language_modeling import corpus, files, parts, shards
 from apps.language_modeling.corpus import Corpora
 from apps.language_modeling.data import load_data
 from apps.language_modeling.shards import Shards
@@ -26,6 +26,8 @@ def sizes(part=200, line=40, kept=30):
         patch.setattr(parts, "READ_AT_ONCE", 7)
         patch.setattr(files, "LONGEST_LINE", line)
         patch.setattr(shards, "REPLACED", 11)
+        for module in (shards, corpus):
+            patch.setattr(module, "BUCKETS", 5)
         patch.setattr(reading, "BATCH_TEXTS", 5)
         for module in (reading, vocabulary_module):
             patch.setattr(module, "KEPT", kept)
