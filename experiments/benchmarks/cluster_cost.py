@@ -105,9 +105,9 @@ def _efficiency(computation, communication):
 
 
 def _minutes_to_read(gigabytes, workers, mb_per_s):
-    """Returns the time in which workers encode a corpus, each its share of the parts.
+    """Returns the minutes in which workers encode a corpus, each its share of it.
 
-    It leaves out that one worker adds up the counts of all parts.
+    It takes the file system to be as fast as all workers together.
     """
     return gigabytes * 1000 / workers / mb_per_s / 60
 
