@@ -86,7 +86,7 @@ def _workers(cluster):
 
 
 def is_chief(strategy):
-    """Returns whether this process is the chief, the only worker that writes files."""
+    """Returns whether this process is the chief, which alone writes a run's files."""
     resolver = strategy.cluster_resolver
     return resolver is None or resolver.task_id == 0
 
