@@ -3,8 +3,6 @@
 import itertools
 import tempfile
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +12,21 @@ from apps.common.data.batches import WHOLE, filled
 from apps.common.data.datasets import load_dataset
 from apps.common.data.reading import KnownIds
 from apps.common.data.splits import text_hash
-from apps.common.data.vocabulary import CountingReader, Vocabulary
+from apps.common.data.vocabulary import Vocabulary
 from apps.common.data.wikipedia import articles
-from apps.common.portable.patterns import END, UNKNOWN
-from apps.common.portable.progress import Progress
-from apps.language_modeling.files import Piece, lines_of, own_text
-from apps.language_modeling.text import has_end_token, reader_of
+from apps.language_modeling.corpus import opened
+from apps.language_modeling.encoding import (
+    REPLACED,
+    build_vocabulary,
+    empty_split,
+    id_table,
+    known_ids,
+    write_numbers,
+)
+from apps.language_modeling.files import lines_of, own_text
+from apps.language_modeling.shards import Shards
 
 SPLITS = ("train", "validation", "test")
-REPLACED = 2**20  # numbers of tokens that are replaced at once
 PTB_FILES = {
     "train": "ptb.train.txt",
     "validation": "ptb.valid.txt",
@@ -35,15 +39,16 @@ class Data:
     """The splits and the vocabulary of a text; a split not read is None.
 
     Attributes:
-        train: Token ids of the training split, int32 `(tokens,)`, memory-mapped.
+        train: Token ids of the training split, int32 `(tokens,)`, memory-mapped; an
+            array or `Shards`.
         validation: Token ids of the validation split, likewise.
         test: Token ids of the test split, likewise.
         vocabulary: `Vocabulary`.
     """
 
-    train: np.ndarray | None
-    validation: np.ndarray | None
-    test: np.ndarray | None
+    train: np.ndarray | Shards | None
+    validation: np.ndarray | Shards | None
+    test: np.ndarray | Shards | None
     vocabulary: Vocabulary
 
 
@@ -99,7 +104,7 @@ DATASETS = {
 }
 
 
-def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None):
+def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None, corpora=None):
     """Reads splits of a text.
 
     Args:
@@ -107,6 +112,8 @@ def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None):
         splits: Names of the splits to read.
         vocabulary: `Vocabulary`; by default that of the training split.
         max_tokens: Maximum number of tokens of a split, its first ones; None reads all.
+        corpora: `Corpora`, where the user's own large text is encoded once, by all
+            workers together; without it each process encodes every text by itself.
 
     Returns:
         `Data`.
@@ -114,6 +121,10 @@ def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None):
     Raises:
         ValueError: If the data cannot be read, or a split is empty.
     """
+    if corpora and config.dataset == "files":
+        directory = corpora.encode(config, splits)
+        if directory:
+            return Data(**dict.fromkeys(SPLITS) | opened(directory, config, splits))
     rows = {}
     if vocabulary is None:
         rows["train"], vocabulary = _counted(config)
@@ -125,10 +136,6 @@ def load_data(config, splits=SPLITS, vocabulary=None, max_tokens=None):
     return Data(**{split: rows.get(split) for split in SPLITS}, vocabulary=vocabulary)
 
 
-def _reader_of(config):
-    return partial(reader_of, tokenization=config.tokens, rules=config.token_rules)
-
-
 def _counted(config):
     """Reads the training split once: counts its tokens, and writes their ids.
 
@@ -138,69 +145,32 @@ def _counted(config):
     Returns:
         The token ids, memory-mapped, and the vocabulary, most frequent tokens first.
     """
-    reader, ends = CountingReader(_reader_of(config)), []
+    texts = DATASETS[config.dataset](config, "train")
     with tempfile.TemporaryFile() as file:
-        for ids in _batches(config, "train", reader):
-            file.write(ids)
-            ends[reader.part :] = [file.tell() // 4]
-        kept = reader.most_frequent(
-            config.vocabulary_size, config.min_count, without=(UNKNOWN, END)
-        )
-        if not kept:
-            raise ValueError(
-                f"data.dataset={config.dataset}: the train split has no token that "
-                f"occurs {config.min_count} times. Give a longer text, or a lower "
-                "data.min_count."
-            )
-        tokens = [END] * has_end_token(config.tokens) + kept
-        vocabulary = Vocabulary(tokens, config.token_rules)
+        reader = write_numbers(texts, config, file, "line")
+        vocabulary = build_vocabulary(config, reader.counts())
         file.flush()
         rows, known = np.memmap(file, "int32", "r+"), KnownIds(vocabulary.tokens)
-        for part, (start, end) in enumerate(pairwise([0, *ends])):
-            tokens = reader.tokens(part)
-            table = np.fromiter(map(known.__getitem__, tokens), "int32", len(tokens))
-            for place in range(start, end, REPLACED):
-                block = rows[place : min(place + REPLACED, end)]
-                block[:] = table[block]
+        tables = [id_table(tokens, known) for tokens, _ in reader.segments()]
+        table = np.concatenate(tables)
+        for place in range(0, len(rows), REPLACED):
+            block = rows[place : place + REPLACED]
+            block[:] = table[block]
         return np.memmap(file, "int32", "r"), vocabulary
 
 
 def _encoded(config, split, vocabulary, max_tokens):
     """Writes a split's token ids to a temporary file; returns them memory-mapped."""
-    reader = _reader_of(config)(KnownIds(vocabulary.tokens))
+    texts = DATASETS[config.dataset](config, split)
     with tempfile.TemporaryFile() as file:
-        for ids in _batches(config, split, reader):
+        for ids in known_ids(texts, config, vocabulary, "line"):
             file.write(ids)
             if max_tokens and file.tell() >= 4 * max_tokens:
                 break
         file.flush()
         if not file.tell():
-            raise ValueError(
-                f"data.dataset={config.dataset}: the {split} split is empty. Give a "
-                "longer text."
-            )
+            raise empty_split(config, split)
         return np.memmap(file, "int32", "r")[:max_tokens]
-
-
-def _batches(config, split, reader):
-    """Yields the ids of a split, int32, with the end token after each text.
-
-    A text without tokens has no end token.
-    """
-    texts = DATASETS[config.dataset](config, split)
-    bar = Progress(None, "line")
-    since_end = 0  # number of tokens
-    for batch, ids, lengths in reader.read(texts):
-        if has_end_token(config.tokens):
-            is_whole = np.array([not isinstance(text, Piece) for text in batch])
-            ends = np.cumsum(lengths)
-            lasts = ends[is_whole]
-            counts = np.diff(lasts, prepend=-since_end)
-            since_end = len(ids) - lasts[-1] if len(lasts) else since_end + len(ids)
-            ids = np.insert(ids, lasts[counts > 0], reader.ids[END.encode()])
-        yield ids.astype("int32")
-        bar.add(len(batch))
-    bar.close()
 
 
 class Windows:
@@ -212,7 +182,7 @@ class Windows:
     different lengths, so that XLA compiles few shapes.
 
     Args:
-        ids: Token ids, `(tokens,)`.
+        ids: Token ids, `(tokens,)`; an array or `Shards`.
         batch_size: Number of streams.
         window: Mean number of timesteps of a window.
 
@@ -221,6 +191,7 @@ class Windows:
     """
 
     def __init__(self, ids, batch_size, window):
+        self.ids, self.batch_size = ids, batch_size
         self.columns = len(ids) // batch_size
         self.lengths = [round(window * share) for share in (0.7, 0.9, 1.1, 1.3)]
         self.rounds, self.left = divmod(self.columns - 1, sum(self.lengths))
@@ -233,7 +204,6 @@ class Windows:
             )
         self.steps, self.window = len(self.lengths) * self.rounds, window
         self.steps_in_order = -(-(self.columns - 1) // window)
-        self.streams = ids[: self.columns * batch_size].reshape(batch_size, -1)
 
     @classmethod
     def for_validation(cls, ids, batch_size, window):
@@ -253,7 +223,7 @@ class Windows:
             epoch: Number of the first epoch.
             shard: The `Shard` of each batch to return.
         """
-        shard.check(len(self.streams))
+        shard.check(self.batch_size)
 
         def windows():
             for number in itertools.count(epoch):
@@ -270,14 +240,23 @@ class Windows:
         return self._dataset(lambda: self._cut(0, lengths, shard), shard)
 
     def _cut(self, start, lengths, shard):
-        count, ends = len(self.streams), start + np.cumsum(lengths)
+        count, ends = self.batch_size, start + np.cumsum(lengths)
         for begin, end in zip((start, *ends), ends, strict=False):
             for rows in shard.cuts(count):
-                ids = filled(self.streams[rows, begin : end + 1], shard.rows(count))
+                ids = self._window(range(*rows.indices(count)), begin, end + 1)
+                ids = filled(ids, shard.rows(count))
                 yield {"token_ids": ids[:, :-1], "first": begin == start}, ids[:, 1:]
 
+    def _window(self, streams, begin, end):
+        """Returns a window of streams, int32 `(streams, end - begin)`."""
+        ids = np.empty((len(streams), end - begin), "int32")
+        for row, stream in zip(ids, streams, strict=True):
+            first = stream * self.columns
+            row[:] = self.ids[first + begin : first + end]
+        return ids
+
     def _dataset(self, windows, shard):
-        ids = tf.TensorSpec((shard.rows(len(self.streams)), None), "int32")
+        ids = tf.TensorSpec((shard.rows(self.batch_size), None), "int32")
         signature = ({"token_ids": ids, "first": tf.TensorSpec((), "bool")}, ids)
         dataset = tf.data.Dataset.from_generator(windows, output_signature=signature)
         return dataset.prefetch(8)

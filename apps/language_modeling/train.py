@@ -14,6 +14,7 @@ from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.processor import multiplies_bfloat16
 from apps.common.training.trainer import PerReplicaState, Trainer
+from apps.language_modeling.corpus import Corpora
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.model import build_model
 from apps.language_modeling.sampled_softmax import sampled_cross_entropy
@@ -22,7 +23,8 @@ from apps.language_modeling.sampled_softmax import sampled_cross_entropy
 def prepare(config, run):
     """Returns the `Job` of a `Config`; writes the vocabulary to the run."""
     settings = config.train
-    data = load_data(config.data, ("train", "validation"))
+    corpora = Corpora.of_run(run)
+    data = load_data(config.data, ("train", "validation"), corpora=corpora)
     run.save_names(data.vocabulary)
     windows = Windows(data.train, settings.batch_size, settings.window)
     validation = Windows.for_validation(
@@ -31,7 +33,7 @@ def prepare(config, run):
     with run.strategy.scope():
         model = build_model(len(data.vocabulary), **asdict(config.model))
         adamw = clipped_optimizer(settings, windows.steps)
-    streams = {"train": len(windows.streams), "test": len(validation.streams)}
+    streams = {"train": windows.batch_size, "test": validation.batch_size}
     trainer = trainer_of(
         *(run.strategy, model, adamw, streams),
         *(settings.window, settings.sampled_tokens),

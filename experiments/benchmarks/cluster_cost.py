@@ -2,8 +2,8 @@
 
 A step is its computation, which `experiments.benchmarks.layer` has measured, followed
 by one all-reduce of the gradients. This command measures the all-reduce between two
-workers of this machine, and the rate at which text is read. It computes the other
-figures from these. Run nothing else on the machine meanwhile.
+workers of this machine, and the rate at which one worker encodes a text. It computes
+the other figures from these. Run nothing else on the machine meanwhile.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def estimate(gigabytes, workers, gigabits):
         "hours_an_epoch": tokens / tokens_a_s / 3600,
         "hours_an_epoch_alone": tokens / (tokens_a_step / computation_s) / 3600,
         "read_mb_a_second": reading["mb_per_s"],
-        "hours_to_read": gigabytes * 1000 / reading["mb_per_s"] / 3600,
+        "minutes_to_read": _minutes_to_read(gigabytes, workers, reading["mb_per_s"]),
         "gigabytes_of_token_ids": 4 * tokens / 1e9,
         "hardware": hardware(),
         "command": (
@@ -104,8 +104,16 @@ def _efficiency(computation, communication):
     return computation / (computation + communication)
 
 
+def _minutes_to_read(gigabytes, workers, mb_per_s):
+    """Returns the minutes in which workers encode a corpus, each its share of it.
+
+    It takes the file system to be as fast as all workers together.
+    """
+    return gigabytes * 1000 / workers / mb_per_s / 60
+
+
 def _reading():
-    """Measures the reading of a text: counting its tokens, then encoding it."""
+    """Measures the encoding of a text: counting its tokens, then replacing them."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "text.txt")
         write(path, "language_modeling", READ_MB)
@@ -174,6 +182,7 @@ def recorded_table():
     """Returns the Markdown table of the recorded costs."""
     result = json.loads(RESULT.read_text())
     step = result["computation_ms_a_step"]
+    reading = (result[key] for key in ("gigabytes", "workers", "read_mb_a_second"))
     rows = (
         (
             "a step of the default language model, two cores",
@@ -205,11 +214,11 @@ def recorded_table():
             f"{result['hours_an_epoch_alone'] / 24:,.0f} days",
         ),
         (
-            "before it, reading the corpus, on every worker",
-            f"{result['hours_to_read']:.0f} hours",
+            "before it, once, encoding the corpus, a share on every worker",
+            f"{_minutes_to_read(*reading):.0f} minutes",
         ),
         (
-            "token ids on the disk of every worker",
+            "token ids on the file system of the run directory",
             f"{result['gigabytes_of_token_ids']:.0f} GB",
         ),
     )

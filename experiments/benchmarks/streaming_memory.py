@@ -42,9 +42,11 @@ def batches_of(task, path):
     splits, settings = ("train", "validation"), {"dataset": "files", "file": str(path)}
     if task == "language_modeling":
         from apps.language_modeling.config import DataConfig
+        from apps.language_modeling.corpus import Corpora
         from apps.language_modeling.data import Windows, load_data
 
-        data = load_data(DataConfig(**settings), splits)
+        corpora = Corpora(path.with_name("corpora"))
+        data = load_data(DataConfig(**settings), splits, corpora=corpora)
         return len(data.train), Windows(data.train, BATCH_SIZE, 32)
     if task == "sentiment":
         from apps.sentiment import data as app

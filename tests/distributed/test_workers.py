@@ -230,6 +230,23 @@ def test_a_lost_worker_is_named_and_the_same_command_ends_bit_equal(
             np.testing.assert_array_equal(one, other)
 
 
+def test_two_workers_that_encode_a_text_together_reach_the_weights_of_one(
+    start_two, configs, alone, tmp_path
+):
+    """The run that follows finds the text encoded."""
+    runs = [("language_modeling", configs["language_modeling"], tmp_path / "first")]
+    runs += [("language_modeling", configs["language_modeling"], tmp_path / "second")]
+    module = "tests.distributed.worker"
+    output, _ = finish(start_two(module, "--part-bytes=1000", *words_of(runs)))
+    (corpus,) = (tmp_path / "corpora").iterdir()
+    assert f"{corpus}: encoding " in output
+    assert " parts, by 2 workers." in output
+    assert output.count(f"{corpus}: this text is encoded already.") == 1
+    assert len(list(corpus.glob("train-*.npy"))) == 4
+    for _, _, directory in runs:
+        assert_alike(directory, alone("language_modeling"))
+
+
 def test_a_chief_that_refuses_says_why_and_the_others_end_too(
     workers, sentiment_config, tmp_path
 ):

@@ -81,21 +81,21 @@ class TokenCounts:
 class CountingReader:
     """Reads texts before there is a vocabulary: counts tokens, and numbers them.
 
-    When more than `KEPT` tokens have numbers, they are written down (`tokens`), and the
-    next batch of texts begins a new part, in which numbers count from 0 again.
+    When more than `KEPT` tokens have numbers, they and their counts are written down,
+    and the next batch of texts begins a new segment: a token that comes again gets
+    another number.
 
     Args:
         make_reader: Function that makes a `TextReader` of a dictionary of ids.
 
     Attributes:
-        ids: The numbers of the tokens of this part, by token.
-        part: Number of this part.
+        ids: The numbers of the tokens of this segment, by token.
     """
 
     def __init__(self, make_reader=TextReader):
-        self.ids, self.part = NewIds(), 0
-        self._reader, self._written = make_reader(self.ids), Spool(bytes)
-        self._counts, self._part_counts = TokenCounts(), np.zeros(0, "int64")
+        self.ids, self._segment_counts = NewIds(), np.zeros(0, "int64")
+        self._reader = make_reader(self.ids)
+        self._tokens, self._counts = Spool(bytes), Spool("int64")
 
     def read(self, texts):
         """Yields what `TextReader.read` yields, with numbers of tokens instead of ids.
@@ -104,29 +104,39 @@ class CountingReader:
             texts: An iterable of strings or `bytes`.
         """
         for batch, ids, lengths in self._reader.read(texts):
-            counts = np.bincount(ids, minlength=len(self.ids))
-            counts[: len(self._part_counts)] += self._part_counts
-            self._part_counts = counts
+            counts = np.bincount(ids - self.ids.first, minlength=len(self.ids))
+            counts[: len(self._segment_counts)] += self._segment_counts
+            self._segment_counts = counts
             yield batch, ids, lengths
             if len(self.ids) > KEPT:
-                self._end_part()
-        self._end_part()
+                self._end_segment()
+        if self.ids:
+            self._end_segment()
 
-    def _end_part(self):
-        self._counts.add(zip(self.ids, self._part_counts.tolist(), strict=False))
-        self._written.append(b"\n".join(self.ids))
-        self._part_counts = self._part_counts[:0]
-        self.part += 1
+    def _end_segment(self):
+        self._tokens.append(b"\n".join(self.ids))
+        counts, size = self._segment_counts, len(self.ids)
+        self._counts.append(np.pad(counts, (0, size - len(counts))))
+        self._segment_counts = counts[:0]
         self.ids.clear()
+        self.ids.first += size
         self._reader.clear()
 
-    def tokens(self, part):
-        """Returns the tokens of a part that was read, in the order of their numbers."""
-        return self._written[part].split(b"\n")
+    def segments(self):
+        """Yields the tokens of each segment, a list in the order of their numbers.
 
-    def most_frequent(self, *arguments, **options):
-        """Returns the most frequent tokens; see `TokenCounts.most_frequent`."""
-        return self._counts.most_frequent(*arguments, **options)
+        Beside it stands how often each occurred, int64 `(tokens,)`: 0 for a token that
+        the caller has put in `ids`.
+        """
+        for tokens, counts in zip(self._tokens, self._counts, strict=True):
+            yield tokens.split(b"\n"), counts
+
+    def counts(self):
+        """Returns the `TokenCounts` of all segments."""
+        counts = TokenCounts()
+        for tokens, numbers in self.segments():
+            counts.add(zip(tokens, numbers.tolist(), strict=True))
+        return counts
 
 
 class Vocabulary:
@@ -163,7 +173,8 @@ class Vocabulary:
         reader = CountingReader(lambda ids: TextReader(ids, rules))
         for _ in reader.read(texts):
             pass
-        return cls(reader.most_frequent(size, min_count, without=(UNKNOWN,)), rules)
+        kept = reader.counts().most_frequent(size, min_count, without=(UNKNOWN,))
+        return cls(kept, rules)
 
     def extended(self, tokens):
         """Returns a vocabulary with more tokens at the end; existing ids stay.

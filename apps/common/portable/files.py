@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shutil
+import socket
+import sys
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +26,15 @@ def cache_directory():
 
 
 @contextmanager
-def open_text(path, encoding=None):
+def open_text(path, encoding=None, start=0, end=None):
     """Opens a user's text file for reading, with or without a byte order mark.
 
     Args:
         path: Path of the file.
         encoding: The user's `data.encoding`; None reads UTF-8 where there is no such
             setting.
+        start: Place of the first byte to read; the encoding must not look back.
+        end: Place after the last byte to read; None reads to the end of the file.
 
     Raises:
         ValueError: If there is no such file, or its bytes are not in the encoding. The
@@ -48,6 +52,10 @@ def open_text(path, encoding=None):
                     f"{path}: read as {wanted}, but it looks like UTF-8. If letters "
                     "are wrong, set data.encoding=utf-8."
                 )
+            if start:  # a byte order mark stands at the beginning of a file only
+                codec = codec.removesuffix("-sig")
+            if start or end is not None:
+                file = io.BufferedReader(_Range(file, start, end))
             with io.TextIOWrapper(file, encoding=codec) as text:
                 yield text
     except FileNotFoundError:
@@ -57,6 +65,26 @@ def open_text(path, encoding=None):
     except UnicodeDecodeError as error:
         line = encodings.undecodable_line(path, codec) if Path(path).is_file() else 1
         raise _encoding_error(path, line, encoding, error.object) from None
+
+
+class _Range(io.RawIOBase):
+    """Reads the bytes of a file from one place to another."""
+
+    def __init__(self, file, start, end):
+        self.file, self.left = file, sys.maxsize if end is None else end - start
+        file.seek(start)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        size = self.file.readinto(memoryview(buffer)[: self.left])
+        self.left -= size
+        return size
+
+    def close(self):
+        self.file.close()
+        super().close()
 
 
 def _encoding_error(path, line, encoding, content):
@@ -85,7 +113,8 @@ def atomic_write(path):
     raises an error, `path` stays as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    name = f".{socket.gethostname()}.{os.getpid()}.{path.name}"  # unique in a cluster
+    temporary = path.with_name(name)
     try:
         yield temporary
         os.replace(temporary, path)

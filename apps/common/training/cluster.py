@@ -86,7 +86,7 @@ def _workers(cluster):
 
 
 def is_chief(strategy):
-    """Returns whether this process is the chief, the only worker that writes files."""
+    """Returns whether this process is the chief, which alone writes a run's files."""
     resolver = strategy.cluster_resolver
     return resolver is None or resolver.task_id == 0
 
@@ -230,12 +230,16 @@ def gather_numbers(strategy, number):
     """
     if is_alone(strategy):
         return np.array([number])
+    return _gathering(strategy)(tf.constant([number], "int64")).numpy()
 
+
+@functools.cache  # TensorFlow warns of a function that is traced again and again
+def _gathering(strategy):
     @tf.function(autograph=False)
     def gather(value):
         return strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0)
 
-    return gather(tf.constant([number], "int64")).numpy()
+    return gather
 
 
 def is_alone(strategy):

@@ -29,7 +29,7 @@ class Run:
         directory: Path of the directory.
         config: The configuration, without settings that are "auto".
         strategy: The `tf.distribute.Strategy` of the training.
-        chief: Whether this process is the chief, the only worker that writes files.
+        chief: Whether this process is the chief, which alone writes the run's files.
         finished: Whether the training has ended already.
     """
 

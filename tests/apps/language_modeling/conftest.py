@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.language_modeling.config import DataConfig
 from apps.language_modeling.data import load_data
 from apps.language_modeling.predict import Predictor
+from tests.apps.language_modeling.together import lines, sizes
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,16 @@ def by_hand():
         return log_p[np.arange(len(ids)), ids]
 
     return compute
+
+
+@pytest.fixture
+def small_parts():
+    with sizes():
+        yield
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text("".join(lines(150)))
+    return DataConfig(dataset="files", file=str(path), min_count=1)

@@ -43,7 +43,7 @@ def test_an_epoch_is_the_tokens_over_the_workers_and_their_efficiency(figures):
     assert costs["hours_an_epoch_alone"] == pytest.approx(alone)
     expected = alone / 4 / costs["efficiency"]
     assert costs["hours_an_epoch"] == pytest.approx(expected)
-    assert costs["hours_to_read"] == pytest.approx(10_000 / 5 / 3600)
+    assert costs["minutes_to_read"] == pytest.approx(10_000 / 4 / 5 / 60)
     assert costs["gigabytes_of_token_ids"] == pytest.approx(8)
 
 
@@ -55,3 +55,5 @@ def test_the_table_has_what_was_recorded(figures):
     # Each worker sends 2 * 63 / 64 * 4 MB at 400 MB/s, in 19.7 ms.
     assert "| expected efficiency | 84% |" in table
     assert "| with three times the streams in each worker | 94% |" in table
+    # Each worker reads 1562.5 MB at 5 MB/s, in 312.5 s.
+    assert "encoding the corpus, a share on every worker | 5 minutes |" in table

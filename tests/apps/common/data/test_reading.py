@@ -140,20 +140,23 @@ def test_a_vocabulary_encodes_without_a_graph_what_it_encodes_in_one(texts, most
 
 
 @pytest.mark.parametrize("kept", [0, 5, 1000])
-def test_tokens_are_counted_in_parts(kept, monkeypatch):
+def test_tokens_are_counted_in_segments(kept, monkeypatch):
     monkeypatch.setattr(vocabulary_module, "KEPT", kept)
     monkeypatch.setattr(reading, "BATCH_TEXTS", 9)
     texts = [case["text"] for case in golden()]
     counting, found = CountingReader(), []
     for _, numbers, _ in counting.read(texts):
-        found.append((counting.part, numbers))
+        found += numbers.tolist()
     expected = [token for row in of_the_graph(texts, "words", 2) for token in row]
-    named = [counting.tokens(part)[n] for part, numbers in found for n in numbers]
-    assert named == expected
-    assert (len({part for part, _ in found}) > 1) == (kept < 1000)
+    segments = list(counting.segments())
+    tokens = [token for segment, _ in segments for token in segment]
+    assert [tokens[number] for number in found] == expected
+    counts = [n for _, occurrences in segments for n in occurrences.tolist()]
+    assert counts == np.bincount(found, minlength=len(tokens)).tolist()
+    assert (len(segments) > 1) == (kept < 1000)
     exact = TokenCounts()
     exact.update(expected)
-    assert counting.most_frequent(10**6) == exact.most_frequent(10**6)
+    assert counting.counts().most_frequent(10**6) == exact.most_frequent(10**6)
 
 
 def test_an_error_while_reading_ahead_reaches_the_caller():
