@@ -143,10 +143,12 @@ def main(arguments=None):
         for name in selected:
             notebook, cells = read(name, options.repository)
             seconds = ""
-            if not options.no_run:
-                wall, processor = run(notebook, options.directory)
-                seconds = f": {wall:.0f} s, {processor:.0f} s of processor time"
-            write(notebook, cells, options.directory, name)
+            try:
+                if not options.no_run:
+                    wall, processor = run(notebook, options.directory)
+                    seconds = f": {wall:.0f} s, {processor:.0f} s of processor time"
+            finally:  # a cell that failed has its error in the file
+                write(notebook, cells, options.directory, name)
             print(f"{options.directory / name}.ipynb{seconds}", flush=True)
 
 

@@ -16,6 +16,7 @@
 # Run this cell first. Where the repository is missing, it clones it and installs the
 # packages that requirements.txt names.
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -37,15 +38,17 @@ if not importlib.util.find_spec("onnxruntime"):
     install = [sys.executable, "-m", "pip", "install", "--quiet", "-r"]
     subprocess.run([*install, root / "requirements.txt"], check=True)
 
-# TensorFlow logs notices while it is imported; they would only fill the notebook.
+# TensorFlow logs notices while it is imported and later; they would fill the notebook.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 errors, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
 os.dup2(nowhere, 2)
-import keras
-
-os.dup2(errors, 2)
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for the commands that a notebook starts
+importlib.import_module("tensorflow")
+_ = os.dup2(errors, 2)
+logging.getLogger("tensorflow").setLevel("ERROR")
+importlib.import_module("absl.logging").set_verbosity("error")
 
 # %%
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import SVG
