@@ -31,7 +31,8 @@ if not importlib.util.find_spec("experiments"):
             raise ValueError("REPOSITORY: expected an address for `git clone`.")
         subprocess.run(["git", "clone", "--depth=1", REPOSITORY, clone], check=True)
     sys.path.insert(0, str((*inside, clone)[0]))
-    os.environ["PYTHONPATH"] = sys.path[0]  # for the commands that a notebook starts
+    found = filter(None, (sys.path[0], os.environ.get("PYTHONPATH")))
+    os.environ["PYTHONPATH"] = os.pathsep.join(found)  # for commands of a notebook
 root = Path(importlib.util.find_spec("experiments").origin).parents[1]
 if not importlib.util.find_spec("onnxruntime"):
     install = [sys.executable, "-m", "pip", "install", "--quiet", "-r"]
