@@ -21,7 +21,7 @@ test-slow: .venv/dev ## the tests that take longer
 test-long: .venv/dev ## what takes minutes, before a release: real figures
 	$(BIN)/python -m pytest $(WORKERS) -m long
 
-notebooks: .venv/notebooks ## build and run the notebooks of docs/notebooks into notebooks/ (5 minutes)
+notebooks: .venv/notebooks ## build and run the notebooks of docs/notebooks into notebooks/ (3 minutes)
 	$(BIN)/python -m experiments.notebooks
 
 mutants: .venv/dev ## break the product on purpose; ONLY=part-of-a-name

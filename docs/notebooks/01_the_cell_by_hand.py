@@ -64,7 +64,9 @@ SVG(root / "docs/drawings/unit.svg")
 # %% [markdown]
 # Time runs from top to bottom. The vertical line on the right is the cell state. The
 # input `x_t` and the previous output `h_{t-1}` never touch it directly: they only
-# decide, by way of the four layers, what happens to it.
+# decide, by way of the four layers, what happens to it. A layer multiplies its inputs
+# by a matrix of weights, adds a vector of biases, and applies a function to each
+# number.
 #
 # ## A cell with random weights
 #

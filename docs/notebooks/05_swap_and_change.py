@@ -175,6 +175,9 @@ figure.colorbar(image, ax=panels)
 plt.show()
 
 # %% [markdown]
+# Timestep 3 is the country. There many units shut the forget gate and write (i = 1);
+# afterwards they keep what they wrote (f = 1) and write nothing.
+#
 # It is saved with the class's registered name, so a program that loads it has to import
 # the class first.
 
