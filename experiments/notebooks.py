@@ -11,6 +11,7 @@ import argparse
 import os
 import resource
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from apps.common.portable.files import atomic_write
@@ -21,6 +22,7 @@ SOURCES = ROOT / "docs" / "notebooks"
 SOLUTIONS = SOURCES / "solutions"
 OUTPUT = Path("notebooks")
 TIMEOUT_S = 300  # maximum time of a cell
+PACKAGES = ("jupytext", "nbclient", "ipykernel")
 
 
 def names():
@@ -115,6 +117,16 @@ def write(notebook, cells, directory, name):
             nbformat.write(nbformat.from_dict({**notebook, "cells": part}), temporary)
 
 
+def _check_packages():
+    """Raises ValueError if a package of requirements-notebooks.txt is missing."""
+    for package in PACKAGES:
+        if not find_spec(package):
+            raise ValueError(
+                f"The notebooks need {package}: pip install -r "
+                "requirements-notebooks.txt"
+            )
+
+
 def main(arguments=None):
     """Runs the command line."""
     parser = argparse.ArgumentParser(
@@ -139,6 +151,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     with report_errors():
         selected = chosen(options.notebooks)
+        _check_packages()
         options.directory.mkdir(parents=True, exist_ok=True)
         for name in selected:
             notebook, cells = read(name, options.repository)

@@ -70,6 +70,7 @@ from lstm_layer.gates import contributions, record_gates
 keras.utils.set_random_seed(1)
 task, gap = TASKS["agreement"], 16
 model = build_model("chrono", task, gap)
+model.summary()
 model.compile(
     keras.optimizers.Adam(0.005, clipnorm=1.0),
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -77,7 +78,6 @@ model.compile(
 )
 x, y = task.make(np.random.default_rng(1), 9600, gap)
 model.fit(x, y, batch_size=64, epochs=2, verbose=2)
-model.summary()
 
 # %% [markdown]
 # ## Ask it

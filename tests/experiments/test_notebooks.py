@@ -173,6 +173,16 @@ def test_an_unknown_notebook_is_refused():
         notebooks.chosen(["02", "07"])
 
 
+def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "find_spec", lambda name: name != "nbclient")
+    with pytest.raises(SystemExit):
+        notebooks.main(["--directory", str(tmp_path / "out")])
+    assert capsys.readouterr().err == (
+        "Error: The notebooks need nbclient: pip install -r requirements-notebooks.txt\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_git_ignores_what_the_command_writes():
     for path in ("notebooks/01.ipynb", "notebooks/runs/a", "docs/notebooks/01.ipynb"):
         command = ["git", "-C", str(ROOT), "check-ignore", "-q", path]

@@ -48,7 +48,7 @@ assert usual[3] / usual[-1] < 1e-5
 assert exploding[3] / exploding[-1] > 1e3
 
 # %% [markdown]
-# What the notebook says about the four networks, as a check:
+# What the notebook says about the three networks, as a check:
 
 # %%
 assert scores["chrono"] > 0.95
