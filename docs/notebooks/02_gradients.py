@@ -192,8 +192,9 @@ for kind in models:
 
 # %% [markdown]
 # Guessing is right in 12 or 13 % of the sentences. Only the network whose gradient
-# reached the country has learned what the country is for. Same cell, same data, same
-# number of parameters: only the biases it began with differ.
+# reached the country has learned what the country is for. The two LSTMs have the same
+# cell, the same data and the same number of parameters. Only the biases that they began
+# with differ.
 
 # %%
 after = gradient_norms(models["chrono"], x[:32], y[:32])

@@ -174,14 +174,15 @@ print("ids", list(ids), "logits", logits, "operations", network.operations)
 #
 # ## A server
 #
-# `publish` puts the export into the folder that TensorFlow Serving reads. With Docker
-# (README, "TensorFlow Serving"):
+# `publish` puts the export into a folder that TensorFlow Serving reads. With Docker, in
+# a terminal, in the repository (README, "TensorFlow Serving"):
 #
 # ```sh
+# python -m serving.publish notebooks/runs/sentences    # into the repository's models/
 # docker compose -f serving/compose.yaml up -d
 # ```
 #
-# The embedded server serves the same folder by the same REST paths, without Docker. A
+# The embedded server serves such a folder by the same REST paths, without Docker. A
 # request is JSON, from any language:
 #
 # ```sh

@@ -178,7 +178,8 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         notebooks.main(["--directory", str(tmp_path / "out")])
     assert capsys.readouterr().err == (
-        "Error: The notebooks need nbclient: pip install -r requirements-notebooks.txt\n"
+        "Error: The notebooks need nbclient: "
+        "pip install -r requirements-notebooks.txt\n"
     )
     assert not (tmp_path / "out").exists()
 

@@ -26,8 +26,8 @@ print("rolled back to:", roll_back("sentences", Path("models")))
 assert not second.exists()
 
 # %% [markdown]
-# **3.** The mean is over the units. It is highest at the word that decides the answer, by a
-# little: this model was trained for seconds.
+# **3.** The mean is over the units. It is highest at the word that decides the answer,
+# by a little: this model was trained for seconds.
 
 # %%
 (layer,) = (name.removesuffix("_tokens") for name in gates if name.endswith("_tokens"))
