@@ -116,8 +116,9 @@ main(TASK, [*RUN, "train", "evaluate", "export"])
 # %% [markdown]
 # Read the closing table like this:
 #
-# - **accuracy** of the model on rows that it never saw, with a confidence interval. These
-#   rows are made from few words by one rule; expect less of texts that people wrote.
+# - **accuracy** of the model on rows that it never saw, with a confidence interval.
+#   These rows are made from few words by one rule; expect less of texts that people
+#   wrote.
 # - **baseline**: what a simple model reaches on the same rows. This one counts words
 #   and does not see their order. Here it guesses, so the task needs order. On real
 #   reviews it is hard to beat: look at the baseline before you believe in your model.
