@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test test-slow test-long mutants lint serve results benchmark load engines audit
+.PHONY: help run test test-slow test-long mutants lint serve results benchmark load engines audit notebooks
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +20,9 @@ test-slow: .venv/dev ## the tests that take longer
 
 test-long: .venv/dev ## what takes minutes, before a release: real figures
 	$(BIN)/python -m pytest $(WORKERS) -m long
+
+notebooks: .venv/notebooks ## build and run the notebooks of docs/notebooks into notebooks/ (3 minutes)
+	$(BIN)/python -m experiments.notebooks
 
 mutants: .venv/dev ## break the product on purpose; ONLY=part-of-a-name
 	$(BIN)/python -m tests.mutants $(ONLY)
@@ -57,7 +60,12 @@ audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is i
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev: requirements-dev.txt .venv/run
+.venv/notebooks: requirements-notebooks.txt .venv/run
+	@echo "Adding the packages of requirements-notebooks.txt"
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-notebooks.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt requirements-notebooks.txt .venv/run
 	@echo "Adding the packages of requirements-dev.txt"
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
