@@ -1,0 +1,63 @@
+// What both networks, the touched one and the untouched one, computed from a sentence.
+
+import { addGates } from "../../../serving/web/local/gate_outputs.js";
+import { tracesOf } from "../../../serving/web/traces.js";
+import { named } from "./models.js";
+
+const RECORDED = ["f", "i", "c_tilde", "c", "o", "h"]; // in the order of `addGates`
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+export class Reading {
+  /**
+   * @param model A model of models.js.
+   * @param touch What the reader of the page changed, a `Touch`.
+   */
+  constructor(model, text, touch) {
+    this.model = model;
+    this.tokens = model.tokens(text);
+    this.touch = touch;
+    this.untouched = model.read(this.tokens);
+    this.touched = touch.isEmpty ? this.untouched : model.read(this.tokens, touch);
+    this.traces = new Map();
+  }
+
+  /** Returns the token at a timestep as the page shows it. */
+  label(t) {
+    const { word } = this.tokens[t];
+    return t === 0 && word === "<eos>" ? "(start)" : named(word);
+  }
+
+  /** Returns the steps of a layer, null at a word that is left out. */
+  steps(layer) {
+    return this.touched.layers[layer];
+  }
+
+  /**
+   * Returns a value of a step: of one unit, or the mean of all.
+   * @param name f, kept, i, c_tilde, written, c, tanh_c, o, h, c_prev or h_prev.
+   * @param unit Number of the unit, or null.
+   */
+  value(layer, t, name, unit) {
+    const step = this.steps(layer)[t];
+    if (!step) return NaN;
+    const values = name === "tanh_c" ? step.c.map(Math.tanh) : step[name];
+    return unit === null ? mean(values) : values[unit];
+  }
+
+  /**
+   * Returns the `Trace` of a layer, for the heat map and the ribbons, and `times`, the
+   * timestep of each of its columns: it has no column for a word that is left out.
+   */
+  trace(layer) {
+    if (!this.traces.has(layer)) {
+      const steps = this.steps(layer), { units } = this.model.layers[layer];
+      const labels = steps.map((step, t) => (step ? this.label(t) : ""));
+      const nothing = new Array(units).fill(0), outputs = {};
+      addGates(outputs, layer, labels, RECORDED.map((name) =>
+        steps.map((step) => (step ? Array.from(step[name]) : nothing))));
+      const times = labels.flatMap((label, t) => (label ? [t] : []));
+      this.traces.set(layer, { trace: tracesOf(outputs)[0], times });
+    }
+    return this.traces.get(layer);
+  }
+}

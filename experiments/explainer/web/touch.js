@@ -1,0 +1,56 @@
+// What a reader changes in the network: gates held, the cell state wiped, words left out.
+
+import { BLOCKS } from "./step.js";
+
+const PLACES = { i: 0, f: 1, o: 3 }; // of the gates in the packed sums
+export const GATES = { f: "forget gate", i: "input gate", o: "output gate" };
+
+/**
+ * A list of changes:
+ *   `{ kind: "gate", gate, open, layer, unit, t }` holds a gate at 1 or at 0; `unit` or `t`
+ *     may be null, which means all of them;
+ *   `{ kind: "wipe", layer, t }` sets the cell state to 0 before a timestep;
+ *   `{ kind: "out", t }` leaves a word out.
+ * The equations of step.js stay as they are: a gate whose sum is infinite is 1 or 0.
+ */
+export class Touch {
+  constructor(changes = []) {
+    this.changes = changes;
+  }
+
+  get isEmpty() {
+    return this.changes.length === 0;
+  }
+
+  isOut(t) {
+    return this.changes.some((each) => each.kind === "out" && each.t === t);
+  }
+
+  sums(layer, t, z) {
+    const held = z.slice(), units = z.length / BLOCKS;
+    for (const { kind, gate, open, unit, ...each } of this.changes) {
+      if (kind !== "gate" || each.layer !== layer || (each.t ?? t) !== t) continue;
+      const first = PLACES[gate] * units;
+      const from = unit ?? 0, to = unit === null ? units : unit + 1;
+      held.fill(open ? Infinity : -Infinity, first + from, first + to);
+    }
+    return held;
+  }
+
+  cellState(layer, t, c_prev) {
+    const isWiped = this.changes.some((each) =>
+      each.kind === "wipe" && each.layer === layer && each.t === t);
+    return isWiped ? c_prev.map(() => 0) : c_prev;
+  }
+
+  /** Returns this with one more change; one that is there already stays once. */
+  with(change) {
+    const written = JSON.stringify(change);
+    const others = this.changes.filter((each) => JSON.stringify(each) !== written);
+    return new Touch([...others, change]);
+  }
+
+  without(change) {
+    return new Touch(this.changes.filter((each) => each !== change));
+  }
+}

@@ -1,0 +1,68 @@
+// The controls that touch the network, and the list of what is changed.
+
+import { el } from "../../../serving/web/dom.js";
+import { GATES, Touch } from "./touch.js";
+
+const $ = (id) => document.getElementById(id);
+const select = (options) => el("select", {}, ...options.map(([value, title]) =>
+  new Option(title, value)));
+
+export function startTouch(place) {
+  const gate = select(Object.entries(GATES));
+  const open = select([["0", "shut (0)"], ["1", "open (1)"]]);
+  const units = select([["all", "all units"], ["one", "this unit"]]);
+  const times = select([["one", "this word"], ["all", "all words"]]);
+  const hold = el("button", { type: "button", click: () => change({ kind: "gate",
+    gate: gate.value, open: open.value === "1", layer: place.layer,
+    unit: units.value === "all" ? null : place.unit ?? place.bestUnit(),
+    t: times.value === "all" ? null : place.t }) }, "Hold");
+  const wipe = el("button", { type: "button", class: "example", click: () =>
+    change({ kind: "wipe", layer: place.layer, t: place.t }) });
+  const out = el("button", { type: "button", class: "example", click: () =>
+    change({ kind: "out", t: place.t }) });
+  const undo = el("button", { type: "button", class: "example small", click: () =>
+    place.go({ touch: new Touch() }) }, "Undo all");
+  const list = el("ul", { class: "changes", "aria-label": "Changes" });
+
+  const change = (one) => place.go({ touch: place.touch.with(one) });
+  const word = (t) => `“${place.reading.label(t)}”`;
+
+  function describe({ kind, ...each }) {
+    if (kind === "out") return `${word(each.t)} left out`;
+    const layer = Object.keys(place.model.layers).length > 1
+      ? `, ${each.layer.replaceAll("_", " ")}` : "";
+    if (kind === "wipe") return `cell state wiped before ${word(each.t)}${layer}`;
+    const which = each.unit === null ? "all units" : `unit ${each.unit}`;
+    const when = each.t === null ? "all words" : word(each.t);
+    return `${GATES[each.gate]} held ${each.open ? "open" : "shut"}: ${which}, ${when}${layer}`;
+  }
+
+  $("touch").append(
+    el("div", { class: "choices touch" },
+      el("label", {}, "Hold the", gate), el("label", {}, open),
+      el("label", {}, "for", units), el("label", {}, "at", times), hold),
+    el("div", { class: "row" }, wipe, out),
+    list);
+  for (const [each, name] of [[gate, "Gate"], [open, "Open or shut"],
+    [units, "For which units"], [times, "At which words"]]) {
+    each.setAttribute("aria-label", name);
+  }
+
+  return () => {
+    const { touch, reading, t } = place;
+    const left = reading.tokens.filter((_, n) => !touch.isOut(n)).length;
+    const isStart = reading.label(t) === "(start)";
+    wipe.textContent = `Wipe the cell state before ${word(t)}`;
+    out.textContent = `Leave ${word(t)} out`;
+    out.disabled = touch.isOut(t) || left === 1 || isStart;
+    wipe.disabled = hold.disabled = touch.isOut(t);
+    list.replaceChildren(...touch.changes.map((each) => el("li", {}, describe(each), " ",
+      el("button", { type: "button", class: "example small", "aria-label":
+        `Undo: ${describe(each)}`, click: () => place.go({ touch: touch.without(each) }) },
+        "Undo"))), touch.changes.length > 1 ? el("li", {}, undo) : "");
+    if (touch.isEmpty) {
+      list.append(el("li", { class: "legend" }, "Nothing is changed. Choose a word above, " +
+        "then change something here."));
+    }
+  };
+}

@@ -1,0 +1,71 @@
+"""Makes the explainer from the default runs, and measures what its vectors cost."""
+
+from apps.common.finished import is_finished
+from apps.common.portable.files import atomic_write
+from experiments import language_modeling, sentiment
+from experiments.explainer.models import language_model, sentiment_model
+from experiments.explainer.page import page
+from experiments.explainer.quantized import quantization_cost
+from experiments.task import run_directory
+
+MAX_BYTES = 10_000_000  # of the file
+SENTENCES = {  # model -> the sentence that the page begins with, and another
+    "language_modeling": (
+        language_modeling.TUTORIAL.rsplit(" ", 1)[0],  # its last word is asked for
+        language_modeling.TASK.questions[0],
+    ),
+    "sentiment": sentiment.TASK.questions,
+}
+
+
+def write_explainer(output, directories):
+    """Writes the HTML file.
+
+    Args:
+        output: Path of the file.
+        directories: Run directory by the name of the app; None takes the run of the
+            default recipe.
+
+    Returns:
+        Its size in bytes, and for each model the `quantization_cost` by its name.
+
+    Raises:
+        ValueError: If a run is missing, is one that the page cannot compute, or the
+            file would have more than `MAX_BYTES`.
+    """
+    predictors = {
+        task.name: task.predictor(_finished(task, directories[task.name]))
+        for task in (language_modeling.TASK, sentiment.TASK)
+    }
+    content = page(
+        {
+            "language_modeling": language_model(predictors["language_modeling"]),
+            "sentiment": sentiment_model(predictors["sentiment"]),
+        },
+        SENTENCES,
+    ).encode()
+    if len(content) > MAX_BYTES:
+        raise ValueError(
+            f"{output}: the page would have {len(content):,} bytes, and may have "
+            f"{MAX_BYTES:,}. Train the default recipes without larger sizes."
+        )
+    costs = {
+        name: quantization_cost(predictor, SENTENCES[name][0])
+        for name, predictor in predictors.items()
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(output) as temporary:
+        temporary.write_bytes(content)
+    return len(content), costs
+
+
+def _finished(task, directory):
+    """Returns the run directory, by default that of a task's default recipe."""
+    recipe, option = task.default_recipe, f"--{task.name.replace('_', '-')}"
+    directory = directory or run_directory(task, recipe, task.config(recipe, []))
+    if not is_finished(directory):
+        raise ValueError(
+            f"{directory}: there is no finished run. Make the default one with "
+            f"`python -m experiments.{task.name}`, or name another with {option}."
+        )
+    return directory

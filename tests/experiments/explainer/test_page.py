@@ -1,0 +1,236 @@
+"""The explainer as its reader uses it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from experiments.explainer import page as page_module
+from experiments.explainer.models import language_model, sentiment_model
+from experiments.explainer.unit import live_unit
+from tests.experiments.explainer.tiny import (
+    LABELS,
+    SENTENCES,
+    language_model_run,
+    sentiment_run,
+)
+from tests.experiments.test_drawings_legible import faults
+from tests.serving.web_browser import needs_browser
+
+pytestmark = needs_browser
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The page of tiny models."""
+    models = {
+        "language_modeling": language_model(language_model_run()),
+        "sentiment": sentiment_model(sentiment_run()),
+    }
+    path = tmp_path_factory.mktemp("explainer") / "explainer.html"
+    path.write_text(page_module.page(models, SENTENCES), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def visit(browser, file):
+    """Opens the page; it may load nothing else and write nothing to the console."""
+    contexts, noted = [], []
+
+    def open_page(**options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: noted.append(str(error)))
+        page.on("console", lambda message: noted.append(message.text))
+        page.on("request", lambda request: noted.append(request.url))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    addresses = [each for each in noted if not each.startswith("data:")]
+    assert addresses == [file.as_uri()] * len(contexts)
+
+
+def _value(page, wire):
+    """Returns the value that the drawing shows on a wire."""
+    text = page.locator(f"#value-{wire} text").text_content()
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
+def _word(page, name):
+    return page.get_by_role("toolbar").get_by_role("button", name=name, exact=True)
+
+
+def _level(page, name):
+    return page.get_by_role("navigation", name="Zoom").get_by_role("button", name=name)
+
+
+def _current(page):
+    return page.locator("#tokens [aria-current=step]")
+
+
+def test_the_drawing_with_values_can_be_read_on_a_phone(browser):
+    found = faults(browser, live_unit("\N{MINUS SIGN}0.00"))
+    assert found["faults"] == []
+    assert found["count"] > 30
+
+
+def test_the_drawing_shows_a_step_of_the_chosen_unit(visit):
+    page = visit()
+    _word(page, "france").click()
+    page.locator("#unit-choice").select_option("3")
+    v = {
+        wire: _value(page, wire)
+        for wire in ("f", "c_prev", "kept", "i", "c_tilde", "written", "c", "o", "h")
+    }
+    assert v["kept"] == pytest.approx(v["f"] * v["c_prev"], abs=0.02)
+    assert v["written"] == pytest.approx(v["i"] * v["c_tilde"], abs=0.02)
+    assert v["c"] == pytest.approx(v["kept"] + v["written"], abs=0.02)
+    assert v["h"] == pytest.approx(v["o"] * _value(page, "tanh_c"), abs=0.02)
+    h, c = v["h"], v["c"]
+    _word(page, ",").click()
+    assert (_value(page, "h_prev"), _value(page, "c_prev")) == (h, c)
+
+
+def test_arrow_keys_walk_over_the_words(visit):
+    page = visit()
+    expect(_current(page)).to_have_text("speak")
+    _current(page).focus()
+    for key, word in (
+        ("ArrowLeft", "i"),
+        ("ArrowLeft", ","),
+        ("Home", "(start)"),
+        ("ArrowRight", "i"),
+        ("End", "speak"),
+    ):
+        page.keyboard.press(key)
+        expect(_current(page)).to_have_text(word)
+        expect(_current(page)).to_be_focused()
+    expect(page.locator("#live")).to_contain_text("speak, word 8 of 8. forget gate 0.")
+
+
+def test_play_goes_from_the_first_word_to_the_last_and_stops(visit):
+    page = visit()
+    page.clock.install()
+    page.get_by_role("button", name="Play").click()
+    expect(_current(page)).to_have_text("(start)")
+    page.clock.run_for(2000)
+    expect(_current(page)).to_have_text("live")
+    page.clock.run_for(10_000)
+    expect(_current(page)).to_have_text("speak")
+    expect(page.get_by_role("button", name="Play")).to_have_attribute(
+        "aria-pressed", "false"
+    )
+
+
+def test_zooming_in_and_out_keeps_the_word_and_the_unit(visit):
+    page = visit()
+    _word(page, "france").click()
+    _level(page, "Unit").click()
+    page.locator("#unit-choice").select_option("2")
+    expect(page.locator("#zoom .equations > li")).to_have_count(6)
+    page.get_by_role("button", name="Look into the sum of the input gate").click()
+    expect(_level(page, "Sum of the input gate")).to_have_attribute(
+        "aria-current", "page"
+    )
+    expect(page.locator("#zoom .product rect")).to_have_count(10)  # 5 of x, 5 of h
+    for level in ("Unit 2", "Layer", "Sentence"):
+        _level(page, level).click()
+        expect(_current(page)).to_have_text("france")
+        expect(page.locator("#unit-choice")).to_have_value("2")
+
+
+def test_a_part_of_the_drawing_opens_its_numbers(visit):
+    page = visit()
+    page.locator("#unit-choice").select_option("1")
+    page.locator("#part-kept").focus()
+    f, c_prev, kept = (_value(page, wire) for wire in ("f", "c_prev", "kept"))
+    formula = page.locator("#formula").inner_text().replace("\N{MINUS SIGN}", "-")
+    numbers = [float(each) for each in re.findall(r"-?\d\.\d\d", formula)]
+    assert numbers == [f, c_prev, kept]
+    page.keyboard.press("Enter")
+    expect(_level(page, "Unit 1")).to_have_attribute("aria-current", "page")
+    page.locator("#part-o").click()
+    expect(_level(page, "Sum of the output gate")).to_have_attribute(
+        "aria-current", "page"
+    )
+
+
+def test_a_field_of_the_layer_opens_its_unit(visit):
+    page = visit()
+    _level(page, "Layer").click()
+    page.locator("#zoom canvas").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    shown = page.locator("#zoom .value").inner_text()
+    unit = re.search(r"unit (\d)", shown)[1]
+    assert shown.startswith("“(start)”")
+    page.keyboard.press("Enter")
+    expect(_level(page, f"Unit {unit}")).to_have_attribute("aria-current", "page")
+    expect(_current(page)).to_have_text("(start)")
+
+
+def test_a_touch_changes_the_answer_beside_the_untouched_one(visit):
+    page = visit()
+    before = page.locator("#answer .bars").inner_text()
+    page.get_by_label("For which units").select_option("all")
+    page.get_by_label("At which words").select_option("all")
+    page.get_by_role("button", name="Hold", exact=True).click()
+    lists = page.locator("#answer .bars")
+    expect(lists).to_have_count(2)
+    assert lists.nth(0).inner_text() != before
+    assert lists.nth(1).inner_text() == before
+    assert _value(page, "f") == _value(page, "kept") == 0
+    expect(page.locator("#answer-live")).to_contain_text("Untouched: ")
+    page.get_by_role("button", name="Undo: forget gate held shut").click()
+    expect(lists).to_have_count(1)
+    assert lists.inner_text() == before
+
+
+def test_a_word_is_left_out_and_comes_back(visit):
+    page = visit()
+    _word(page, "france").click()
+    page.get_by_role("button", name="Leave “france” out").click()
+    expect(_word(page, "france")).to_have_class(re.compile(r"\bout\b"))
+    page.get_by_role("button", name="Undo: “france” left out").click()
+    expect(_word(page, "france")).not_to_have_class(re.compile(r"\bout\b"))
+    _word(page, "(start)").click()
+    expect(page.get_by_role("button", name="Leave “(start)” out")).to_be_disabled()
+
+
+def test_ones_own_sentence_is_read_while_one_types(visit):
+    page = visit()
+    page.get_by_label("Your sentence").fill("I like <b>Zanzibar</b>")
+    words = page.locator("#tokens button")
+    expect(words).to_have_count(11)
+    assert words.all_inner_texts()[:3] == ["(start)", "i", "like"]
+    expect(words.nth(5)).to_contain_text("(a rare word)")
+    expect(page.locator("#tokens b")).to_have_count(0)
+    page.get_by_label("Your sentence").fill("")
+    expect(words).to_have_text(["(start)"])
+
+
+def test_the_sentiment_model_answers_with_its_labels(visit):
+    page = visit()
+    page.get_by_label("Model").select_option("sentiment")
+    expect(page.locator("#answer .name")).to_have_count(3)
+    assert sorted(page.locator("#answer .name").all_inner_texts()) == LABELS
+    layers = page.locator("#layer option")
+    expect(layers).to_have_count(4)
+    page.locator("#layer").select_option("backward_lstm_2")
+    _word(page, "france").click()
+    h = _value(page, "h")
+    _word(page, "like").click()
+    assert _value(page, "h_prev") == h  # it reads from the end
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("level", ["Sentence", "Layer", "Unit", "Sum"])
+def test_the_page_fits_a_phone(level, scheme, visit):
+    page = visit(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    _level(page, level).click()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
