@@ -9,9 +9,10 @@ from experiments.explainer.quantized import quantization_cost
 from experiments.task import run_directory
 
 MAX_BYTES = 10_000_000  # of the file
+BEGINNING, LAST_WORD = language_modeling.TUTORIAL.rsplit(" ", 1)
 SENTENCES = {  # model -> the sentence that the page begins with, and another
     "language_modeling": (
-        language_modeling.TUTORIAL.rsplit(" ", 1)[0],  # its last word is asked for
+        BEGINNING,
         language_modeling.TASK.questions[0],
     ),
     "sentiment": sentiment.TASK.questions,
@@ -43,6 +44,7 @@ def write_explainer(output, directories):
             "sentiment": sentiment_model(predictors["sentiment"]),
         },
         SENTENCES,
+        LAST_WORD,
     ).encode()
     if len(content) > MAX_BYTES:
         raise ValueError(

@@ -3,7 +3,7 @@
 import { el } from "../../../serving/web/dom.js";
 import { draw, number, shorten } from "./format.js";
 
-const LEFT = 34, RIGHT = 12, TOP = 10, HEIGHT = 130, FOOT = 92;
+const LEFT = 34, RIGHT = 12, TOP = 10, HEIGHT = 130, FOOT = 78;
 const MIN_WIDTH = 26; // of a word's column
 const CURVES = [["f", "forget gate", ""], ["i", "input gate", "7 4"],
   ["o", "output gate", "2 4"]]; // name, title, dashes

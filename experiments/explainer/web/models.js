@@ -6,7 +6,11 @@ import { UNKNOWN, UNKNOWN_ID, tokenize } from "../../../serving/web/local/tokens
 import { UNTOUCHED, runNetwork } from "./network.js";
 import { product } from "./step.js";
 
-const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+function bytes(base64) {
+  const text = atob(base64), result = new Uint8Array(text.length);
+  for (let n = 0; n < text.length; n++) result[n] = text.charCodeAt(n);
+  return result;
+}
 /** Returns the numbers of base64 of float32. */
 export const floats = (base64) => new Float32Array(bytes(base64).buffer);
 const SPECIAL = { "<unk>": "(rare word)", "<eos>": "(end of text)", "<pad>": "(padding)" };

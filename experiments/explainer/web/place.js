@@ -9,11 +9,13 @@ const MEANS_NEW_READING = ["app", "text", "touch"];
 
 export class Place {
   /**
-   * @param data `models`, the data of each model, and `sentences` for each.
+   * @param data `models`, the data of each model; `sentences` for each; and `watched`, a
+   *     next word whose share is shown.
    */
-  constructor({ models, sentences }) {
+  constructor({ models, sentences, watched }) {
     this.data = models;
     this.sentences = sentences;
+    this.watched = watched;
     this.models = {};
     this.views = [];
     const [app] = Object.keys(models);
@@ -36,7 +38,7 @@ export class Place {
       if (!("touch" in changes)) this.touch = new Touch(); // its timesteps were others
       this.read();
       // A new text is shown at its end, where the answer is.
-      if (this.reading.tokens.length !== tokens || "app" in changes) this.t = Infinity;
+      if (this.reading.tokens.length !== tokens && !("t" in changes)) this.t = Infinity;
     }
     this.t = Math.max(0, Math.min(this.t, this.reading.tokens.length - 1));
     if (["unit", "product"].includes(this.level)) this.unit ??= this.bestUnit();

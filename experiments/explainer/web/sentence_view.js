@@ -38,7 +38,6 @@ export function startSentence(place) {
   app.addEventListener("change", () => {
     stop();
     place.go({ app: app.value, text: place.sentences[app.value][0] });
-    text.value = place.text;
   });
   text.addEventListener("input", () => {
     stop();
@@ -72,6 +71,7 @@ export function startSentence(place) {
     if (shown !== reading.tokens) make();
     shown = reading.tokens;
     if (document.activeElement !== text) text.value = place.text;
+    app.value = place.app;
     Array.from(tokens.children).forEach((button, n) => {
       button.tabIndex = n === t ? 0 : -1;
       button.classList.toggle("out", reading.touch.isOut(n));

@@ -14,6 +14,11 @@ function sentenceView(place, target) {
   target.replaceChildren(
     el("p", {}, `The three gates at each word, ${place.whose}. Click a word.`),
     gateCurves(place, room), ribbons(place, room));
+  // On a narrow screen the chosen word may lie outside of the chart.
+  for (const box of target.querySelectorAll(".wide")) {
+    const { x, width } = box.querySelector(".now").getBBox();
+    box.scrollLeft = x + width / 2 - room / 2;
+  }
 }
 
 export function startZoom(place) {

@@ -28,7 +28,7 @@ def file(tmp_path_factory):
         "sentiment": sentiment_model(sentiment_run()),
     }
     path = tmp_path_factory.mktemp("explainer") / "explainer.html"
-    path.write_text(page_module.page(models, SENTENCES), encoding="utf-8")
+    path.write_text(page_module.page(models, SENTENCES, "french"), encoding="utf-8")
     return path
 
 
@@ -226,6 +226,49 @@ def test_the_sentiment_model_answers_with_its_labels(visit):
     h = _value(page, "h")
     _word(page, "like").click()
     assert _value(page, "h_prev") == h  # it reads from the end
+
+
+def test_the_tour_goes_through_six_stations(visit):
+    page = visit(reduced_motion="reduce")
+    card = page.locator("#card")
+    for number in range(1, 7):
+        button = page.locator("#stations button").nth(number - 1)
+        if number == 1:
+            button.click()
+        else:
+            card.get_by_role("button", name="Next: ").click()
+        expect(button).to_have_attribute("aria-current", "step")
+        expect(card.locator("h3")).to_be_focused()
+        card.locator("summary").click()
+        text = card.inner_text()
+        assert text.startswith(f"{number}. ")
+        assert not re.search("NaN|undefined|null", text)
+    expect(page.get_by_label("Model")).to_have_value("sentiment")
+    assert _current(page).inner_text().startswith("not")
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    expect(page.locator("#stations button").nth(5)).to_be_focused()
+
+
+def test_the_station_about_faults_leaves_france_out(visit):
+    page = visit()
+    page.get_by_role("button", name="5. Where it goes wrong").click()
+    watched = page.locator(".watch .state").inner_text()
+    now, untouched = re.findall(r"\S+\s%", watched)
+    text = page.locator("#card").inner_text()
+    assert f"gives it {untouched}. Without “france”" in text
+    assert f"it gives {now}." in text
+    expect(_word(page, "france")).to_have_class(re.compile(r"\bout\b"))
+
+
+def test_the_share_of_a_watched_word_is_shown(visit):
+    page = visit()
+    shown = page.locator(".watch .state")
+    first = page.locator("#answer .bar").first
+    page.get_by_label("Watch the word").fill(first.locator(".name").inner_text())
+    expect(shown).to_have_text(first.locator(".number").inner_text())
+    page.get_by_label("Watch the word").fill("zanzibar")
+    expect(shown).to_have_text("The network does not know this word.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
