@@ -48,7 +48,10 @@ export class Place {
   read() {
     const names = Object.keys(this.model.layers);
     if (!names.includes(this.layer)) Object.assign(this, { layer: names[0], unit: null });
-    this.reading = new Reading(this.model, this.text, this.touch);
+    const { app, model } = this, start = performance.now();
+    this.reading = new Reading(model, this.text, this.touch);
+    performance.measure("reading", { start, detail: { app,
+      words: this.reading.tokens.length } });
   }
 
   /** Returns the unit that keeps most, which the heat map has on top. */

@@ -5,15 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from experiments.explainer import page as page_module
-from experiments.explainer.models import language_model, sentiment_model
 from experiments.explainer.unit import live_unit
-from tests.experiments.explainer.tiny import (
-    LABELS,
-    SENTENCES,
-    language_model_run,
-    sentiment_run,
-)
+from tests.experiments.explainer.tiny import LABELS, tiny_page
 from tests.experiments.test_drawings_legible import faults
 from tests.serving.web_browser import needs_browser
 
@@ -23,12 +16,8 @@ pytestmark = needs_browser
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     """The page of tiny models."""
-    models = {
-        "language_modeling": language_model(language_model_run()),
-        "sentiment": sentiment_model(sentiment_run()),
-    }
     path = tmp_path_factory.mktemp("explainer") / "explainer.html"
-    path.write_text(page_module.page(models, SENTENCES, "french"), encoding="utf-8")
+    path.write_text(tiny_page(), encoding="utf-8")
     return path
 
 
@@ -200,6 +189,16 @@ def test_a_word_is_left_out_and_comes_back(visit):
     expect(_word(page, "france")).not_to_have_class(re.compile(r"\bout\b"))
     _word(page, "(start)").click()
     expect(page.get_by_role("button", name="Leave “(start)” out")).to_be_disabled()
+
+
+def test_a_new_sentence_is_read_untouched(visit):
+    page = visit()
+    _word(page, "france").click()
+    page.get_by_role("button", name="Leave “france” out").click()
+    page.get_by_label("Your sentence").fill("i like playing football in france")
+    expect(_current(page)).to_have_text("france")
+    expect(page.locator("#tokens .out")).to_have_count(0)
+    expect(page.locator("#answer .bars")).to_have_count(1)
 
 
 def test_ones_own_sentence_is_read_while_one_types(visit):

@@ -7,6 +7,9 @@ import numpy as np
 
 from apps.language_modeling.model import build_model as language_model
 from apps.sentiment.model import build_model as sentiment
+from experiments.explainer.models import language_model as language_model_data
+from experiments.explainer.models import sentiment_model
+from experiments.explainer.page import page
 
 READ = "i live in france , like playing football speak french"
 WORDS = ["<pad>", "<unk>", "<eos>", *READ.split()]
@@ -65,6 +68,15 @@ def sentiment_run(pooling="max"):
         vocabulary=SimpleNamespace(tokens=WORDS, rules=RULES),
         config=SimpleNamespace(data=SimpleNamespace(max_length=9)),
     )
+
+
+def tiny_page():
+    """Returns the page of both models."""
+    models = {
+        "language_modeling": language_model_data(language_model_run()),
+        "sentiment": sentiment_model(sentiment_run()),
+    }
+    return page(models, SENTENCES, "french")
 
 
 def _with_random_weights(model, seed):
