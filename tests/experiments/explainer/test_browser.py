@@ -1,10 +1,13 @@
 """The explainer is measured in the browser, and its pictures are taken."""
 
+import re
+
 import pytest
 from PIL import Image
 
 from experiments.explainer import browser as measuring
 from experiments.explainer.browser import main, measure, take_pictures
+from experiments.tables import LSTM_PAGE
 from tests.experiments.explainer.tiny import tiny_page
 from tests.serving.web_browser import needs_browser
 
@@ -43,6 +46,13 @@ def test_four_pictures_are_taken_in_light_and_dark(
         "touch.png": (False, False),
         "unit.png": (False, True),
     }
+
+
+def test_the_docs_show_each_picture():
+    page = LSTM_PAGE.read_text(encoding="utf-8")
+    shown = re.findall(r'<img src="explainer/(\w+)\.png"', page)
+    assert sorted(shown) == sorted(measuring.SHOTS)
+    assert sorted(path.stem for path in measuring.PICTURES.iterdir()) == sorted(shown)
 
 
 def test_a_missing_file_is_named_with_the_command_that_writes_it(capsys, monkeypatch):
