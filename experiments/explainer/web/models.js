@@ -13,6 +13,7 @@ function bytes(base64) {
 }
 /** Returns the numbers of base64 of float32. */
 export const floats = (base64) => new Float32Array(bytes(base64).buffer);
+const LONGEST = 120; // words that are read; the heat map shows no more
 const SPECIAL = { "<unk>": "(rare word)", "<eos>": "(end of text)", "<pad>": "(padding)" };
 
 /** Returns a token as the page shows it. */
@@ -57,13 +58,20 @@ class Model {
   constructor(data) {
     this.vocabulary = new Vocabulary(data.vocabulary);
     this.embedding = new Table(data.embedding);
+    this.longest = Math.min(LONGEST, data.max_length ?? LONGEST);
     this.levels = data.levels.map((level) => level.map(cellOf));
     this.layers = Object.fromEntries(this.levels.flat().map((each) => [each.name, each]));
   }
 
-  /** Returns the tokens of a text: each its `word` and the `id` that the model reads. */
+  /** Splits a text into words. */
+  split(text) {
+    return tokenize(text);
+  }
+
+  /** Returns the first tokens of a text, at most `longest`: each its `word` and the `id` that the model reads. */
   tokens(text) {
-    return tokenize(text).map((word) => ({ word, id: this.vocabulary.id(word) }));
+    return this.split(text).slice(0, this.longest)
+      .map((word) => ({ word, id: this.vocabulary.id(word) }));
   }
 
   /**
@@ -86,9 +94,9 @@ export class LanguageModel extends Model {
     this.bias = floats(data.bias);
   }
 
-  tokens(text) {
-    const first = { word: this.vocabulary.tokens[this.start], id: this.start };
-    return [first, ...super.tokens(text).filter(({ word }) => word !== UNKNOWN)];
+  split(text) {
+    const words = super.split(text).filter((word) => word !== UNKNOWN);
+    return [this.vocabulary.tokens[this.start], ...words];
   }
 
   answer(outputs) {
@@ -104,13 +112,9 @@ export class LanguageModel extends Model {
 export class SentimentModel extends Model {
   constructor(data) {
     super(data);
-    Object.assign(this, { labels: data.labels, longest: data.max_length });
+    this.labels = data.labels;
     this.kernel = floats(data.kernel);
     this.bias = floats(data.bias);
-  }
-
-  tokens(text) {
-    return super.tokens(text).slice(0, this.longest);
   }
 
   answer(outputs) {

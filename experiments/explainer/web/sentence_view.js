@@ -81,8 +81,9 @@ export function startSentence(place) {
     $("back").disabled = t === 0;
     $("next").disabled = t === last();
     const rare = reading.tokens.some((token) => !isKnown(token));
-    $("where").textContent = `Word ${t + 1} of ${last() + 1}` +
-      (rare ? ". Dotted words are rare: the network reads all of them as one." : "");
+    $("where").textContent = `Word ${t + 1} of ${last() + 1}.` +
+      (rare ? " Dotted words are rare: the network reads all of them as one." : "") +
+      (last() + 1 === place.model.longest ? " Later words are not read." : "");
     $("live").textContent = `${reading.label(t)}, word ${t + 1} of ${last() + 1}. ` +
       ["forget gate f", "input gate i", "output gate o"].map((title) =>
         `${title.slice(0, -2)} ${place.value(title.at(-1)).toFixed(2)}`).join(", ") +

@@ -49,7 +49,7 @@ const watched = (place) => shareOf(place).map(percent);
 /** Returns the share of the watched word if nothing is forgotten. */
 function withoutForgetting({ model, reading, layer, watched: word }) {
   const { names, shares } = model.read(reading.tokens, new Touch([{ kind: "gate",
-    gate: "f", open: true, layer, unit: null, t: null }])).answer;
+    gate: "f", open: true, layer, units: null, from: 0, to: Infinity }])).answer;
   return percent(shares[names.indexOf(word)]);
 }
 

@@ -7,8 +7,8 @@ export const GATES = { f: "forget gate", i: "input gate", o: "output gate" };
 
 /**
  * A list of changes:
- *   `{ kind: "gate", gate, open, layer, unit, t }` holds a gate at 1 or at 0; `unit` or `t`
- *     may be null, which means all of them;
+ *   `{ kind: "gate", gate, open, layer, units, from, to }` holds a gate at 1 or at 0, from
+ *     one timestep to another; `units` are numbers, or null, which means all;
  *   `{ kind: "wipe", layer, t }` sets the cell state to 0 before a timestep;
  *   `{ kind: "out", t }` leaves a word out.
  * The equations of step.js stay as they are: a gate whose sum is infinite is 1 or 0.
@@ -28,11 +28,11 @@ export class Touch {
 
   sums(layer, t, z) {
     const held = z.slice(), units = z.length / BLOCKS;
-    for (const { kind, gate, open, unit, ...each } of this.changes) {
-      if (kind !== "gate" || each.layer !== layer || (each.t ?? t) !== t) continue;
-      const first = PLACES[gate] * units;
-      const from = unit ?? 0, to = unit === null ? units : unit + 1;
-      held.fill(open ? Infinity : -Infinity, first + from, first + to);
+    for (const { kind, gate, open, ...each } of this.changes) {
+      if (kind !== "gate" || each.layer !== layer || t < each.from || t > each.to) continue;
+      for (const unit of each.units ?? Array(units).keys()) {
+        held[PLACES[gate] * units + unit] = open ? Infinity : -Infinity;
+      }
     }
     return held;
   }

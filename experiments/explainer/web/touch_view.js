@@ -3,6 +3,11 @@
 import { el } from "../../../serving/web/dom.js";
 import { GATES, Touch } from "./touch.js";
 
+const SOME = 10; // units that keep or forget most
+const UNITS = { all: "all units", one: "this unit", keep: `the ${SOME} that keep most`,
+  forget: `the ${SOME} that forget most` };
+const TIMES = { one: "this word", all: "all words", after: "this word and all after",
+  before: "this word and all before" };
 const $ = (id) => document.getElementById(id);
 const select = (options) => el("select", {}, ...options.map(([value, title]) =>
   new Option(title, value)));
@@ -10,12 +15,10 @@ const select = (options) => el("select", {}, ...options.map(([value, title]) =>
 export function startTouch(place) {
   const gate = select(Object.entries(GATES));
   const open = select([["0", "shut (0)"], ["1", "open (1)"]]);
-  const units = select([["all", "all units"], ["one", "this unit"]]);
-  const times = select([["one", "this word"], ["all", "all words"]]);
+  const units = select(Object.entries(UNITS));
+  const times = select(Object.entries(TIMES));
   const hold = el("button", { type: "button", click: () => change({ kind: "gate",
-    gate: gate.value, open: open.value === "1", layer: place.layer,
-    unit: units.value === "all" ? null : place.unit ?? place.bestUnit(),
-    t: times.value === "all" ? null : place.t }) }, "Hold");
+    gate: gate.value, open: open.value === "1", layer: place.layer, ...chosen() }) }, "Hold");
   const wipe = el("button", { type: "button", class: "example", click: () =>
     change({ kind: "wipe", layer: place.layer, t: place.t }) });
   const out = el("button", { type: "button", class: "example", click: () =>
@@ -23,6 +26,18 @@ export function startTouch(place) {
   const undo = el("button", { type: "button", class: "example small", click: () =>
     place.go({ touch: new Touch() }) }, "Undo all");
   const list = el("ul", { class: "changes", "aria-label": "Changes" });
+
+  /** Returns the units and the timesteps that are chosen. */
+  function chosen() {
+    const { order } = place.reading.trace(place.layer).trace;
+    const last = place.reading.tokens.length - 1, { t } = place;
+    return {
+      units: { all: null, one: [place.unit ?? order[0]], keep: order.slice(0, SOME),
+        forget: order.slice(-SOME) }[units.value],
+      from: ["all", "before"].includes(times.value) ? 0 : t,
+      to: ["all", "after"].includes(times.value) ? last : t,
+    };
+  }
 
   const change = (one) => place.go({ touch: place.touch.with(one) });
   const word = (t) => `“${place.reading.label(t)}”`;
@@ -32,8 +47,10 @@ export function startTouch(place) {
     const layer = Object.keys(place.model.layers).length > 1
       ? `, ${each.layer.replaceAll("_", " ")}` : "";
     if (kind === "wipe") return `cell state wiped before ${word(each.t)}${layer}`;
-    const which = each.unit === null ? "all units" : `unit ${each.unit}`;
-    const when = each.t === null ? "all words" : word(each.t);
+    const which = each.units === null ? "all units"
+      : each.units.length > 1 ? `${each.units.length} units` : `unit ${each.units[0]}`;
+    const when = each.from === each.to ? word(each.from)
+      : `${word(each.from)} to ${word(each.to)}`;
     return `${GATES[each.gate]} held ${each.open ? "open" : "shut"}: ${which}, ${when}${layer}`;
   }
 

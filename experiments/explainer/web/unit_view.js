@@ -8,15 +8,19 @@ const LAYERS = { f: "forget gate", i: "input gate", c_tilde: "candidate", o: "ou
 const WIRES = ["h_prev", "c_prev", "f", "kept", "i", "c_tilde", "written", "c", "tanh_c",
   "o", "h"];
 const FORMULAS = { // of each part, with `v`, the values in writing
-  f: (v, z) => `f = sigmoid(${z("f")}) = ${v.f}: the share of the cell state that is kept`,
-  i: (v, z) => `i = sigmoid(${z("i")}) = ${v.i}: the share of the candidate that is written`,
-  c_tilde: (v, z) => `C̃ = tanh(${z("c_tilde")}) = ${v.c_tilde}: what could be written`,
-  o: (v, z) => `o = sigmoid(${z("o")}) = ${v.o}: the share of the cell state that is shown`,
-  kept: (v) => `f · C before = ${v.f} × ${v.c_prev} = ${v.kept}: what is kept`,
-  written: (v) => `i · C̃ = ${v.i} × ${v.c_tilde} = ${v.written}: what is written`,
-  c: (v) => `C = ${v.kept} + ${v.written} = ${v.c}: the new cell state`,
+  f: (v, z) => `f = sigmoid(${z("f")}) = ${v.f}, the share of the cell state that is kept`,
+  i: (v, z) => `i = sigmoid(${z("i")}) = ${v.i}, the share of the candidate that is written`,
+  c_tilde: (v, z) => `C̃ = tanh(${z("c_tilde")}) = ${v.c_tilde}, what could be written`,
+  o: (v, z) => `o = sigmoid(${z("o")}) = ${v.o}, the share of the cell state that is shown`,
+  kept: (v) => `f · C before = ${v.f} × ${v.c_prev} = ${v.kept}`,
+  written: (v) => `i · C̃ = ${v.i} × ${v.c_tilde} = ${v.written}`,
+  c: (v) => `C = ${v.kept} + ${v.written} = ${v.c}`,
   tanh_c: (v) => `tanh(C), of C = ${v.c}, is ${v.tanh_c}`,
-  h: (v) => `h = o · tanh(C) = ${v.o} × ${v.tanh_c} = ${v.h}: the output`,
+  h: (v) => `h = o · tanh(C) = ${v.o} × ${v.tanh_c} = ${v.h}`,
+};
+const TITLES = {
+  ...LAYERS, kept: "forget gate applied", written: "candidate scaled",
+  c: "new cell state", tanh_c: "tanh of the cell state", h: "output",
 };
 export const BLOCK = { i: 0, f: 1, c_tilde: 2, o: 3 }; // place in the packed sums
 
@@ -28,19 +32,21 @@ export function startUnit(place) {
   function explain(name) {
     focused = name;
     formula.textContent = name ? text(name) : place.unit === null
-      ? "Each value is the mean of all units. Point at a part, or choose a unit."
+      ? "Each value is the mean of all units; the mean of products is not the product of " +
+        "means. Choose a unit to see its own numbers."
       : "Point at a part to see its formula with the numbers put in.";
   }
 
   function text(name) {
+    const title = TITLES[name][0].toUpperCase() + TITLES[name].slice(1);
     const values = Object.fromEntries(WIRES.map((each) =>
       [each, bracketed(place.value(each))]));
     if (place.unit === null) {
-      return `${values[name] ?? ""}: ${place.whose}. Choose a unit for the formula.`;
+      return `${title}: ${values[name]}, ${place.whose}. Choose a unit for the formula.`;
     }
     const z = (gate) => number(place.step?.z[BLOCK[gate] * place.weights.units +
       place.unit] ?? NaN);
-    return `${FORMULAS[name](values, z)}.`;
+    return `${title}: ${FORMULAS[name](values, z)}.`;
   }
 
   for (const name of Object.keys(FORMULAS)) {

@@ -180,6 +180,34 @@ def test_a_touch_changes_the_answer_beside_the_untouched_one(visit):
     assert lists.inner_text() == before
 
 
+def test_gates_are_held_from_a_word_on(visit):
+    page = visit()
+    _word(page, "france").click()
+    page.locator("#unit-choice").select_option("4")
+    page.get_by_label("Gate", exact=True).select_option("output gate")
+    page.get_by_label("For which units").select_option("this unit")
+    page.get_by_label("At which words").select_option("this word and all after")
+    page.get_by_role("button", name="Hold", exact=True).click()
+    expect(page.locator(".changes li")).to_contain_text(
+        "output gate held shut: unit 4, “france” to “speak”"
+    )
+    shut = []
+    for word in ("in", "france", ",", "speak"):
+        _word(page, word).click()
+        shut.append(_value(page, "o") == 0)
+    assert shut == [False, True, True, True]
+    page.locator("#unit-choice").select_option("3")
+    assert _value(page, "o") != 0
+
+
+def test_a_long_text_is_read_to_the_word_that_the_page_shows(visit):
+    page = visit()
+    page.get_by_label("Your sentence").fill("i live " * 70)
+    expect(page.locator("#tokens button")).to_have_count(120)
+    expect(page.locator("#where")).to_contain_text("Later words are not read.")
+    assert not re.search("NaN|undefined", page.locator("main").inner_html())
+
+
 def test_a_word_is_left_out_and_comes_back(visit):
     page = visit()
     _word(page, "france").click()

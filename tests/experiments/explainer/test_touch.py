@@ -35,7 +35,7 @@ def _values(read, name, layer="lstm_1"):
 def test_a_gate_is_held_for_one_unit_at_one_word(gate, open_, browser, data):
     change = {"kind": "gate", "gate": gate, "open": open_, "layer": "lstm_1"}
     untouched = _read(browser, data, [])
-    touched = _read(browser, data, [{**change, "unit": 2, "t": 3}])
+    touched = _read(browser, data, [{**change, "units": [2], "from": 3, "to": 3}])
     for name in ("f", "i", "c_tilde", "o"):
         expected = _values(untouched, name)[:4]
         if name == gate:
@@ -48,9 +48,18 @@ def test_a_gate_is_held_for_one_unit_at_one_word(gate, open_, browser, data):
 @needs_browser
 def test_a_gate_is_held_for_all_units_at_all_words(browser, data):
     change = {"kind": "gate", "gate": "f", "open": False, "layer": "lstm_1"}
-    touched = _read(browser, data, [{**change, "unit": None, "t": None}])
+    touched = _read(browser, data, [{**change, "units": None, "from": 0, "to": 7}])
     np.testing.assert_array_equal(_values(touched, "kept"), 0)
     np.testing.assert_array_equal(_values(touched, "c"), _values(touched, "written"))
+
+
+@needs_browser
+def test_a_gate_is_held_for_some_units_at_some_words(browser, data):
+    change = {"kind": "gate", "gate": "o", "open": True, "layer": "lstm_1"}
+    touched = _read(browser, data, [{**change, "units": [0, 3], "from": 2, "to": 4}])
+    held = np.zeros((8, 5), bool)
+    held[2:5, [0, 3]] = True
+    np.testing.assert_array_equal(_values(touched, "o") == 1, held)
 
 
 @needs_browser
