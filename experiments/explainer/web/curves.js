@@ -68,8 +68,7 @@ const HUE_STEP = 137.5; // degrees; neighbours get colours that are far apart
 
 /** Returns what each earlier word still contributes to the cell state, as ribbons. */
 export function ribbons(place, room) {
-  const { trace, times } = place.reading.trace(place.layer);
-  const held = trace.held();
+  const { trace, times, held } = place.reading.trace(place.layer);
   const at = times.indexOf(place.t);
   const shares = at < 0 ? [] : times.map((t, s) => [held.value(at, s), t])
     .sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share >= 0.01);

@@ -45,19 +45,29 @@ export class Reading {
   }
 
   /**
-   * Returns the `Trace` of a layer, for the heat map and the ribbons, and `times`, the
-   * timestep of each of its columns: it has no column for a word that is left out.
+   * Returns the `Trace` of a layer, for the heat map; `times`, the timestep of each of its
+   * columns, since it has none for a word that is left out; and `held`, the map of what
+   * each timestep still makes up of the cell state.
    */
   trace(layer) {
     if (!this.traces.has(layer)) {
-      const steps = this.steps(layer), { units } = this.model.layers[layer];
-      const labels = steps.map((step, t) => (step ? this.label(t) : ""));
-      const nothing = new Array(units).fill(0), outputs = {};
-      addGates(outputs, layer, labels, RECORDED.map((name) =>
-        steps.map((step) => (step ? Array.from(step[name]) : nothing))));
+      const labels = this.steps(layer).map((step, t) => (step ? this.label(t) : ""));
       const times = labels.flatMap((label, t) => (label ? [t] : []));
-      this.traces.set(layer, { trace: tracesOf(outputs)[0], times });
+      const trace = this.traceOf(layer, labels, () => false);
+      // Nothing of before is held where the cell state is wiped, whatever the gate is.
+      const wiped = this.traceOf(layer, labels, (t) => this.touch.isWiped(layer, t));
+      this.traces.set(layer, { trace, times, held: wiped.held() });
     }
     return this.traces.get(layer);
+  }
+
+  /** Returns the trace of a layer with a forget gate of 0 at the steps that are shut. */
+  traceOf(layer, labels, isShut) {
+    const { units } = this.model.layers[layer];
+    const nothing = new Array(units).fill(0), outputs = {};
+    addGates(outputs, layer, labels, RECORDED.map((name) =>
+      this.steps(layer).map((step, t) => (!step || (name === "f" && isShut(t)) ? nothing
+        : Array.from(step[name])))));
+    return tracesOf(outputs)[0];
   }
 }

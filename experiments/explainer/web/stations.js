@@ -38,9 +38,8 @@ function peak(place, gate) {
 
 /** Returns what each word still makes up of the last cell state, the largest first. */
 function held(place) {
-  const { trace, times } = place.reading.trace(place.layer);
-  const map = trace.held(), row = times.length - 1;
-  return times.map((t, s) => [map.value(row, s), t]).sort((a, b) => b[0] - a[0]);
+  const { times, held: map } = place.reading.trace(place.layer);
+  return times.map((t, s) => [map.value(times.length - 1, s), t]).sort((a, b) => b[0] - a[0]);
 }
 
 /** Returns the share of the watched word, untouched and touched, in writing. */

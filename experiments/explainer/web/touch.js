@@ -37,10 +37,13 @@ export class Touch {
     return held;
   }
 
-  cellState(layer, t, c_prev) {
-    const isWiped = this.changes.some((each) =>
+  isWiped(layer, t) {
+    return this.changes.some((each) =>
       each.kind === "wipe" && each.layer === layer && each.t === t);
-    return isWiped ? c_prev.map(() => 0) : c_prev;
+  }
+
+  cellState(layer, t, c_prev) {
+    return this.isWiped(layer, t) ? c_prev.map(() => 0) : c_prev;
   }
 
   /** Returns this with one more change; one that is there already stays once. */

@@ -31,10 +31,12 @@ export function startUnit(place) {
 
   function explain(name) {
     focused = name;
-    formula.textContent = name ? text(name) : place.unit === null
+    const backwards = place.weights.backwards
+      ? "This layer reads from the end: t−1 is the word after. " : "";
+    formula.textContent = name ? text(name) : backwards + (place.unit === null
       ? "Each value is the mean of all units; the mean of products is not the product of " +
         "means. Choose a unit to see its own numbers."
-      : "Point at a part to see its formula with the numbers put in.";
+      : "Point at a part to see its formula with the numbers put in.");
   }
 
   function text(name) {

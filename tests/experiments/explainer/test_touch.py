@@ -77,6 +77,24 @@ def test_a_wiped_cell_state_is_zero_before_the_word_and_the_output_is_not(
 
 
 @needs_browser
+def test_nothing_of_before_is_held_where_the_cell_state_was_wiped(browser, data):
+    held = """({ LanguageModel, Reading, Touch }, [data, text, changes]) => {
+        const reading = new Reading(new LanguageModel(data), text, new Touch(changes));
+        const { held, times, trace } = reading.trace("lstm_1");
+        return { f: trace.means("f"), held: times.map((_, row) =>
+          times.map((_, column) => held.value(row, column))) }; }"""
+    names = {**NAMES, "reading.js": ["Reading"]}
+    untouched, wiped = (
+        evaluate(browser, names, held, [data, TEXT, changes]) for changes in ([], WIPED)
+    )
+    assert np.array(untouched["held"])[3:, :3].all()
+    shares = np.array(wiped["held"])
+    np.testing.assert_array_equal(shares[3:, :3], 0)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert wiped["f"][3] == untouched["f"][3] > 0  # the gate itself is what it was
+
+
+@needs_browser
 def test_a_word_that_is_left_out_was_never_there(browser, data):
     out = [{"kind": "out", "t": 4}]  # the start token is the timestep 0
     touched = _read(browser, data, out)
