@@ -5,10 +5,13 @@ were trained: the page's cell is the trained one.
 """
 
 import keras
+import numpy as np
 
 from apps.common.layers.pooling import MaskedPooling
+from apps.common.portable.run_files import TOKEN_RULES
 from experiments.explainer.quantized import floats, table, vectors_of
 from lstm_layer import LSTM
+from lstm_layer.step import BLOCKS
 
 WORDS = 20_000  # of a vocabulary, the most frequent, that the page knows
 
@@ -17,8 +20,9 @@ def language_model(predictor):
     """Returns the data of a language model.
 
     Raises:
-        ValueError: If its tokens are not words.
+        ValueError: If its tokens are not words, or not by the newest rules.
     """
+    _check_rules(predictor)
     if predictor.tokenization != "words":
         raise ValueError(
             f"{predictor.directory}: the explainer reads words, and data.tokens is "
@@ -39,8 +43,10 @@ def sentiment_model(predictor):
     """Returns the data of a sentiment model.
 
     Raises:
-        ValueError: If it pools otherwise than by the maximum over time.
+        ValueError: If it pools otherwise than by the maximum over time, or its tokens
+            are not by the newest rules.
     """
+    _check_rules(predictor)
     model = predictor.model
     pools = [each for each in model.layers if isinstance(each, MaskedPooling)]
     if [each.pooling for each in pools] != ["max"]:
@@ -60,6 +66,16 @@ def sentiment_model(predictor):
     }
 
 
+def _check_rules(predictor):
+    rules = predictor.vocabulary.rules
+    if rules != TOKEN_RULES:
+        raise ValueError(
+            f"{predictor.directory}: the model reads texts by version {rules} of the "
+            f"rules for tokens (docs/tokens.md), and the explainer by version "
+            f"{TOKEN_RULES}. Train it again."
+        )
+
+
 def _levels(model):
     """Returns the LSTMs of each level; those of one level read the same sequence."""
     levels = []
@@ -74,8 +90,19 @@ def _levels(model):
 
 
 def cell_weights(layer):
-    """Returns the weights of an LSTM, packed i, f, C~, o as in the layer."""
+    """Returns the weights of an LSTM, packed i, f, C~, o as in the layer.
+
+    Raises:
+        ValueError: If the layer computes another cell than the textbook's.
+    """
     cell = layer.cell
+    if not layer.uses_kernel:
+        raise ValueError(
+            f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
+            "equations of lstm_layer/step.py. Received: another cell, which the "
+            "explainer's step.js does not compute."
+        )
+    bias = cell.bias if cell.use_bias else np.zeros(BLOCKS * cell.units)
     return {
         "name": layer.name,
         "features": cell.kernel.shape[0],
@@ -83,5 +110,5 @@ def cell_weights(layer):
         "backwards": layer.go_backwards,
         "kernel": floats(cell.kernel),
         "recurrent_kernel": floats(cell.recurrent_kernel),
-        "bias": floats(cell.bias),
+        "bias": floats(bias),
     }

@@ -5,12 +5,18 @@ import numpy as np
 import pytest
 
 from apps.common.portable.tokens import tokenize
-from experiments.explainer.models import language_model, sentiment_model
+from experiments.explainer.models import (
+    cell_weights,
+    language_model,
+    sentiment_model,
+)
 from experiments.explainer.quantized import (
+    floats,
     quantization_cost,
     quantize,
     round_vectors,
 )
+from lstm_layer import LSTM
 from lstm_layer.gates import record_gates
 from tests.experiments.explainer.chromium import evaluate
 from tests.experiments.explainer.tiny import WORDS, language_model_run, sentiment_run
@@ -99,6 +105,23 @@ def test_a_model_that_the_page_cannot_compute_is_refused():
     ):
         sentiment_model(sentiment_run("mean"))
     run = language_model_run()
+    run.vocabulary.rules = 1
+    with pytest.raises(ValueError, match=r"runs/a: .* by version 1 of the rules"):
+        language_model(run)
+    run = language_model_run()
     run.tokenization = "characters"
     with pytest.raises(ValueError, match=r"runs/a: .* reads words, .* 'characters'"):
         language_model(run)
+
+
+def test_a_cell_that_the_page_does_not_compute_is_refused():
+    layer = LSTM(3, recurrent_activation="hard_sigmoid", name="memory")
+    layer.build((1, None, 2))
+    with pytest.raises(ValueError, match=r"^memory: expected an `LSTMCell` with tanh"):
+        cell_weights(layer)
+
+
+def test_a_cell_without_a_bias_has_a_bias_of_zeros():
+    layer = LSTM(3, use_bias=False)
+    layer.build((1, None, 2))
+    assert cell_weights(layer)["bias"] == floats(np.zeros(12))

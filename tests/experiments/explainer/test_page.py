@@ -136,7 +136,7 @@ def test_zooming_in_and_out_keeps_the_word_and_the_unit(visit):
 def test_a_part_of_the_drawing_opens_its_numbers(visit):
     page = visit()
     page.locator("#unit-choice").select_option("1")
-    page.locator("#part-kept").focus()
+    page.get_by_role("button", name="Forget gate applied: ").focus()
     f, c_prev, kept = (_value(page, wire) for wire in ("f", "c_prev", "kept"))
     formula = page.locator("#formula").inner_text().replace("\N{MINUS SIGN}", "-")
     numbers = [float(each) for each in re.findall(r"-?\d\.\d\d", formula)]
