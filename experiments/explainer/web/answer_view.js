@@ -34,7 +34,8 @@ function list(title, answer, largest) {
 
 export function startAnswer(place) {
   const input = el("input", { type: "text", id: "watched", autocomplete: "off",
-    spellcheck: "false", input: () => place.go({ watched: input.value.trim().toLowerCase() }) });
+    spellcheck: "false",
+    input: () => place.go({ watched: input.value.trim().toLowerCase() }) });
   const share = el("span", { class: "state" });
   const watch = el("p", { class: "choices watch" },
     el("label", {}, "Watch the word", input), share);
@@ -46,7 +47,8 @@ export function startAnswer(place) {
     const { touch, touched, untouched } = place.reading;
     const isFilm = place.app === "sentiment";
     const title = isFilm ? "The film is" : "The next word is";
-    const largest = isFilm ? 1 : Math.max(...touched.answer.shares, ...untouched.answer.shares);
+    const largest = isFilm ? 1
+      : Math.max(...touched.answer.shares, ...untouched.answer.shares);
     lists.replaceChildren(...(touch.isEmpty ? [list(title, untouched.answer, largest)]
       : [list("Touched", touched.answer, largest),
         list("Untouched", untouched.answer, largest)]));

@@ -42,7 +42,9 @@ function chart(place, room, title, content) {
 /** Returns the curves of the three gates, of the chosen unit or the mean of all. */
 export function gateCurves(place, room) {
   const times = Array.from(place.reading.tokens.keys());
-  const values = (name) => times.map((t) => [t, place.value(name, t)])
+  const { reading, layer, unit } = place;
+  const values = (name, read) => times
+    .map((t) => [t, reading.value(layer, t, name, unit, read)])
     .filter(([, value]) => Number.isFinite(value));
   const title = `Forget, input and output gate at each word, ${place.whose}. ` +
     CURVES.map(([name, gate]) => {
@@ -50,13 +52,18 @@ export function gateCurves(place, room) {
       return `The ${gate} is highest at “${place.reading.label(t)}”: ${number(most)}.`;
     }).join(" ");
   return el("figure", {},
-    el("p", { class: "key" }, ...CURVES.map(([name, gate, dashes]) =>
+    el("p", { class: "key" }, ...(reading.touch.isEmpty ? [] : ["Pale: untouched."]),
+      ...CURVES.map(([name, gate, dashes]) =>
       el("span", {}, draw("svg", { width: 28, height: 10, "aria-hidden": "true" },
         draw("path", { d: "M0 5H28", class: `curve ${name}`, "stroke-dasharray": dashes })),
       ` ${gate} ${number(place.value(name))}`))),
     chart(place, room, title, (x, y) => CURVES.flatMap(([name, , dashes]) => {
-      const points = values(name).map(([t, value]) => [x(t), y(value)]);
+      const pointsOf = (read) => values(name, read).map(([t, value]) => [x(t), y(value)]);
+      const points = pointsOf(reading.touched);
+      const before = reading.touch.isEmpty ? [] : [draw("polyline", {
+        points: pointsOf(reading.untouched).join(" "), class: `curve before ${name}` })];
       return [
+        ...before,
         draw("polyline", { points: points.join(" "), class: `curve ${name}`,
           "stroke-dasharray": dashes }),
         ...points.map(([cx, cy]) => draw("circle", { cx, cy, r: 3, class: `dot ${name}` })),
@@ -73,9 +80,9 @@ export function ribbons(place, room) {
   const shares = at < 0 ? [] : times.map((t, s) => [held.value(at, s), t])
     .sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share >= 0.01);
   const says = shares.map(([share, t]) =>
-    `${Math.round(100 * share)} % by “${place.reading.label(t)}”`).join(", ");
-  const title = at < 0 ? "This word is left out." : `Of the cell state after ` +
-    `“${place.reading.label(place.t)}”, ${says} was written.`;
+    `“${place.reading.label(t)}” ${Math.round(100 * share)} %`).join(", ");
+  const title = at < 0 ? "This word is left out." : "Who wrote the cell state after " +
+    `“${place.reading.label(place.t)}”: ${says}.`;
   const order = trace.backwards ? times.map((_, n) => n).reverse() : times.map((_, n) => n);
   const below = (row, s) => order.slice(0, order.indexOf(s))
     .reduce((sum, each) => sum + held.value(row, each), 0);

@@ -2,15 +2,14 @@
 
 import { el } from "../../../serving/web/dom.js";
 import { bracketed, number } from "./format.js";
+import { LAYERS, column } from "./layers.js";
 import { product } from "./step.js";
-import { BLOCK } from "./unit_view.js";
 
-const SUBSCRIPTS = { f: "f", i: "i", c_tilde: "C", o: "o" };
-const GATES = {
-  f: ["forget gate", "f", "sigmoid"], i: ["input gate", "i", "sigmoid"],
-  c_tilde: ["candidate", "C̃", "tanh"], o: ["output gate", "o", "sigmoid"],
-};
 const OWN_ORDER = ["f", "i", "c_tilde", "c", "o", "h"]; // that of lstm_step
+
+/** Returns what is said in place of numbers of a word that is left out. */
+export const leftOut = () =>
+  el("p", {}, "This word is left out: the unit computes nothing.");
 
 /** Returns a symbol with what stands below it, such as f with t. */
 export const symbol = (letter, below) =>
@@ -19,10 +18,10 @@ export const symbol = (letter, below) =>
 /** Returns the three terms of a gate's sum at a place: x W, h U and b. */
 export function terms(place, gate) {
   const { step, weights: { kernel, recurrent_kernel, bias, units }, unit } = place;
-  const column = BLOCK[gate] * units + unit;
-  return { input: product(step.x, kernel)[column],
-    recurrent: product(step.h_prev, recurrent_kernel)[column], bias: bias[column],
-    sum: step.z[column] };
+  const at = column(gate, unit, units);
+  return { input: product(step.x, kernel)[at],
+    recurrent: product(step.h_prev, recurrent_kernel)[at], bias: bias[at],
+    sum: step.z[at] };
 }
 
 /** Returns the sum of a gate in writing; one that a touch holds is infinite. */
@@ -31,7 +30,7 @@ const written = ({ input, recurrent, bias, sum }) => (Number.isFinite(sum)
   : `held at ${number(sum)}`);
 
 function gateLine(place, gate) {
-  const [title, letter, activation] = GATES[gate], below = SUBSCRIPTS[gate];
+  const { title, letter, below, activation } = LAYERS[gate];
   const parts = terms(place, gate);
   return el("li", {},
     el("span", { class: "legend" }, title),
@@ -69,7 +68,7 @@ function outputLine(place) {
 /** Shows the equations of the chosen unit at the chosen word in an element. */
 export function equationsView(place, target) {
   if (!place.step) {
-    target.replaceChildren(el("p", {}, "This word is left out: the unit computes nothing."));
+    target.replaceChildren(leftOut());
     return;
   }
   const own = { c: stateLine, h: outputLine };

@@ -68,7 +68,10 @@ class Model {
     return tokenize(text);
   }
 
-  /** Returns the first tokens of a text, at most `longest`: each its `word` and the `id` that the model reads. */
+  /**
+   * Returns the first tokens of a text, at most `longest`: each its `word` and the `id`
+   * that the model reads.
+   */
   tokens(text) {
     return this.split(text).slice(0, this.longest)
       .map((word) => ({ word, id: this.vocabulary.id(word) }));

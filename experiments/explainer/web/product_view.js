@@ -1,13 +1,12 @@
 // One sum: what each input and each output of before adds to it, as bars.
 
 import { el } from "../../../serving/web/dom.js";
-import { symbol, terms } from "./equations_view.js";
+import { leftOut, symbol, terms } from "./equations_view.js";
 import { bracketed, draw, number } from "./format.js";
-import { BLOCK } from "./unit_view.js";
+import { LAYERS, column } from "./layers.js";
 
 const LISTED = 4; // contributions with their factors
 const HEIGHT = 110;
-const TITLES = { f: "forget gate", i: "input gate", c_tilde: "candidate", o: "output gate" };
 
 /** Returns bars upwards and downwards, one for each value. */
 function bars(values, title) {
@@ -25,9 +24,9 @@ function bars(values, title) {
 }
 
 /** Shows the contributions of a row and a matrix to one column of their product. */
-function contributions(row, matrix, column, name, letter, below) {
+function contributions(row, matrix, at, name, letter, matrixName) {
   const columns = matrix.length / row.length;
-  const weights = Array.from(row, (_, n) => matrix[n * columns + column]);
+  const weights = Array.from(row, (_, n) => matrix[n * columns + at]);
   const values = weights.map((weight, n) => weight * row[n]);
   const largest = Array.from(values.keys())
     .sort((a, b) => Math.abs(values[b]) - Math.abs(values[a])).slice(0, LISTED);
@@ -37,7 +36,7 @@ function contributions(row, matrix, column, name, letter, below) {
     bars(values, `${row.length} products of a number of ${letter} and a weight; ` +
       `their sum is ${number(sum)}`),
     el("p", { class: "legend" }, "The largest: ", largest.map((n) =>
-      `${letter}[${n}] · ${below}[${n}] = ${bracketed(row[n])} · ${bracketed(weights[n])} ` +
+      `${letter}[${n}] · ${matrixName}[${n}] = ${bracketed(row[n])} · ${bracketed(weights[n])} ` +
       `= ${number(values[n])}`).join("; "), "."));
 }
 
@@ -45,14 +44,14 @@ function contributions(row, matrix, column, name, letter, below) {
 export function productView(place, target) {
   const { step, gate, unit, weights } = place;
   if (!step) {
-    target.replaceChildren(el("p", {}, "This word is left out: the unit computes nothing."));
+    target.replaceChildren(leftOut());
     return;
   }
-  const column = BLOCK[gate] * weights.units + unit;
+  const at = column(gate, unit, weights.units);
   const { input, recurrent, bias, sum } = terms(place, gate);
-  const below = { f: "f", i: "i", c_tilde: "C", o: "o" }[gate];
+  const { below } = LAYERS[gate];
   const choice = el("select", { change: () => place.go({ gate: choice.value }) },
-    ...Object.entries(TITLES).map(([value, title]) => new Option(title, value)));
+    ...Object.entries(LAYERS).map(([value, { title }]) => new Option(title, value)));
   choice.value = gate;
   target.replaceChildren(
     el("p", { class: "choices" }, el("label", {}, "Sum of the", choice)),
@@ -61,10 +60,10 @@ export function productView(place, target) {
     el("p", { class: "numbers" }, `= ${bracketed(input)} + ${bracketed(recurrent)} + ` +
       `${bracketed(bias)} = `, el("b", {}, number(input + recurrent + bias)),
     Number.isFinite(sum) ? "" : ` (you hold the gate: the sum counts as ${number(sum)})`),
-    contributions(step.x, weights.kernel, column,
-      [symbol("x", "t"), " ", symbol("W", below)], "x", `W`),
-    contributions(step.h_prev, weights.recurrent_kernel, column,
-      [symbol("h", "t−1"), " ", symbol("U", below)], "h", `U`),
+    contributions(step.x, weights.kernel, at,
+      [symbol("x", "t"), " ", symbol("W", below)], "x", "W"),
+    contributions(step.h_prev, weights.recurrent_kernel, at,
+      [symbol("h", "t−1"), " ", symbol("U", below)], "h", "U"),
     el("p", { class: "legend" }, `x is the vector of “${place.reading.label(place.t)}” (or ` +
       "the outputs of the layer before), h the output of all units at the word before. A " +
       "bar up raises the sum, a bar down lowers it."));

@@ -36,9 +36,10 @@ export class Reading {
    * Returns a value of a step: of one unit, or the mean of all.
    * @param name f, kept, i, c_tilde, written, c, tanh_c, o, h, c_prev or h_prev.
    * @param unit Number of the unit, or null.
+   * @param read What a network read: the touched one, or `untouched`.
    */
-  value(layer, t, name, unit) {
-    const step = this.steps(layer)[t];
+  value(layer, t, name, unit, read = this.touched) {
+    const step = read.layers[layer][t];
     if (!step) return NaN;
     const values = name === "tanh_c" ? step.c.map(Math.tanh) : step[name];
     return unit === null ? mean(values) : values[unit];

@@ -62,7 +62,8 @@ export function startSentence(place) {
         isKnown(token) ? "" : el("span", { class: "unseen" }, " (a rare word)"))));
     $("examples").replaceChildren(...place.sentences[place.app].map((sentence, n) =>
       el("button", { type: "button", class: "example small", title: sentence,
-        "aria-label": `Example ${n + 1}: ${sentence}`, click: () => { stop(); text.value = sentence; place.go({ text: sentence }); } },
+        "aria-label": `Example ${n + 1}: ${sentence}`,
+        click: () => { stop(); text.value = sentence; place.go({ text: sentence }); } },
         shorten(sentence, 24))));
   }
 

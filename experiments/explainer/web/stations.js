@@ -67,7 +67,7 @@ export const STATIONS = [
       "memory. At each word a share of it is kept, and something is added.",
       `The ribbons show who wrote it. After ${quoted(place, last(place))} they are ` +
       `many: ${held(place).slice(0, 3).map(([share, t]) =>
-        `${Math.round(100 * share)} % by ${quoted(place, t)}`).join(", ")}.`],
+        `${quoted(place, t)} ${Math.round(100 * share)} %`).join(", ")}.`],
     question: () => "Why do the ribbons of early words get thinner?",
     answer: () => "Each step keeps only the share f of what was there, and new words " +
       "are added. What is kept twenty times at 0.9 is an eighth.",

@@ -1,9 +1,7 @@
 // What a reader changes in the network: gates held, the cell state wiped, words left out.
 
+import { column } from "./layers.js";
 import { BLOCKS } from "./step.js";
-
-const PLACES = { i: 0, f: 1, o: 3 }; // of the gates in the packed sums
-export const GATES = { f: "forget gate", i: "input gate", o: "output gate" };
 
 /**
  * A list of changes:
@@ -31,7 +29,7 @@ export class Touch {
     for (const { kind, gate, open, ...each } of this.changes) {
       if (kind !== "gate" || each.layer !== layer || t < each.from || t > each.to) continue;
       for (const unit of each.units ?? Array(units).keys()) {
-        held[PLACES[gate] * units + unit] = open ? Infinity : -Infinity;
+        held[column(gate, unit, units)] = open ? Infinity : -Infinity;
       }
     }
     return held;

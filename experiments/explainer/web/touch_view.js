@@ -1,7 +1,8 @@
 // The controls that touch the network, and the list of what is changed.
 
 import { el } from "../../../serving/web/dom.js";
-import { GATES, Touch } from "./touch.js";
+import { GATES, LAYERS } from "./layers.js";
+import { Touch } from "./touch.js";
 
 const SOME = 10; // units that keep or forget most
 const UNITS = { all: "all units", one: "this unit", keep: `the ${SOME} that keep most`,
@@ -13,7 +14,7 @@ const select = (options) => el("select", {}, ...options.map(([value, title]) =>
   new Option(title, value)));
 
 export function startTouch(place) {
-  const gate = select(Object.entries(GATES));
+  const gate = select(GATES.map((name) => [name, LAYERS[name].title]));
   const open = select([["0", "shut (0)"], ["1", "open (1)"]]);
   const units = select(Object.entries(UNITS));
   const times = select(Object.entries(TIMES));
@@ -51,7 +52,8 @@ export function startTouch(place) {
       : each.units.length > 1 ? `${each.units.length} units` : `unit ${each.units[0]}`;
     const when = each.from === each.to ? word(each.from)
       : `${word(each.from)} to ${word(each.to)}`;
-    return `${GATES[each.gate]} held ${each.open ? "open" : "shut"}: ${which}, ${when}${layer}`;
+    const held = `${LAYERS[each.gate].title} held ${each.open ? "open" : "shut"}`;
+    return `${held}: ${which}, ${when}${layer}`;
   }
 
   $("touch").append(

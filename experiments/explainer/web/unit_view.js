@@ -2,27 +2,19 @@
 
 import { el } from "../../../serving/web/dom.js";
 import { bracketed, number } from "./format.js";
+import { LAYERS, column } from "./layers.js";
 
 const $ = (id) => document.getElementById(id);
-const LAYERS = { f: "forget gate", i: "input gate", c_tilde: "candidate", o: "output gate" };
 const WIRES = ["h_prev", "c_prev", "f", "kept", "i", "c_tilde", "written", "c", "tanh_c",
   "o", "h"];
-const FORMULAS = { // of each part, with `v`, the values in writing
-  f: (v, z) => `f = sigmoid(${z("f")}) = ${v.f}, the share of the cell state that is kept`,
-  i: (v, z) => `i = sigmoid(${z("i")}) = ${v.i}, the share of the candidate that is written`,
-  c_tilde: (v, z) => `C̃ = tanh(${z("c_tilde")}) = ${v.c_tilde}, what could be written`,
-  o: (v, z) => `o = sigmoid(${z("o")}) = ${v.o}, the share of the cell state that is shown`,
-  kept: (v) => `f · C before = ${v.f} × ${v.c_prev} = ${v.kept}`,
-  written: (v) => `i · C̃ = ${v.i} × ${v.c_tilde} = ${v.written}`,
-  c: (v) => `C = ${v.kept} + ${v.written} = ${v.c}`,
-  tanh_c: (v) => `tanh(C), of C = ${v.c}, is ${v.tanh_c}`,
-  h: (v) => `h = o · tanh(C) = ${v.o} × ${v.tanh_c} = ${v.h}`,
+const OPERATIONS = { // title, and formula with `v`, the values in writing
+  kept: ["forget gate applied", (v) => `f · C before = ${v.f} × ${v.c_prev} = ${v.kept}`],
+  written: ["candidate scaled", (v) => `i · C̃ = ${v.i} × ${v.c_tilde} = ${v.written}`],
+  c: ["new cell state", (v) => `C = ${v.kept} + ${v.written} = ${v.c}`],
+  tanh_c: ["tanh of the cell state", (v) => `tanh(C), of C = ${v.c}, is ${v.tanh_c}`],
+  h: ["output", (v) => `h = o · tanh(C) = ${v.o} × ${v.tanh_c} = ${v.h}`],
 };
-const TITLES = {
-  ...LAYERS, kept: "forget gate applied", written: "candidate scaled",
-  c: "new cell state", tanh_c: "tanh of the cell state", h: "output",
-};
-export const BLOCK = { i: 0, f: 1, c_tilde: 2, o: 3 }; // place in the packed sums
+const PARTS = [...Object.keys(LAYERS), ...Object.keys(OPERATIONS)];
 
 export function startUnit(place) {
   const root = $("unit"), formula = $("formula"), choice = $("unit-choice");
@@ -40,18 +32,24 @@ export function startUnit(place) {
   }
 
   function text(name) {
-    const title = TITLES[name][0].toUpperCase() + TITLES[name].slice(1);
+    const [operation, formula] = OPERATIONS[name] ?? [];
+    const title = operation ?? LAYERS[name].title;
     const values = Object.fromEntries(WIRES.map((each) =>
       [each, bracketed(place.value(each))]));
-    if (place.unit === null) {
-      return `${title}: ${values[name]}, ${place.whose}. Choose a unit for the formula.`;
-    }
-    const z = (gate) => number(place.step?.z[BLOCK[gate] * place.weights.units +
-      place.unit] ?? NaN);
-    return `${title}: ${FORMULAS[name](values, z)}.`;
+    const says = place.unit === null
+      ? `${values[name]}, ${place.whose}. Choose a unit for the formula`
+      : formula ? formula(values) : sum(name, values[name]);
+    return `${title[0].toUpperCase()}${title.slice(1)}: ${says}.`;
   }
 
-  for (const name of Object.keys(FORMULAS)) {
+  /** Returns the formula of a layer with its numbers. */
+  function sum(name, value) {
+    const { letter, activation, says } = LAYERS[name];
+    const z = place.step?.z[column(name, place.unit, place.weights.units)] ?? NaN;
+    return `${letter} = ${activation}(${number(z)}) = ${value}, ${says}`;
+  }
+
+  for (const name of PARTS) {
     const part = root.querySelector(`#part-${name}`);
     const open = () => place.go(name in LAYERS ? { level: "product", gate: name }
       : { level: "unit" });
@@ -103,7 +101,7 @@ export function startUnit(place) {
       root.querySelector(`#wire-${name}`)?.style.setProperty("--size",
         Number.isFinite(value) ? Math.min(1, Math.abs(value)) : 0);
     }
-    for (const name of Object.keys(FORMULAS)) {
+    for (const name of PARTS) {
       root.querySelector(`#part-${name}`).setAttribute("aria-label", text(name));
     }
     explain(focused);

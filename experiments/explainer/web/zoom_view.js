@@ -4,10 +4,10 @@ import { el } from "../../../serving/web/dom.js";
 import { gateCurves, ribbons } from "./curves.js";
 import { equationsView } from "./equations_view.js";
 import { layerView } from "./layer_view.js";
+import { LAYERS } from "./layers.js";
 import { productView } from "./product_view.js";
 
 const $ = (id) => document.getElementById(id);
-const SUMS = { f: "forget gate", i: "input gate", c_tilde: "candidate", o: "output gate" };
 
 function sentenceView(place, target) {
   const room = target.clientWidth;
@@ -34,12 +34,12 @@ export function startZoom(place) {
     sentence: "Sentence",
     layer: "Layer",
     unit: place.unit === null ? "Unit" : `Unit ${place.unit}`,
-    product: place.level === "product" ? `Sum of the ${SUMS[place.gate]}` : "Sum",
+    product: place.level === "product" ? `Sum of the ${LAYERS[place.gate].title}` : "Sum",
   });
   const buttons = Object.fromEntries(Object.keys(views).map((level) =>
     [level, el("button", { type: "button", class: "level", click: () => place.go({ level,
       // A cell state is no gate, and has no sum of its own.
-      ...(level === "product" && !(place.gate in SUMS) ? { gate: "f" } : {}) }) })]));
+      ...(level === "product" && !(place.gate in LAYERS) ? { gate: "f" } : {}) }) })]));
   $("levels").append(...Object.values(buttons));
   let width = target.clientWidth;
   new ResizeObserver(() => {

@@ -166,6 +166,7 @@ def test_a_field_of_the_layer_opens_its_unit(visit):
 def test_a_touch_changes_the_answer_beside_the_untouched_one(visit):
     page = visit()
     before = page.locator("#answer .bars").inner_text()
+    curve = page.locator("#zoom polyline.curve.f").get_attribute("points")
     page.get_by_label("For which units").select_option("all")
     page.get_by_label("At which words").select_option("all")
     page.get_by_role("button", name="Hold", exact=True).click()
@@ -175,9 +176,27 @@ def test_a_touch_changes_the_answer_beside_the_untouched_one(visit):
     assert lists.nth(1).inner_text() == before
     assert _value(page, "f") == _value(page, "kept") == 0
     expect(page.locator("#answer-live")).to_contain_text("Untouched: ")
+    pale = page.locator("#zoom .curve.before.f")
+    assert pale.get_attribute("points") == curve
+    assert (
+        page.locator("#zoom polyline.curve.f:not(.before)").get_attribute("points")
+        != curve
+    )
     page.get_by_role("button", name="Undo: forget gate held shut").click()
     expect(lists).to_have_count(1)
     assert lists.inner_text() == before
+
+
+def test_a_wiped_cell_state_holds_nothing_of_before(visit):
+    page = visit()
+    _word(page, "france").click()
+    held = page.locator("#zoom figcaption")
+    expect(held).not_to_contain_text("“france” 100 %")
+    page.get_by_role("button", name="Wipe the cell state before “france”").click()
+    expect(held).to_have_text(
+        "Still held. Who wrote the cell state after “france”: “france” 100 %."
+    )
+    assert _value(page, "c_prev") == 0
 
 
 def test_gates_are_held_from_a_word_on(visit):
