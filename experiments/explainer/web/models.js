@@ -14,10 +14,11 @@ function bytes(base64) {
 /** Returns the numbers of base64 of float32. */
 export const floats = (base64) => new Float32Array(bytes(base64).buffer);
 const LONGEST = 120; // words that are read; the heat map shows no more
-const SPECIAL = { "<unk>": "(rare word)", "<eos>": "(end of text)", "<pad>": "(padding)" };
+const SPECIAL = new Map([["<unk>", "(rare word)"], ["<eos>", "(end of text)"],
+  ["<pad>", "(padding)"]]);
 
 /** Returns a token as the page shows it. */
-export const named = (token) => SPECIAL[token] ?? token;
+export const named = (token) => SPECIAL.get(token) ?? token;
 
 /** Word vectors as int8: a row is its integers times its scale. */
 export class Table {

@@ -12,6 +12,31 @@ from tests.serving.web_browser import needs_browser
 
 pytestmark = needs_browser
 
+# Returns the texts that are hard to read: their contrast is below 4.5 (WCAG 2.2, AA).
+FAINT = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = (colour) => numbers(colour).slice(0, 3).map((value) => value / 255)
+    .map((value) =>
+      (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, n) => sum + [0.2126, 0.7152, 0.0722][n] * value, 0);
+  const ground = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = getComputedStyle(each).backgroundColor;
+      if ((numbers(colour)[3] ?? 1) > 0.5) return colour;
+    }
+  };
+  return [...document.querySelectorAll("body *")].filter((element) => {
+    const words = [...element.childNodes].some((node) =>
+      node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+    if (!words || !element.getClientRects().length || element.disabled
+      || element.closest("option, script, title, desc")) return false;
+    const style = getComputedStyle(element);
+    const ink = luminance(element.closest("svg") ? style.fill : style.color);
+    const paper = luminance(ground(element.closest("svg")?.parentElement ?? element));
+    return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05) < 4.5
+      || style.opacity < 1;
+  }).map((element) => element.textContent); }"""
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
@@ -256,6 +281,8 @@ def test_ones_own_sentence_is_read_while_one_types(visit):
     assert words.all_inner_texts()[:3] == ["(start)", "i", "like"]
     expect(words.nth(5)).to_contain_text("(a rare word)")
     expect(page.locator("#tokens b")).to_have_count(0)
+    page.get_by_label("Your sentence").fill("the constructor __proto__")
+    expect(words.nth(2)).to_have_text("constructor (a rare word)")
     page.get_by_label("Your sentence").fill("")
     expect(words).to_have_text(["(start)"])
 
@@ -319,7 +346,11 @@ def test_the_share_of_a_watched_word_is_shown(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("level", ["Sentence", "Layer", "Unit", "Sum"])
-def test_the_page_fits_a_phone(level, scheme, visit):
+def test_the_page_fits_a_phone_and_can_be_read(level, scheme, visit):
     page = visit(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    _word(page, "france").click()
+    page.get_by_role("button", name="Leave “france” out").click()
+    _word(page, "live").click()
     _level(page, level).click()
+    assert page.evaluate(FAINT) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
