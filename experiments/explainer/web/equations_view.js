@@ -76,5 +76,8 @@ export function equationsView(place, target) {
     el("p", {}, `Unit ${place.unit} of ${place.weights.units} at “` +
       `${place.reading.label(place.t)}”, in the order of the code.`),
     el("ol", { class: "equations" }, ...OWN_ORDER.map((name) =>
-      (own[name] ? own[name](place) : gateLine(place, name)))));
+      (own[name] ? own[name](place) : gateLine(place, name)))),
+    el("p", { class: "legend" }, "A sigmoid gives a number from 0 to 1: a share, so it can " +
+      "be a gate. A tanh gives a number from −1 to 1: what is written may raise the cell " +
+      "state or lower it."));
 }

@@ -35,7 +35,7 @@ export function startUnit(place) {
     const [operation, formula] = OPERATIONS[name] ?? [];
     const title = operation ?? LAYERS[name].title;
     const values = Object.fromEntries(WIRES.map((each) =>
-      [each, bracketed(place.value(each))]));
+      [each, (each === name ? number : bracketed)(place.value(each))]));
     const says = place.unit === null
       ? `${values[name]}, ${place.whose}. Choose a unit for the formula`
       : formula ? formula(values) : sum(name, values[name]);

@@ -166,6 +166,7 @@ def test_a_part_of_the_drawing_opens_its_numbers(visit):
     formula = page.locator("#formula").inner_text().replace("\N{MINUS SIGN}", "-")
     numbers = [float(each) for each in re.findall(r"-?\d\.\d\d", formula)]
     assert numbers == [f, c_prev, kept]
+    assert formula.endswith(f" = {kept:.2f}.")
     page.keyboard.press("Enter")
     expect(_level(page, "Unit 1")).to_have_attribute("aria-current", "page")
     page.locator("#part-o").click()
