@@ -22,10 +22,12 @@ export function startTouch(place) {
     gate: gate.value, open: open.value === "1", layer: place.layer, ...chosen() }) }, "Hold");
   const wipe = el("button", { type: "button", class: "example", click: () =>
     change({ kind: "wipe", layer: place.layer, t: place.t }) });
-  const out = el("button", { type: "button", class: "example", click: () =>
-    change({ kind: "out", t: place.t }) });
+  const out = el("button", { type: "button", class: "example", click: () => {
+    change({ kind: "out", t: place.t });
+    list.children[place.touch.changes.length - 1].querySelector("button").focus();
+  } });
   const undo = el("button", { type: "button", class: "example small", click: () =>
-    place.go({ touch: new Touch() }) }, "Undo all");
+    back(new Touch()) }, "Undo all");
   const list = el("ul", { class: "changes", "aria-label": "Changes" });
 
   /** Returns the units and the timesteps that are chosen. */
@@ -41,6 +43,11 @@ export function startTouch(place) {
   }
 
   const change = (one) => place.go({ touch: place.touch.with(one) });
+  /** Takes changes back; the focus, whose button has gone, goes to the controls. */
+  function back(touch) {
+    place.go({ touch });
+    gate.focus();
+  }
   const word = (t) => `“${place.reading.label(t)}”`;
 
   function describe({ kind, ...each }) {
@@ -77,7 +84,7 @@ export function startTouch(place) {
     wipe.disabled = hold.disabled = touch.isOut(t);
     list.replaceChildren(...touch.changes.map((each) => el("li", {}, describe(each), " ",
       el("button", { type: "button", class: "example small", "aria-label":
-        `Undo: ${describe(each)}`, click: () => place.go({ touch: touch.without(each) }) },
+        `Undo: ${describe(each)}`, click: () => back(touch.without(each)) },
         "Undo"))), touch.changes.length > 1 ? el("li", {}, undo) : "");
     if (touch.isEmpty) {
       list.append(el("li", { class: "legend" }, "Nothing is changed. Choose a word above, " +

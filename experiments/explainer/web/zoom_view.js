@@ -58,7 +58,7 @@ export function startZoom(place) {
     const focused = target.contains(document.activeElement) && document.activeElement.tagName;
     views[place.level]();
     if (focused && !target.contains(document.activeElement)) {
-      target.querySelector(focused)?.focus();
+      (target.querySelector(focused) ?? buttons[place.level]).focus();
     }
   };
 }

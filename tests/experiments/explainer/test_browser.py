@@ -29,6 +29,7 @@ def test_drawing_and_reading_are_measured_for_each_model(browser, address, monke
     assert all(0 < milliseconds < 1000 for milliseconds in words.values())
 
 
+@pytest.mark.slow
 @needs_browser
 def test_four_pictures_are_taken_in_light_and_dark(
     browser, address, monkeypatch, tmp_path

@@ -186,6 +186,7 @@ def test_a_field_of_the_layer_opens_its_unit(visit):
     assert shown.startswith("“(start)”")
     page.keyboard.press("Enter")
     expect(_level(page, f"Unit {unit}")).to_have_attribute("aria-current", "page")
+    expect(_level(page, f"Unit {unit}")).to_be_focused()
     expect(_current(page)).to_have_text("(start)")
 
 
@@ -258,7 +259,10 @@ def test_a_word_is_left_out_and_comes_back(visit):
     _word(page, "france").click()
     page.get_by_role("button", name="Leave “france” out").click()
     expect(_word(page, "france")).to_have_class(re.compile(r"\bout\b"))
-    page.get_by_role("button", name="Undo: “france” left out").click()
+    undo = page.get_by_role("button", name="Undo: “france” left out")
+    expect(undo).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Gate", exact=True)).to_be_focused()
     expect(_word(page, "france")).not_to_have_class(re.compile(r"\bout\b"))
     _word(page, "(start)").click()
     expect(page.get_by_role("button", name="Leave “(start)” out")).to_be_disabled()
