@@ -1,12 +1,10 @@
 """Makes the explainer from the default runs, and measures what its vectors cost."""
 
-from apps.common.finished import is_finished
 from apps.common.portable.files import atomic_write
 from experiments import language_modeling, sentiment
 from experiments.explainer.models import language_model, sentiment_model
 from experiments.explainer.page import page
 from experiments.explainer.quantized import quantization_cost
-from experiments.task import run_directory
 
 MAX_BYTES = 10_000_000  # of the file
 BEGINNING, LAST_WORD = language_modeling.TUTORIAL.rsplit(" ", 1)
@@ -24,18 +22,17 @@ def write_explainer(output, directories):
 
     Args:
         output: Path of the file.
-        directories: Run directory by the name of the app; None takes the run of the
-            default recipe.
+        directories: Directory of a finished run by the name of the app.
 
     Returns:
         Its size in bytes, and for each model the `quantization_cost` by its name.
 
     Raises:
-        ValueError: If a run is missing, is one that the page cannot compute, or the
-            file would have more than `MAX_BYTES`.
+        ValueError: If the page cannot compute a model, or the file would have more than
+            `MAX_BYTES`.
     """
     predictors = {
-        task.name: task.predictor(_finished(task, directories[task.name]))
+        task.name: task.predictor(directories[task.name])
         for task in (language_modeling.TASK, sentiment.TASK)
     }
     content = page(
@@ -59,15 +56,3 @@ def write_explainer(output, directories):
     with atomic_write(output) as temporary:
         temporary.write_bytes(content)
     return len(content), costs
-
-
-def _finished(task, directory):
-    """Returns the run directory, by default that of a task's default recipe."""
-    recipe, option = task.default_recipe, f"--{task.name.replace('_', '-')}"
-    directory = directory or run_directory(task, recipe, task.config(recipe, []))
-    if not is_finished(directory):
-        raise ValueError(
-            f"{directory}: there is no finished run. Make the default one with "
-            f"`python -m experiments.{task.name}`, or name another with {option}."
-        )
-    return directory

@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.explainer import __main__ as command
 from experiments.explainer import write
 from experiments.explainer.__main__ import main
 from experiments.task import Task
@@ -14,7 +15,7 @@ def runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     tiny = {"language_modeling": language_model_run(), "sentiment": sentiment_run()}
     monkeypatch.setattr(Task, "predictor", lambda self, directory: tiny[self.name])
-    monkeypatch.setattr(write, "is_finished", lambda directory: True)
+    monkeypatch.setattr(command, "is_finished", lambda directory: True)
 
 
 def test_the_file_is_written_and_its_size_and_cost_are_printed(runs, tmp_path, capsys):
