@@ -46,7 +46,7 @@ FAULTS = """minFont => {
 @needs_browser
 @pytest.mark.parametrize("name", drawings())
 def test_a_drawing_can_be_read_on_a_phone(name, browser):
-    found = _faults(browser, svg_files()[f"{name}.svg"])
+    found = faults(browser, svg_files()[f"{name}.svg"])
     assert found["faults"] == []
     assert found["count"] > 10
 
@@ -61,9 +61,7 @@ def test_texts_that_cannot_be_read_are_found(browser):
         svg.text(300, 300, "crossed"),
         svg.wire([(200, 300), (400, 300)]),
     ]
-    assert _faults(
-        browser, svg.document("a", "A", "A drawing.", (640, 400), drawn)
-    ) == {
+    assert faults(browser, svg.document("a", "A", "A drawing.", (640, 400), drawn)) == {
         "count": 5,
         "faults": [
             "cut off: cut off, on the right",
@@ -74,13 +72,14 @@ def test_texts_that_cannot_be_read_are_found(browser):
     }
 
 
-def _faults(browser, content):
+def faults(browser, content):
+    """Returns the number of texts of an SVG file on a phone, and their faults."""
     context = browser.new_context(viewport={"width": PHONE, "height": 800})
     page = context.new_page()
     page.set_content(f'<body style="margin: 0">{content}')
-    faults = page.evaluate(FAULTS, MIN_FONT)
+    found = page.evaluate(FAULTS, MIN_FONT)
     context.close()
-    return faults
+    return found
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])

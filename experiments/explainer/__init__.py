@@ -1,0 +1,1 @@
+"""The explainer: one HTML file in which trained LSTMs compute; see `__main__`."""

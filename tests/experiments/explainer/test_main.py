@@ -1,0 +1,49 @@
+"""The command that writes the explainer."""
+
+import pytest
+
+from experiments.explainer import __main__ as command
+from experiments.explainer import write
+from experiments.explainer.__main__ import main
+from experiments.task import Task
+from tests.experiments.explainer.tiny import language_model_run, sentiment_run
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """Replaces the default runs by those of tiny models."""
+    monkeypatch.chdir(tmp_path)
+    tiny = {"language_modeling": language_model_run(), "sentiment": sentiment_run()}
+    monkeypatch.setattr(Task, "predictor", lambda self, directory: tiny[self.name])
+    monkeypatch.setattr(command, "is_finished", lambda directory: True)
+
+
+def test_the_file_is_written_and_its_size_and_cost_are_printed(runs, tmp_path, capsys):
+    main(["--output", "new/page.html"])
+    content = (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
+    assert content.startswith("<!doctype html>")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["page.html"]
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"new/page.html: {len(content.encode()) / 1e6:.1f} MB.")
+    assert "language_modeling: int8 word vectors change h by at most 0.0" in printed
+
+
+def test_a_file_that_would_be_too_large_is_refused(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(write, "MAX_BYTES", 1000)
+    with pytest.raises(SystemExit):
+        main(["--output", "page.html"])
+    assert "bytes, and may have 1,000." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_run_is_named_with_the_command_that_makes_it(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().err == (
+        "Error: runs/language_modeling/wikipedia/seed-1: there is no finished run. "
+        "Make the default one with `python -m experiments.language_modeling`, or name "
+        "another with --language-modeling.\n"
+    )
