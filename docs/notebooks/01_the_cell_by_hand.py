@@ -126,8 +126,8 @@ print("old cell state      ", C_previous.round(3))
 print("what is kept of it  ", kept.round(3))
 
 # %% [markdown]
-# **Group 2, write.** The candidate `C~` is what could be written, a number from -1 to 1.
-# The input gate says how much of it is written.
+# **Group 2, write.** The candidate `C~` is what could be written, a number from -1
+# to 1. The input gate says how much of it is written.
 
 # %%
 i = sigmoid(x @ W_i + h_previous @ U_i + b_i)
