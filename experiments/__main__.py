@@ -22,6 +22,7 @@ from experiments.task import run_directory
 from experiments.tasks import TASKS
 
 VERBS = ["train", "evaluate", "explain", "export"]
+TYPED = ["train", "evaluate", "export", "explain"]  # a word after explain is its input
 SHOWN_S = 1  # shorter work is not worth a table
 
 
@@ -88,7 +89,7 @@ def _train_side_by_side(names, jobs):
         {
             name: [
                 *(sys.executable, "-m", f"experiments.{name}"),
-                *(TASKS[name].default_recipe, *VERBS),
+                *(TASKS[name].default_recipe, *TYPED),
             ]
             for name in waiting
         },

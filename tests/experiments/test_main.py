@@ -12,6 +12,7 @@ import pytest
 
 from experiments import __main__ as everything
 from experiments.report import ANSWERS
+from experiments.run import parse
 
 
 @pytest.fixture
@@ -169,8 +170,11 @@ def test_apps_train_side_by_side_the_longest_first(side_by_side, requests, capsy
     assert minutes == sorted(minutes, reverse=True)
     for name, words in commands.items():
         recipe = everything.TASKS[name].default_recipe
-        verbs = ["train", "evaluate", "explain", "export"]
-        assert words[2:] == [f"experiments.{name}", recipe, *verbs]
+        assert words[2] == f"experiments.{name}"
+        request = parse(everything.TASKS[name], words[3:])
+        assert request.recipe == recipe
+        assert request.verbs == ["train", "evaluate", "explain", "export"]
+        assert request.words == request.overrides == []
     shown = [name for name, *_ in requests]
     assert shown == [name for name in everything.TASKS if name != "speech_commands"]
     assert "Failed: speech_commands. See above." in capsys.readouterr().err
