@@ -57,6 +57,8 @@ def run_all(names, jobs):
     began, seconds = time.monotonic(), {}
     failed = _train_side_by_side(names, jobs)
     names = [name for name in names if name not in failed]
+    if not names:
+        return failed
     for number, name in enumerate(names, 1):
         task = TASKS[name]
         print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")

@@ -180,6 +180,20 @@ def test_apps_train_side_by_side_the_longest_first(side_by_side, requests, capsy
     assert "Failed: speech_commands. See above." in capsys.readouterr().err
 
 
+def test_if_every_app_fails_nothing_is_shown_as_done(
+    side_by_side, requests, monkeypatch, capsys
+):
+    codes = {"speech_commands": 2, "summarization": -9}
+    monkeypatch.setattr(everything, "run_side_by_side", lambda *_: codes)
+    with pytest.raises(SystemExit) as ended:
+        everything.main([*codes, "--jobs", "2"])
+    assert ended.value.code == 2
+    output = capsys.readouterr()
+    assert "Failed: speech_commands, summarization. See above." in output.err
+    assert "Done in" not in output.out
+    assert requests == []
+
+
 @pytest.mark.parametrize("words", [["--jobs", "1"], ["summarization"]])
 def test_one_job_or_one_app_is_trained_by_the_command_itself(side_by_side, words):
     everything.main(words)
