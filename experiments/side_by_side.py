@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from apps.common.portable.progress import duration
+from experiments.machine import available_cores
 
 GRACE_S = 10  # seconds in which processes can end after Ctrl-C
 MEMORY_GB = 3  # of one training
@@ -23,7 +24,7 @@ def default_jobs():
     if any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(len(_cores()), int(memory / 1e9 / MEMORY_GB)))
+    return max(1, min(len(available_cores()), int(memory / 1e9 / MEMORY_GB)))
 
 
 def run_side_by_side(commands, jobs):
@@ -41,7 +42,7 @@ def run_side_by_side(commands, jobs):
     waiting, failed, running = queue.SimpleQueue(), {}, {}
     for command in commands.items():
         waiting.put(command)
-    cores = _cores()
+    cores = available_cores()
     threads = [
         threading.Thread(
             target=_work, args=(waiting, failed, running, cores[number::jobs])
@@ -105,10 +106,3 @@ def _drop(waiting):
     with suppress(queue.Empty):
         while True:
             waiting.get_nowait()
-
-
-def _cores():
-    """Returns the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))

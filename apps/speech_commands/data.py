@@ -220,7 +220,6 @@ class Batches:
         samples = self.clips.waves.shape[1]
         frames, bands = self.frames, self.front_end.mel_bands
         row = self.in_a_row or 1
-
         noise = tf.constant(self.clips.noise)
 
         def features(waves, labels, drawn):

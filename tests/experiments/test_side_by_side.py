@@ -63,7 +63,7 @@ def test_each_has_its_part_of_the_cores(capfd, monkeypatch):
 
 
 def test_the_number_of_jobs_follows_cores_memory_and_gpu(monkeypatch):
-    monkeypatch.setattr(side_by_side, "_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(side_by_side, "available_cores", lambda: [0, 1, 2, 3])
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 7e9 / 4096}
     monkeypatch.setattr(os, "sysconf", pages.get)
     monkeypatch.setattr(Path, "glob", lambda *_: [])
