@@ -6,7 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from experiments.explainer.unit import live_unit
-from tests.experiments.explainer.tiny import LABELS, tiny_page
+from tests.experiments.explainer.reader import (
+    current_word,
+    level_button,
+    value_of,
+    word_button,
+)
+from tests.experiments.explainer.tiny import LABELS
 from tests.experiments.test_drawings_legible import faults
 from tests.serving.web_browser import needs_browser
 
@@ -38,55 +44,6 @@ FAINT = """() => {
   }).map((element) => element.textContent); }"""
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    """The page of tiny models."""
-    path = tmp_path_factory.mktemp("explainer") / "explainer.html"
-    path.write_text(tiny_page(), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def visit(browser, file):
-    """Opens the page; it may load nothing else and write nothing to the console."""
-    contexts, noted = [], []
-
-    def open_page(**options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: noted.append(str(error)))
-        page.on("console", lambda message: noted.append(message.text))
-        page.on("request", lambda request: noted.append(request.url))
-        page.goto(file.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    addresses = [each for each in noted if not each.startswith("data:")]
-    assert addresses == [file.as_uri()] * len(contexts)
-
-
-def _value(page, wire):
-    """Returns the value that the drawing shows on a wire."""
-    text = page.locator(f"#value-{wire} text").text_content()
-    return float(text.replace("\N{MINUS SIGN}", "-"))
-
-
-def _word(page, name):
-    return page.get_by_role("toolbar").get_by_role("button", name=name, exact=True)
-
-
-def _level(page, name):
-    return page.get_by_role("navigation", name="Zoom").get_by_role("button", name=name)
-
-
-def _current(page):
-    return page.locator("#tokens [aria-current=step]")
-
-
 def test_the_drawing_with_values_can_be_read_on_a_phone(browser):
     found = faults(browser, live_unit("\N{MINUS SIGN}0.00"))
     assert found["faults"] == []
@@ -95,25 +52,25 @@ def test_the_drawing_with_values_can_be_read_on_a_phone(browser):
 
 def test_the_drawing_shows_a_step_of_the_chosen_unit(visit):
     page = visit()
-    _word(page, "france").click()
+    word_button(page, "france").click()
     page.locator("#unit-choice").select_option("3")
     v = {
-        wire: _value(page, wire)
+        wire: value_of(page, wire)
         for wire in ("f", "c_prev", "kept", "i", "c_tilde", "written", "c", "o", "h")
     }
     assert v["kept"] == pytest.approx(v["f"] * v["c_prev"], abs=0.02)
     assert v["written"] == pytest.approx(v["i"] * v["c_tilde"], abs=0.02)
     assert v["c"] == pytest.approx(v["kept"] + v["written"], abs=0.02)
-    assert v["h"] == pytest.approx(v["o"] * _value(page, "tanh_c"), abs=0.02)
+    assert v["h"] == pytest.approx(v["o"] * value_of(page, "tanh_c"), abs=0.02)
     h, c = v["h"], v["c"]
-    _word(page, ",").click()
-    assert (_value(page, "h_prev"), _value(page, "c_prev")) == (h, c)
+    word_button(page, ",").click()
+    assert (value_of(page, "h_prev"), value_of(page, "c_prev")) == (h, c)
 
 
 def test_arrow_keys_walk_over_the_words(visit):
     page = visit()
-    expect(_current(page)).to_have_text("speak")
-    _current(page).focus()
+    expect(current_word(page)).to_have_text("speak")
+    current_word(page).focus()
     for key, word in (
         ("ArrowLeft", "i"),
         ("ArrowLeft", ","),
@@ -122,8 +79,8 @@ def test_arrow_keys_walk_over_the_words(visit):
         ("End", "speak"),
     ):
         page.keyboard.press(key)
-        expect(_current(page)).to_have_text(word)
-        expect(_current(page)).to_be_focused()
+        expect(current_word(page)).to_have_text(word)
+        expect(current_word(page)).to_be_focused()
     expect(page.locator("#live")).to_contain_text("speak, word 8 of 8. forget gate 0.")
 
 
@@ -131,11 +88,11 @@ def test_play_goes_from_the_first_word_to_the_last_and_stops(visit):
     page = visit()
     page.clock.install()
     page.get_by_role("button", name="Play").click()
-    expect(_current(page)).to_have_text("(start)")
+    expect(current_word(page)).to_have_text("(start)")
     page.clock.run_for(2000)
-    expect(_current(page)).to_have_text("live")
+    expect(current_word(page)).to_have_text("live")
     page.clock.run_for(10_000)
-    expect(_current(page)).to_have_text("speak")
+    expect(current_word(page)).to_have_text("speak")
     expect(page.get_by_role("button", name="Play")).to_have_attribute(
         "aria-pressed", "false"
     )
@@ -143,18 +100,18 @@ def test_play_goes_from_the_first_word_to_the_last_and_stops(visit):
 
 def test_zooming_in_and_out_keeps_the_word_and_the_unit(visit):
     page = visit()
-    _word(page, "france").click()
-    _level(page, "Unit").click()
+    word_button(page, "france").click()
+    level_button(page, "Unit").click()
     page.locator("#unit-choice").select_option("2")
     expect(page.locator("#zoom .equations > li")).to_have_count(6)
     page.get_by_role("button", name="Look into the sum of the input gate").click()
-    expect(_level(page, "Sum of the input gate")).to_have_attribute(
+    expect(level_button(page, "Sum of the input gate")).to_have_attribute(
         "aria-current", "page"
     )
     expect(page.locator("#zoom .product rect")).to_have_count(10)  # 5 of x, 5 of h
     for level in ("Unit 2", "Layer", "Sentence"):
-        _level(page, level).click()
-        expect(_current(page)).to_have_text("france")
+        level_button(page, level).click()
+        expect(current_word(page)).to_have_text("france")
         expect(page.locator("#unit-choice")).to_have_value("2")
 
 
@@ -162,22 +119,22 @@ def test_a_part_of_the_drawing_opens_its_numbers(visit):
     page = visit()
     page.locator("#unit-choice").select_option("1")
     page.get_by_role("button", name="Forget gate applied: ").focus()
-    f, c_prev, kept = (_value(page, wire) for wire in ("f", "c_prev", "kept"))
+    f, c_prev, kept = (value_of(page, wire) for wire in ("f", "c_prev", "kept"))
     formula = page.locator("#formula").inner_text().replace("\N{MINUS SIGN}", "-")
     numbers = [float(each) for each in re.findall(r"-?\d\.\d\d", formula)]
     assert numbers == [f, c_prev, kept]
     assert formula.endswith(f" = {kept:.2f}.")
     page.keyboard.press("Enter")
-    expect(_level(page, "Unit 1")).to_have_attribute("aria-current", "page")
+    expect(level_button(page, "Unit 1")).to_have_attribute("aria-current", "page")
     page.locator("#part-o").click()
-    expect(_level(page, "Sum of the output gate")).to_have_attribute(
+    expect(level_button(page, "Sum of the output gate")).to_have_attribute(
         "aria-current", "page"
     )
 
 
 def test_a_field_of_the_layer_opens_its_unit(visit):
     page = visit()
-    _level(page, "Layer").click()
+    level_button(page, "Layer").click()
     page.locator("#zoom canvas").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
@@ -185,97 +142,9 @@ def test_a_field_of_the_layer_opens_its_unit(visit):
     unit = re.search(r"unit (\d)", shown)[1]
     assert shown.startswith("“(start)”")
     page.keyboard.press("Enter")
-    expect(_level(page, f"Unit {unit}")).to_have_attribute("aria-current", "page")
-    expect(_level(page, f"Unit {unit}")).to_be_focused()
-    expect(_current(page)).to_have_text("(start)")
-
-
-def test_a_touch_changes_the_answer_beside_the_untouched_one(visit):
-    page = visit()
-    before = page.locator("#answer .bars").inner_text()
-    curve = page.locator("#zoom polyline.curve.f").get_attribute("points")
-    page.get_by_label("For which units").select_option("all")
-    page.get_by_label("At which words").select_option("all")
-    page.get_by_role("button", name="Hold", exact=True).click()
-    lists = page.locator("#answer .bars")
-    expect(lists).to_have_count(2)
-    assert lists.nth(0).inner_text() != before
-    assert lists.nth(1).inner_text() == before
-    assert _value(page, "f") == _value(page, "kept") == 0
-    expect(page.locator("#answer-live")).to_contain_text("Untouched: ")
-    pale = page.locator("#zoom .curve.before.f")
-    assert pale.get_attribute("points") == curve
-    assert (
-        page.locator("#zoom polyline.curve.f:not(.before)").get_attribute("points")
-        != curve
-    )
-    page.get_by_role("button", name="Undo: forget gate held shut").click()
-    expect(lists).to_have_count(1)
-    assert lists.inner_text() == before
-
-
-def test_a_wiped_cell_state_holds_nothing_of_before(visit):
-    page = visit()
-    _word(page, "france").click()
-    held = page.locator("#zoom figcaption")
-    expect(held).not_to_contain_text("“france” 100 %")
-    page.get_by_role("button", name="Wipe the cell state before “france”").click()
-    expect(held).to_have_text(
-        "Still held. Who wrote the cell state after “france”: “france” 100 %."
-    )
-    assert _value(page, "c_prev") == 0
-
-
-def test_gates_are_held_from_a_word_on(visit):
-    page = visit()
-    _word(page, "france").click()
-    page.locator("#unit-choice").select_option("4")
-    page.get_by_label("Gate", exact=True).select_option("output gate")
-    page.get_by_label("For which units").select_option("this unit")
-    page.get_by_label("At which words").select_option("this word and all after")
-    page.get_by_role("button", name="Hold", exact=True).click()
-    expect(page.locator(".changes li")).to_contain_text(
-        "output gate held shut: unit 4, “france” to “speak”"
-    )
-    shut = []
-    for word in ("in", "france", ",", "speak"):
-        _word(page, word).click()
-        shut.append(_value(page, "o") == 0)
-    assert shut == [False, True, True, True]
-    page.locator("#unit-choice").select_option("3")
-    assert _value(page, "o") != 0
-
-
-def test_a_long_text_is_read_to_the_word_that_the_page_shows(visit):
-    page = visit()
-    page.get_by_label("Your sentence").fill("i live " * 70)
-    expect(page.locator("#tokens button")).to_have_count(120)
-    expect(page.locator("#where")).to_contain_text("Later words are not read.")
-    assert not re.search("NaN|undefined", page.locator("main").inner_html())
-
-
-def test_a_word_is_left_out_and_comes_back(visit):
-    page = visit()
-    _word(page, "france").click()
-    page.get_by_role("button", name="Leave “france” out").click()
-    expect(_word(page, "france")).to_have_class(re.compile(r"\bout\b"))
-    undo = page.get_by_role("button", name="Undo: “france” left out")
-    expect(undo).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Gate", exact=True)).to_be_focused()
-    expect(_word(page, "france")).not_to_have_class(re.compile(r"\bout\b"))
-    _word(page, "(start)").click()
-    expect(page.get_by_role("button", name="Leave “(start)” out")).to_be_disabled()
-
-
-def test_a_new_sentence_is_read_untouched(visit):
-    page = visit()
-    _word(page, "france").click()
-    page.get_by_role("button", name="Leave “france” out").click()
-    page.get_by_label("Your sentence").fill("i like playing football in france")
-    expect(_current(page)).to_have_text("france")
-    expect(page.locator("#tokens .out")).to_have_count(0)
-    expect(page.locator("#answer .bars")).to_have_count(1)
+    expect(level_button(page, f"Unit {unit}")).to_have_attribute("aria-current", "page")
+    expect(level_button(page, f"Unit {unit}")).to_be_focused()
+    expect(current_word(page)).to_have_text("(start)")
 
 
 def test_ones_own_sentence_is_read_while_one_types(visit):
@@ -300,10 +169,10 @@ def test_the_sentiment_model_answers_with_its_labels(visit):
     layers = page.locator("#layer option")
     expect(layers).to_have_count(4)
     page.locator("#layer").select_option("backward_lstm_2")
-    _word(page, "france").click()
-    h = _value(page, "h")
-    _word(page, "like").click()
-    assert _value(page, "h_prev") == h  # it reads from the end
+    word_button(page, "france").click()
+    h = value_of(page, "h")
+    word_button(page, "like").click()
+    assert value_of(page, "h_prev") == h  # it reads from the end
 
 
 def test_the_tour_goes_through_six_stations(visit):
@@ -322,7 +191,7 @@ def test_the_tour_goes_through_six_stations(visit):
         assert text.startswith(f"{number}. ")
         assert not re.search("NaN|undefined|null", text)
     expect(page.get_by_label("Model")).to_have_value("sentiment")
-    assert _current(page).inner_text().startswith("not")
+    assert current_word(page).inner_text().startswith("not")
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     expect(page.locator("#stations button").nth(5)).to_be_focused()
@@ -336,7 +205,7 @@ def test_the_station_about_faults_leaves_france_out(visit):
     text = page.locator("#card").inner_text()
     assert f"gives it {untouched}. Without “france”" in text
     assert f"it gives {now}." in text
-    expect(_word(page, "france")).to_have_class(re.compile(r"\bout\b"))
+    expect(word_button(page, "france")).to_have_class(re.compile(r"\bout\b"))
 
 
 def test_the_share_of_a_watched_word_is_shown(visit):
@@ -353,9 +222,9 @@ def test_the_share_of_a_watched_word_is_shown(visit):
 @pytest.mark.parametrize("level", ["Sentence", "Layer", "Unit", "Sum"])
 def test_the_page_fits_a_phone_and_can_be_read(level, scheme, visit):
     page = visit(viewport={"width": 390, "height": 800}, color_scheme=scheme)
-    _word(page, "france").click()
+    word_button(page, "france").click()
     page.get_by_role("button", name="Leave “france” out").click()
-    _word(page, "live").click()
-    _level(page, level).click()
+    word_button(page, "live").click()
+    level_button(page, level).click()
     assert page.evaluate(FAINT) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
