@@ -40,6 +40,7 @@ results: .venv/run ## rebuild the tables of results in README and docs
 
 benchmark: .venv/benchmark ## time the layer against Keras's and PyTorch's, graphs and engines (30 minutes)
 	$(BIN)/python -m experiments.benchmarks.layer
+	$(BIN)/python -m experiments.benchmarks.operations
 	$(BIN)/python -m experiments.benchmarks.engines
 
 engines: .venv/run ## compare the engines: do they agree, LiteRT, the browser (needs `make run`; 15 minutes)

@@ -17,6 +17,7 @@ DATA_PAGE = ROOT / "docs" / "data.md"
 LSTM_PAGE = ROOT / "docs" / "lstm.md"
 DEVICES_PAGE = ROOT / "docs" / "devices.md"
 SCALE_PAGE = ROOT / "docs" / "scale.md"
+SPEED_PAGE = ROOT / "docs" / "speed.md"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 
 

@@ -24,14 +24,15 @@ from typing import NamedTuple
 from apps.common.portable.terminal import report_errors
 from apps.common.portable.versions import GRAPH, ONNX
 from experiments.benchmarks.engine_answers import CASES
-from experiments.benchmarks.engine_command import circumstances, parser_of, record
+from experiments.benchmarks.recorded import circumstances, parser_of, record
 from experiments.tables import README, RESULTS, markdown_table
-from serving.exports import find_exports
+from serving.exports import RUNS, find_exports
 from serving.models import ENGINES
 
 NAME, PAGE = "agreement", README
 RESULT = RESULTS / f"{NAME}.json"
 REFERENCE, OTHER = "tensorflow", "onnx"
+PACKAGES = ("tensorflow", "onnxruntime", "numpy")
 COLUMNS = (
     *("app", "compared", "test examples", "largest difference of probabilities"),
     *("of logits, relative", "answers that change", "largest margin"),
@@ -44,6 +45,17 @@ class Exported(NamedTuple):
     app: str
     run: Path
     version: Path
+
+
+def add_runs(parser):
+    """Adds the runs to the command line of a benchmark of the engines."""
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        default=[RUNS],
+        metavar="RUN",
+        help="run directories, or directories with runs at any depth (default: runs)",
+    )
 
 
 def exported_runs(places):
@@ -134,7 +146,8 @@ def _number(value):
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = parser_of(NAME, __doc__)
+    parser = parser_of(NAME, __doc__, PAGE)
+    add_runs(parser)
     parser.add_argument(
         "--examples", type=int, metavar="N", help="first N test examples (default: all)"
     )
@@ -145,9 +158,9 @@ def main(arguments=None):
             figures = measure(exported, options.examples)
             result["apps"][exported.app] = figures
             print(json.dumps({exported.app: figures}, ensure_ascii=False), flush=True)
-        result |= circumstances(NAME)
+        result |= circumstances(NAME, packages=PACKAGES)
         if options.record:
-            record(NAME, result)
+            record(RESULT, PAGE, result, recorded_table)
         print(f"\n{table(result)}")
 
 

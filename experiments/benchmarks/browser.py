@@ -7,7 +7,6 @@
 requirements-dev.txt: playwright) opens it anew for each model, from this machine.
 """
 
-import argparse
 import functools
 import http.server
 import json
@@ -16,20 +15,17 @@ import shutil
 import tempfile
 import threading
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.machine import hardware
-from experiments.tables import BROWSER_PAGE, RESULTS, markdown_table, update_tables
+from experiments.benchmarks.recorded import circumstances, parser_of, record
+from experiments.tables import BROWSER_PAGE, RESULTS, markdown_table
 from serving import npm
 from serving.exports import RUNS
 from serving.static import RUNTIME, write_static
 
 NAME, PAGE = "browser", BROWSER_PAGE
 RESULT = RESULTS / f"{NAME}.json"
-COMMAND = f"python -m experiments.benchmarks.{NAME}"
 COLUMNS = (
     *("part", "bytes", "as gzip", "loaded in", "first answer", "later ones"),
     "an answer is",
@@ -186,27 +182,20 @@ def recorded_table():
     return table(json.loads(RESULT.read_text())["rows"])
 
 
-def record(rows, version):
+def record_rows(rows, version):
     """Writes the rows and their circumstances, and updates the table of the page."""
     result = {
         "rows": rows,
         "calls": CALLS,
-        "hardware": hardware(),
-        "command": f"{COMMAND} --record",
+        **circumstances(NAME),
         "versions": {"chromium": version, npm.NAME: npm.VERSION},
-        "date": date.today().isoformat(),
     }
-    write_json(RESULT, result, indent=1)
-    update_tables(PAGE, {NAME: recorded_table()})
+    record(RESULT, PAGE, result, recorded_table)
 
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__, PAGE)
     parser.add_argument(
         "models",
         nargs="*",
@@ -214,18 +203,13 @@ def main(arguments=None):
         metavar="[NAME=]DIRECTORY",
         help="where the models are, as for serving.static (default: runs)",
     )
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help=f"write experiments/results/{RESULT.name} and docs/browser.md's table",
-    )
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")
     with report_errors():
         rows, version = run(options.models)
         print(table(rows))
         if options.record:
-            record(rows, version)
+            record_rows(rows, version)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ is measured on a recording made of the clips of the test split, in noise: Tensor
 stream and each LiteRT file listen to it from its begin to its end, without a reset.
 """
 
-import argparse
 import json
-from datetime import date
 
 import numpy as np
 
-from apps.common.portable.files import write_json
 from apps.common.portable.litert import (
     DYNAMIC,
     FLOAT,
@@ -26,12 +23,11 @@ from apps.common.portable.litert import (
 )
 from apps.common.portable.terminal import report_errors
 from apps.speech_commands.streaming.device import DEFAULT_RUN, device_stream
-from experiments.machine import hardware, versions
-from experiments.tables import DEVICES_PAGE, RESULTS, markdown_table, update_tables
+from experiments.benchmarks.recorded import circumstances, parser_of, record
+from experiments.tables import DEVICES_PAGE, RESULTS, markdown_table
 
 NAME, PAGE = "devices", DEVICES_PAGE
 RESULT = RESULTS / f"{NAME}.json"
-COMMAND = f"python -m experiments.benchmarks.{NAME}"
 FILES = [file_stem("stream", quantization) for quantization in (FLOAT, DYNAMIC, INT8)]
 TENSORFLOW = "TensorFlow"
 COLUMNS = (
@@ -164,11 +160,7 @@ def recorded_table():
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__, PAGE)
     add = parser.add_argument
     add("--run", default=DEFAULT_RUN, help="run directory with an export (%(default)s)")
     add(
@@ -177,31 +169,22 @@ def main(arguments=None):
         default=60.0,
         help="length of the recording in minutes (%(default)g)",
     )
-    add(
-        "--record",
-        action="store_true",
-        help=f"write experiments/results/{RESULT.name} and the table of {PAGE.name}",
-    )
     options = parser.parse_args(arguments)
     with report_errors():
         rows = measure(options.run, options.minutes)
         print(table(rows))
         if options.record:
-            record(rows, options.minutes)
+            record_rows(rows, options.minutes)
 
 
-def record(rows, minutes):
+def record_rows(rows, minutes):
     """Writes the rows and their circumstances, and updates the table of the page."""
     result = {
         "rows": rows,
         "minutes": minutes,
-        "hardware": hardware(),
-        "command": f"{COMMAND} --minutes {minutes:g} --record",
-        "versions": versions(),
-        "date": date.today().isoformat(),
+        **circumstances(NAME, f"--minutes {minutes:g}"),
     }
-    write_json(RESULT, result, indent=1)
-    update_tables(PAGE, {NAME: recorded_table()})
+    record(RESULT, PAGE, result, recorded_table)
 
 
 if __name__ == "__main__":

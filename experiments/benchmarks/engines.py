@@ -27,11 +27,17 @@ import numpy as np
 from apps.common.portable.sampling import SETTINGS
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks import empty_server
-from experiments.benchmarks.agreement import OTHER, REFERENCE, exported_runs
-from experiments.benchmarks.engine_command import circumstances, parser_of, record
+from experiments.benchmarks.agreement import (
+    OTHER,
+    PACKAGES,
+    REFERENCE,
+    add_runs,
+    exported_runs,
+)
 from experiments.benchmarks.installed import installed_megabytes
 from experiments.benchmarks.load import Server, measure
 from experiments.benchmarks.load_clients import TEXTS, load, requests_of
+from experiments.benchmarks.recorded import circumstances, parser_of, record
 from experiments.benchmarks.timing import interleaved
 from experiments.tables import README, RESULTS, ROOT, markdown_table
 from serving.engine import DEFAULT_SIGNATURE
@@ -219,7 +225,8 @@ def recorded_table(path=RESULT):
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = parser_of(NAME, __doc__)
+    parser = parser_of(NAME, __doc__, PAGE)
+    add_runs(parser)
     add = parser.add_argument
     add("--rounds", type=int, default=3, help="turns of each server (default: 3)")
     add("--seconds", type=float, default=2.0, help="length of a turn (default: 2)")
@@ -227,9 +234,12 @@ def main(arguments=None):
     with report_errors():
         runs = exported_runs(options.runs)
         result = measure_servers(runs, options.rounds, options.seconds)
-        result |= {"calls": measure_calls(runs), **circumstances(NAME)}
+        result |= {
+            "calls": measure_calls(runs),
+            **circumstances(NAME, packages=PACKAGES),
+        }
         if options.record:
-            record(NAME, result)
+            record(RESULT, PAGE, result, recorded_table)
         print(f"\n{table(result)}")
 
 

@@ -6,21 +6,17 @@ The settings are the default recipe's, the clips random: neither time depends on
 said. The three rows take turns.
 """
 
-import argparse
 import json
 import time
-from datetime import date
 
 import numpy as np
 
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.machine import hardware, versions
-from experiments.tables import DATA_PAGE, RESULTS, markdown_table, update_tables
+from experiments.benchmarks.recorded import circumstances, parser_of, record
+from experiments.tables import DATA_PAGE, RESULTS, markdown_table
 
 NAME, PAGE = "pipeline", DATA_PAGE
 RESULT = RESULTS / f"{NAME}.json"
-COMMAND = f"python -m experiments.benchmarks.{NAME}"
 PIPELINE, MODEL, BOTH = "input pipeline", "model", "both, as in training"
 CLASSES, CLIPS = 10, 1024
 
@@ -111,10 +107,7 @@ def result_of(rounds, steps):
         "clip_ms": config.data.clip_ms,
         "rounds": rounds,
         "steps": steps,
-        "hardware": hardware(),
-        "command": f"{COMMAND} --rounds {rounds} --steps {steps} --record",
-        "versions": versions(),
-        "date": date.today().isoformat(),
+        **circumstances(NAME, f"--rounds {rounds} --steps {steps}"),
     }
 
 
@@ -136,11 +129,7 @@ def recorded_table():
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__, PAGE)
     add = parser.add_argument
     add("--rounds", type=int, default=9, metavar="N", help="turns (default: 9)")
     add(
@@ -150,11 +139,6 @@ def main(arguments=None):
         metavar="N",
         help="batches a turn (default: 50)",
     )
-    add(
-        "--record",
-        action="store_true",
-        help=f"write experiments/results/{RESULT.name} and the table of docs/data.md",
-    )
     options = parser.parse_args(arguments)
     with report_errors():
         for name in ("rounds", "steps"):
@@ -163,8 +147,7 @@ def main(arguments=None):
         result = result_of(options.rounds, options.steps)
         print(table(result))
         if options.record:
-            write_json(RESULT, result, indent=1)
-            update_tables(PAGE, {NAME: recorded_table()})
+            record(RESULT, PAGE, result, recorded_table)
 
 
 if __name__ == "__main__":

@@ -7,25 +7,21 @@ count its tokens, choose the vocabulary and encode the text; they take turns and
 return the same ids. A longer text is read faster, since fewer of its words are new.
 """
 
-import argparse
 import json
 import os
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.machine import hardware, versions
-from experiments.tables import DATA_PAGE, RESULTS, markdown_table, update_tables
+from experiments.benchmarks.recorded import circumstances, parser_of, record
+from experiments.tables import DATA_PAGE, RESULTS, markdown_table
 
 NAME, PAGE = "reading", DATA_PAGE
 RESULT = RESULTS / f"{NAME}.json"
-COMMAND = f"python -m experiments.benchmarks.{NAME}"
 GRAPH, READER = "graph operations, two passes", "pieces, one pass"
 LINES_AT_ONCE = 2048
 
@@ -121,10 +117,7 @@ def result_of(megabytes, rounds):
         "megabytes": megabytes,
         "rounds": rounds,
         "text": "imdb_reviews, unsupervised",
-        "hardware": hardware(),
-        "command": f"{COMMAND} --megabytes {megabytes:g} --rounds {rounds} --record",
-        "versions": versions(),
-        "date": date.today().isoformat(),
+        **circumstances(NAME, f"--megabytes {megabytes:g} --rounds {rounds}"),
     }
 
 
@@ -152,11 +145,7 @@ def recorded_table():
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__, PAGE)
     add = parser.add_argument
     add(
         "--megabytes",
@@ -172,19 +161,13 @@ def main(arguments=None):
         metavar="N",
         help="turns of each way (default: 3)",
     )
-    add(
-        "--record",
-        action="store_true",
-        help=f"write experiments/results/{RESULT.name} and the table of docs/data.md",
-    )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
         result = result_of(options.megabytes, options.rounds)
         print(table(result))
         if options.record:
-            write_json(RESULT, result, indent=1)
-            update_tables(PAGE, {NAME: recorded_table()})
+            record(RESULT, PAGE, result, recorded_table)
 
 
 if __name__ == "__main__":

@@ -14,19 +14,17 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import date
 from pathlib import Path
 
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks.fresh_process import measured_in_fresh_process
+from experiments.benchmarks.recorded import circumstances, parser_of, record
 from experiments.benchmarks.zipf_texts import WORDS, write
-from experiments.machine import hardware, versions
-from experiments.tables import DATA_PAGE, RESULTS, markdown_table, update_tables
+from experiments.tables import DATA_PAGE, RESULTS, markdown_table
 
 NAME, PAGE = "streaming_memory", DATA_PAGE
 RESULT = RESULTS / f"{NAME}.json"
-COMMAND = f"python -m experiments.benchmarks.{NAME}"
+MODULE = f"experiments.benchmarks.{NAME}"
 COLUMNS = (
     *("task", "text", "training rows", "RssAnon at start", "its peak", "VmHWM"),
     "time",
@@ -126,7 +124,7 @@ def measure(task, path):
     Raises:
         ValueError: If the process fails.
     """
-    return measured_in_fresh_process(COMMAND.split()[2], "--here", task, path)
+    return measured_in_fresh_process(MODULE, "--here", task, path)
 
 
 def run(tasks, sizes):
@@ -169,11 +167,7 @@ def recorded_table():
 
 def main(arguments=None):
     """Runs the command line."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__, PAGE)
     add = parser.add_argument
     add(
         "--megabytes",
@@ -191,11 +185,6 @@ def main(arguments=None):
         metavar="TASK",
         help=f"apps whose reading is measured (default: {' '.join(SUFFIXES)})",
     )
-    add(
-        "--record",
-        action="store_true",
-        help=f"write experiments/results/{RESULT.name} and the table of docs/data.md",
-    )
     add("--here", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     with report_errors():
@@ -206,10 +195,10 @@ def main(arguments=None):
         rows = run(options.tasks, options.megabytes)
         print(table(rows))
         if options.record:
-            record(rows)
+            record_rows(rows)
 
 
-def record(rows):
+def record_rows(rows):
     """Writes the rows and their circumstances, and updates the table of the page.
 
     Recorded rows of other tasks stay.
@@ -224,13 +213,9 @@ def record(rows):
         "rows": rows,
         "words_drawn_from": WORDS,
         "batches_read": BATCHES,
-        "hardware": hardware(),
-        "command": f"{COMMAND} --megabytes {sizes} --record",
-        "versions": versions(),
-        "date": date.today().isoformat(),
+        **circumstances(NAME, f"--megabytes {sizes}"),
     }
-    write_json(RESULT, result, indent=1)
-    update_tables(PAGE, {NAME: recorded_table()})
+    record(RESULT, PAGE, result, recorded_table)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def recording_modules():
         graph_cost,
         layer,
         load,
+        operations,
         pipeline,
         reading,
         streaming_memory,
@@ -40,7 +41,8 @@ def recording_modules():
 
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
-        *(report, streaming_memory, reading, pipeline, cluster_cost, browser, devices),
+        *(report, streaming_memory, reading, pipeline, operations, cluster_cost),
+        *(browser, devices),
     )
 
 

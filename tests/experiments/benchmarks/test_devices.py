@@ -59,7 +59,7 @@ def test_each_file_and_tensorflow_have_a_row(
     page.write_text(f"{BEGIN.format(devices.NAME)}\n{END.format(devices.NAME)}\n")
     monkeypatch.setattr(devices, "PAGE", page)
     monkeypatch.setattr(devices, "RESULT", tmp_path / "devices.json")
-    devices.record(rows, 0.1)
+    devices.record_rows(rows, 0.1)
     lines = page.read_text().splitlines()[1:-1]
     assert len(lines) == 2 + len(rows)
     assert all(line.count("|") == 1 + len(devices.COLUMNS) for line in lines)
