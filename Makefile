@@ -1,6 +1,8 @@
 # Every target sets up .venv when it is missing or older than the requirements.
 PYTHON ?= python3.11
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# Without it Python on Windows reads and writes text in the encoding of its language.
+export PYTHONUTF8 := 1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help run test test-slow test-long mutants lint serve results benchmark load engines audit notebooks

@@ -23,6 +23,7 @@ from experiments.tasks import TASKS
 
 VERBS = ["train", "evaluate", "explain", "export"]
 TYPED = ["train", "evaluate", "export", "explain"]  # a word after explain is its input
+LEFT_OUT = 2  # exit code when an app is left out, as for any `ValueError`
 SHOWN_S = 1  # shorter work is not worth a table
 
 
@@ -37,10 +38,36 @@ def main(arguments=None):
         jobs = default_jobs() if options.jobs is None else options.jobs
         if jobs < 1:
             raise ValueError(f"--jobs: expected at least 1. Received: {jobs}.")
-        failed = run_all(names, jobs)
+        left_out = _left_out(names)
+        _print_left_out(left_out)
+        names = [name for name in names if name not in left_out]
+        failed = run_all(names, jobs) if names else {}
+    if names:
+        _print_left_out(left_out)  # again, where it is seen after minutes of training
     if failed:
         print(f"Failed: {', '.join(failed)}. See above.", file=sys.stderr)
-        sys.exit(max(1, *failed.values()))
+    if left_out or failed:
+        sys.exit(max([LEFT_OUT if left_out else 1, *failed.values()]))
+
+
+def _left_out(names):
+    """Returns why this machine cannot train some of the apps, by name.
+
+    An app that is done has all that it needs.
+    """
+    reasons = {}
+    for name in names:
+        task = TASKS[name]
+        if task.obstacle and not _is_done(task):
+            reason = task.obstacle(task.config(task.default_recipe, []))
+            if reason:
+                reasons[name] = reason
+    return reasons
+
+
+def _print_left_out(reasons):
+    for name, reason in reasons.items():
+        print(f"Left out: {name}. {reason}", file=sys.stderr, flush=True)
 
 
 def run_all(names, jobs):

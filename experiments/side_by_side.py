@@ -20,7 +20,10 @@ def default_jobs():
 
     One for each core, since small models use a second core badly, as far as memory
     suffices. Several processes cannot share a GPU, which TensorFlow takes whole.
+    One on Windows, where Python does not report the memory.
     """
+    if not hasattr(os, "sysconf"):
+        return 1
     if any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -27,6 +27,21 @@ def first_files(predictor):
     return files
 
 
+def obstacle(config):
+    """Returns why there cannot be a synthetic corpus on this machine, or None."""
+    from apps.speech_commands.synthesis.espeak import check_platform
+
+    if config.data.dataset != "synthetic":
+        return None
+    try:
+        check_platform()
+    except ValueError as error:
+        from apps.speech_commands.synthesis.corpus import cached_at  # and TensorFlow
+
+        return None if cached_at().is_dir() else str(error)
+    return None
+
+
 TASK = Task(
     name="speech_commands",
     summary=__doc__,
@@ -35,6 +50,7 @@ TASK = Task(
     questions=("recording.wav",),
     example_inputs=first_clips,
     explain_inputs=first_files,
+    obstacle=obstacle,
     fold="held_out_speaker",
 )
 

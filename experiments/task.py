@@ -26,6 +26,8 @@ class Task:
             are a dictionary.
         explain_inputs: A function from the `Predictor` to example inputs for `explain`;
             by default the questions.
+        obstacle: A function from the `Config` to why this machine cannot train it, or
+            None. It imports no TensorFlow unless there is an obstacle.
         fold: Setting of the section `data` that selects the fold of a cross-validation.
     """
 
@@ -36,6 +38,7 @@ class Task:
     questions: tuple
     example_inputs: Callable | None = None
     explain_inputs: Callable | None = None
+    obstacle: Callable | None = None
     fold: str | None = None
 
     def function(self, verb):

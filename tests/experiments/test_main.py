@@ -1,8 +1,10 @@
 """`make run`: the default recipe of every app, and two inputs for its export."""
 
+import ctypes.util
 import dataclasses
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from apps.speech_commands.synthesis import corpus
+from apps.speech_commands.synthesis.espeak import check_platform
 from experiments import __main__ as everything
 from experiments.report import ANSWERS
 from experiments.run import parse
@@ -192,6 +196,64 @@ def test_if_every_app_fails_nothing_is_shown_as_done(
     assert "Failed: speech_commands, summarization. See above." in output.err
     assert "Done in" not in output.out
     assert requests == []
+
+
+@pytest.fixture
+def without_espeak_ng(monkeypatch, tmp_path):
+    """Pretends a platform without a build, and an empty cache; returns the message."""
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setenv("CAROUSEL_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match="riscv64") as caught:
+        check_platform()
+    return f"Left out: speech_commands. {caught.value}\n"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_without_espeak_ng_the_other_four_apps_run(
+    jobs, side_by_side, requests, monkeypatch, without_espeak_ng, capfd
+):
+    """One line says so before the training and again at the end; the exit code is 2."""
+    before = []
+
+    def train(commands, jobs):
+        before.append((sorted(commands), capfd.readouterr().err))
+        return {}
+
+    monkeypatch.setattr(everything, "run_side_by_side", train)
+    with pytest.raises(SystemExit) as ended:
+        everything.main(["--jobs", jobs])
+    assert ended.value.code == 2
+    others = [name for name in everything.TASKS if name != "speech_commands"]
+    assert [name for name, *_ in requests] == others
+    if jobs == "2":
+        waiting = ["question_answering", "summarization"]
+        assert before == [(waiting, without_espeak_ng)]
+        assert capfd.readouterr().err == without_espeak_ng
+    else:
+        assert capfd.readouterr().err == 2 * without_espeak_ng
+
+
+def test_without_espeak_ng_speech_alone_is_refused_in_one_line(
+    side_by_side, requests, without_espeak_ng, capfd
+):
+    with pytest.raises(SystemExit) as ended:
+        everything.main(["speech_commands"])
+    assert ended.value.code == 2
+    assert capfd.readouterr() == ("", without_espeak_ng)
+    assert requests == []
+
+
+def test_a_run_that_is_done_or_has_its_clips_needs_no_espeak_ng(
+    side_by_side, requests, monkeypatch, without_espeak_ng, capfd
+):
+    corpus.cached_at().mkdir(parents=True)
+    start("speech_commands")
+    corpus.cached_at().rmdir()
+    monkeypatch.setattr(everything, "is_complete", lambda run, name: True)
+    start("speech_commands")
+    assert capfd.readouterr().err == ""
+    assert len(requests) == 2
 
 
 @pytest.mark.parametrize("words", [["--jobs", "1"], ["summarization"]])

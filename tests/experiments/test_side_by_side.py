@@ -77,6 +77,13 @@ def test_the_number_of_jobs_follows_cores_memory_and_gpu(monkeypatch):
     assert default_jobs() == 1
 
 
+def test_without_a_report_of_the_memory_apps_train_one_after_the_other(monkeypatch):
+    monkeypatch.setattr(side_by_side, "available_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(Path, "glob", lambda *_: [])
+    monkeypatch.delattr(os, "sysconf")  # as on Windows
+    assert default_jobs() == 1
+
+
 STOPPED = """
 import signal, sys
 from experiments.side_by_side import run_side_by_side

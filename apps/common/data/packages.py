@@ -35,6 +35,16 @@ class Package:
     source: bool = False
 
 
+# SHA-256 of eSpeak NG's wheel for each platform. All have the same version and the same
+# data; only the library differs.
+ESPEAK_NG = {
+    "linux_x86_64": "08721baf27d13d461f6be6eed9a65277e70d68234ff484fd8b9897b222cdcb6d",
+    "linux_aarch64": "d1e798141b46a050cdb75fcf3c17db969bb2c40394f3f4a48910655d547508b9",
+    "darwin_arm64": "d27cdca31112226e7299d8562e889d3e38a1e48055c9ee381b45d669072ee59f",
+    "darwin_x86_64": "b77477ae2ddf62a748e04e49714eabb2f3a24f344166200b00539083bd669904",
+    "windows_amd64": "41f1e08ac9deda2efd1ea9de0b81dab9f5ae3c4b24284f76533d0a7b1dd7abd7",
+    "windows_arm64": "d7a2928843eaeb2df82f99a370f44e8a630f59b02f9b0d1f168a03c4eeb76b89",
+}
 PACKAGES = {
     "movie_snippets": Package(
         "vaderSentiment==3.3.2",
@@ -55,12 +65,15 @@ PACKAGES = {
         "PDDL; Pennington, Socher and Manning 2014",
         76,
     ),
-    "espeak_ng": Package(
-        "espeakng-loader==0.2.4",
-        "08721baf27d13d461f6be6eed9a65277e70d68234ff484fd8b9897b222cdcb6d",
-        "GPL-3.0; eSpeak NG, used to make data",
-        10,
-    ),
+    **{
+        f"espeak_ng_{build}": Package(
+            "espeakng-loader==0.2.4",
+            sha256,
+            "GPL-3.0; eSpeak NG, used to make data",
+            10,
+        )
+        for build, sha256 in ESPEAK_NG.items()
+    },
 }
 
 

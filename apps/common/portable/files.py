@@ -1,6 +1,5 @@
 """Atomic writes, locks on directories, checked reads of user files, and the cache."""
 
-import fcntl
 import io
 import json
 import os
@@ -15,6 +14,11 @@ import numpy as np
 
 from apps.common.portable import encodings
 from apps.common.portable.terminal import report_once
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 # Errors that reading a damaged file can raise.
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -154,7 +158,8 @@ def exclusive_lock(directory, wait=True):
     """Holds an advisory lock on a directory; waits for other processes.
 
     The system releases the lock when the process ends, even if it is killed. Yields
-    True, or False on a file system without locks, such as some network file systems.
+    True, or False where there are no such locks: on Windows and on some network file
+    systems.
 
     Args:
         directory: An existing directory.
@@ -163,6 +168,9 @@ def exclusive_lock(directory, wait=True):
     Raises:
         BlockingIOError: If another process holds the lock, and `wait` is False.
     """
+    if fcntl is None:
+        yield False
+        return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         try:

