@@ -1,92 +1,73 @@
-"""Takes the weights out of trained models, as JSON that the page reads.
+"""Writes the data with which a page computes a model: `cell.json` of a version.
 
-Word vectors are int8 (`quantized.py`). The weights of the cells are float32, as they
-were trained: the page's cell is the trained one.
+The page is `serving/web/cell`, which the server has as the tab "The cell". Word vectors
+are int8 (`quantized.py`). The weights of the cells are float32, as they were trained:
+the page's cell is the trained one.
 """
+
+import json
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from apps.common.layers.pooling import MaskedPooling
+from apps.common.export.quantized import floats
 from apps.common.portable.run_files import TOKEN_RULES
-from experiments.explainer.quantized import floats, table, vectors_of
+from apps.common.portable.versions import CELL, FORMAT
 from lstm_layer import LSTM
 from lstm_layer.step import BLOCKS
 
-WORDS = 20_000  # of a vocabulary, the most frequent, that the page knows
 
+def write_cell(version, predictor, data_of, **unused):
+    """Writes `cell.json` into the directory of a version, if its app has such data.
 
-def language_model(predictor):
-    """Returns the data of a language model.
+    It has the format's number, the app, and what `data_of` returns. A model that the
+    page cannot compute has no file, and one line says so.
 
-    Raises:
-        ValueError: If its tokens are not words, or not by the newest rules.
+    Args:
+        version: Directory of the version.
+        predictor: The run's `Predictor`.
+        data_of: A function from the predictor to the data, or None.
+        unused: The signatures and examples, which other formats take.
     """
-    _check_rules(predictor)
-    if predictor.tokenization != "words":
-        raise ValueError(
-            f"{predictor.directory}: the explainer reads words, and data.tokens is "
-            f"{predictor.tokenization!r}. Use a model with data.tokens=words."
-        )
-    embedding = predictor.model.get_layer("embedding")
-    vectors = vectors_of(embedding)
-    return {
-        "vocabulary": "\n".join(predictor.vocabulary.tokens),
-        "start": int(predictor.start),
-        "embedding": table(vectors),
-        "levels": _levels(predictor.model),
-        "bias": floats(embedding.bias),
-    }
+    if data_of is None:
+        return
+    try:
+        data = data_of(predictor)
+    except ValueError as error:
+        print(f'No {CELL} for the tab "The cell": {error}', file=sys.stderr)
+        return
+    content = {"format": FORMAT, "app": predictor.name, **data}
+    Path(version, CELL).write_text(json.dumps(content), encoding="utf-8")
 
 
-def sentiment_model(predictor):
-    """Returns the data of a sentiment model.
-
-    Raises:
-        ValueError: If it pools otherwise than by the maximum over time, or its tokens
-            are not by the newest rules.
-    """
-    _check_rules(predictor)
-    model = predictor.model
-    pools = [each for each in model.layers if isinstance(each, MaskedPooling)]
-    if [each.pooling for each in pools] != ["max"]:
-        raise ValueError(
-            f"{predictor.directory}: the explainer computes model.pooling=max alone. "
-            "Train one with it."
-        )
-    logits = model.get_layer("logits")
-    return {
-        "vocabulary": "\n".join(predictor.vocabulary.tokens[:WORDS]),
-        "max_length": predictor.config.data.max_length,
-        "labels": predictor.labels,
-        "embedding": table(vectors_of(model.get_layer("embedding"))[:WORDS]),
-        "levels": _levels(model),
-        "kernel": floats(logits.kernel),
-        "bias": floats(logits.bias),
-    }
-
-
-def _check_rules(predictor):
+def check_rules(predictor):
+    """Raises ValueError if a model's tokens are not by the newest rules."""
     rules = predictor.vocabulary.rules
     if rules != TOKEN_RULES:
         raise ValueError(
             f"{predictor.directory}: the model reads texts by version {rules} of the "
-            f"rules for tokens (docs/tokens.md), and the explainer by version "
+            f"rules for tokens (docs/tokens.md), and the page by version "
             f"{TOKEN_RULES}. Train it again."
         )
 
 
-def _levels(model):
-    """Returns the LSTMs of each level; those of one level read the same sequence."""
-    levels = []
+def levels(model):
+    """Returns the LSTMs of each level; those of one level read the same sequence.
+
+    Raises:
+        ValueError: If an LSTM computes another cell than the textbook's.
+    """
+    per_level = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.Bidirectional):
-            levels.append(
+            per_level.append(
                 [cell_weights(layer.forward_layer), cell_weights(layer.backward_layer)]
             )
         elif isinstance(layer, LSTM):
-            levels.append([cell_weights(layer)])
-    return levels
+            per_level.append([cell_weights(layer)])
+    return per_level
 
 
 def cell_weights(layer):
@@ -100,7 +81,7 @@ def cell_weights(layer):
         raise ValueError(
             f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
             "equations of lstm_layer/step.py. Received: another cell, which the "
-            "explainer's step.js does not compute."
+            "page's step.js does not compute."
         )
     bias = cell.bias if cell.use_bias else np.zeros(BLOCKS * cell.units)
     return {
