@@ -212,9 +212,8 @@ def _report(out, sizes):
     for name, (plain, packed) in sizes.items():
         print(f"  {name:{width}}  {plain:12,}  {packed:12,}")
     print(
-        f"A tab loads the page, {RUNTIME} and its model, the tab 'The cell' its own "
-        "files instead. Look at it: "
-        f"python -m http.server -d {out}"
+        f"A tab loads the page, {RUNTIME} and its model, the tab 'The cell' the files "
+        f"of the cell. Look at it: python -m http.server -d {out}"
     )
 
 
