@@ -57,7 +57,7 @@ def levels(model):
     """Returns the LSTMs of each level; those of one level read the same sequence.
 
     Raises:
-        ValueError: If an LSTM computes another cell than the textbook's.
+        ValueError: If there is none, or one computes another cell than the textbook's.
     """
     per_level = []
     for layer in model.layers:
@@ -67,6 +67,11 @@ def levels(model):
             )
         elif isinstance(layer, LSTM):
             per_level.append([cell_weights(layer)])
+    if not per_level:
+        raise ValueError(
+            f"{model.name}: expected a model of LSTMs. Received: one without, which "
+            "the page does not compute."
+        )
     return per_level
 
 

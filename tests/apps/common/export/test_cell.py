@@ -2,9 +2,10 @@
 
 import json
 
+import keras
 import pytest
 
-from apps.common.export.cell import write_cell
+from apps.common.export.cell import levels, write_cell
 from apps.language_modeling.export import cell_data as language_model
 from apps.sentiment.export import cell_data as sentiment_model
 from tests.experiments.explainer.tiny import language_model_run, sentiment_run
@@ -44,6 +45,13 @@ def test_a_model_that_the_page_cannot_compute_has_no_file_and_one_line_says_why(
         'No cell.json for the tab "The cell": runs/b: the page computes '
         "model.pooling=max alone. Train one with it.\n"
     )
+
+
+def test_a_model_without_lstms_is_refused():
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, keras.layers.SimpleRNN(2)(inputs), name="simple")
+    with pytest.raises(ValueError, match=r"^simple: expected a model of LSTMs\. "):
+        levels(model)
 
 
 def test_an_app_without_such_data_has_no_file_and_no_line(tmp_path, capsys):
