@@ -13,7 +13,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import AfterValidator
@@ -118,8 +118,10 @@ def _add_error_handlers(app):
 
 def _add_models(app, models):
     @app.get("/v1/models", summary="Names of the served models")
-    async def names() -> dict[str, list[str]]:
-        return {"models": [model.name for model in models]}
+    def names() -> openapi.ModelNames:
+        cells = {model.name: model.cell_bytes() for model in models}
+        sizes = {name: size for name, size in cells.items() if size}
+        return {"models": list(cells), "cells": sizes}
 
     @app.get(MODEL, summary="State of a model's versions")
     async def status(name: str):
@@ -136,6 +138,14 @@ def _add_models(app, models):
     @app.get(f"{VERSION}/metadata", summary="The same")
     def version_metadata(name: str, version: Version):
         return _json(models.get(name, version).metadata)
+
+    @app.get(f"{MODEL}/cell", summary="Vocabulary and weights", **openapi.CELL)
+    def cell(name: str):
+        return FileResponse(models.get(name).cell())
+
+    @app.get(f"{VERSION}/cell", summary="The same", **openapi.CELL)
+    def version_cell(name: str, version: Version):
+        return FileResponse(models.get(name, version).cell())
 
 
 def _add_predict(app, models, reader, scheduler, metrics, limits):

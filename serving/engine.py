@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.common.portable.versions import CELL
 from serving.specs import write_metadata
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -136,6 +137,28 @@ class Model:
                 400, f'Serving signature name: "{name}" not found. Known: {known}.'
             )
         return self.signatures[name]
+
+    def cell(self):
+        """Returns the path of the data with which the page computes the model.
+
+        Raises:
+            RequestError: If the version has none.
+        """
+        if not self.cell_bytes():
+            raise RequestError(
+                404,
+                f"{self.name}, version {self.version}: there is no {CELL}. Delete the "
+                "version and export its run again; the export names the reason if the "
+                "page cannot compute the model.",
+            )
+        return self.path / CELL
+
+    def cell_bytes(self):
+        """Returns the size of these data in bytes, 0 if the version has none."""
+        try:
+            return (self.path / CELL).stat().st_size
+        except OSError:
+            return 0
 
     @functools.cached_property
     def metadata(self):

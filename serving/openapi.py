@@ -1,6 +1,8 @@
 """The parts of the OpenAPI description that FastAPI cannot derive from types."""
 
 from fastapi import Path
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
 
 VERSION_NUMBER = Path(pattern="^[0-9]+$", description="Version number")
 DESCRIPTION = (
@@ -26,6 +28,30 @@ ERRORS = {
         "content": {"application/json": {"schema": _ERROR}},
     }
     for code, meaning in _MEANINGS.items()
+}
+
+
+class ModelNames(BaseModel):
+    """The answer to GET /v1/models.
+
+    Attributes:
+        models: Names of the served models.
+        cells: Size in bytes of the answer to GET /v1/models/NAME/cell, by the name of
+            each model that has one.
+    """
+
+    models: list[str]
+    cells: dict[str, int]
+
+
+CELL = {  # arguments of the routes
+    "response_class": FileResponse,
+    "responses": {
+        200: {
+            "description": "The content of cell.json of the version",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
 }
 _VALUE = {"description": "A value; nested lists for a tensor; {'b64': '...'} for bytes"}
 _SIGNATURE = {"type": "string", "default": "serving_default"}

@@ -6,11 +6,11 @@ from serving.engine import RequestError
 
 _MODEL = "/v1/models/[^/:]+(/versions/[0-9]+)?"
 _PATHS = {
-    "GET": re.compile(f"/v1/models|{_MODEL}(/metadata)?"),
+    "GET": re.compile(f"/v1/models|{_MODEL}(/metadata|/cell)?"),
     "POST": re.compile(f"{_MODEL}:predict"),
 }
 _KNOWN = (
-    "Known: GET /v1/models/NAME[/versions/N][/metadata] and "
+    "Known: GET /v1/models/NAME[/versions/N][/metadata or /cell] and "
     "POST /v1/models/NAME[/versions/N]:predict, without a query."
 )
 

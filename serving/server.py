@@ -2,6 +2,7 @@
 
     GET  /v1/models/NAME[/versions/N]            state of the versions
     GET  /v1/models/NAME[/versions/N]/metadata   inputs and outputs of each signature
+    GET  /v1/models/NAME[/versions/N]/cell       vocabulary and weights, for the page
     POST /v1/models/NAME[/versions/N]:predict    predictions for rows or columns
 
 It also has a page to try the models at /, the list of models at /v1/models, the OpenAPI

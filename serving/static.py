@@ -11,6 +11,7 @@ on https and localhost only.
 
 import argparse
 import gzip
+import hashlib
 import json
 import logging
 import os
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from apps.common.portable.run_files import TOKEN_RULES
 from apps.common.portable.terminal import report_errors
-from apps.common.portable.versions import ONNX
+from apps.common.portable.versions import CELL, ONNX
 from serving import npm
 from serving.exports import RUNS, conflict, find_exports
 from serving.runtime.description import read_description
@@ -166,6 +167,12 @@ def _write_models(folder, models):
             (folder / name / file).write_bytes(content)
         size = sum(path.stat().st_size for path in (folder / name).iterdir())
         listed[name] = {"app": description.app, "bytes": size}
+        cell = description.path.parents[1] / CELL
+        if cell.exists():
+            content = cell.read_bytes()
+            (folder / name / CELL).write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            listed[name]["cell"] = {"bytes": len(content), "sha256": digest}
     (folder / LIST).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
 
 
@@ -177,15 +184,20 @@ def _files(description):
 
 
 def _sizes(folder, models):
-    """Returns `(bytes, bytes as gzip)` of each part of the folder."""
-    parts = {"page": folder, RUNTIME: folder / RUNTIME}
-    parts |= {name: folder / MODELS / name for name in models}
+    """Returns `(bytes, bytes as gzip)` of each part of the folder, by its name."""
+    every = [path for path in folder.rglob("*") if path.is_file()]
+    others = (RUNTIME, MODELS)
+    parts = {
+        "page": [p for p in every if p.relative_to(folder).parts[0] not in others],
+        RUNTIME: [p for p in every if p.parent == folder / RUNTIME],
+    }
+    for name in models:
+        own = [path for path in every if path.parent == folder / MODELS / name]
+        parts[name] = [path for path in own if path.name != CELL]
+    if cells := [path for path in every if path.name == CELL]:
+        parts["the cell"] = cells
     sizes = {}
-    for name, part in parts.items():
-        paths = [path for path in part.rglob("*") if path.is_file()]
-        if part == folder:
-            own = (RUNTIME, MODELS)
-            paths = [p for p in paths if p.relative_to(folder).parts[0] not in own]
+    for name, paths in parts.items():
         contents = [path.read_bytes() for path in paths]
         packed = sum(len(gzip.compress(content, 6)) for content in contents)
         sizes[name] = sum(map(len, contents)), packed
@@ -200,8 +212,8 @@ def _report(out, sizes):
     for name, (plain, packed) in sizes.items():
         print(f"  {name:{width}}  {plain:12,}  {packed:12,}")
     print(
-        f"A tab loads the page, {RUNTIME} and its model. Look at it: "
-        f"python -m http.server -d {out}"
+        f"A tab loads the page, {RUNTIME} and its model, the tab 'The cell' the files "
+        f"of the cell. Look at it: python -m http.server -d {out}"
     )
 
 

@@ -5,7 +5,9 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
+from apps.common.export.cell import check_rules, levels
 from apps.common.export.litert.graphs import DeviceInputs
+from apps.common.export.quantized import floats, table, vectors_of
 from apps.common.export.savedmodel import export_run
 from apps.language_modeling.sampling import DTYPES
 from apps.language_modeling.text import token_ids
@@ -56,4 +58,29 @@ def device_inputs(predictor):
     )
 
 
-export = partial(export_run, examples=examples, device_inputs=device_inputs)
+def cell_data(predictor):
+    """Returns what the page of the cell reads.
+
+    Raises:
+        ValueError: If the page cannot compute the model: its tokens are not words, or
+            not by the newest rules, or its cell is not the textbook's.
+    """
+    if predictor.tokenization != "words":
+        raise ValueError(
+            f"{predictor.directory}: the page reads words, and data.tokens is "
+            f"{predictor.tokenization!r}. Use a model with data.tokens=words."
+        )
+    check_rules(predictor)
+    embedding = predictor.model.get_layer("embedding")
+    return {
+        "vocabulary": "\n".join(predictor.vocabulary.tokens),
+        "start": int(predictor.start),
+        "embedding": table(vectors_of(embedding)),
+        "levels": levels(predictor.model),
+        "bias": floats(embedding.bias),
+    }
+
+
+export = partial(
+    export_run, examples=examples, device_inputs=device_inputs, cell_data=cell_data
+)

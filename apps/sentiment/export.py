@@ -5,9 +5,13 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
+from apps.common.export.cell import check_rules, levels
 from apps.common.export.litert.graphs import DeviceInputs
+from apps.common.export.quantized import floats, table, vectors_of
 from apps.common.export.savedmodel import export_run
+from apps.common.layers.pooling import MaskedPooling
 
+WORDS = 20_000  # of a vocabulary, the most frequent, that cell.json has
 EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
 
 
@@ -24,4 +28,34 @@ def device_inputs(predictor):
     return DeviceInputs([text for text in texts if text.size])
 
 
-export = partial(export_run, examples=examples, device_inputs=device_inputs)
+def cell_data(predictor):
+    """Returns what the page of the cell reads.
+
+    Raises:
+        ValueError: If the page cannot compute the model: it pools otherwise than by the
+            maximum over time, its tokens are not by the newest rules, or its cell is
+            not the textbook's.
+    """
+    check_rules(predictor)
+    model = predictor.model
+    pools = [each for each in model.layers if isinstance(each, MaskedPooling)]
+    if [each.pooling for each in pools] != ["max"]:
+        raise ValueError(
+            f"{predictor.directory}: the page computes model.pooling=max alone. Train "
+            "one with it."
+        )
+    logits = model.get_layer("logits")
+    return {
+        "vocabulary": "\n".join(predictor.vocabulary.tokens[:WORDS]),
+        "max_length": predictor.config.data.max_length,
+        "labels": predictor.labels,
+        "embedding": table(vectors_of(model.get_layer("embedding"))[:WORDS]),
+        "levels": levels(model),
+        "kernel": floats(logits.kernel),
+        "bias": floats(logits.bias),
+    }
+
+
+export = partial(
+    export_run, examples=examples, device_inputs=device_inputs, cell_data=cell_data
+)

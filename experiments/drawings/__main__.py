@@ -1,4 +1,4 @@
-"""Writes the drawings of docs/lstm.md as SVG files into docs/drawings."""
+"""Writes the drawings of docs/lstm.md, and that of the page of the cell, as SVG."""
 
 import argparse
 
@@ -7,6 +7,7 @@ from apps.common.portable.terminal import report_errors
 from experiments.tables import ROOT
 
 DIRECTORY = ROOT / "docs" / "drawings"
+LIVE_UNIT = ROOT / "serving" / "web" / "cell" / "unit.svg"
 
 
 def main(arguments=None):
@@ -17,9 +18,11 @@ def main(arguments=None):
     parser.parse_args(arguments)
     with report_errors():
         from experiments.drawings.figures import svg_files
+        from experiments.drawings.live_unit import live_unit
 
-        for name, content in svg_files().items():
-            with atomic_write(DIRECTORY / name) as temporary:
+        files = {DIRECTORY / name: content for name, content in svg_files().items()}
+        for path, content in {**files, LIVE_UNIT: live_unit()}.items():
+            with atomic_write(path) as temporary:
                 temporary.write_text(content, encoding="utf-8")
 
 

@@ -7,6 +7,10 @@ Modules import names from relative paths and have no default export.
 import re
 from pathlib import Path
 
+from experiments.tables import ROOT
+
+# The served page has the files of this directory beside those of serving/web.
+SHARED = ROOT / "apps" / "common" / "portable" / "web"
 IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";.*$', re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
@@ -62,7 +66,8 @@ def _collect(path, sources, wanted, importers):
 
 def _resolve(path, name):
     """Returns the path of an imported module."""
-    return (path.parent / name).resolve()
+    own = (path.parent / name).resolve()
+    return own if own.exists() else SHARED / own.name
 
 
 def _pairs(names):

@@ -1,20 +1,16 @@
 """Makes the explainer from the default runs, and measures what its vectors cost."""
 
+import json
+
 from apps.common.portable.files import atomic_write
+from apps.language_modeling.export import cell_data as language_model
+from apps.sentiment.export import cell_data as sentiment_model
 from experiments import language_modeling, sentiment
-from experiments.explainer.models import language_model, sentiment_model
-from experiments.explainer.page import page
+from experiments.explainer.page import WEB, page
 from experiments.explainer.quantized import quantization_cost
 
 MAX_BYTES = 10_000_000  # of the file
-BEGINNING, LAST_WORD = language_modeling.TUTORIAL.rsplit(" ", 1)
-SENTENCES = {  # model -> the sentence that the page begins with, and another
-    "language_modeling": (
-        BEGINNING,
-        language_modeling.TASK.questions[0],
-    ),
-    "sentiment": sentiment.TASK.questions,
-}
+EXAMPLES = WEB / "examples.json"  # the served page reads it, too
 
 
 def write_explainer(output, directories):
@@ -35,13 +31,13 @@ def write_explainer(output, directories):
         task.name: task.predictor(directories[task.name])
         for task in (language_modeling.TASK, sentiment.TASK)
     }
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     content = page(
         {
             "language_modeling": language_model(predictors["language_modeling"]),
             "sentiment": sentiment_model(predictors["sentiment"]),
         },
-        SENTENCES,
-        LAST_WORD,
+        **examples,
     ).encode()
     if len(content) > MAX_BYTES:
         raise ValueError(
@@ -49,7 +45,7 @@ def write_explainer(output, directories):
             f"{MAX_BYTES:,}. Train the default recipes without larger sizes."
         )
     costs = {
-        name: quantization_cost(predictor, SENTENCES[name][0])
+        name: quantization_cost(predictor, examples["sentences"][name][0])
         for name, predictor in predictors.items()
     }
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -85,9 +85,12 @@ export class Api {
 
   /** Returns the set of those of `apps` whose models are served. */
   async served(apps) {
+    this.cells = {}; // size in bytes of each app's cell.json, if the server has it
     try {
-      const { models } = await this.request("v1/models");
+      const { models, cells = {} } = await this.request("v1/models");
       if (Array.isArray(models)) {
+        this.cells = Object.fromEntries(apps.map((app) => [app, cells[this.nameOf(app)]])
+          .filter(([, bytes]) => bytes));
         return new Set(apps.filter((app) => models.includes(this.nameOf(app))));
       }
     } catch (error) {
@@ -95,6 +98,11 @@ export class Api {
     }
     const served = await Promise.all(apps.map((app) => this.isServed(app)));
     return new Set(apps.filter((app, n) => served[n]));
+  }
+
+  /** Returns the content of cell.json of an app's model. */
+  cell(app) {
+    return this.request(`${this.path(app)}/cell`, { model: app });
   }
 
   async isServed(app) {

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from experiments.drawings import unit
-from experiments.drawings.__main__ import DIRECTORY, main
+from experiments.drawings.__main__ import DIRECTORY, LIVE_UNIT, main
 from experiments.drawings.equations import GROUPS, STEP, read_equations
 from experiments.drawings.figures import LIT, drawings, svg_files
 from experiments.drawings.gradient import FORGET_GATE, shares
+from experiments.drawings.live_unit import live_unit
 from experiments.tables import LSTM_PAGE
 from lstm_layer import LSTMCell
 from lstm_layer.gradient import step_gradient
@@ -34,14 +35,15 @@ def rng():
 def test_the_files_are_what_the_script_writes():
     files = {path.name: path.read_text("utf-8") for path in DIRECTORY.iterdir()}
     assert files == svg_files()
+    assert LIVE_UNIT.read_text("utf-8") == live_unit()
 
 
 def test_the_script_writes_the_files(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.drawings.__main__.DIRECTORY", tmp_path)
+    monkeypatch.setattr("experiments.drawings.__main__.LIVE_UNIT", tmp_path / "live")
     main([])
-    assert {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()} == (
-        svg_files()
-    )
+    files = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    assert files == {**svg_files(), "live": live_unit()}
 
 
 def test_the_page_shows_each_drawing_once_and_describes_it():

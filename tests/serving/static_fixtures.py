@@ -105,7 +105,9 @@ def predictors(request):
 
 @pytest.fixture(scope="session")
 def static_site(predictors, tmp_path_factory):
-    """A folder of a host, in which `AT` is the page with six models."""
+    """A folder of a host, in which `AT` is the page with six models and two cells."""
+    from apps.common.export.cell import write_cell
+
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CAROUSEL_CACHE")  # the user's own cache: no download each time
         real_archive()
@@ -114,6 +116,10 @@ def static_site(predictors, tmp_path_factory):
             f"{name}={onnx_export(predictor, runs / name)}"
             for name, predictor in predictors.items()
         ]
+        for app in ("language_modeling", "sentiment"):
+            version = runs / app / app / "recipe" / "seed-1" / "export" / app / "1"
+            data_of = importlib.import_module(f"apps.{app}.export").cell_data
+            write_cell(version, predictors[app], data_of)
         write_static(site / AT, places)
     return site
 

@@ -250,7 +250,7 @@ def test_health_says_whether_there_is_a_model(types, tmp_path):
 
 def test_the_models_are_listed(types):
     with TestClient(create_app(load_models(types))) as client:
-        assert client.get("/v1/models").json() == {"models": ["types"]}
+        assert client.get("/v1/models").json() == {"models": ["types"], "cells": {}}
 
 
 def test_a_new_version_appears_without_a_request_that_fails(types, tmp_path):
@@ -285,6 +285,7 @@ def test_the_description_names_every_route(types):
         paths = client.get("/openapi.json").json()["paths"]
     model, version = "/v1/models/{name}", "/v1/models/{name}/versions/{version}"
     got = ["/v1/models", model, version, f"{model}/metadata", f"{version}/metadata"]
+    got += [f"{model}/cell", f"{version}/cell"]
     got += ["/monitoring/prometheus/metrics", "/healthz"]
     posted = [f"{model}:predict", f"{version}:predict"]
     assert {(path, *methods) for path, methods in paths.items()} == {

@@ -44,7 +44,7 @@ def states(models, name="toy"):
 
 def test_an_onnx_export_is_served_like_any_other(models):
     with TestClient(create_app(models)) as client:
-        assert client.get("/v1/models").json() == {"models": ["toy"]}
+        assert client.get("/v1/models").json() == {"models": ["toy"], "cells": {}}
         answer = client.post(PREDICT, json={"instances": ["a cab", "", "bed"]})
         rows = answer.json()["predictions"]
         assert [set(row) for row in rows] == [{"label", "logits"}] * 3

@@ -1,5 +1,6 @@
 """`python -m serving.static` writes the page, the models and the runtime."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -66,6 +67,20 @@ def test_the_folder_has_the_page_the_runtime_and_the_model(runs, tmp_path):
     assert listed == {"sentiment": {"app": "sentiment", "bytes": size}}
     assert list(out.parent.iterdir()) == [out]
     assert out.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_cell_is_copied_and_listed_with_its_hash(runs, tmp_path, capsys):
+    copy = edited(runs, tmp_path)
+    (model_of(copy) / "cell.json").write_bytes(b"{}")
+    out = tmp_path / "out"
+    static.main([str(out), str(copy)])
+    assert (out / "models" / "sentiment" / "cell.json").read_bytes() == b"{}"
+    listed = json.loads((out / "models" / "models.json").read_text())["sentiment"]
+    assert listed["cell"] == {"bytes": 2, "sha256": hashlib.sha256(b"{}").hexdigest()}
+    source = model_of(copy) / "onnx"
+    assert listed["bytes"] == sum(path.stat().st_size for path in source.iterdir())
+    assert re.search(r"\n  the cell +2 ", capsys.readouterr().out)
+    assert (out / "cell" / "unit.svg").exists()
 
 
 def test_the_page_names_no_server_and_may_call_none(runs, tmp_path):

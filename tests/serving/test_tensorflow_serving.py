@@ -252,10 +252,8 @@ DIFFERENT = {
         [post(b"x", "/v1/models/nothing:predict")],
         404,
     ),
-    "`GET /v1/models`": (
-        [call("GET", "/v1/models")],
-        (200, {"models": ["sentiment", "types"]}),
-    ),
+    "`GET /v1/models`": ([call("GET", "/v1/models")], 200),
+    "`GET /v1/models/NAME/cell`": ([call("GET", f"{STATUS}/cell")], 404),
     "a query after `/v1/models/NAME`": ([call("GET", f"{STATUS}?x=1")], 400),
     "a question mark alone after `:predict`": (
         [post(BODY, f"{PREDICT}?")],

@@ -79,7 +79,7 @@ def test_a_model_that_is_not_in_the_folder_names_the_commands(damaged, visit_sta
         ),
         (
             lambda path: path.write_bytes(path.read_bytes()[:5000]),
-            "sentiment/sentiment.onnx: not the file that model.json names",
+            "sentiment/sentiment.onnx: not the file that was exported",
         ),
     ],
     ids=["missing", "cut off"],

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from apps.common.export.agreement import check_agreement, plain
+from apps.common.export.cell import write_cell
 from apps.common.export.litert.export import write_litert
 from apps.common.export.onnx.export import write_onnx
 from apps.common.export.process import waiting_process
@@ -28,7 +29,7 @@ TOLERANCE = 1e-5
 OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
-def export_run(predictor, examples, device_inputs=None):
+def export_run(predictor, examples, device_inputs=None, cell_data=None):
     """Exports a run to `export/<app>/1/` of its directory, unless it has a version.
 
     Args:
@@ -36,6 +37,8 @@ def export_run(predictor, examples, device_inputs=None):
         examples: A function from the predictor to the `examples` of `export_model`.
         device_inputs: A function from the predictor to its `DeviceInputs`, for an app
             with files for devices.
+        cell_data: A function from the predictor to the data of `cell.json`, for an app
+            that the page of the cell computes.
 
     Returns:
         The path of the version.
@@ -50,6 +53,7 @@ def export_run(predictor, examples, device_inputs=None):
         [
             partial(write_onnx, predictor=predictor),
             partial(write_litert, predictor=predictor, inputs_of=device_inputs),
+            partial(write_cell, predictor=predictor, data_of=cell_data),
         ],
     )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 GRAPH = "saved_model.pb"
 ONNX = Path("onnx", "model.json")  # written last; what else is in onnx/ it names
 LITERT = Path("litert", "model.json")  # likewise
-FORMAT = 1  # of model.json
+CELL = "cell.json"  # with which a page computes the model
+FORMAT = 1  # of model.json and cell.json
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")  # in a version's directory
 
 

@@ -7,6 +7,7 @@ export class LocalApi {
   constructor(names = {}) {
     this.names = names;
     this.models = {}; // app and size in bytes of each model, by the model's name
+    this.cells = {}; // size in bytes of each app's cell.json, if the folder has it
     this.waiting = new Map(); // of calls without an answer, by number
     this.calls = 0;
   }
@@ -29,7 +30,16 @@ export class LocalApi {
         "Use another browser, or allow WebAssembly in its settings.");
     }
     this.models = await this.call("list");
-    return new Set(apps.filter((app) => this.models[this.nameOf(app)]?.app === app));
+    const served = apps.filter((app) => this.models[this.nameOf(app)]?.app === app);
+    this.cells = Object.fromEntries(served
+      .map((app) => [app, this.models[this.nameOf(app)].cell?.bytes])
+      .filter(([, bytes]) => bytes));
+    return new Set(served);
+  }
+
+  /** Returns the content of cell.json of an app's model. */
+  cell(app) {
+    return this.call("cell", this.nameOf(app));
   }
 
   /** Returns the error for an app without a model. */

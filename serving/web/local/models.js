@@ -14,7 +14,7 @@ const APPS = {
   speech_commands: speechCommands, summarization,
 };
 const FORMAT = 1; // of model.json, the only one that this page reads
-export const LIST = "models.json"; // in their folder: app and size by name
+export const LIST = "models.json"; // in their folder: app, size and cell by name
 const NEWEST = { cache: "no-cache" }; // the browser asks the host for a newer file
 const AGAIN = "Write the folder again with `python -m serving.static`, and copy all of it " +
   "to the host.";
@@ -60,6 +60,13 @@ export class Models {
     return (await this.load(name))[signature].call(inputs);
   }
 
+  /** Returns the content of cell.json of a model. */
+  async cell(name) {
+    const { cell } = (await this.list())[name];
+    const bytes = await this.exported(`${encodeURIComponent(name)}/cell.json`, cell.sha256);
+    return JSON.parse(new TextDecoder().decode(bytes));
+  }
+
   async read(name) {
     const at = `${encodeURIComponent(name)}/`;
     const description = await this.json(`${at}model.json`);
@@ -96,7 +103,7 @@ export class Models {
   }
 
   /**
-   * Returns the bytes of a file that model.json names.
+   * Returns the bytes of a file that model.json or models.json names.
    * Its address has the file's hash, so that a browser never takes the file of another
    * model from its cache. Only secure contexts (https, localhost) can check the bytes.
    */
@@ -106,7 +113,7 @@ export class Models {
     const hex = digest && Array.from(new Uint8Array(digest),
       (byte) => byte.toString(16).padStart(2, "0")).join("");
     if (hex && hex !== sha256) {
-      throw new ApiError(`${path}: not the file that model.json names; its SHA-256 ` +
+      throw new ApiError(`${path}: not the file that was exported; its SHA-256 ` +
         "differs.", `Reload the page. ${AGAIN}`);
     }
     return bytes;

@@ -1,7 +1,10 @@
 """The command that writes the explainer."""
 
+import json
+
 import pytest
 
+from experiments import language_modeling, sentiment
 from experiments.explainer import __main__ as command
 from experiments.explainer import write
 from experiments.explainer.__main__ import main
@@ -26,6 +29,17 @@ def test_the_file_is_written_and_its_size_and_cost_are_printed(runs, tmp_path, c
     printed = capsys.readouterr().out
     assert printed.startswith(f"new/page.html: {len(content.encode()) / 1e6:.1f} MB.")
     assert "language_modeling: int8 word vectors change h by at most 0.0" in printed
+
+
+def test_the_examples_are_the_tutorials_sentence_and_the_questions_of_the_tasks():
+    beginning, last_word = language_modeling.TUTORIAL.rsplit(" ", 1)
+    assert json.loads(write.EXAMPLES.read_text(encoding="utf-8")) == {
+        "sentences": {
+            "language_modeling": [beginning, language_modeling.TASK.questions[0]],
+            "sentiment": list(sentiment.TASK.questions),
+        },
+        "watched": last_word,
+    }
 
 
 def test_a_file_that_would_be_too_large_is_refused(runs, tmp_path, monkeypatch, capsys):

@@ -4,18 +4,12 @@ import keras
 import numpy as np
 import pytest
 
+from apps.common.export.cell import cell_weights
+from apps.common.export.quantized import floats, quantize
 from apps.common.portable.tokens import tokenize
-from experiments.explainer.models import (
-    cell_weights,
-    language_model,
-    sentiment_model,
-)
-from experiments.explainer.quantized import (
-    floats,
-    quantization_cost,
-    quantize,
-    round_vectors,
-)
+from apps.language_modeling.export import cell_data as language_model
+from apps.sentiment.export import cell_data as sentiment_model
+from experiments.explainer.quantized import quantization_cost, round_vectors
 from lstm_layer import LSTM
 from lstm_layer.gates import record_gates
 from tests.experiments.explainer.chromium import evaluate

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from experiments.explainer.unit import live_unit
+from experiments.drawings.live_unit import live_unit
 from tests.experiments.explainer.reader import (
     current_word,
     level_button,

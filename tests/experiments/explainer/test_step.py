@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from experiments.explainer.models import cell_weights
+from apps.common.export.cell import cell_weights
 from experiments.explainer.page import WEB
 from lstm_layer import LSTM
 from lstm_layer.gates import record_gates

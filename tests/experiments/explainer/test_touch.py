@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.explainer.models import language_model, sentiment_model
+from apps.language_modeling.export import cell_data as language_model
+from apps.sentiment.export import cell_data as sentiment_model
 from tests.experiments.explainer.chromium import evaluate
 from tests.experiments.explainer.tiny import language_model_run, sentiment_run
 from tests.serving.web_browser import needs_browser

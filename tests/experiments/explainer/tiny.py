@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from apps.language_modeling.export import cell_data as language_model_data
 from apps.language_modeling.model import build_model as language_model
+from apps.sentiment.export import cell_data as sentiment_model
 from apps.sentiment.model import build_model as sentiment
-from experiments.explainer.models import language_model as language_model_data
-from experiments.explainer.models import sentiment_model
 from experiments.explainer.page import page
 
 READ = "i live in france , like playing football speak french"

@@ -1,6 +1,6 @@
 // One sum: what each input and each output of before adds to it, as bars.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { leftOut, symbol, terms } from "./equations_view.js";
 import { bracketed, draw, number } from "./format.js";
 import { LAYERS, column } from "./layers.js";

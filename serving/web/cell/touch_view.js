@@ -1,6 +1,6 @@
 // The controls that touch the network, and the list of what is changed.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { GATES, LAYERS } from "./layers.js";
 import { Touch } from "./touch.js";
 
@@ -9,7 +9,6 @@ const UNITS = { all: "all units", one: "this unit", keep: `the ${SOME} that keep
   forget: `the ${SOME} that forget most` };
 const TIMES = { one: "this word", all: "all words", after: "this word and all after",
   before: "this word and all before" };
-const $ = (id) => document.getElementById(id);
 const select = (options) => el("select", {}, ...options.map(([value, title]) =>
   new Option(title, value)));
 
@@ -63,7 +62,7 @@ export function startTouch(place) {
     return `${held}: ${which}, ${when}${layer}`;
   }
 
-  $("touch").append(
+  place.$("touch").append(
     el("div", { class: "choices touch" },
       el("label", {}, "Hold the", gate), el("label", {}, open),
       el("label", {}, "for", units), el("label", {}, "at", times), hold),

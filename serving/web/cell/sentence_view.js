@@ -1,16 +1,19 @@
 // The sentence: its model and its text, its words as buttons, and playing them.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { shorten } from "./format.js";
 import { isKnown } from "./models.js";
 
 const PLAY_MS = 900; // a word
 const TYPING_MS = 120; // after the last key
-const $ = (id) => document.getElementById(id);
 
 export function startSentence(place) {
+  const { $ } = place;
   const tokens = $("tokens"), play = $("play"), text = $("text"), app = $("app");
   let timer = null, typing = null, shown = null;
+  for (const each of Array.from(app.options)) {
+    if (!(each.value in place.data)) each.remove();
+  }
 
   const last = () => place.reading.tokens.length - 1;
   function stop() {
@@ -71,7 +74,7 @@ export function startSentence(place) {
     const { reading, t } = place;
     if (shown !== reading.tokens) make();
     shown = reading.tokens;
-    if (document.activeElement !== text) text.value = place.text;
+    if (place.root.activeElement !== text) text.value = place.text;
     app.value = place.app;
     Array.from(tokens.children).forEach((button, n) => {
       button.tabIndex = n === t ? 0 : -1;

@@ -1,10 +1,9 @@
 // The answer of the touched network beside that of the untouched one.
 
-import { bar, el } from "../../../serving/web/dom.js";
+import { bar, el } from "../dom.js";
 import { named } from "./models.js";
 
 const SHOWN = 5; // most probable words
-const $ = (id) => document.getElementById(id);
 
 /** Returns a share in per cent: with more decimals where it is small. */
 export function percent(share) {
@@ -33,6 +32,7 @@ function list(title, answer, largest) {
 }
 
 export function startAnswer(place) {
+  const { $ } = place;
   const input = el("input", { type: "text", id: "watched", autocomplete: "off",
     spellcheck: "false",
     input: () => place.go({ watched: input.value.trim().toLowerCase() }) });
@@ -46,7 +46,7 @@ export function startAnswer(place) {
   return () => {
     const { touch, touched, untouched } = place.reading;
     const isFilm = place.app === "sentiment";
-    const title = isFilm ? "The film is" : "The next word is";
+    const title = isFilm ? "The text is" : "The next word is";
     const largest = isFilm ? 1
       : Math.max(...touched.answer.shares, ...untouched.answer.shares);
     lists.replaceChildren(...(touch.isEmpty ? [list(title, untouched.answer, largest)]

@@ -1,6 +1,6 @@
 // Charts over the words: the three gates as curves, and the cell state as ribbons.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { draw, number, shorten } from "./format.js";
 
 const LEFT = 34, RIGHT = 12, TOP = 10, HEIGHT = 130, FOOT = 78;

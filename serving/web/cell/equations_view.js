@@ -1,6 +1,6 @@
 // One unit: the six equations with the numbers put in.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { bracketed, number } from "./format.js";
 import { LAYERS, column } from "./layers.js";
 import { product } from "./step.js";

@@ -1,8 +1,8 @@
 // One layer: a heat map of a gate, its units sorted.
 
-import { HeatMap } from "../../../apps/common/portable/web/heatmap.js";
-import { el } from "../../../serving/web/dom.js";
-import { TITLES } from "../../../serving/web/traces.js";
+import { HeatMap } from "../heatmap.js"; // in apps/common/portable/web
+import { el } from "../dom.js";
+import { TITLES } from "../traces.js";
 import { number } from "./format.js";
 
 /** Returns a function that shows the layer at a place in an element. */

@@ -42,14 +42,18 @@ function held(place) {
   return times.map((t, s) => [map.value(times.length - 1, s), t]).sort((a, b) => b[0] - a[0]);
 }
 
+/** Returns a share in writing; NaN is that of a word that the network does not know. */
+const written = (share) => (Number.isNaN(share) ? "nothing, since it does not know the word"
+  : percent(share));
+
 /** Returns the share of the watched word, untouched and touched, in writing. */
-const watched = (place) => shareOf(place).map(percent);
+const watched = (place) => shareOf(place).map(written);
 
 /** Returns the share of the watched word if nothing is forgotten. */
 function withoutForgetting({ model, reading, layer, watched: word }) {
   const { names, shares } = model.read(reading.tokens, new Touch([{ kind: "gate",
     gate: "f", open: true, layer, units: null, from: 0, to: Infinity }])).answer;
-  return percent(shares[names.indexOf(word)]);
+  return written(shares[names.indexOf(word)] ?? NaN);
 }
 
 /**
@@ -121,8 +125,8 @@ export const STATIONS = [
     go: (place) => ({ touch: new Touch([{ kind: "out", t: far(place) }]) }),
     see: "answer-title",
     text: (place) => [
-      `A person goes on with “${place.watched}”. This small network, trained for a few ` +
-      `minutes, gives it ${watched(place)[0]}. Without ${quoted(place, far(place))}, ` +
+      `A person goes on with “${place.watched}”. This network gives it ` +
+      `${watched(place)[0]}. Without ${quoted(place, far(place))}, ` +
       `which is left out now, it gives ${watched(place)[1]}.`,
       "The difference is what has arrived of the far word. It is small."],
     question: () => "Is it the memory that fails, or the knowledge?",
@@ -136,9 +140,9 @@ export const STATIONS = [
     app: "sentiment",
     go: () => ({ text: "It is not good.", level: "sentence", t: 2 }),
     see: "sentence-title",
-    text: () => [
-      "This network judges films. Two LSTMs read the words, one from the end, and two more " +
-      "read what these give out; choose one of the four above the drawing.",
+    text: ({ model }) => [
+      `This network judges texts with ${Object.keys(model.layers).length} LSTMs; those named ` +
+      "backward read from the end. If there are several, choose one above the drawing.",
       "Leave “not” out, and watch the answer. Then write a sentence that fools it."],
     question: () => "What should you now be able to say?",
     answer: () => "What f, i and o each do; what C holds and h shows; what happens to an " +

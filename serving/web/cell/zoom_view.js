@@ -1,13 +1,11 @@
 // The zoom: sentence, layer, unit, product, and the way back.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { gateCurves, ribbons } from "./curves.js";
 import { equationsView } from "./equations_view.js";
 import { layerView } from "./layer_view.js";
 import { LAYERS } from "./layers.js";
 import { productView } from "./product_view.js";
-
-const $ = (id) => document.getElementById(id);
 
 function sentenceView(place, target) {
   const room = target.clientWidth;
@@ -22,6 +20,7 @@ function sentenceView(place, target) {
 }
 
 export function startZoom(place) {
+  const { $, root } = place;
   const target = $("zoom");
   const layer = layerView(place);
   const views = {
@@ -55,9 +54,9 @@ export function startZoom(place) {
       else buttons[level].removeAttribute("aria-current");
     }
     // Drawing anew must not take the focus from who walks through the page by keys.
-    const focused = target.contains(document.activeElement) && document.activeElement.tagName;
+    const focused = target.contains(root.activeElement) && root.activeElement.tagName;
     views[place.level]();
-    if (focused && !target.contains(document.activeElement)) {
+    if (focused && !target.contains(root.activeElement)) {
       (target.querySelector(focused) ?? buttons[place.level]).focus();
     }
   };

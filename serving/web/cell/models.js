@@ -1,8 +1,8 @@
 // The trained models: from a text to tokens, and from tokens to every value and an answer.
 
-import { softmax } from "../../../serving/web/local/tensors.js";
-import { Vocabulary } from "../../../serving/web/local/text.js";
-import { UNKNOWN, UNKNOWN_ID, tokenize } from "../../../serving/web/local/tokens.js";
+import { softmax } from "../local/tensors.js";
+import { Vocabulary } from "../local/text.js";
+import { UNKNOWN, UNKNOWN_ID, tokenize } from "../local/tokens.js";
 import { UNTOUCHED, runNetwork } from "./network.js";
 import { product } from "./step.js";
 

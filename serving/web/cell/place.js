@@ -11,8 +11,11 @@ export class Place {
   /**
    * @param data `models`, the data of each model; `sentences` for each; and `watched`, a
    *     next word whose share is shown.
+   * @param root The document or the shadow root that has the elements of the page.
    */
-  constructor({ models, sentences, watched }) {
+  constructor({ models, sentences, watched }, root) {
+    this.root = root;
+    this.$ = (id) => root.getElementById(id);
     this.data = models;
     this.sentences = sentences;
     this.watched = watched;

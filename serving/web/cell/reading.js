@@ -1,7 +1,7 @@
 // What both networks, the touched one and the untouched one, computed from a sentence.
 
-import { addGates } from "../../../serving/web/local/gate_outputs.js";
-import { tracesOf } from "../../../serving/web/traces.js";
+import { addGates } from "../local/gate_outputs.js";
+import { tracesOf } from "../traces.js";
 import { named } from "./models.js";
 
 const RECORDED = ["f", "i", "c_tilde", "c", "o", "h"]; // in the order of `addGates`

@@ -1,15 +1,16 @@
 // The tour: buttons of the stations, and the card of the one that is open.
 
-import { el, rich } from "../../../serving/web/dom.js";
+import { el, rich } from "../dom.js";
 import { STATIONS } from "./stations.js";
 import { Touch } from "./touch.js";
 
-const $ = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function startStations(place) {
+  const { $ } = place;
   const card = $("card");
-  const buttons = STATIONS.map((station) => el("button", { type: "button",
+  const stations = STATIONS.filter(({ app }) => app in place.data);
+  const buttons = stations.map((station) => el("button", { type: "button",
     class: "example small", click: () => open(station) },
   `${station.number}. ${station.title}`));
   $("stations").append(...buttons);
@@ -26,7 +27,7 @@ export function startStations(place) {
       touch: new Touch(), unit: null, level: "sentence", t: Infinity };
     place.go(start);
     place.go(station.go(place));
-    const next = STATIONS[station.number];
+    const at = stations.indexOf(station), next = stations[at + 1];
     const title = el("h3", { tabindex: -1 }, `${station.number}. ${station.title}`);
     card.replaceChildren(title,
       ...station.text(place).map((text) => el("p", {}, ...rich(text))),
@@ -39,7 +40,7 @@ export function startStations(place) {
           click: close }, "Close")));
     card.hidden = false;
     buttons.forEach((button, n) => {
-      if (n === station.number - 1) button.setAttribute("aria-current", "step");
+      if (n === at) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
     });
     title.focus({ preventScroll: true });

@@ -1,10 +1,9 @@
 // The drawing of the unit, alive: the value on each wire, the formula of each part.
 
-import { el } from "../../../serving/web/dom.js";
+import { el } from "../dom.js";
 import { bracketed, number } from "./format.js";
 import { LAYERS, column } from "./layers.js";
 
-const $ = (id) => document.getElementById(id);
 const WIRES = ["h_prev", "c_prev", "f", "kept", "i", "c_tilde", "written", "c", "tanh_c",
   "o", "h"];
 const OPERATIONS = { // title, and formula with `v`, the values in writing
@@ -17,6 +16,7 @@ const OPERATIONS = { // title, and formula with `v`, the values in writing
 const PARTS = [...Object.keys(LAYERS), ...Object.keys(OPERATIONS)];
 
 export function startUnit(place) {
+  const { $ } = place;
   const root = $("unit"), formula = $("formula"), choice = $("unit-choice");
   const layer = $("layer");
   let focused = null, listed = "";
