@@ -29,9 +29,10 @@ def examples(predictor):
         spec.name: np.zeros((count, spec.shape[1]), "float32")
         for spec in predictor.step.input_signature[1:]
     }
+    text = {"text": np.array(EXAMPLES)}
     return {
-        "serving_default": {"text": np.array(EXAMPLES)},
-        "gates": {"text": np.array(EXAMPLES)},
+        "serving_default": text,
+        **({"gates": text} if predictor.is_lstm else {}),
         "generate": {
             "prompt": np.array(EXAMPLES),
             "max_tokens": np.full(count, 5, "int32"),
