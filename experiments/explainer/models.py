@@ -6,6 +6,7 @@ were trained: the page's cell is the trained one.
 
 import keras
 import numpy as np
+from keras.layers import SimpleRNN
 
 from apps.common.layers.pooling import MaskedPooling
 from apps.common.portable.run_files import TOKEN_RULES
@@ -28,15 +29,43 @@ def language_model(predictor):
             f"{predictor.directory}: the explainer reads words, and data.tokens is "
             f"{predictor.tokenization!r}. Use a model with data.tokens=words."
         )
-    embedding = predictor.model.get_layer("embedding")
-    vectors = vectors_of(embedding)
+    if not (levels := _levels(predictor.model)):
+        raise ValueError(
+            f"{predictor.directory}: expected a language model of LSTMs. Received: a "
+            "simple recurrent network. Name it with --simple."
+        )
     return {
         "vocabulary": "\n".join(predictor.vocabulary.tokens),
         "start": int(predictor.start),
-        "embedding": table(vectors),
-        "levels": _levels(predictor.model),
-        "bias": floats(embedding.bias),
+        "levels": levels,
+        **_words(predictor.model),
     }
+
+
+def simple_model(predictor, other):
+    """Returns the data of a simple recurrent network, which is compared with an LSTM.
+
+    Args:
+        predictor: The `Predictor` of the simple network.
+        other: That of the language model with LSTMs, whose vocabulary it must have.
+
+    Raises:
+        ValueError: If it is another network, or reads other words.
+    """
+    _check_rules(predictor)
+    model = predictor.model
+    layers = [each for each in model.layers if isinstance(each, SimpleRNN)]
+    if not layers:
+        raise ValueError(
+            f"{predictor.directory}: --simple expects a language model with "
+            "model.cell=simple. Received: one of LSTMs."
+        )
+    if predictor.vocabulary.tokens != other.vocabulary.tokens:
+        raise ValueError(
+            f"{predictor.directory}: its vocabulary is not that of {other.directory}. "
+            "Train both on the same data."
+        )
+    return {"levels": [[_weights(each)] for each in layers], **_words(model)}
 
 
 def sentiment_model(predictor):
@@ -64,6 +93,12 @@ def sentiment_model(predictor):
         "kernel": floats(logits.kernel),
         "bias": floats(logits.bias),
     }
+
+
+def _words(model):
+    """Returns the word vectors of a language model, and the biases of its logits."""
+    embedding = model.get_layer("embedding")
+    return {"embedding": table(vectors_of(embedding)), "bias": floats(embedding.bias)}
 
 
 def _check_rules(predictor):
@@ -95,14 +130,19 @@ def cell_weights(layer):
     Raises:
         ValueError: If the layer computes another cell than the textbook's.
     """
-    cell = layer.cell
     if not layer.uses_kernel:
         raise ValueError(
             f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
             "equations of lstm_layer/step.py. Received: another cell, which the "
             "explainer's step.js does not compute."
         )
-    bias = cell.bias if cell.use_bias else np.zeros(BLOCKS * cell.units)
+    return _weights(layer, BLOCKS)
+
+
+def _weights(layer, blocks=1):
+    """Returns the weights of a recurrent layer; `blocks` times its units are packed."""
+    cell = layer.cell
+    bias = cell.bias if cell.use_bias else np.zeros(blocks * cell.units)
     return {
         "name": layer.name,
         "features": cell.kernel.shape[0],

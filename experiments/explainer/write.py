@@ -2,7 +2,11 @@
 
 from apps.common.portable.files import atomic_write
 from experiments import language_modeling, sentiment
-from experiments.explainer.models import language_model, sentiment_model
+from experiments.explainer.models import (
+    language_model,
+    sentiment_model,
+    simple_model,
+)
 from experiments.explainer.page import page
 from experiments.explainer.quantized import quantization_cost
 
@@ -22,7 +26,8 @@ def write_explainer(output, directories):
 
     Args:
         output: Path of the file.
-        directories: Directory of a finished run by the name of the app.
+        directories: Directory of a finished run by the name of the app, and as
+            "simple" that of the simple recurrent network, or None without one.
 
     Returns:
         Its size in bytes, and for each model the `quantization_cost` by its name.
@@ -35,13 +40,19 @@ def write_explainer(output, directories):
         task.name: task.predictor(directories[task.name])
         for task in (language_modeling.TASK, sentiment.TASK)
     }
+    language = predictors["language_modeling"]
+    simple = None
+    if directories["simple"]:
+        predictors["simple"] = language_modeling.TASK.predictor(directories["simple"])
+        simple = simple_model(predictors["simple"], language)
     content = page(
         {
-            "language_modeling": language_model(predictors["language_modeling"]),
+            "language_modeling": language_model(language),
             "sentiment": sentiment_model(predictors["sentiment"]),
         },
         SENTENCES,
         LAST_WORD,
+        simple,
     ).encode()
     if len(content) > MAX_BYTES:
         raise ValueError(
@@ -49,7 +60,7 @@ def write_explainer(output, directories):
             f"{MAX_BYTES:,}. Train the default recipes without larger sizes."
         )
     costs = {
-        name: quantization_cost(predictor, SENTENCES[name][0])
+        name: quantization_cost(predictor, SENTENCES.get(name, (BEGINNING,))[0])
         for name, predictor in predictors.items()
     }
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,16 @@ function held(place) {
   return times.map((t, s) => [map.value(times.length - 1, s), t]).sort((a, b) => b[0] - a[0]);
 }
 
+/** Returns a sentence on what the far word leaves in both networks, if there are both. */
+function compared(place) {
+  if (!place.comparison) return [];
+  const [lstm, simple] = [false, true].map((isSimple) =>
+    percent(place.comparison.influence(place, isSimple)[far(place)]));
+  return [`*Compare*, at the end of the page, has such a network. If ${quoted(place, far(place))} ` +
+    `is left out, its state at ${quoted(place, last(place))} changes by ${simple}; the ` +
+    `LSTM's cell state changes by ${lstm}.`];
+}
+
 /** Returns the share of the watched word, untouched and touched, in writing. */
 const watched = (place) => shareOf(place).map(percent);
 
@@ -86,7 +96,8 @@ export const STATIONS = [
   },
   {
     title: "Why gradients live",
-    go: (place) => ({ level: "unit", unit: byFactor(place)[0] }),
+    go: (place) => ({ level: "unit", unit: byFactor(place)[0],
+      isComparing: Boolean(place.comparison) }),
     see: "unit-title",
     text: (place) => [
       "Training sends a gradient back from the answer to early words. Along the cell " +
@@ -94,8 +105,8 @@ export const STATIONS = [
       `In unit ${byFactor(place)[0]} the forget gates after ${quoted(place, far(place))} ` +
       `multiply to ${number(factor(place, byFactor(place)[0]))}: that share of the gradient ` +
       "arrives there. In a simple recurrent network each step multiplies by a matrix and " +
-      "by the slope of tanh, and mostly nothing arrives. (What passes through the gates " +
-      "comes on top.)"],
+      "by the slope of tanh, and little arrives from far. (What passes through the gates " +
+      "comes on top.)", ...compared(place)],
     question: () => "Does it arrive in all units?",
     answer: (place) => `No. In half of them less than ` +
       `${number(factor(place, byFactor(place)[Math.floor(place.weights.units / 2)]))} is ` +

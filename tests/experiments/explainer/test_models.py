@@ -9,6 +9,7 @@ from experiments.explainer.models import (
     cell_weights,
     language_model,
     sentiment_model,
+    simple_model,
 )
 from experiments.explainer.quantized import (
     floats,
@@ -87,6 +88,20 @@ def test_a_vector_is_rounded_by_at_most_half_a_step():
     assert (np.abs(rounded - vectors) <= 0.501 * scales[:, np.newaxis]).all()
 
 
+def test_the_cost_of_a_simple_network_is_that_of_its_states_and_answer():
+    run = language_model_run("simple")
+    ids = np.array([[run.start, *_ids(["i", "live"])]])
+    inputs = [ids, np.zeros((1, 5), "float32")]
+    states = keras.Model(run.model.inputs, run.model.get_layer("simple_1").output[0])
+    exact = states(inputs)
+    cost = quantization_cost(run, "I live")
+    assert sorted(cost) == ["h", "probability"]
+    round_vectors(run.model.get_layer("embedding"))
+    expected = np.abs(np.array(states(inputs)) - np.array(exact)).max()
+    assert cost["h"] == pytest.approx(expected, rel=1e-5)
+    assert 0 < cost["probability"] < 0.02
+
+
 @pytest.mark.parametrize("make", [language_model_run, sentiment_run])
 def test_the_cost_of_rounding_is_measured_and_small(make):
     run = make()
@@ -112,6 +127,17 @@ def test_a_model_that_the_page_cannot_compute_is_refused():
     run.tokenization = "characters"
     with pytest.raises(ValueError, match=r"runs/a: .* reads words, .* 'characters'"):
         language_model(run)
+
+
+def test_a_network_that_cannot_be_compared_is_refused():
+    run, simple = language_model_run(), language_model_run("simple")
+    with pytest.raises(ValueError, match=r"runs/a: .* LSTMs\. .* with --simple\."):
+        language_model(simple)
+    with pytest.raises(ValueError, match=r"runs/a: --simple expects .*cell=simple\."):
+        simple_model(run, run)
+    simple.vocabulary.tokens = WORDS[::-1]
+    with pytest.raises(ValueError, match=r"vocabulary is not that of runs/a\. Train"):
+        simple_model(simple, run)
 
 
 def test_a_cell_that_the_page_does_not_compute_is_refused():
