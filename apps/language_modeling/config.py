@@ -45,6 +45,9 @@ class ModelConfig:
     """Sets the arguments of `build_model`.
 
     Attributes:
+        cell: "lstm", or "simple": a simple recurrent network, h_t = tanh(x_t W +
+            h_{t-1} U + b), to compare with. It has no gates: `explain` refuses it, and
+            `export` writes neither `onnx/` nor `litert/`.
         embedding_dim: Size of a token's vector, and units of the last LSTM, since
             embedding and softmax share their weights.
         units: Units of each LSTM but the last.
@@ -58,7 +61,7 @@ class ModelConfig:
         output_dropout: Fraction of the last LSTM's features dropped in training, the
             same at all timesteps.
         weight_drop: Fraction of each LSTM's recurrent kernel dropped in training
-            (Merity et al. 2018).
+            (Merity et al. 2018). With `cell` "simple" it must be 0.
         activation_penalty: Weight of activation regularization (AR), a penalty on the
             mean square of the last LSTM's dropped outputs; 0 disables it.
         change_penalty: Weight of temporal activation regularization (TAR), a penalty on
@@ -69,6 +72,7 @@ class ModelConfig:
             "auto" chooses when the run is created; its config.yaml keeps the choice.
     """
 
+    cell: Literal["lstm", "simple"] = "lstm"
     embedding_dim: Positive = 128
     units: Positive = 128
     num_layers: Positive = 1
@@ -80,6 +84,15 @@ class ModelConfig:
     activation_penalty: Weight = 0.0
     change_penalty: Weight = 0.0
     softmax_dtype: Literal["auto", "float32", "bfloat16"] = AUTO
+
+    def __post_init__(self):
+        """Raises ValueError if weights of a simple network are to be dropped."""
+        if self.cell == "simple" and self.weight_drop:
+            raise ValueError(
+                "model.weight_drop: expected 0 with model.cell=simple, since only the "
+                "LSTM drops recurrent weights. Set model.weight_drop=0, or "
+                f"model.cell=lstm. Received: {self.weight_drop}."
+            )
 
 
 @dataclass(frozen=True, config=STRICT)

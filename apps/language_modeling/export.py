@@ -31,9 +31,10 @@ def examples(predictor):
         spec.name: np.zeros((count, spec.shape[1]), "float32")
         for spec in predictor.step.input_signature[1:]
     }
+    text = {"text": np.array(EXAMPLES)}
     return {
-        "serving_default": {"text": np.array(EXAMPLES)},
-        "gates": {"text": np.array(EXAMPLES)},
+        "serving_default": text,
+        **({"gates": text} if predictor.is_lstm else {}),
         "generate": {
             "prompt": np.array(EXAMPLES),
             "max_tokens": np.full(count, 5, "int32"),
@@ -71,14 +72,18 @@ def cell_data(predictor):
             f"{predictor.tokenization!r}. Use a model with data.tokens=words."
         )
     check_rules(predictor)
-    embedding = predictor.model.get_layer("embedding")
     return {
         "vocabulary": "\n".join(predictor.vocabulary.tokens),
         "start": int(predictor.start),
-        "embedding": table(vectors_of(embedding)),
         "levels": levels(predictor.model),
-        "bias": floats(embedding.bias),
+        **word_data(predictor.model),
     }
+
+
+def word_data(model):
+    """Returns the word vectors of a language model, and the biases of its logits."""
+    embedding = model.get_layer("embedding")
+    return {"embedding": table(vectors_of(embedding)), "bias": floats(embedding.bias)}
 
 
 export = partial(

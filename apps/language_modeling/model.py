@@ -1,4 +1,4 @@
-"""Builds the language model: tied embedding, stateful LSTMs, logits."""
+"""Builds the language model: tied embedding, recurrent layers, logits."""
 
 import keras
 from keras import ops
@@ -6,6 +6,8 @@ from keras import ops
 from apps.common.layers.embedding import TiedEmbedding
 from lstm_layer import LSTM
 from lstm_layer.package import PACKAGE
+
+STATES = {"lstm": "hc", "simple": "h"}  # cell -> names of the states of its layers
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -50,6 +52,7 @@ class ActivityPenalty(keras.layers.Layer):
 
 def build_model(
     vocabulary_size,
+    cell,
     embedding_dim,
     units,
     num_layers,
@@ -66,15 +69,16 @@ def build_model(
 
     Args:
         vocabulary_size: Number of token ids.
-        embedding_dim: Size of a token's vector, and units of the last LSTM.
-        units: Units of each LSTM but the last.
-        num_layers: Number of LSTM layers.
+        cell: "lstm", or "simple" for Keras's simple recurrent network.
+        embedding_dim: Size of a token's vector, and units of the last layer.
+        units: Units of each recurrent layer but the last.
+        num_layers: Number of recurrent layers.
         embedding_dropout: Fraction of the vocabulary's tokens dropped in training.
         input_dropout: Fraction of the embedding's features dropped in training, the
             same at all timesteps.
-        hidden_dropout: Fraction of the features between LSTMs dropped likewise.
-        output_dropout: Fraction of the last LSTM's features dropped likewise.
-        weight_drop: Fraction of each recurrent kernel dropped in training.
+        hidden_dropout: Fraction of the features between layers dropped likewise.
+        output_dropout: Fraction of the last layer's features dropped likewise.
+        weight_drop: Fraction of each LSTM's recurrent kernel dropped in training.
         activation_penalty: Weight of AR in `ActivityPenalty`.
         change_penalty: Weight of TAR in `ActivityPenalty`.
         softmax_dtype: Data type in which training computes the softmax, "float32" or
@@ -82,7 +86,8 @@ def build_model(
 
     Returns:
         A model from `[token_ids (batch, timesteps), h_1, c_1, h_2, ...]` to `[logits
-        (batch, timesteps, vocabulary_size), h_1, c_1, h_2, ...]`.
+        (batch, timesteps, vocabulary_size), h_1, c_1, h_2, ...]`. The states of a
+        simple network are `h_1, h_2, ...`.
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     embedding = TiedEmbedding(
@@ -97,22 +102,24 @@ def build_model(
     for number in range(1, num_layers + 1):
         last = number == num_layers
         size = embedding_dim if last else units
-        state = [keras.Input((size,), name=f"{name}_{number}") for name in "hc"]
-        lstm = LSTM(
-            size,
-            return_sequences=True,
-            return_state=True,
-            weight_drop=weight_drop,
-            name=f"lstm_{number}",
-        )
-        outputs, h, c = lstm(x, initial_state=state)
+        state = [keras.Input((size,), name=f"{name}_{number}") for name in STATES[cell]]
+        layer = _layer(cell, size, weight_drop, name=f"{cell}_{number}")
+        outputs, *final_state = layer(x, initial_state=state)
         x = keras.layers.SpatialDropout1D(output_dropout if last else hidden_dropout)(
             outputs
         )
         initial_states += state
-        final_states += [h, c]
+        final_states += final_state
     x = ActivityPenalty(activation_penalty, change_penalty, name="states")([outputs, x])
     logits = embedding(x, reverse=True)
     return keras.Model(
         [token_ids, *initial_states], [logits, *final_states], name="language_model"
     )
+
+
+def _layer(cell, units, weight_drop, **options):
+    """Returns a recurrent layer that returns its outputs and its last states."""
+    options = {"return_sequences": True, "return_state": True, **options}
+    if cell == "simple":
+        return keras.layers.SimpleRNN(units, **options)
+    return LSTM(units, weight_drop=weight_drop, **options)

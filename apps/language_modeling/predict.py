@@ -25,6 +25,19 @@ class Predictor(Answers, Base):
         """Tokenization: "words", "spaces" or "characters"."""
         return self.config.data.tokens
 
+    @property
+    def is_lstm(self):
+        """Whether the recurrent layers are LSTMs, and not simple ones."""
+        return self.config.model.cell == "lstm"
+
+    def _check_lstm(self, reason):
+        """Raises ValueError for a simple recurrent network."""
+        if not self.is_lstm:
+            raise ValueError(
+                f"model.cell={self.config.model.cell}: a simple recurrent network "
+                f"{reason}. Take a run with model.cell=lstm."
+            )
+
     @part
     def start(self):
         """Id of the token that ends a text and precedes the first token."""
@@ -73,7 +86,11 @@ class Predictor(Answers, Base):
 
         The first timestep is the start token. Also returns the most probable next
         tokens, `following`, strings `(batch, 3)`.
+
+        Raises:
+            ValueError: If the model is a simple recurrent network, which has no gates.
         """
+        self._check_lstm("has no gates to show")
         names = tf.constant(self.vocabulary.tokens)
 
         @tf.function(autograph=False, input_signature=TEXT)
@@ -109,7 +126,7 @@ class Predictor(Answers, Base):
 
     @part
     def step(self):
-        """Takes one timestep: `token_ids` `(batch,)` and the state `h_1`, `c_1`, ...
+        """Takes one timestep: `token_ids` `(batch,)` and the model's states.
 
         Returns `logits` `(batch, vocabulary_size)` and the state after the token.
         """
@@ -127,7 +144,12 @@ class Predictor(Answers, Base):
         return one_step
 
     def graphs(self):
-        """Returns the model for other engines, from token ids and state to logits."""
+        """Returns the model for other engines, from token ids and state to logits.
+
+        Raises:
+            ValueError: If the model is a simple recurrent network.
+        """
+        self._check_lstm("is written for TensorFlow alone")
         states = self.model.inputs[1:]
         specs = [tf.TensorSpec([None, None], "int32", name="token_ids")]
         specs += [tf.TensorSpec([None, s.shape[1]], "float32", s.name) for s in states]
@@ -149,9 +171,14 @@ class Predictor(Answers, Base):
         return {"token_rules": rules, "tokenization": self.tokenization}
 
     def signatures(self):
-        """Returns the signatures of a served model: a `tf.function` for each name."""
+        """Returns the signatures of a served model: a `tf.function` for each name.
+
+        A simple recurrent network has no signature `gates`.
+        """
+        gates = {"gates": self.gates} if self.is_lstm else {}
         return {
-            **super().signatures(),
+            "serving_default": self.answer,
+            **gates,
             "generate": self.generate,
             "stream": self.stream,
             "step": self.step,

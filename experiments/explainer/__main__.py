@@ -1,6 +1,7 @@
 """Writes one HTML file in which the trained cell computes in front of the reader.
 
-It holds the default language model and the default sentiment model of `make run`. The
+It holds the default language model and the default sentiment model of `make run`. If a
+simple recurrent network is trained, the page compares the language model with it. The
 file loads nothing from elsewhere: open it in any browser, or send it to someone.
 """
 
@@ -14,6 +15,8 @@ from experiments.task import RUNS, run_directory
 
 OUTPUT = RUNS / "explainer.html"
 TASKS = (language_modeling.TASK, sentiment.TASK)
+SIMPLE = "wikipedia_simple"  # recipe of the network to compare with
+VALUES = {"h": "h", "c": "C", "probability": "a probability"}
 
 
 def main(arguments=None):
@@ -37,21 +40,31 @@ def main(arguments=None):
             metavar="RUN",
             help=f"run directory (default: that of the recipe {task.default_recipe})",
         )
+    parser.add_argument(
+        "--simple",
+        type=Path,
+        metavar="RUN",
+        help="run directory of the simple recurrent network to compare with (default: "
+        f"that of the recipe {SIMPLE}, if it is trained)",
+    )
     options = vars(parser.parse_args(arguments))
     output = options.pop("output")
     with report_errors():
         directories = {
             task.name: finished_run_of(task, options[task.name]) for task in TASKS
         }
+        directories["simple"] = simple_run(options["simple"])
         from experiments.explainer.write import write_explainer
 
         size, costs = write_explainer(output, directories)
         print(f"{output}: {size / 1e6:.1f} MB. Open it in a browser.")
         for name, cost in costs.items():
-            print(
-                f"  {name}: int8 word vectors change h by at most {cost['h']:.4f}, "
-                f"C by {cost['c']:.4f}, a probability by {cost['probability']:.4f}."
+            changes = ", ".join(
+                f"{title} by at most {cost[value]:.4f}"
+                for value, title in VALUES.items()
+                if value in cost
             )
+            print(f"  {name}: int8 word vectors change {changes}.")
 
 
 def finished_run_of(task, directory):
@@ -68,6 +81,31 @@ def finished_run_of(task, directory):
             f"`python -m experiments.{task.name}`, or name another with {option}."
         )
     return directory
+
+
+def simple_run(directory):
+    """Returns the run directory of the simple recurrent network, or None without one.
+
+    The default run may be missing: a line says how to make it.
+
+    Args:
+        directory: The user's own run directory, or None.
+
+    Raises:
+        ValueError: If the user's own run is missing or its training has not ended.
+    """
+    task = language_modeling.TASK
+    default = run_directory(task, SIMPLE, task.config(SIMPLE, []))
+    if is_finished(directory or default):
+        return directory or default
+    how = f"Make the default one with `python -m experiments.{task.name} {SIMPLE}`"
+    if directory:
+        raise ValueError(
+            f"{directory}: there is no finished run. {how}, or name another with "
+            "--simple."
+        )
+    print(f"The page has no comparison: {default} is no finished run. {how}.")
+    return None
 
 
 if __name__ == "__main__":

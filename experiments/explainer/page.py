@@ -14,7 +14,7 @@ WEB = SERVED / "cell"
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def page(models, sentences, watched):
+def page(models, sentences, watched, simple=None):
     """Returns the HTML page.
 
     Args:
@@ -22,12 +22,15 @@ def page(models, sentences, watched):
             `export.py` returns it.
         sentences: Example sentences for each model, the first of them shown at first.
         watched: A next word whose probability the page shows.
+        simple: Data of the simple recurrent network that the language model is compared
+            with; None leaves the comparison out.
     """
     data = json.dumps(
         {
             "models": models,
             "sentences": sentences,
             "watched": watched,
+            "simple": simple,
             "unit": live_unit(),
         }
     )

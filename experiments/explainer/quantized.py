@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from keras import ops
+from keras.layers import SimpleRNN
 
 from apps.common.export.quantized import quantize, vectors_of
 from apps.common.layers.embedding import WordEmbedding
@@ -19,8 +20,8 @@ def quantization_cost(predictor, text):
         text: A text.
 
     Returns:
-        The largest absolute difference of `h` and of `c` of any unit and timestep, and
-        of `probability`, those of the next words or of the labels.
+        The largest absolute difference of `h` and, of LSTMs, of `c` of any unit and
+        timestep, and of `probability`, those of the next words or of the labels.
     """
     model = predictor.model
     inputs = _inputs(predictor, text)
@@ -63,11 +64,19 @@ def _inputs(predictor, text):
 
 
 def _computed(model, inputs):
-    """Returns lists of h and c of each LSTM, and of the last probabilities."""
+    """Returns lists of h and c of each layer, and of the last probabilities."""
     outputs, gates = record_gates(lambda: model(inputs, training=False))
     logits = outputs[0][:, -1] if isinstance(outputs, list | tuple) else outputs
+    values = {"probability": [keras.ops.softmax(logits)]}
+    if gates:
+        values["h"] = [each.h for each in gates.values()]
+        values["c"] = [each.c for each in gates.values()]
+    else:
+        layers = [each for each in model.layers if isinstance(each, SimpleRNN)]
+        values["h"] = keras.Model(model.inputs, [each.output[0] for each in layers])(
+            inputs
+        )
     return {
-        "h": [ops.convert_to_numpy(each.h) for each in gates.values()],
-        "c": [ops.convert_to_numpy(each.c) for each in gates.values()],
-        "probability": [ops.convert_to_numpy(keras.ops.softmax(logits))],
+        name: [ops.convert_to_numpy(each) for each in arrays]
+        for name, arrays in values.items()
     }

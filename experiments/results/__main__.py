@@ -36,13 +36,13 @@ def recording_modules():
         reading,
         streaming_memory,
     )
-    from experiments.research import label_curve
+    from experiments.research import label_curve, simple_network
     from experiments.research.long_term_dependencies import report
 
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
-        *(report, streaming_memory, reading, pipeline, operations, cluster_cost),
-        *(browser, devices),
+        *(report, simple_network, streaming_memory, reading, pipeline, operations),
+        *(cluster_cost, browser, devices),
     )
 
 

@@ -81,14 +81,19 @@ def cell_weights(layer):
     Raises:
         ValueError: If the layer computes another cell than the textbook's.
     """
-    cell = layer.cell
     if not layer.uses_kernel:
         raise ValueError(
             f"{layer.name}: expected an `LSTMCell` with tanh, sigmoid and the "
             "equations of lstm_layer/step.py. Received: another cell, which the "
             "page's step.js does not compute."
         )
-    bias = cell.bias if cell.use_bias else np.zeros(BLOCKS * cell.units)
+    return layer_weights(layer, BLOCKS)
+
+
+def layer_weights(layer, blocks=1):
+    """Returns the weights of a recurrent layer; `blocks` times its units are packed."""
+    cell = layer.cell
+    bias = cell.bias if cell.use_bias else np.zeros(blocks * cell.units)
     return {
         "name": layer.name,
         "features": cell.kernel.shape[0],

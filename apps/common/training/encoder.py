@@ -12,6 +12,8 @@ from apps.common.portable.run_files import ENCODER, MODEL, VOCABULARY
 def save_encoder(model, directory, tokens, rules):
     """Saves the embedding and LSTM weights of a language model in its run directory.
 
+    Of a simple recurrent network it saves the embedding alone, which nothing loads.
+
     Args:
         model: A model with the layers `embedding`, `lstm_1`, `lstm_2` and so on.
         directory: The run directory.
@@ -41,8 +43,8 @@ def pretrained_vocabulary(directory, rules):
         rules: Version of the rules for tokens, which the language model must have.
 
     Raises:
-        ValueError: If the directory is not the finished run of a language model with
-            `data.tokens=words` and these rules.
+        ValueError: If the directory is not the finished run of a language model of
+            LSTMs with `data.tokens=words` and these rules.
     """
     for name in (ENCODER, VOCABULARY):
         if not Path(directory, name).exists():
@@ -57,6 +59,11 @@ def pretrained_vocabulary(directory, rules):
         raise ValueError(
             f"model.pretrained: the tokens of {directory} are {tokens}. Expected a "
             "language model with data.tokens=words."
+        )
+    if not _lstms_in(arrays):
+        raise ValueError(
+            f"model.pretrained: {directory} is a simple recurrent network, whose "
+            "weights no LSTM can take. Give a language model with model.cell=lstm."
         )
     if (stored := int(arrays.get("rules", 1))) != rules:
         raise ValueError(
@@ -78,7 +85,7 @@ def load_encoder(model, directory):
     """
     arrays = _read(directory)
     layers = _lstms(model)
-    stored = {name.split("/")[0] for name in arrays if "/" in name}
+    stored = _lstms_in(arrays)
     if stored != {layer.name for layer in layers}:
         raise ValueError(
             f"model.num_layers: must be as in the language model {directory}, which "
@@ -113,6 +120,11 @@ def _read(directory):
             f"{path} cannot be read ({error}). Delete {MODEL} in the same directory "
             "and run its training command again: it rewrites the file without training."
         ) from None
+
+
+def _lstms_in(arrays):
+    """Returns the names of the LSTMs whose weights are saved."""
+    return {name.split("/")[0] for name in arrays if "/" in name}
 
 
 def _lstms(model):

@@ -72,19 +72,37 @@ def gradient_norms(model, x, y):
         For "h", and for an LSTM's "c": the norm of the gradient of the loss with
         respect to the state at each timestep, a mean over the batch, `(timesteps,)`.
     """
-    cell = model.get_layer("recurrent").cell
-    embedded = model.get_layer("words")(x)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    answer = model.get_layer("answer")
+    return state_gradients(
+        model.get_layer("recurrent").cell,
+        model.get_layer("words")(x),
+        lambda h: loss(y, answer(h)),
+    )
+
+
+def state_gradients(cell, x, loss):
+    """Measures how much a loss at the end depends on the state at each timestep.
+
+    Args:
+        cell: Cell of a recurrent layer; its first state is its output h.
+        x: Inputs of the cell, `(batch, timesteps, features)`.
+        loss: Function from the last h, `(batch, units)`, to the sum of the losses of
+            all rows.
+
+    Returns:
+        As `gradient_norms`.
+    """
     with tf.GradientTape() as tape:
         states = cell.get_initial_state(batch_size=len(x))
         states = states if isinstance(states, (list, tuple)) else [states]
         states, kept = [tf.identity(state) for state in states], []
         for t in range(x.shape[1]):
-            _, states = cell(embedded[:, t], states)
+            _, states = cell(x[:, t], states)
             states = [tf.identity(state) for state in states]
             tape.watch(states)
             kept.append(states)
-        value = loss(y, model.get_layer("answer")(states[0]))
+        value = loss(states[0])
     gradients = tape.gradient(value, kept)
     return {
         name: [_mean_norm(step[index]) for step in gradients]

@@ -20,7 +20,7 @@ export const shareOf = ({ reading, watched }) => [reading.untouched, reading.tou
   .map(({ answer: { names, shares } }) => shares[names.indexOf(watched)] ?? NaN);
 
 /** Returns an answer as bars, to scale: the bar of `largest` is whole. */
-function list(title, answer, largest) {
+export function list(title, answer, largest) {
   return el("div", {},
     el("h3", {}, title),
     el("ol", { class: "bars" }, ...best(answer).map((place, n) => {

@@ -14,8 +14,9 @@ const CURVES = [["f", "forget gate", ""], ["i", "input gate", "7 4"],
  * @param title Description for screen readers.
  * @param content Function from the x and y of the chart, and the width of a column, to
  *     its elements. x takes a timestep, y a number from 0 to 1.
+ * @param scale What 0, 0.5 and 1 stand for, in writing.
  */
-function chart(place, room, title, content) {
+export function chart(place, room, title, content, scale = ["0", "0.5", "1"]) {
   const count = place.reading.tokens.length;
   const column = Math.max(MIN_WIDTH, (room - LEFT - RIGHT) / count);
   const x = (t) => LEFT + (t + 0.5) * column;
@@ -33,10 +34,18 @@ function chart(place, room, title, content) {
     viewBox: `0 0 ${width} ${height}`, "aria-label": title, class: "chart" },
   draw("rect", { x: x(place.t) - column / 2, y: TOP, width: column, height: HEIGHT,
     class: "now" }),
-  ...[0, 0.5, 1].flatMap((share) => [
+  ...[0, 0.5, 1].flatMap((share, n) => [
     draw("line", { x1: LEFT, x2: width - RIGHT, y1: y(share), y2: y(share), class: "grid" }),
-    draw("text", { x: LEFT - 6, y: y(share) + 5, "text-anchor": "end" }, `${share}`)]),
+    draw("text", { x: LEFT - 6, y: y(share) + 5, "text-anchor": "end" }, scale[n])]),
   ...content(x, y, column), ...words, ...targets));
+}
+
+/** Scrolls charts to the chosen word, which on a narrow screen may lie outside. */
+export function scrollToWord(target) {
+  for (const box of target.querySelectorAll(".wide")) {
+    const { x, width } = box.querySelector(".now").getBBox();
+    box.scrollLeft = x + width / 2 - target.clientWidth / 2;
+  }
 }
 
 /** Returns the curves of the three gates, of the chosen unit or the mean of all. */

@@ -1,6 +1,7 @@
 // Starts the page: every view is a function that draws itself for a place.
 
 import { startAnswer } from "./answer_view.js";
+import { startComparison } from "./comparison_view.js";
 import { Place } from "./place.js";
 import { startSentence } from "./sentence_view.js";
 import { startStations } from "./stations_view.js";
@@ -29,7 +30,7 @@ export function start(root, { unit, ...data }) {
   putUnit(root, unit);
   const place = new Place(data, root);
   place.views = [startSentence, startAnswer, startTouch, startUnit, startZoom,
-    startStations]
+    startComparison, startStations]
     .map((startView) => startView(place));
   place.draw();
   performance.mark("first drawing");

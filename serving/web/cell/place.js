@@ -1,5 +1,6 @@
 // Where the reader of the page is; each view is drawn anew when it changes.
 
+import { Comparison } from "./comparison.js";
 import { LanguageModel, SentimentModel } from "./models.js";
 import { Reading } from "./reading.js";
 import { Touch } from "./touch.js";
@@ -9,14 +10,17 @@ const MEANS_NEW_READING = ["app", "text", "touch"];
 
 export class Place {
   /**
-   * @param data `models`, the data of each model; `sentences` for each; and `watched`, a
-   *     next word whose share is shown.
+   * @param data `models`, the data of each model; `sentences` for each; `watched`, a
+   *     next word whose share is shown; and `simple`, the data of the simple network that
+   *     the language model is compared with, if there is one.
    * @param root The document or the shadow root that has the elements of the page.
    */
-  constructor({ models, sentences, watched }, root) {
+  constructor({ models, sentences, watched, simple }, root) {
     this.root = root;
     this.$ = (id) => root.getElementById(id);
     this.data = models;
+    this.comparison = simple && new Comparison(simple, models.language_modeling);
+    this.isComparing = false;
     this.sentences = sentences;
     this.watched = watched;
     this.models = {};

@@ -46,6 +46,16 @@ function held(place) {
 const written = (share) => (Number.isNaN(share) ? "nothing, since it does not know the word"
   : percent(share));
 
+/** Returns a sentence on what the far word leaves in both networks, if there are both. */
+function compared(place) {
+  if (!place.comparison) return [];
+  const [lstm, simple] = [false, true].map((isSimple) =>
+    percent(place.comparison.influence(place, isSimple)[far(place)]));
+  return [`*Compare*, at the end of the page, has such a network. If ${quoted(place, far(place))} ` +
+    `is left out, its state at ${quoted(place, last(place))} changes by ${simple}; the ` +
+    `LSTM's cell state changes by ${lstm}.`];
+}
+
 /** Returns the share of the watched word, untouched and touched, in writing. */
 const watched = (place) => shareOf(place).map(written);
 
@@ -90,7 +100,8 @@ export const STATIONS = [
   },
   {
     title: "Why gradients live",
-    go: (place) => ({ level: "unit", unit: byFactor(place)[0] }),
+    go: (place) => ({ level: "unit", unit: byFactor(place)[0],
+      isComparing: Boolean(place.comparison) }),
     see: "unit-title",
     text: (place) => [
       "Training sends a gradient back from the answer to early words. Along the cell " +
@@ -98,8 +109,8 @@ export const STATIONS = [
       `In unit ${byFactor(place)[0]} the forget gates after ${quoted(place, far(place))} ` +
       `multiply to ${number(factor(place, byFactor(place)[0]))}: that share of the gradient ` +
       "arrives there. In a simple recurrent network each step multiplies by a matrix and " +
-      "by the slope of tanh, and mostly nothing arrives. (What passes through the gates " +
-      "comes on top.)"],
+      "by the slope of tanh, and little arrives from far. (What passes through the gates " +
+      "comes on top.)", ...compared(place)],
     question: () => "Does it arrive in all units?",
     answer: (place) => `No. In half of them less than ` +
       `${number(factor(place, byFactor(place)[Math.floor(place.weights.units / 2)]))} is ` +

@@ -1,7 +1,7 @@
 // The zoom: sentence, layer, unit, product, and the way back.
 
 import { el } from "../dom.js";
-import { gateCurves, ribbons } from "./curves.js";
+import { gateCurves, ribbons, scrollToWord } from "./curves.js";
 import { equationsView } from "./equations_view.js";
 import { layerView } from "./layer_view.js";
 import { LAYERS } from "./layers.js";
@@ -12,11 +12,7 @@ function sentenceView(place, target) {
   target.replaceChildren(
     el("p", {}, `The three gates at each word, ${place.whose}. Click a word.`),
     gateCurves(place, room), ribbons(place, room));
-  // On a narrow screen the chosen word may lie outside of the chart.
-  for (const box of target.querySelectorAll(".wide")) {
-    const { x, width } = box.querySelector(".now").getBBox();
-    box.scrollLeft = x + width / 2 - room / 2;
-  }
+  scrollToWord(target);
 }
 
 export function startZoom(place) {

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.config import load_config
 from apps.common.layers.state import zero_state
 from apps.common.training.optimizer import clipped_optimizer
-from apps.language_modeling.config import ModelConfig
+from apps.language_modeling.config import Config, ModelConfig
 from apps.language_modeling.model import build_model
 from apps.language_modeling.train import trainer_of
 
@@ -30,13 +31,17 @@ def make():
     return build
 
 
+CELLS = pytest.mark.parametrize("cell", ["lstm", "simple"])
+
+
 @pytest.fixture
 def token_ids():
     return tf.constant(np.random.default_rng(8).integers(2, SIZE, (3, 7)), "int32")
 
 
-def test_two_windows_with_the_state_handed_on_are_one(make, token_ids):
-    model = make()
+@CELLS
+def test_two_windows_with_the_state_handed_on_are_one(make, token_ids, cell):
+    model = make(cell=cell)
     whole, *last = model([token_ids, *zero_state(model, 3)])
     first, *state = model([token_ids[:, :4], *zero_state(model, 3)])
     second, *state = model([token_ids[:, 4:], *state])
@@ -46,8 +51,9 @@ def test_two_windows_with_the_state_handed_on_are_one(make, token_ids):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_a_logit_depends_on_no_later_token(make, token_ids):
-    model = make()
+@CELLS
+def test_a_logit_depends_on_no_later_token(make, token_ids, cell):
+    model = make(cell=cell)
     changed = tf.concat([token_ids[:, :4], 0 * token_ids[:, 4:] + 2], axis=1)
     one, other = (
         model([ids, *zero_state(model, 3)])[0] for ids in (token_ids, changed)
@@ -61,6 +67,33 @@ def test_the_softmax_has_the_vectors_of_the_embedding(make):
     lstm = 4 * 6 * (4 + 6 + 1) + 4 * 4 * (6 + 4 + 1)
     assert model.count_params() == SIZE * 4 + SIZE + lstm
     assert [s.shape[1] for s in model.inputs[1:]] == [6, 6, 4, 4]
+
+
+def test_a_simple_network_has_the_equation_of_the_docs_and_one_state_a_layer(
+    make, token_ids
+):
+    model = make(cell="simple", num_layers=1)
+    rng = np.random.default_rng(6)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    w, u, b = model.get_layer("simple_1").get_weights()
+    x = np.array(model.get_layer("embedding")(token_ids))
+    h = rng.normal(size=(3, 4)).astype("float32")
+    logits, last = model([token_ids, tf.constant(h)])
+    for t in range(x.shape[1]):
+        h = np.tanh(x[:, t] @ w + h @ u + b)
+    np.testing.assert_allclose(last, h, atol=1e-5)
+    embedding = model.get_layer("embedding")
+    expected = h @ np.array(embedding.vectors).T + np.array(embedding.bias)
+    np.testing.assert_allclose(logits[:, -1], expected, atol=1e-4)
+
+
+def test_a_simple_network_drops_no_recurrent_weights(tmp_path):
+    path = tmp_path / "simple.yaml"
+    path.write_text("model:\n  cell: simple\n  weight_drop: 0.2\n")
+    with pytest.raises(
+        ValueError, match=r"^model\.weight_drop: expected 0 .* Received: 0\.2\.$"
+    ):
+        load_config(Config, path)
 
 
 def test_embedding_dropout_drops_a_token_wherever_it_stands(make):

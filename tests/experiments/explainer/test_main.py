@@ -17,7 +17,14 @@ def runs(monkeypatch, tmp_path):
     """Replaces the default runs by those of tiny models."""
     monkeypatch.chdir(tmp_path)
     tiny = {"language_modeling": language_model_run(), "sentiment": sentiment_run()}
-    monkeypatch.setattr(Task, "predictor", lambda self, directory: tiny[self.name])
+    simple = language_model_run("simple", 3)
+    monkeypatch.setattr(
+        Task,
+        "predictor",
+        lambda self, directory: (
+            simple if "simple" in str(directory) else tiny[self.name]
+        ),
+    )
     monkeypatch.setattr(command, "is_finished", lambda directory: True)
 
 
@@ -29,6 +36,30 @@ def test_the_file_is_written_and_its_size_and_cost_are_printed(runs, tmp_path, c
     printed = capsys.readouterr().out
     assert printed.startswith(f"new/page.html: {len(content.encode()) / 1e6:.1f} MB.")
     assert "language_modeling: int8 word vectors change h by at most 0.0" in printed
+    (line,) = (line for line in printed.splitlines() if line.startswith("  simple: "))
+    assert "h by at most 0.0" in line
+    assert "C by" not in line
+    assert '"simple": {"levels"' in content
+
+
+def test_without_a_simple_network_the_page_has_no_comparison_and_a_line_says_so(
+    runs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        command, "is_finished", lambda directory: "simple" not in str(directory)
+    )
+    main(["--output", "page.html"])
+    assert '"simple": null' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.startswith(
+        "The page has no comparison: runs/language_modeling/wikipedia_simple/seed-1 is "
+        "no finished run. Make the default one with `python -m "
+        "experiments.language_modeling wikipedia_simple`.\n"
+    )
+    with pytest.raises(SystemExit):
+        main(["--simple", "my/simple"])
+    assert capsys.readouterr().err.startswith(
+        "Error: my/simple: there is no finished run. Make the default one with `python"
+    )
 
 
 def test_the_examples_are_the_tutorials_sentence_and_the_questions_of_the_tasks():

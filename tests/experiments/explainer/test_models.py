@@ -10,6 +10,7 @@ from apps.common.portable.tokens import tokenize
 from apps.language_modeling.export import cell_data as language_model
 from apps.sentiment.export import cell_data as sentiment_model
 from experiments.explainer.quantized import quantization_cost, round_vectors
+from experiments.explainer.simple import simple_model
 from lstm_layer import LSTM
 from lstm_layer.gates import record_gates
 from tests.experiments.explainer.chromium import evaluate
@@ -81,6 +82,20 @@ def test_a_vector_is_rounded_by_at_most_half_a_step():
     assert (np.abs(rounded - vectors) <= 0.501 * scales[:, np.newaxis]).all()
 
 
+def test_the_cost_of_a_simple_network_is_that_of_its_states_and_answer():
+    run = language_model_run("simple")
+    ids = np.array([[run.start, *_ids(["i", "live"])]])
+    inputs = [ids, np.zeros((1, 5), "float32")]
+    states = keras.Model(run.model.inputs, run.model.get_layer("simple_1").output[0])
+    exact = states(inputs)
+    cost = quantization_cost(run, "I live")
+    assert sorted(cost) == ["h", "probability"]
+    round_vectors(run.model.get_layer("embedding"))
+    expected = np.abs(np.array(states(inputs)) - np.array(exact)).max()
+    assert cost["h"] == pytest.approx(expected, rel=1e-5)
+    assert 0 < cost["probability"] < 0.02
+
+
 @pytest.mark.parametrize("make", [language_model_run, sentiment_run])
 def test_the_cost_of_rounding_is_measured_and_small(make):
     run = make()
@@ -106,6 +121,17 @@ def test_a_model_that_the_page_cannot_compute_is_refused():
     run.tokenization = "characters"
     with pytest.raises(ValueError, match=r"runs/a: .* reads words, .* 'characters'"):
         language_model(run)
+
+
+def test_a_network_that_cannot_be_compared_is_refused():
+    run, simple = language_model_run(), language_model_run("simple")
+    with pytest.raises(ValueError, match="expected a model of LSTMs"):
+        language_model(simple)
+    with pytest.raises(ValueError, match=r"runs/a: --simple expects .*cell=simple\."):
+        simple_model(run, run)
+    simple.vocabulary.tokens = WORDS[::-1]
+    with pytest.raises(ValueError, match=r"vocabulary is not that of runs/a\. Train"):
+        simple_model(simple, run)
 
 
 def test_a_cell_that_the_page_does_not_compute_is_refused():

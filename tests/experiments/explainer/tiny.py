@@ -10,6 +10,7 @@ from apps.language_modeling.model import build_model as language_model
 from apps.sentiment.export import cell_data as sentiment_model
 from apps.sentiment.model import build_model as sentiment
 from experiments.explainer.page import page
+from experiments.explainer.simple import simple_model
 
 READ = "i live in france , like playing football speak french"
 WORDS = ["<pad>", "<unk>", "<eos>", *READ.split()]
@@ -21,10 +22,11 @@ SENTENCES = {
 LABELS = ["bad", "good", "so so"]
 
 
-def language_model_run():
+def language_model_run(cell="lstm", seed=1):
     """Returns what `language_model` and `quantization_cost` read of a `Predictor`."""
     model = language_model(
         vocabulary_size=len(WORDS),
+        cell=cell,
         embedding_dim=5,
         units=5,
         num_layers=1,
@@ -39,7 +41,7 @@ def language_model_run():
     )
     return SimpleNamespace(
         directory=Path("runs/a"),
-        model=_with_random_weights(model, 1),
+        model=_with_random_weights(model, seed),
         tokenization="words",
         start=WORDS.index("<eos>"),
         vocabulary=SimpleNamespace(tokens=WORDS, rules=RULES),
@@ -70,13 +72,15 @@ def sentiment_run(pooling="max"):
     )
 
 
-def tiny_page():
-    """Returns the page of both models."""
+def tiny_page(simple=True):
+    """Returns the page of both models, with a simple network to compare or without."""
+    run = language_model_run()
     models = {
-        "language_modeling": language_model_data(language_model_run()),
+        "language_modeling": language_model_data(run),
         "sentiment": sentiment_model(sentiment_run()),
     }
-    return page(models, SENTENCES, "french")
+    compared = simple_model(language_model_run("simple", 3), run) if simple else None
+    return page(models, SENTENCES, "french", compared)
 
 
 def _with_random_weights(model, seed):

@@ -16,9 +16,9 @@ from apps.sentiment import model as sentiment_model
 WORDS = ["a", "good", "bad", "film"]
 
 
-def writer(units=6, num_layers=2):
+def writer(units=6, num_layers=2, cell="lstm"):
     return language_model.build_model(
-        *(len(WORDS) + 2, 6, units, num_layers),
+        *(len(WORDS) + 2, cell, 6, units, num_layers),
         *(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "float32"),
     )
 
@@ -53,6 +53,14 @@ def test_the_reader_has_the_states_of_the_language_model(run):
 def test_the_vocabulary_is_that_of_the_run(run):
     vocabulary = pretrained_vocabulary(run, rules=2)
     assert (vocabulary.tokens[2:], vocabulary.rules) == (WORDS, 2)
+
+
+def test_a_simple_recurrent_network_is_refused(run):
+    save_encoder(writer(cell="simple"), run, "words", rules=2)
+    with pytest.raises(
+        ValueError, match=r"^model\.pretrained: .* a simple recurrent network, .*lstm"
+    ):
+        pretrained_vocabulary(run, rules=2)
 
 
 def test_a_language_model_with_other_rules_for_tokens_is_refused(run):
