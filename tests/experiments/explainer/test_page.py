@@ -219,12 +219,16 @@ def test_the_share_of_a_watched_word_is_shown(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("level", ["Sentence", "Layer", "Unit", "Sum"])
+@pytest.mark.parametrize("level", ["Sentence", "Layer", "Unit", "Sum", "Compare"])
 def test_the_page_fits_a_phone_and_can_be_read(level, scheme, visit):
     page = visit(viewport={"width": 390, "height": 800}, color_scheme=scheme)
     word_button(page, "france").click()
     page.get_by_role("button", name="Leave “france” out").click()
     word_button(page, "live").click()
-    level_button(page, level).click()
+    if level == "Compare":
+        page.locator("#comparison summary").click()
+        expect(page.locator("#comparison svg").first).to_be_visible()
+    else:
+        level_button(page, level).click()
     assert page.evaluate(FAINT) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
