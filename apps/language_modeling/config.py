@@ -109,7 +109,8 @@ class TrainConfig(
             one of four lengths, from 0.7 to 1.3 times the mean (Merity et al. 2018 draw
             it from a normal distribution).
         sampled_tokens: Sampled softmax: number of tokens drawn per batch to estimate
-            the training loss; 0 computes it over the whole vocabulary.
+            the training loss; 0 computes it over the whole vocabulary. Faster with some
+            20,000 tokens or more, at a higher perplexity (docs/speed.md).
     """
 
     window: Annotated[int, Field(ge=4)] = 32
