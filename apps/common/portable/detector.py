@@ -110,16 +110,20 @@ class Detector:
     def feed(self, posteriors):
         """Returns `(frame, label id, score)` of each word in the next frames."""
         scores = posteriors[:, self.words]
-        best = scores.argmax(axis=1) if len(scores) else []
-        detections = []
-        for frame, word in enumerate(best):
-            score = float(scores[frame, word])
-            self._since += 1
-            if self._last is not None and scores[frame, self._last] < self.threshold:
-                self._last = None
-            if score < self.threshold:
-                continue
-            if self._since > self.pause and word != self._last:
-                detections.append((frame, self.words[word], score))
-                self._last, self._since = word, 0
+        # In double precision, as the page's detector compares.
+        above = scores >= np.float64(self.threshold)
+        detections, seen, since = [], 0, self._since
+        for frame in np.flatnonzero(above.any(axis=1)).tolist():
+            self._forget(above[seen : frame + 1])
+            seen, word = frame, int(scores[frame].argmax())
+            if since + frame + 1 > self.pause and word != self._last:
+                detections.append((frame, self.words[word], float(scores[frame, word])))
+                self._last, since = word, -(frame + 1)
+        self._forget(above[seen:])
+        self._since = since + len(scores)
         return detections
+
+    def _forget(self, above):
+        """Allows the last word again if its score was below the threshold."""
+        if self._last is not None and not above[:, self._last].all():
+            self._last = None
