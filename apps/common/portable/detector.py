@@ -112,18 +112,18 @@ class Detector:
         scores = posteriors[:, self.words]
         # In double precision, as the page's detector compares.
         above = scores >= np.float64(self.threshold)
+        frames = np.flatnonzero(above.any(axis=1))
+        best = scores[frames].argmax(axis=1)
         detections, seen, since = [], 0, self._since
-        for frame in np.flatnonzero(above.any(axis=1)).tolist():
-            self._forget(above[seen : frame + 1])
-            seen, word = frame, int(scores[frame].argmax())
-            if since + frame + 1 > self.pause and word != self._last:
-                detections.append((frame, self.words[word], float(scores[frame, word])))
-                self._last, since = word, -(frame + 1)
-        self._forget(above[seen:])
+        for frame, word in zip(frames.tolist(), best.tolist(), strict=True):
+            if since + frame + 1 <= self.pause:
+                continue
+            if word == self._last and above[seen : frame + 1, word].all():
+                seen = frame
+                continue
+            detections.append((frame, self.words[word], float(scores[frame, word])))
+            self._last, seen, since = word, frame, -(frame + 1)
+        if self._last is not None and not above[seen:, self._last].all():
+            self._last = None
         self._since = since + len(scores)
         return detections
-
-    def _forget(self, above):
-        """Allows the last word again if its score was below the threshold."""
-        if self._last is not None and not above[:, self._last].all():
-            self._last = None
