@@ -81,7 +81,7 @@ def speech_config(tones, quick_background):
         train=config.TrainConfig(
             epochs=2, batch_size=16, clips_in_a_row=2, learning_rate=0.02
         ),
-        evaluation=config.EvaluationConfig(hours=0.01, alarms_per_hour=1000.0),
+        evaluation=config.EvaluationConfig(hours=0.01, alarms_per_hour=2500.0),
     )
     for split in ("validation", "test"):
         quick_background(split, 0.01, ["high", "low", "middle"], recipe)

@@ -84,6 +84,7 @@ def test_every_engine_listens_with_the_threshold_that_the_run_chose(
 ):
     chosen = Predictor.load(finished_speech_run).detection
     assert chosen["threshold"] != DETECTION["threshold"]
+    assert chosen["pause_ms"] != DETECTION["pause_ms"]
     streams = (
         listen._tensorflow(finished_speech_run, None)(),
         device_stream(speech_device_files, "stream"),

@@ -160,8 +160,8 @@ def test_the_run_keeps_what_was_chosen_on_validation(
     speech_run, speech_config, capsys, tmp_path
 ):
     stored = json.loads((speech_run / "detection.json").read_text())
-    assert stored["alarms_per_hour"] == 1000
-    assert stored["validation"]["false_alarms"]["per_hour"] <= 1000
+    assert stored["alarms_per_hour"] == 2500
+    assert stored["validation"]["false_alarms"]["per_hour"] <= 2500
     run = shutil.copytree(speech_run, tmp_path / "run")
     (run / "detection.json").unlink()
     predictor = Predictor.load(run)
@@ -178,7 +178,7 @@ def test_the_run_keeps_what_was_chosen_on_validation(
     measured = measure_tradeoff(
         predictor, validation, "validation", THRESHOLDS, threshold.PAUSES_MS
     )
-    pause, place = best_place(measured, 1000)
+    pause, place = best_place(measured, 2500)
     assert chosen["threshold"] == measured.thresholds[place]
     assert chosen["pause_ms"] == measured.pauses_ms[pause]
 
