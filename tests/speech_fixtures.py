@@ -44,11 +44,35 @@ def sound_files(tones):
 
 
 @pytest.fixture(scope="session")
-def speech_config(tones):
-    """A speech command recipe that trains in seconds."""
+def quick_background(_own_caches):
+    """Writes 5 s of random frames where minutes of sound would be made.
+
+    Returns the function `background`.
+    """
+    from apps.speech_commands.streaming import hours
+
+    def make(directory, split, labels, features, minutes):
+        front_end = hours.LogMel(**features)
+        shape = 5 * front_end.sample_rate_hz // front_end.hop, front_end.mel_bands
+        for kind, number in minutes:
+            rng = np.random.default_rng([list(hours.SHARES).index(kind), number])
+            frames = rng.normal(-4, 3, shape).astype("float32")
+            np.save(f"{directory}/{kind}-{number:04}.npy", frames)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hours, "_make_in_its_own_process", make)
+        yield hours.background
+
+
+@pytest.fixture(scope="session")
+def speech_config(tones, quick_background):
+    """A speech command recipe that trains in seconds.
+
+    Its minutes of sound lie in the cache, where other processes find them too.
+    """
     from apps.speech_commands import config
 
-    return config.Config(
+    recipe = config.Config(
         data=config.DataConfig(
             dataset="folder", directory=str(tones), sample_rate_hz=8000, clip_ms=200
         ),
@@ -57,7 +81,11 @@ def speech_config(tones):
         train=config.TrainConfig(
             epochs=2, batch_size=16, clips_in_a_row=2, learning_rate=0.02
         ),
+        evaluation=config.EvaluationConfig(hours=0.01, alarms_per_hour=2500.0),
     )
+    for split in ("validation", "test"):
+        quick_background(split, 0.01, ["high", "low", "middle"], recipe)
+    return recipe
 
 
 speech_run, finished_speech_run = run_fixtures("speech_commands", "speech_config")

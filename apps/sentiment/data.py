@@ -1,7 +1,6 @@
 """Loads labelled texts, encodes them as token ids and batches them."""
 
 import heapq
-import tarfile
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from apps.common.data.batches import PaddedBatches
 from apps.common.data.datasets import load_dataset
 from apps.common.data.faulty import RowError, good_rows
-from apps.common.data.packages import fetch
+from apps.common.data.movie_snippets import movie_snippets
 from apps.common.data.splits import normalised, split_by_hash, text_hash
 from apps.common.data.spool import Spool
 from apps.common.data.tables import check_format, labelled_rows
@@ -58,16 +57,10 @@ def split_of(text):
 
 
 def _movie_snippets(config, split):
-    with tarfile.open(fetch("movie_snippets")) as package:
-        name = next(n for n in package.getnames() if n.endswith("ICWSM_2014.tar.gz"))
-        with tarfile.open(fileobj=package.extractfile(name)) as archive:
-            member = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
-            lines = archive.extractfile(member).read().decode("utf-8").splitlines()
-    rows = [line.split("\t") for line in lines]
     return [
-        (text, "positive" if float(rating) > 0 else "negative")
-        for _, rating, text in rows
-        if abs(float(rating)) > 0.3 and split_of(text) == split
+        (text, "positive" if rating > 0 else "negative")
+        for text, rating in movie_snippets()
+        if abs(rating) > 0.3 and split_of(text) == split
     ]
 
 

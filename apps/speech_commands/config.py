@@ -127,6 +127,23 @@ class TrainConfig(
 
 
 @dataclass(frozen=True, config=STRICT)
+class EvaluationConfig:
+    """Sets the sound in which false alarms of a model that streams are counted.
+
+    Attributes:
+        hours: Hours of sound in which no label is said, as many for validation as for
+            test: read speech, other words, babble, music, household, silence. One hour
+            is made in seconds, 20 in minutes; 0 counts no false alarms.
+        alarms_per_hour: False alarms an hour that you accept. After training the
+            threshold and the pause are chosen that miss fewest words with at most so
+            many on the validation split.
+    """
+
+    hours: Weight = 1.0
+    alarms_per_hour: Rate = 0.5
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """A speech command recipe.
 
@@ -136,6 +153,7 @@ class Config:
         model: The LSTM over frames, streaming or for whole clips.
         augmentation: Random changes of the training clips.
         train: Optimizer, batches and the clips in a row.
+        evaluation: False alarms of a model that streams.
     """
 
     data: DataConfig = DataConfig()
@@ -143,6 +161,7 @@ class Config:
     model: ModelConfig = ModelConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     train: TrainConfig = TrainConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     def __post_init__(self):
         """Raises ValueError for settings that exclude each other."""

@@ -12,8 +12,9 @@ from apps.common.portable.audio import as_float, as_int16
 from apps.common.portable.log_mel import fit_clip
 from apps.common.portable.progress import Progress
 from apps.speech_commands.augmentation import Drawn, augmented, draw, only_noise
+from apps.speech_commands.coloured_noise import noise_bank
 from apps.speech_commands.features import blank
-from apps.speech_commands.noise import add_noise, noise_bank, noise_places
+from apps.speech_commands.noise import add_noise, noise_places
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
 NOISES, NO_LABEL = 24, -1

@@ -17,7 +17,7 @@ from apps.common.metrics.plots import (
 from apps.speech_commands.baseline import measure_baseline
 from apps.speech_commands.data import load_data, measured
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.streaming.detection import det_curve, plot_det
+from apps.speech_commands.streaming.tradeoff import ALL, det_curve, plot_det
 
 BATCH_SIZE = 128
 RATIOS_DB = (np.inf, 20, 10, 5, 0)
@@ -51,7 +51,8 @@ def measure_test(predictor):
     stream = None
     if predictor.streams:
         stream = det_curve(predictor, test)
-        plot_det(stream["curve"], directory / "det.png")
+        plot_det(stream, directory / "det.png")
+        _print_stream(stream)
     metrics["accuracy_by_signal_to_noise"], metrics["stream"] = by_ratio, stream
     metrics["baseline"] = baseline_or_none(
         lambda: measure_baseline(config.data, test, labels, predictor.front_end)
@@ -60,6 +61,20 @@ def measure_test(predictor):
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="accuracy")
+
+
+def _print_stream(stream):
+    """Prints misses and false alarms in a stream, and in how many hours."""
+    if not stream["hours"]:
+        return
+    row, hours = stream["at_detection"], stream["hours"][ALL]
+    alarms = row["false_alarms"][ALL]
+    low, high = alarms["interval"]
+    print(
+        f"In a stream {row['miss_rate']:.1%} of {stream['words']} words are missed, "
+        f"with {alarms['per_hour']:.2g} false alarms an hour ({low:.2g} to {high:.2g}) "
+        f"in {hours:.1f} h of sound without the words; evaluation.hours=20 takes more."
+    )
 
 
 def _probabilities(answer, clips, snr_db):

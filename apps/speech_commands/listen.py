@@ -6,7 +6,6 @@ import time
 import numpy as np
 
 from apps.common.portable.audio import audio_blocks
-from apps.common.portable.detector import THRESHOLD
 from apps.common.portable.litert import (
     DYNAMIC,
     FLOAT,
@@ -41,7 +40,7 @@ def listen(
         path: Path of an audio file.
         chunk_ms: Length of a chunk in milliseconds; by default 100, with LiteRT a hop.
         threshold: Smoothed posterior at which a word is detected, 0 to 1; by default
-            0.8, with LiteRT that of the export.
+            that of the run, with LiteRT that of the export.
         engine: "tensorflow", or "litert", which imports no TensorFlow.
         quantization: Which LiteRT file: "float", "dynamic" or "int8"; by default
             "dynamic" if the export has it, else "float".
@@ -99,7 +98,8 @@ def _tensorflow(directory, threshold):
 
     predictor = Predictor.load(directory)
     parts = predictor.stream, predictor.front_end, predictor.labels
-    return lambda: Stream(*parts, THRESHOLD if threshold is None else threshold)
+    given = {} if threshold is None else {"threshold": threshold}
+    return lambda: Stream(*parts, **{**predictor.detection, **given})
 
 
 def _litert(directory, quantization, threshold):
@@ -149,7 +149,7 @@ def main():
     parser.add_argument(
         "--threshold",
         type=float,
-        help=f"score at which a word is detected, 0 to 1 ({THRESHOLD:g})",
+        help="score at which a word is detected, 0 to 1 (that of the run)",
     )
     parser.add_argument(
         "--engine",

@@ -8,13 +8,13 @@ import tensorflow as tf
 from apps.common.explain.traces import gate_outputs
 from apps.common.export.litert.graphs import DeviceGraph
 from apps.common.layers.state import next_states
-from apps.common.portable.detector import DETECTION
 from apps.common.predictor import Predictor as Base
 from apps.common.predictor import part
 from apps.speech_commands.answers import Answers
 from apps.speech_commands.features import LogMel, fit_clip
 from apps.speech_commands.model import clip_logits, pooled, streams
-from apps.speech_commands.streaming.stream import build_stream
+from apps.speech_commands.streaming.stream import build_minutes, build_stream
+from apps.speech_commands.streaming.threshold import read_detection
 from apps.speech_commands.wav import decode_wav
 from lstm_layer.gates import record_gates
 
@@ -105,7 +105,18 @@ class Predictor(Answers, Base):
     @part
     def stream(self):
         """The `tf.function` that `build_stream` returns; needs `streams`."""
-        return build_stream(self.model, self.front_end, self.config, self.labels)
+        parts = self.model, self.front_end, self.config, self.labels
+        return build_stream(*parts, self.detection)
+
+    @part
+    def minutes(self):
+        """The `tf.function` that `build_minutes` returns; needs `streams`."""
+        return build_minutes(self.model, self.front_end, self.config)
+
+    @part
+    def detection(self):
+        """The run's settings of the detector by name, as in `DETECTION`."""
+        return read_detection(self.directory)
 
     def graphs(self):
         """Returns the model for other engines, from log-mel frames to logits.
@@ -152,7 +163,7 @@ class Predictor(Answers, Base):
             **asdict(self.config.features),
             "streams": self.streams,
             "pooling": self.config.model.pooling,
-            **DETECTION,
+            **self.detection,
         }
 
     def tracked(self):

@@ -13,6 +13,8 @@ from apps.common.training.trainer import Trainer
 from apps.speech_commands.data import Batches, load_data
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.model import build_model, clip_logits, streams
+from apps.speech_commands.predict import Predictor
+from apps.speech_commands.streaming.threshold import choose_detection
 
 ADAPTED_BATCHES = 20  # for the mean and variance of the normalization layer
 
@@ -48,7 +50,16 @@ def prepare(config, run):
         *(run.strategy, model, adamw, batches.batch_size),
         *(config.model.pooling, in_a_row and batches.frames),
     )
-    return Job(trainer, batches, validation, f"{len(data.train.labels):,} clips")
+
+    def finish():
+        """Chooses how words are detected in a stream."""
+        if streams(model):
+            predictor = Predictor(run.directory, config)
+            predictor.model = model  # which is not saved yet
+            choose_detection(predictor, data.validation)
+
+    clips = f"{len(data.train.labels):,} clips"
+    return Job(trainer, batches, validation, clips, finish=finish)
 
 
 train = partial(train_run, prepare=prepare)

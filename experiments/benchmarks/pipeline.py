@@ -58,8 +58,8 @@ def steps_of(config):
 
 
 def _random_clips(samples):
+    from apps.speech_commands.coloured_noise import noise_bank
     from apps.speech_commands.data import NOISES, Clips
-    from apps.speech_commands.noise import noise_bank
 
     rng = np.random.default_rng(0)
     waves = rng.integers(-3000, 3001, (CLIPS, samples)).astype("int16")

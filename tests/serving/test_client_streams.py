@@ -196,7 +196,7 @@ def test_speech_commands_are_heard_as_without_a_server(kind, finished_speech_run
     models = Models(finished_speech_run / "export")
     with kind(models) as server, Client(server.address) as client:
         assert client.sound("speech_commands") == StreamSpec(
-            labels, 8000, front_end.hop, DETECTION
+            labels, 8000, front_end.hop, predictor.detection
         )
         chunks = np.array_split(sound, 7)
         detections = list(client.listen("speech_commands", chunks, **settings))

@@ -91,6 +91,17 @@ def test_samples_that_are_no_whole_frames_are_refused(speech):
         speech["stream"](inputs_of(speech["stream"], samples=samples))
 
 
+def test_a_stream_names_the_threshold_and_pause_that_the_run_chose(
+    speech, finished_speech_run
+):
+    chosen = json.loads((finished_speech_run / "detection.json").read_text())
+    assert (chosen["threshold"], chosen["pause_ms"]) != (0.8, 300)
+    samples = np.zeros((1, 0), "float32")
+    answer = speech["stream"](inputs_of(speech["stream"], samples=samples))
+    for name in ("threshold", "smoothing_ms", "pause_ms"):
+        assert answer[name] == pytest.approx([chosen[name]])
+
+
 def test_no_sound_at_all_is_heard_as_silence(speech):
     empty, silence = (np.zeros((1, size), "float32") for size in (0, 8000))
     answers = [speech["serving_default"]({"waveform": x}) for x in (empty, silence)]

@@ -179,4 +179,5 @@ def test_the_page_hears_a_stream_as_the_model_does(ask, predictors):
         (answer,) = ask([("speech_commands", "stream", inputs)])
         assert_same(answer, call(predictor.stream, inputs), atol=2e-4)
         state = {name: answer[name] for name in names}
-    assert (answer["threshold"], answer["pause_ms"]) == ([0.8], [300])
+    for name, value in predictor.detection.items():
+        assert answer[name] == [value]

@@ -10,11 +10,17 @@ import shutil
 from pathlib import Path
 
 from apps.common.portable.description import read_json
-from apps.common.portable.run_files import CONFIG, LABELS, MODEL, VOCABULARY
+from apps.common.portable.run_files import (
+    CONFIG,
+    DETECTION_FILE,
+    LABELS,
+    MODEL,
+    VOCABULARY,
+)
 from apps.common.portable.versions import FORMAT
 
 RUN = "run"  # the entry with the SHA-256 of these files of the run, by name
-RUN_FILES = (CONFIG, MODEL, VOCABULARY, LABELS)
+RUN_FILES = (CONFIG, MODEL, VOCABULARY, LABELS, DETECTION_FILE)
 
 
 def write_description(path, predictor, graphs, **more):

@@ -110,16 +110,20 @@ class Detector:
     def feed(self, posteriors):
         """Returns `(frame, label id, score)` of each word in the next frames."""
         scores = posteriors[:, self.words]
-        best = scores.argmax(axis=1) if len(scores) else []
-        detections = []
-        for frame, word in enumerate(best):
-            score = float(scores[frame, word])
-            self._since += 1
-            if self._last is not None and scores[frame, self._last] < self.threshold:
-                self._last = None
-            if score < self.threshold:
+        # In double precision, as the page's detector compares.
+        above = scores >= np.float64(self.threshold)
+        frames = np.flatnonzero(above.any(axis=1))
+        best = scores[frames].argmax(axis=1)
+        detections, seen, since = [], 0, self._since
+        for frame, word in zip(frames.tolist(), best.tolist(), strict=True):
+            if since + frame + 1 <= self.pause:
                 continue
-            if self._since > self.pause and word != self._last:
-                detections.append((frame, self.words[word], score))
-                self._last, self._since = word, 0
+            if word == self._last and above[seen : frame + 1, word].all():
+                seen = frame
+                continue
+            detections.append((frame, self.words[word], float(scores[frame, word])))
+            self._last, seen, since = word, frame, -(frame + 1)
+        if self._last is not None and not above[seen:, self._last].all():
+            self._last = None
+        self._since = since + len(scores)
         return detections

@@ -1,23 +1,35 @@
-"""Measures keyword spotting: miss rate against false alarms per hour (DET curve)."""
+"""Makes a long recording with words, and finds which of them are detected."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from apps.common.metrics.plots import save_figure
 from apps.common.portable.audio import as_float
-from apps.common.portable.detector import Detector
-from apps.speech_commands.streaming.session import Stream
 
 MOST_CLIPS = 600
 GAP_S = (0.5, 2.5)
 NOISE_LEVEL = 0.2  # factor on the noises
 CLEAN_SNR_DB = 20.0  # for clips that evaluation adds no noise to
 TOLERANCE_S = 1.0  # after a clip's end, in which a detection is a hit
-THRESHOLDS = np.round(
-    np.concatenate([np.arange(0.1, 0.95, 0.05), [0.95, 0.98, 0.99]]), 2
-)
+# A word ends with the last 10 ms whose power is at most 30 dB below the loudest 10 ms.
+END_S, END_DB = 0.01, 30.0
+
+
+class Event(NamedTuple):
+    """A word in a recording.
+
+    Attributes:
+        first: First sample of its clip.
+        last: Sample after its clip.
+        label: Label id.
+        spoken_until: Sample after the word.
+    """
+
+    first: int
+    last: int
+    label: int
+    spoken_until: int
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,7 @@ class Recording:
 
     Attributes:
         waveform: float32 `(samples,)`.
-        events: `(first sample, last sample, label id)` of each word.
+        events: The `Event` of each word.
     """
 
     waveform: np.ndarray
@@ -55,7 +67,7 @@ def long_recording(clips, labels, sample_rate_hz):
     waveform = (NOISE_LEVEL * noise).astype("float32")
     noise_power = max(float(np.mean(np.square(waveform))), 1e-9)
     events = []
-    for index, start in zip(order, starts, strict=True):
+    for index, start in zip(order, starts.tolist(), strict=True):
         speech = as_float(clips.waves[index])
         here = waveform[start : start + length]
         snr_db = clips.snr_db[index]
@@ -65,84 +77,42 @@ def long_recording(clips, labels, sample_rate_hz):
         here += np.float32(np.sqrt(wanted / power)) * speech
         label = int(clips.labels[index])
         if labels[label][0] != "_":
-            events.append((int(start), int(start + length), label))
+            end = start + end_of_speech(speech, sample_rate_hz)
+            events.append(Event(start, start + length, label, end))
     return Recording(waveform / max(1.0, np.abs(waveform).max()), events)
 
 
-def det_curve(predictor, clips):
-    """Measures miss rate and false alarms in a long recording for each threshold.
-
-    The first detection of a word from its clip's first sample to 1 s after the last is
-    a hit; any other detection is a false alarm.
-
-    Args:
-        predictor: A `Predictor` whose model predicts at each frame.
-        clips: `Clips` of the split to measure.
-
-    Returns:
-        A dictionary: `hours` of audio; `words`, their number; and `curve`, for each
-        threshold a dictionary with `threshold`, `miss_rate` and
-        `false_alarms_per_hour`.
-    """
-    front_end, labels = predictor.front_end, predictor.labels
-    rate = front_end.sample_rate_hz
-    recording = long_recording(clips, labels, rate)
-    stream = Stream(predictor.stream, front_end, labels)
-    posteriors, _ = stream.feed(recording.waveform)
-    hours = len(recording.waveform) / rate / 3600
-    curve = []
-    for threshold in THRESHOLDS:
-        detector = Detector(labels, threshold, stream.listener.pause)
-        detections = [
-            (int((frame + 1) * front_end.hop), label)
-            for frame, label, _ in detector.feed(posteriors)
-        ]
-        hits, alarms = score_detections(
-            detections, recording.events, TOLERANCE_S * rate
-        )
-        curve.append(
-            {
-                "threshold": float(threshold),
-                "miss_rate": 1 - hits / len(recording.events),
-                "false_alarms_per_hour": alarms / hours,
-            }
-        )
-    return {"hours": hours, "words": len(recording.events), "curve": curve}
+def end_of_speech(speech, sample_rate_hz):
+    """Returns the sample after the last part of a clip that is not silent."""
+    size = max(1, round(END_S * sample_rate_hz))
+    power = np.add.reduceat(np.square(speech), range(0, len(speech), size))
+    loud = np.flatnonzero(power >= power.max() * 10 ** (-END_DB / 10))
+    return min(len(speech), (int(loud[-1]) + 1) * size)
 
 
 def score_detections(detections, events, tolerance):
-    """Counts hits and false alarms.
+    """Finds the hits: the first detection of each word.
+
+    It is at or after the clip's first sample and at most `tolerance` samples after its
+    last. Any other detection is a false alarm.
 
     Args:
         detections: `(sample, label)`, sorted.
-        events: `(first sample, last sample, label)`, sorted.
+        events: `Event` of each word, sorted.
         tolerance: Number of samples after an event in which a detection is a hit.
+
+    Returns:
+        `(sample, event)` of each hit, and the number of false alarms.
     """
-    waiting, hits = list(events), 0
+    waiting, hits = list(events), []
     for sample, label in detections:
+        while waiting and waiting[0].last + tolerance < sample:
+            waiting.pop(0)
         for event in waiting:
-            if event[0] > sample:
+            if event.first > sample:
                 break
-            if event[2] == label and sample <= event[1] + tolerance:
+            if event.label == label and sample <= event.last + tolerance:
                 waiting.remove(event)
-                hits += 1
+                hits.append((sample, event))
                 break
-    return hits, len(detections) - hits
-
-
-def plot_det(curve, path):
-    """Plots the miss rate against false alarms per hour."""
-    figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-    alarms = [row["false_alarms_per_hour"] for row in curve]
-    axes.plot(alarms, [row["miss_rate"] for row in curve], "o-")
-    for row in curve[::4]:
-        place = (row["false_alarms_per_hour"], row["miss_rate"])
-        axes.annotate(f"{row['threshold']:g}", place, fontsize=8)
-    axes.set(
-        xscale="symlog",
-        xlabel="false alarms per hour",
-        ylabel="miss rate",
-        title="points: threshold",
-    )
-    axes.grid(alpha=0.3)
-    save_figure(figure, path)
+    return hits, len(detections) - len(hits)

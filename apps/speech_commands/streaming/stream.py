@@ -11,7 +11,7 @@ from apps.common.portable.stream import LARGEST_LOGIT, carry_shapes
 from apps.speech_commands.model import streams
 
 
-def build_stream(model, front_end, config, labels):
+def build_stream(model, front_end, config, labels, detection=DETECTION):
     """Returns the `tf.function` that processes one chunk of audio.
 
     It takes `samples` `(batch, k * hop)` and a carry of fixed size:
@@ -24,7 +24,7 @@ def build_stream(model, front_end, config, labels):
     The first chunk's carry is zeros. It returns `posteriors` `(batch, k, labels)`, at
     each frame those of a clip that ends there, and the next carry under the same names.
     It also returns `labels`, strings `(batch, labels)`; `sample_rate_hz` and `hop`,
-    int32 `(batch,)`; and the settings of the detector in `DETECTION`, float32
+    int32 `(batch,)`; and the settings of the detector, those in `DETECTION`, float32
     `(batch,)`. A client gets these alone by a chunk of no samples.
 
     Args:
@@ -32,6 +32,7 @@ def build_stream(model, front_end, config, labels):
         front_end: The model's `LogMel`.
         config: The model's `Config`.
         labels: Names of the labels.
+        detection: Settings of the detector by name.
 
     Raises:
         ValueError: If the model needs whole clips.
@@ -41,11 +42,10 @@ def build_stream(model, front_end, config, labels):
             "model.direction=both: the model needs the whole clip and cannot process a "
             "stream. Train one with model.direction=forward."
         )
-    pooled = config.model.pooling == "max"
-    frames = front_end.frames(config.data.clip_ms)
+    frames = pooled_frames(front_end, config)
     classes = model.output[0].shape[-1]
     states = {state.name: state.shape[1] for state in model.inputs[1:]}
-    carry = carry_shapes(front_end.context, states, frames if pooled else 0, classes)
+    carry = carry_shapes(front_end.context, states, frames, classes)
     specs = [
         tf.TensorSpec([None, *shape], "float32", name=name)
         for name, shape in {"samples": [None], **carry}.items()
@@ -53,17 +53,13 @@ def build_stream(model, front_end, config, labels):
 
     def process(samples, audio, *carried):
         features = front_end(samples, audio)
-        before, state = (carried[0], carried[1:]) if pooled else (None, carried)
+        before, state = (carried[0], carried[1:]) if frames else (None, carried)
         logits, *state = model([features, *state], training=False)
         extended = tf.concat([audio, samples], axis=1)
         carried = [extended[:, tf.shape(samples)[1] :]]
-        logits = tf.clip_by_value(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
-        scores = tf.exp(tf.cast(logits, "float32"))
-        if pooled:
-            known = tf.concat([before, scores], axis=1)
-            carried.append(known[:, tf.shape(scores)[1] :])
-            scores = tf.nn.max_pool1d(known, frames, 1, "VALID")
-        posteriors = scores / tf.reduce_sum(scores, axis=-1, keepdims=True)
+        posteriors, known = posteriors_of(logits, before, frames)
+        if frames:
+            carried.append(known[:, tf.shape(logits)[1] :])
         return posteriors, *carried, *state
 
     @tf.function(autograph=False, input_signature=specs)
@@ -86,7 +82,55 @@ def build_stream(model, front_end, config, labels):
             "labels": tf.tile(tf.constant([labels]), [batch, 1]),
             "sample_rate_hz": tf.fill([batch], front_end.sample_rate_hz),
             "hop": tf.fill([batch], front_end.hop),
-            **{name: tf.fill([batch], float(x)) for name, x in DETECTION.items()},
+            **{name: tf.fill([batch], float(x)) for name, x in detection.items()},
         }
 
     return listen
+
+
+def build_minutes(model, front_end, config):
+    """Returns the `tf.function` from log-mel frames of whole recordings to posteriors.
+
+    It takes `features` `(batch, frames, bands)`, each row from the beginning of a
+    stream, and returns `(batch, frames, labels)`: what `build_stream` gives.
+
+    Args:
+        model: Model of `build_model` that streams.
+        front_end: The model's `LogMel`.
+        config: The model's `Config`.
+    """
+    frames = pooled_frames(front_end, config)
+    features, *states = model.inputs
+    spec = tf.TensorSpec([None, None, features.shape[2]], "float32", name="features")
+
+    @tf.function(autograph=False, input_signature=[spec])
+    def minutes(features):
+        rows = tf.shape(features)[0]
+        state = [tf.zeros([rows, state.shape[1]]) for state in states]
+        logits, *_ = model([features, *state], training=False)
+        before = tf.zeros([rows, max(frames - 1, 0), logits.shape[-1]])
+        return posteriors_of(logits, before, frames)[0]
+
+    return minutes
+
+
+def pooled_frames(front_end, config):
+    """Returns the frames of a clip, whose highest logits are pooled; 0 pools none."""
+    pooled = config.model.pooling == "max"
+    return front_end.frames(config.data.clip_ms) if pooled else 0
+
+
+def posteriors_of(logits, before, frames):
+    """Returns the posteriors at each frame, and the scores that were pooled.
+
+    Args:
+        logits: `(batch, frames, labels)`.
+        before: Scores of the previous frames; not read without pooling.
+        frames: What `pooled_frames` returns.
+    """
+    logits = tf.clip_by_value(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
+    scores = known = tf.exp(tf.cast(logits, "float32"))
+    if frames:
+        known = tf.concat([before, scores], axis=1)
+        scores = tf.nn.max_pool1d(known, frames, 1, "VALID")
+    return scores / tf.reduce_sum(scores, axis=-1, keepdims=True), known

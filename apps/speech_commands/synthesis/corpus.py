@@ -16,7 +16,7 @@ from apps.common.portable.audio import as_float, as_int16, resample
 from apps.common.portable.files import cache_directory, rename_into_place
 from apps.common.portable.progress import Progress
 from apps.common.portable.terminal import report_errors, report_once
-from apps.speech_commands.noise import coloured_noise, level
+from apps.speech_commands.coloured_noise import coloured_noise, level
 from apps.speech_commands.synthesis.espeak import (
     LEFT_OUT,
     Synthesizer,

@@ -6,6 +6,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.common.data import movie_snippets
 from apps.common.data.splits import text_hash
 from apps.common.data.vectors import frequent_words
 from apps.sentiment import data
@@ -108,7 +109,7 @@ def test_a_snippet_has_the_sign_of_its_rating_unless_that_is_near_zero(
 ):
     lines = [f"1_1\t{rating}\tfilm number 5", "1_2\t1.5\tfilm number 20"]
     archive = write_snippets(tmp_path / "vader.tar.gz", lines)
-    monkeypatch.setattr(data, "fetch", {"movie_snippets": archive}.__getitem__)
+    monkeypatch.setattr(movie_snippets, "fetch", lambda name: archive)
     expected = [("film number 5", label)] if label else []
     assert read("movie_snippets", "test") == [
         *expected,
@@ -121,7 +122,7 @@ def test_each_snippet_is_in_one_split(
 ):
     lines = [f"{n}_1\t{4 * y - 2}\t{x}" for n, (x, y) in enumerate(films)]
     archive = write_snippets(tmp_path / "vader.tar.gz", lines)
-    monkeypatch.setattr(data, "fetch", {"movie_snippets": archive}.__getitem__)
+    monkeypatch.setattr(movie_snippets, "fetch", lambda name: archive)
     rows_of = {split: read("movie_snippets", split) for split in data.SPLITS}
     every = [row for rows in rows_of.values() for row in rows]
     assert sorted(every) == sorted((x, NAMES[y]) for x, y in films)

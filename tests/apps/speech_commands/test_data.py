@@ -8,10 +8,10 @@ import pytest
 from apps.common.data.batches import Shard
 from apps.common.portable.audio import as_float
 from apps.speech_commands.augmentation import augmented, draw, faster
+from apps.speech_commands.coloured_noise import noise_bank
 from apps.speech_commands.config import AugmentationConfig, FeatureConfig
 from apps.speech_commands.data import Batches, Clips, measured
 from apps.speech_commands.features import LogMel
-from apps.speech_commands.noise import noise_bank
 
 NOTHING = AugmentationConfig(
     shift_ms=0.0, gain_db=0.0, noise_share=0.0, frequency_masks=0, time_masks=0

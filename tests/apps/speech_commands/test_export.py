@@ -89,6 +89,8 @@ def test_the_stream_carries_on_and_gives_what_a_stream_gives(
     for chunk in np.split(wave, [80, 400, 1200]):
         answer = stream(samples=tf.constant(chunk[np.newaxis]), **carry)
         rows.append(answer.pop("posteriors")[0])
+        for name, value in predictor.detection.items():
+            assert answer[name].numpy() == pytest.approx([value])
         assert all(answer[n].shape == v.shape for n, v in carry.items())
         carry = {name: answer[name] for name in carry}
     np.testing.assert_allclose(np.concatenate(rows), expected, atol=1e-4)

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from apps.common.portable.audio import read_audio
+from apps.common.portable.detector import DETECTION
 from apps.speech_commands import listen
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.device import device_stream
@@ -76,6 +77,25 @@ def test_litert_hears_hop_by_hop_what_tensorflow_hears(
     assert words
     heard = [word for _, words in chunks for word in words]
     assert [(w.word, w.time_s) for w in heard] == [(w.word, w.time_s) for w in words]
+
+
+def test_every_engine_listens_with_the_threshold_that_the_run_chose(
+    finished_speech_run, speech_device_files
+):
+    chosen = Predictor.load(finished_speech_run).detection
+    assert chosen["threshold"] != DETECTION["threshold"]
+    assert chosen["pause_ms"] != DETECTION["pause_ms"]
+    streams = (
+        listen._tensorflow(finished_speech_run, None)(),
+        device_stream(speech_device_files, "stream"),
+    )
+    for stream in streams:
+        listener = stream.listener
+        assert listener._detector.threshold == chosen["threshold"]
+        assert listener.pause == round(chosen["pause_ms"] / 10)
+    given = listen._tensorflow(finished_speech_run, 0.25)().listener
+    assert given._detector.threshold == 0.25
+    assert given.pause == round(chosen["pause_ms"] / 10)
 
 
 def test_listening_with_litert_imports_no_tensorflow(speech_device_files, sound_files):

@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from apps.speech_commands.noise import (
-    LEVEL,
-    add_noise,
-    coloured_noise,
-    noise_bank,
-    noise_places,
-)
+from apps.speech_commands.coloured_noise import LEVEL, coloured_noise, noise_bank
+from apps.speech_commands.noise import add_noise, noise_places
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from apps.common.portable.detector import DETECTION
 from apps.common.portable.log_mel import LogMel
 from apps.common.portable.stream import ChunkModel, running_maximum
 from apps.speech_commands.predict import Predictor
@@ -31,7 +30,7 @@ def pair(request, finished_speech_run):
         {state.name: state.shape[1] for state in predictor.model.inputs[1:]},
         front_end.frames(config.data.clip_ms) if request.param == "max" else 0,
         predictor.labels,
-        DETECTION,
+        predictor.detection,
     )
     return predictor.stream, stream
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common.layers.state import zero_state
-from apps.common.portable.detector import DETECTION, Detector
+from apps.common.portable.detector import Detector
 from apps.speech_commands.model import build_model
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.session import Stream
@@ -110,7 +110,7 @@ def test_a_chunk_of_no_samples_tells_what_a_client_must_know(predictor):
     assert [name.decode() for name in outputs["labels"][1].numpy()] == labels
     assert outputs["sample_rate_hz"].numpy().tolist() == [8000, 8000]
     assert outputs["hop"].numpy().tolist() == [80, 80]
-    for name, value in DETECTION.items():
+    for name, value in predictor.detection.items():
         assert outputs[name].numpy().tolist() == pytest.approx([value, value])
     assert outputs["posteriors"].shape == (2, 0, 3)
 

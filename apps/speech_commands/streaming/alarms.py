@@ -1,0 +1,103 @@
+"""Counts false alarms in hours of sound in which no command word is said."""
+
+import sys
+
+import numpy as np
+
+from apps.common.portable.audio import as_float
+from apps.common.portable.detector import Detector, Listener
+from apps.speech_commands.streaming.hours import background, frames_of, minutes
+from apps.speech_commands.synthesis.background import MINUTE_S
+
+UNKNOWN = "_unknown_"
+PAUSE_S = (0.3, 1.5)  # between two clips of unknown words
+
+
+def false_alarms(predictor, clips, split, thresholds, pauses_ms):
+    """Counts the detections in sound in which no label is said, by kind.
+
+    Args:
+        predictor: A `Predictor` whose model predicts at each frame.
+        clips: `Clips` of the split; a data set's own unknown words are a kind.
+        split: "validation" or "test".
+        thresholds: Thresholds of the detector.
+        pauses_ms: Its pauses in milliseconds.
+
+    Returns:
+        For each kind its hours and the counts `(pauses, thresholds)`. It is empty if
+        `evaluation.hours` is 0, or, which a line says, if the sound cannot be made.
+    """
+    config, labels = predictor.config, predictor.labels
+    hours = config.evaluation.hours
+    if not hours:
+        return {}
+    try:
+        files = background(split, hours, labels, config)
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        print(
+            f"No false alarms are counted in {split} sound without the words: {reason}",
+            file=sys.stderr,
+        )
+        return {}
+    batches = {kind: frames_of(paths) for kind, paths in files.items()}
+    if config.data.dataset != "synthetic" and UNKNOWN in labels:
+        own = unknown_clips(clips, labels, predictor.front_end, hours)
+        batches["unknown_clips"] = own
+    return {
+        kind: _count(predictor, frames, thresholds, pauses_ms)
+        for kind, frames in batches.items()
+    }
+
+
+def unknown_clips(clips, labels, front_end, hours):
+    """Yields log-mel frames of a data set's own unknown words, with pauses.
+
+    Args:
+        clips: `Clips`.
+        labels: Names of the labels.
+        front_end: A `LogMel`.
+        hours: Hours of sound in all; a tenth is the most that these words get.
+
+    Yields:
+        `(1, frames, bands)`, at most a minute.
+    """
+    rng = np.random.default_rng(0)
+    rate_hz = front_end.sample_rate_hz
+    order = rng.permutation(np.flatnonzero(clips.labels == labels.index(UNKNOWN)))
+    left, parts, minute = minutes(hours, "other_words"), [], MINUTE_S * rate_hz
+    for n, index in enumerate(order, 1):
+        pause = np.zeros(int(rng.uniform(*PAUSE_S) * rate_hz), "float32")
+        parts += [as_float(clips.waves[index]), pause]
+        if sum(map(len, parts)) >= minute or n == len(order):
+            yield np.asarray(front_end(np.concatenate(parts)[np.newaxis, :minute]))
+            parts, left = [], left - 1
+            if not left:
+                return
+
+
+def _count(predictor, batches, thresholds, pauses_ms):
+    """Returns the hours of batches of frames, and the counts of detections."""
+    labels = predictor.labels
+    frame_s = predictor.front_end.hop / predictor.front_end.sample_rate_hz
+    smoothing_ms = predictor.detection["smoothing_ms"]
+    counts, frames = np.zeros((len(pauses_ms), len(thresholds)), int), 0
+    for batch in batches:
+        for posteriors in predictor.minutes(batch).numpy():
+            listener = Listener(labels, frame_s, smoothing_ms=smoothing_ms)
+            smoothed, _ = listener.feed(posteriors)
+            frames += len(smoothed)
+            counts += np.array(
+                [
+                    [len(found) for found in detected(smoothed, labels, frame_s, *each)]
+                    for each in ((thresholds, pause) for pause in pauses_ms)
+                ]
+            )
+    return round(frames * frame_s / 3600, 6), counts
+
+
+def detected(smoothed, labels, frame_s, thresholds, pause_ms):
+    """Yields for each threshold the detections in the smoothed posteriors."""
+    pause = round(pause_ms / 1000 / frame_s)
+    for threshold in thresholds:
+        yield Detector(labels, threshold, pause).feed(smoothed)
