@@ -121,9 +121,16 @@ class TrainConfig(
         clips_in_a_row: With `model.direction` "forward": number of clips concatenated
             to one sequence, with a prediction at each clip's end. The state carries
             over from clip to clip, as in a stream.
+        background_hours: With `model.direction` "forward": hours of sound in which no
+            label is said. Each row of clips then has as long a stretch of it as a clip,
+            before or after it, in which the loss is that of detecting a word. Needs a
+            label that begins with "_", such as "_unknown_". 0 trains without.
+        background_weight: Weight of that loss.
     """
 
     clips_in_a_row: Positive = 1
+    background_hours: Weight = 0.0
+    background_weight: Weight = 1.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -195,6 +202,13 @@ class Config:
                 "train.clips_in_a_row: model.direction=both reads one clip at a time. "
                 "Set train.clips_in_a_row=1. "
                 f"Received: {self.train.clips_in_a_row}."
+            )
+        if model.direction == "both" and self.train.background_hours:
+            raise ValueError(
+                "train.background_hours: model.direction=both reads whole clips, and "
+                "cannot be trained for a stream. Set train.background_hours=0, or "
+                "model.direction=forward. "
+                f"Received: {self.train.background_hours:g}."
             )
         window_ms, hop_ms = self.features.window_ms, self.features.hop_ms
         window, hop = (

@@ -91,11 +91,22 @@ def clip_logits(model, features, pooling, frames=None, training=False):
     features = ops.convert_to_tensor(features)
     if not streams(model):
         return model(features, training=training)
-    batch = ops.shape(features)[0]
-    logits, *_ = model([features, *zero_state(model, batch)], training=training)
+    logits = frame_logits(model, features, training)
     if frames:
-        logits = ops.reshape(logits, (batch, -1, frames, logits.shape[-1]))
+        logits = of_clips(logits, frames)
     return pooled(logits, pooling)
+
+
+def frame_logits(model, features, training=False):
+    """Returns the logits of each frame, of a model that streams; see `clip_logits`."""
+    state = zero_state(model, ops.shape(features)[0])
+    logits, *_ = model([features, *state], training=training)
+    return logits
+
+
+def of_clips(logits, frames):
+    """Cuts logits `(batch, timesteps, num_classes)` into clips of so many frames."""
+    return ops.reshape(logits, (ops.shape(logits)[0], -1, frames, logits.shape[-1]))
 
 
 def pooled(logits, pooling):

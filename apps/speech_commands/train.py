@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,8 +13,21 @@ from apps.common.training.optimizer import optimizer
 from apps.common.training.trainer import Trainer
 from apps.speech_commands.data import Batches, load_data
 from apps.speech_commands.features import LogMel
-from apps.speech_commands.model import build_model, clip_logits, streams
+from apps.speech_commands.model import (
+    build_model,
+    clip_logits,
+    frame_logits,
+    of_clips,
+    pooled,
+    streams,
+)
 from apps.speech_commands.predict import Predictor
+from apps.speech_commands.streaming.background import (
+    WithBackground,
+    load_background,
+    no_word_loss,
+    parted,
+)
 from apps.speech_commands.streaming.threshold import choose_detection
 
 ADAPTED_BATCHES = 20  # for the mean and variance of the normalization layer
@@ -33,6 +47,11 @@ def prepare(config, run):
         *(data.train, classes, front_end, settings.batch_size, in_a_row),
         config.augmentation,
     )
+    before = 0
+    if settings.background_hours:
+        before = batches.frames
+        minutes = load_background(settings.background_hours, data.labels, config)
+        batches = WithBackground(batches, minutes, before)
     validation = Batches(
         data.validation, classes, front_end, settings.batch_size, in_a_row and 1
     )
@@ -48,7 +67,8 @@ def prepare(config, run):
         adamw = optimizer(settings, batches.steps)
     trainer = trainer_of(
         *(run.strategy, model, adamw, batches.batch_size),
-        *(config.model.pooling, in_a_row and batches.frames),
+        *(config.model.pooling, in_a_row and validation.frames),
+        background=Background(before, settings.background_weight, data.labels),
     )
 
     def finish():
@@ -65,7 +85,34 @@ def prepare(config, run):
 train = partial(train_run, prepare=prepare)
 
 
-def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):
+class Background(NamedTuple):
+    """The sound without a word that precedes each row of clips in training.
+
+    Attributes:
+        frames: Its frames; 0 where there is none.
+        weight: Weight of the loss of hearing a word in it.
+        labels: Names of the labels; those that begin with "_" are no words.
+    """
+
+    frames: int
+    weight: float
+    labels: list
+
+    def split(self, logits, clip_frames, pooling):
+        """Returns the mean loss of a row's background, and the logits of its clips."""
+        words = [label[0] != "_" for label in self.labels]
+        width = clip_frames if pooling == "max" else 1
+        sound, clips = parted(logits, self.frames)
+        loss = no_word_loss(sound, words, width)
+        return self.weight * tf.reduce_sum(loss), clips
+
+
+NO_BACKGROUND = Background(0, 0.0, [])
+
+
+def trainer_of(
+    strategy, model, optimizer, batch_size, pooling, frames, background=NO_BACKGROUND
+):
     """Returns a `Trainer` for clips, or for rows of several clips in a row.
 
     Divides the summed loss by the clips of a full batch; `pooling` and `frames` are
@@ -74,9 +121,15 @@ def trainer_of(strategy, model, optimizer, batch_size, pooling, frames):
 
     def loss_fn(batch, training):
         features, one_hot = batch
-        logits = clip_logits(model, features, pooling, frames, training)
+        more = 0.0
+        if training and background.frames:
+            logits = frame_logits(model, features, training)
+            more, logits = background.split(logits, frames, pooling)
+            logits = pooled(of_clips(logits, frames), pooling)
+        else:
+            logits = clip_logits(model, features, pooling, frames, training)
         labels = tf.argmax(one_hot, axis=-1, output_type="int32")
         reported = loss_and_accuracy(logits, labels, tf.reduce_sum(one_hot, axis=-1))
-        return reported["loss"][0] / batch_size, reported
+        return (reported["loss"][0] + more) / batch_size, reported
 
     return Trainer(strategy, model, optimizer, loss_fn)

@@ -1,0 +1,122 @@
+"""Training on sound in which no word is said, beside the clips."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.common.data.batches import Shard
+from apps.speech_commands.coloured_noise import noise_bank
+from apps.speech_commands.config import (
+    AugmentationConfig,
+    Config,
+    FeatureConfig,
+    ModelConfig,
+    TrainConfig,
+)
+from apps.speech_commands.data import Batches, Clips
+from apps.speech_commands.features import LogMel
+from apps.speech_commands.streaming.background import (
+    WithBackground,
+    joined,
+    load_background,
+    no_word_loss,
+    parted,
+)
+from apps.speech_commands.train import Background
+
+BANDS, STRETCH, MINUTES = 6, 4, 3
+
+
+@pytest.fixture
+def batches():
+    """Six clips of 80 ms, in rows of two; minutes whose frames are their numbers."""
+    waves = np.outer(1000 * (1 + np.arange(6)), np.ones(640)).astype("int16")
+    labels = np.arange(6, dtype="int32") % 3
+    clips = Clips(waves, labels, [""] * 6, np.full(6, np.inf), noise_bank(0, 2, 640))
+    front_end = LogMel(8000, **asdict(FeatureConfig(mel_bands=BANDS)))
+    plain = Batches(clips, 3, front_end, 4, 2, AugmentationConfig())
+    numbers = 100 * np.arange(MINUTES)[:, np.newaxis] + np.arange(20)
+    minutes = np.repeat(numbers[:, :, np.newaxis], BANDS, axis=2).astype("float32")
+    return WithBackground(plain, minutes, STRETCH)
+
+
+def _taken(batches, count, **options):
+    return list(batches.shuffled(5, **options).take(count).as_numpy_iterator())
+
+
+def test_sound_is_first_in_half_of_the_rows_and_last_in_the_others():
+    sound = tf.constant([[[1.0], [2]], [[3], [4]], [[5], [6]]])
+    clips = tf.constant([[[10.0]], [[20]], [[30]]])
+    rows = joined(sound, clips)
+    assert rows[..., 0].numpy().tolist() == [[1, 2, 10], [20, 3, 4], [30, 5, 6]]
+    for part, whole in zip(parted(rows, 2), (sound, clips), strict=True):
+        np.testing.assert_array_equal(part, whole)
+
+
+def test_rows_have_the_clips_of_before_and_a_stretch_of_one_minute(batches):
+    assert (batches.steps, batches.batch_size) == (2, 4)
+    plain = list(batches.batches.shuffled(5).take(3).as_numpy_iterator())
+    for (rows, labels), (clips, labels_of_clips) in zip(
+        _taken(batches, 3), plain, strict=True
+    ):
+        sound, rest = parted(rows, STRETCH)
+        np.testing.assert_array_equal(rest, clips)
+        np.testing.assert_array_equal(labels, labels_of_clips)
+        first = sound[:, :1, :1]
+        expected = first + np.arange(STRETCH)[:, np.newaxis] + np.zeros(BANDS)
+        np.testing.assert_array_equal(sound, expected)
+        assert np.all(first % 100 <= 20 - STRETCH)
+
+
+def test_stretches_are_a_function_of_seed_and_epoch_and_shards_share_them(batches):
+    whole = _taken(batches, 4)
+    for (rows, _), (again, _) in zip(
+        whole[2:], _taken(batches, 2, epoch=1), strict=True
+    ):
+        np.testing.assert_array_equal(rows, again)
+    assert not np.array_equal(whole[0][0], whole[2][0])
+    parts = [_taken(batches, 1, shard=Shard(n, 1, 2))[0][0] for n in (0, 1)]
+    sound, _ = parted(whole[0][0], STRETCH)
+    shared = [parted(part, STRETCH)[0] for part in parts]
+    np.testing.assert_array_equal(np.concatenate(shared), sound)
+
+
+def test_the_loss_is_that_of_no_word_in_the_pooled_logits():
+    rng = np.random.default_rng(3)
+    logits, words, frames = rng.normal(size=(2, 5, 3)), [True, False, True], 2
+    expected = []
+    for row in logits:
+        losses = []
+        for t in range(5):
+            scores = np.exp(row[max(0, t - frames + 1) : t + 1].max(axis=0))
+            losses.append(-np.log(scores[1] / scores.sum()))
+        expected.append(np.mean(losses))
+    found = no_word_loss(tf.constant(logits, "float32"), words, frames)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_sound_has_its_weighted_loss_and_the_clips_their_logits():
+    logits = np.random.default_rng(4).normal(size=(2, 7, 3)).astype("float32")
+    background = Background(3, 0.5, ["_other_", "go", "stop"])
+    loss, clips = background.split(tf.constant(logits), 4, "max")
+    sound, rest = parted(tf.constant(logits), 3)
+    np.testing.assert_array_equal(clips, rest)
+    expected = 0.5 * np.sum(no_word_loss(sound, [False, True, True], 4))
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_model_of_whole_clips_is_refused():
+    with pytest.raises(
+        ValueError, match=r"train\.background_hours: .* Received: 0\.5\."
+    ):
+        Config(
+            model=ModelConfig(direction="both", pooling="attention"),
+            train=TrainConfig(background_hours=0.5),
+        )
+
+
+def test_labels_that_are_all_words_are_refused():
+    with pytest.raises(ValueError, match=r'begins with "_".*Received: go, stop\.'):
+        load_background(1, ["go", "stop"], Config())
