@@ -147,7 +147,7 @@ class EvaluationConfig:
     """
 
     hours: Weight = 1.0
-    alarms_per_hour: Rate = 0.5
+    alarms_per_hour: Rate = 5.0
 
 
 @dataclass(frozen=True, config=STRICT)
