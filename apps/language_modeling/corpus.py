@@ -152,9 +152,8 @@ class Corpora:
             every: The parts of all workers.
             run: Function that runs a step; see `processes`.
         """
-        own, buckets = (
-            rows[self.index :: self.count] for rows in (every, range(BUCKETS))
-        )
+        own = every[self.index :: self.count]
+        buckets = range(BUCKETS)[self.index :: self.count]
         vocabulary = directory / VOCABULARY
         if not self._is_there(vocabulary):
             _show(

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 from apps.common.training.processor import available_cores
 
-PROCESS_BYTES = 2**27  # of text; a process starts in 2 s, and reads this in 6
+PROCESS_BYTES = 2**28  # of text: less is read no sooner, as a process starts in 2 s
 
 
 def process_count(size):
