@@ -52,12 +52,14 @@ class Corpora:
         index: Index of this worker; 0 is the chief.
         count: Number of workers.
         gather: Function that all-gathers an integer from every worker; a barrier.
+        processes: Number of processes of this worker; None chooses it by the text.
     """
 
     directory: Path
     index: int = 0
     count: int = 1
     gather: Callable = lambda number: [number]
+    processes: int | None = None
 
     @classmethod
     def of_run(cls, run):
@@ -122,7 +124,7 @@ class Corpora:
 
     def _encode(self, directory, config, splits, stamps):
         size = sum(size for _, size, _ in stamps)
-        count = process_count(size // self.count)
+        count = self.processes or process_count(size // self.count)
         with processes(count, number_part.__module__) as run:
             every = parts.parts_of(config, splits, self)
             if self.chief:
