@@ -24,18 +24,18 @@ PATIENCE_S = 30
 
 # A parent that is killed while its processes are in a step.
 PARENT = """
+from multiprocessing import active_children
 from apps.language_modeling.processes import processes
 from tests.apps.language_modeling import test_processes as steps
 if __name__ == "__main__":
     with processes(2, "tests.apps.language_modeling.test_processes") as run:
-        for number in run(steps.name_process, range(2)):
-            print(number, flush=True)
+        list(run(steps.name_process, range(2)))
+        print(*(child.pid for child in active_children()), flush=True)
         list(run(steps.sleep, range(2)))
 """
 
 
 def name_process(item):
-    time.sleep(0.2)  # so that the other process takes the other item
     return os.getpid()
 
 
@@ -133,7 +133,8 @@ def test_processes_end_when_their_parent_is_killed(tmp_path):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=environment
     ) as parent:
-        children = [int(parent.stdout.readline()) for _ in range(2)]
+        children = [int(child) for child in parent.stdout.readline().split()]
+        assert len(children) == 2
         assert all(map(is_alive, children))
         parent.kill()
     until = time.monotonic() + PATIENCE_S
