@@ -1,22 +1,13 @@
 """Hardware and package versions that a recorded result names."""
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from apps.common.training.processor import available_cores
+
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn")
 CPUINFO = Path("/proc/cpuinfo")  # Linux alone has it
-
-
-def available_cores():
-    """Returns the numbers of the cores that this process may use, in order.
-
-    macOS and Windows do not report them: there, all cores of the machine.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def hardware():

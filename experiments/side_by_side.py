@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from apps.common.portable.progress import duration
-from experiments.machine import available_cores
+from apps.common.training.processor import available_cores
 
 GRACE_S = 10  # seconds in which processes can end after Ctrl-C
 MEMORY_GB = 3  # of one training

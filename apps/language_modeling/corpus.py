@@ -4,6 +4,7 @@ A corpus is a directory named by a hash of its files and settings. The text is c
 parts. Each worker numbers and counts the tokens of its parts (`.zip`). Then it adds up
 the counts of its buckets of tokens (`.json`), from which the chief makes the
 vocabulary. Then each worker replaces the numbers of its parts by token ids (`.npy`).
+A worker with a large share of the text does so in several processes on its cores.
 
 Each file is written atomically, so that the same command goes on after a kill. No
 worker looks for a file of another before a barrier that follows the file: a network
@@ -13,29 +14,28 @@ file system may remember for seconds that a file did not exist.
 import errno
 import hashlib
 import json
-import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.common.data.reading import KnownIds
 from apps.common.data.vocabulary import TokenCounts, Vocabulary
 from apps.common.portable.files import exclusive_lock, write_json
 from apps.common.portable.progress import Progress
 from apps.common.portable.run_files import VOCABULARY
 from apps.common.training.cluster import gather_numbers, is_alone
 from apps.language_modeling import files, parts
-from apps.language_modeling.encoding import build_vocabulary, empty_split
-from apps.language_modeling.shards import (
-    BUCKETS,
-    Shards,
-    frequent_tokens,
-    open_ids,
-    write_ids,
-    write_part,
+from apps.language_modeling.corpus_steps import (
+    bucket_path,
+    count_bucket,
+    damage_in,
+    encode_part,
+    number_part,
 )
+from apps.language_modeling.encoding import build_vocabulary, empty_split
+from apps.language_modeling.processes import process_count, processes
+from apps.language_modeling.shards import BUCKETS, Shards, open_ids
 
 FORMAT = 1  # a change of the files, or of what decides the token ids, is a new number
 DONE = "corpus.json"  # written last
@@ -52,12 +52,14 @@ class Corpora:
         index: Index of this worker; 0 is the chief.
         count: Number of workers.
         gather: Function that all-gathers an integer from every worker; a barrier.
+        processes: Number of processes of this worker; None chooses it by the text.
     """
 
     directory: Path
     index: int = 0
     count: int = 1
     gather: Callable = lambda number: [number]
+    processes: int | None = None
 
     @classmethod
     def of_run(cls, run):
@@ -121,42 +123,18 @@ class Corpora:
         return bool(self.gather(self.chief and path.exists())[0])
 
     def _encode(self, directory, config, splits, stamps):
-        every = parts.parts_of(config, splits, self)
-        own = every[self.index :: self.count]
-        if self.chief:
-            size = sum(size for _, size, _ in stamps)
-            plural = "s" * (self.count > 1)
-            print(
-                f"{directory}: encoding {size:,} bytes of text in {len(every):,} "
-                f"parts, by {self.count} worker{plural}."
-            )
-        vocabulary = directory / VOCABULARY
-        numbered = [directory / f"{p.name}.zip" for p in every if p.split == "train"]
-        if not self._is_there(vocabulary):
-            for part in _shown(own, "numbered"):
-                numbers = directory / f"{part.name}.zip"
-                if not numbers.exists():
-                    write_part(numbers, part.lines(), config)
-            self.gather(0)
-            for bucket in range(BUCKETS)[self.index :: self.count]:
-                if not (counts := _bucket(directory, bucket)).exists():
-                    with _damage(directory):
-                        found = frequent_tokens(numbered, bucket, config)
-                    write_json(counts, found)
-            self.gather(0)
+        size = sum(size for _, size, _ in stamps)
+        count = self.processes or process_count(size // self.count)
+        with processes(count, number_part.__module__) as run:
+            every = parts.parts_of(config, splits, self)
             if self.chief:
-                counts = _added_counts(directory)
-                build_vocabulary(config, counts).save(vocabulary)
-            self.gather(0)
-        known = KnownIds(Vocabulary.load(vocabulary, config.token_rules).tokens)
-        for part in _shown(own, "encoded"):
-            ids, numbers = (directory / f"{part.name}.{end}" for end in ("npy", "zip"))
-            if not ids.exists():
-                with _damage(directory):
-                    write_ids(ids, numbers, known)
-            numbers.unlink(missing_ok=True)
-        for bucket in range(BUCKETS)[self.index :: self.count]:
-            _bucket(directory, bucket).unlink(missing_ok=True)
+                plural = "s" * (self.count > 1)
+                several = f" with {count} processes" * (count > 1)
+                print(
+                    f"{directory}: encoding {size:,} bytes of text in {len(every):,} "
+                    f"parts, by {self.count} worker{plural}{several}."
+                )
+            self._write_shards(directory, config, every, run)
         self.gather(0)
         if self.chief:
             if _stamps(config, splits) != stamps:
@@ -166,6 +144,37 @@ class Corpora:
                 )
             _write_done(directory, config, every)
         self.gather(0)
+
+    def _write_shards(self, directory, config, every, run):
+        """Writes the token ids of this worker's parts, and the chief the vocabulary.
+
+        Args:
+            directory: Path of the corpus.
+            config: A `DataConfig`.
+            every: The parts of all workers.
+            run: Function that runs a step; see `processes`.
+        """
+        own = every[self.index :: self.count]
+        buckets = range(BUCKETS)[self.index :: self.count]
+        vocabulary = directory / VOCABULARY
+        if not self._is_there(vocabulary):
+            _show(
+                run(number_part, own, directory, config),
+                len(own),
+                "numbered",
+            )
+            self.gather(0)
+            trained = [directory / f"{p.name}.zip" for p in every if p.split == "train"]
+            for _ in run(count_bucket, buckets, directory, trained, config):
+                pass
+            self.gather(0)
+            if self.chief:
+                counts = _added_counts(directory)
+                build_vocabulary(config, counts).save(vocabulary)
+            self.gather(0)
+        _show(run(encode_part, own, directory), len(own), "encoded")
+        for bucket in buckets:
+            bucket_path(directory, bucket).unlink(missing_ok=True)
 
 
 def opened(directory, config, splits):
@@ -180,7 +189,7 @@ def opened(directory, config, splits):
         ValueError: If a split is empty, or the corpus is damaged.
     """
     data = {}
-    with _damage(directory):
+    with damage_in(directory):
         done = json.loads((directory / DONE).read_text(encoding="utf-8"))
         lengths = done["tokens"]
         for name, length in lengths.items():
@@ -239,37 +248,22 @@ def _locked(directory):
         yield
 
 
-@contextmanager
-def _damage(directory):
-    """Converts what reading a damaged file raises to an error of one line."""
-    try:
-        yield
-    except (zipfile.BadZipFile, EOFError, FileNotFoundError, KeyError, ValueError) as e:
-        raise ValueError(
-            f"{directory}: a file is damaged or missing ({e}). Delete the directory: "
-            "the same command encodes the text again."
-        ) from None
-
-
-def _shown(own, word):
-    """Yields a worker's parts, and shows how many are done."""
-    bar = Progress(len(own), "part", f"{word} ")
-    for part in own:
-        yield part
+def _show(steps, count, word):
+    """Runs through the steps of a worker's parts, and shows how many are done."""
+    bar = Progress(count, "part", f"{word} ")
+    for _ in steps:
         bar.add()
     bar.close()
-
-
-def _bucket(directory, bucket):
-    return directory / f"counts-{bucket:02}.json"
 
 
 def _added_counts(directory):
     """Returns the `TokenCounts` of all buckets."""
     pairs = {}
-    with _damage(directory):
+    with damage_in(directory):
         for bucket in range(BUCKETS):
-            pairs |= json.loads(_bucket(directory, bucket).read_text(encoding="utf-8"))
+            pairs |= json.loads(
+                bucket_path(directory, bucket).read_text(encoding="utf-8")
+            )
     counts = TokenCounts(len(pairs) + 1)
     counts.add((token.encode(), count) for token, count in pairs.items())
     return counts
@@ -277,7 +271,7 @@ def _added_counts(directory):
 
 def _write_done(directory, config, own):
     """Writes the number of token ids of each part, which marks the corpus as whole."""
-    with _damage(directory):
+    with damage_in(directory):
         tokens = {p.name: len(open_ids(directory / f"{p.name}.npy")) for p in own}
         vocabulary = _checksum(directory / VOCABULARY)
     settings = {name: getattr(config, name) for name in ("file", *SETTINGS)}

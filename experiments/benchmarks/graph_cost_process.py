@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from experiments.machine import available_cores
+from apps.common.training.processor import available_cores
 
 CALLS = 4  # of each shape, the first one included
 KNOWN_LENGTHS = (40, 41)

@@ -5,6 +5,8 @@
 The text are film reviews (`imdb_reviews`, the unlabelled ones), one a line. Both ways
 count its tokens, choose the vocabulary and encode the text; they take turns and must
 return the same ids. A longer text is read faster, since fewer of its words are new.
+Then training's way encodes a large text, the reviews again and again, in parts: by one
+process, and by one on each core. Run nothing else on the machine meanwhile.
 """
 
 import json
@@ -17,13 +19,16 @@ from pathlib import Path
 import numpy as np
 
 from apps.common.portable.terminal import report_errors
+from apps.common.training.processor import available_cores
 from experiments.benchmarks.recorded import circumstances, parser_of, record
 from experiments.tables import DATA_PAGE, RESULTS, markdown_table
 
 NAME, PAGE = "reading", DATA_PAGE
 RESULT = RESULTS / f"{NAME}.json"
 GRAPH, READER = "graph operations, two passes", "pieces, one pass"
+PARTS, PROCESSES = "pieces, in parts", "pieces, in parts by several processes"
 LINES_AT_ONCE = 2048
+REVIEWS_MB = 66  # of the unlabelled reviews
 
 
 def write_reviews(directory, megabytes):
@@ -40,6 +45,19 @@ def write_reviews(directory, megabytes):
         f"--megabytes: the unlabelled reviews have {size / 1e6:.0f} MB. "
         f"Give a smaller number. Received: {megabytes:g}."
     )
+
+
+def write_large(directory, megabytes):
+    """Writes a folder as `write_reviews` does: all reviews, until it is large enough.
+
+    A part is smaller than all reviews, so that its words are as new as in other text.
+    """
+    write_reviews(directory, min(megabytes, REVIEWS_MB))
+    path = Path(directory, "train.txt")
+    reviews = path.read_bytes()
+    with open(path, "ab") as file:
+        while file.tell() < 1e6 * megabytes:
+            file.write(reviews)
 
 
 def read_by_graph(config):
@@ -105,28 +123,67 @@ def measure(megabytes, rounds):
     return times
 
 
-def result_of(megabytes, rounds):
-    """Measures both ways; returns the recorded result."""
+def measure_parts(megabytes):
+    """Returns the rows of a text in parts, by name: by one process and by several.
+
+    Raises:
+        ValueError: If the ways return different ids.
+    """
+    from apps.language_modeling import corpus
+    from apps.language_modeling.config import DataConfig
+    from apps.language_modeling.data import load_data
+
+    counts = {PARTS: 1, PROCESSES: max(2, len(available_cores()))}
+    rows, ids = {}, {}
+    with tempfile.TemporaryDirectory() as directory:
+        write_large(directory, megabytes)
+        config = DataConfig(dataset="files", file=directory)
+        size = Path(directory, "train.txt").stat().st_size / 1e6
+        for name, count in counts.items():
+            corpora = corpus.Corpora(Path(directory, name), processes=count)
+            wall, processor = time.perf_counter(), sum(os.times()[:4])
+            ids[name] = load_data(config, ("train",), corpora=corpora).train
+            wall_s = time.perf_counter() - wall
+            rows[name] = _row(size, wall_s, sum(os.times()[:4]) - processor)
+            print(f"{name}: {wall_s:.0f} s", file=sys.stderr)
+        if not np.array_equal(ids[PARTS][:], ids[PROCESSES][:]):
+            raise ValueError("The processes read different ids. Please report it.")
+    return rows
+
+
+def result_of(megabytes, rounds, large_megabytes):
+    """Measures all ways; returns the recorded result."""
     rows = {
-        name: {key: round(float(np.median(values)), 3) for key, values in row.items()}
-        | {"mb_per_s": round(megabytes / float(np.median(row["wall_s"])), 1)}
+        name: _row(megabytes, *(float(np.median(values)) for values in row.values()))
         for name, row in measure(megabytes, rounds).items()
     }
+    arguments = (
+        f"--megabytes {megabytes:g} --rounds {rounds} "
+        f"--large-megabytes {large_megabytes:g}"
+    )
     return {
-        "rows": rows,
-        "megabytes": megabytes,
+        "rows": rows | measure_parts(large_megabytes),
         "rounds": rounds,
         "text": "imdb_reviews, unsupervised",
-        **circumstances(NAME, f"--megabytes {megabytes:g} --rounds {rounds}"),
+        **circumstances(NAME, arguments),
+    }
+
+
+def _row(megabytes, wall_s, processor_s):
+    return {
+        "megabytes": round(megabytes, 3),
+        "wall_s": round(wall_s, 3),
+        "processor_s": round(processor_s, 3),
+        "mb_per_s": round(megabytes / wall_s, 1),
     }
 
 
 def table(result):
     """Returns the result as a Markdown table."""
-    text = f"{result['megabytes']:g} MB of film reviews"
     rows = (
         (
             name,
+            f"{row['megabytes']:,.0f} MB",
             f"{row['wall_s']:.1f} s",
             f"{row['processor_s']:.1f} s",
             f"{row['mb_per_s']:.1f} MB/s",
@@ -134,7 +191,10 @@ def table(result):
         )
         for name, row in result["rows"].items()
     )
-    header = (text, "time", "processor time", "speed", "1 GB at this speed")
+    header = (
+        *("film reviews", "text", "time", "processor time", "speed"),
+        "1 GB at this speed",
+    )
     return f"{markdown_table(header, rows)}\n\nMeasured on {result['hardware']}."
 
 
@@ -161,10 +221,17 @@ def main(arguments=None):
         metavar="N",
         help="turns of each way (default: 3)",
     )
+    add(
+        "--large-megabytes",
+        type=float,
+        default=1000,
+        metavar="N",
+        help="size of the text that is read in parts, in million bytes (default: 1000)",
+    )
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with report_errors():
-        result = result_of(options.megabytes, options.rounds)
+        result = result_of(options.megabytes, options.rounds, options.large_megabytes)
         print(table(result))
         if options.record:
             record(RESULT, PAGE, result, recorded_table)

@@ -5,6 +5,7 @@
 
 A fresh process reads each file of invented, Zipf-distributed words as training does:
 the training and the validation split, their vocabulary, token ids and first batches.
+Its memory is that of its child processes, too.
 Other programs on the machine change the times, but not the peaks.
 """
 
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from apps.common.portable.terminal import report_errors
@@ -72,13 +74,20 @@ def batches_of(task, path):
 
 
 def _status(field):
-    """Returns a memory figure of this process from Linux, in megabytes.
+    """Returns a memory figure of this process and its children, in megabytes.
 
     Args:
-        field: Name in /proc/self/status, such as "VmHWM".
+        field: Name in Linux's /proc/self/status, such as "VmHWM".
     """
-    status = Path("/proc/self/status").read_text()
-    return int(status.split(f"{field}:")[1].split()[0]) * 1024 / 1e6
+    kilobytes, children = 0, Path("/proc/self/task").glob("*/children")
+    for process in [
+        "self",
+        *(n for path in children for n in path.read_text().split()),
+    ]:
+        with suppress(OSError, IndexError):  # it has ended: it has no memory
+            status = Path("/proc", process, "status").read_text()
+            kilobytes += int(status.split(f"{field}:")[1].split()[0])
+    return kilobytes * 1024 / 1e6
 
 
 def measure_here(task, path):
@@ -91,10 +100,12 @@ def measure_here(task, path):
 
     tf.constant(0)
     anonymous, ended = [start := _status("RssAnon")], threading.Event()
+    peaks = []
 
     def sample():
         while not ended.wait(EVERY_S):
             anonymous.append(_status("RssAnon"))
+            peaks.append(_status("VmHWM"))
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
@@ -112,7 +123,7 @@ def measure_here(task, path):
         "rows": rows,
         "start_mb": round(start),
         "peak_anonymous_mb": round(max(anonymous)),
-        "peak_mb": round(_status("VmHWM")),
+        "peak_mb": round(max([*peaks, _status("VmHWM")])),
         "minutes": round(seconds / 60, 1),
         "mb_per_s": round(megabytes / seconds, 1),
     }

@@ -2,20 +2,11 @@
 
 import os
 
-from experiments.machine import available_cores, hardware, versions
+from experiments.machine import hardware, versions
 
 
-def test_without_affinity_all_cores_are_available(monkeypatch):
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert available_cores() == [0, 1, 2]
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert available_cores() == [0]
-
-
-def test_with_affinity_its_cores_are_available(monkeypatch):
+def test_hardware_has_the_number_of_available_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {5, 2}, raising=False)
-    assert available_cores() == [2, 5]
     assert hardware().startswith("2 cores of ")
 
 

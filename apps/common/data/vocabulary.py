@@ -3,7 +3,6 @@
 import heapq
 from collections import Counter
 
-import keras
 import numpy as np
 
 from apps.common.data.reading import KEPT, KnownIds, NewIds, TextReader
@@ -149,6 +148,8 @@ class Vocabulary:
 
     def __init__(self, tokens, rules=TOKEN_RULES):
         """Stores the tokens from id 2 on; they must be distinct."""
+        import keras  # here: processes that only count tokens have no Keras
+
         self.rules = rules
         self.tokens = [PADDING, UNKNOWN, *tokens]
         self.lookup = keras.layers.StringLookup(

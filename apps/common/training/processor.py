@@ -1,9 +1,20 @@
-"""Reads what the processor multiplies."""
+"""Returns the cores of this process, and what the processor multiplies."""
 
+import os
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux alone has it
 AMX_BFLOAT16 = "amx_bf16"
+
+
+def available_cores():
+    """Returns the numbers of the cores that this process may use, in order.
+
+    macOS and Windows do not report them: there, all cores of the machine.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def multiplies_bfloat16():

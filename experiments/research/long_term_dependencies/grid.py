@@ -19,7 +19,7 @@ import numpy as np
 from apps.common.portable.files import write_json
 from apps.common.portable.progress import Progress
 from apps.common.portable.terminal import report_errors
-from experiments.machine import available_cores
+from apps.common.training.processor import available_cores
 from experiments.research.long_term_dependencies.tasks import KINDS, TASKS
 
 RUN = Path("runs/long_term_dependencies")

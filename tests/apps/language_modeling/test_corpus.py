@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from apps.language_modeling import corpus, files, parts
+from apps.language_modeling import files, parts, shards
 from apps.language_modeling.config import DataConfig
 from apps.language_modeling.data import load_data
 from tests.apps.language_modeling.together import (
@@ -19,8 +19,20 @@ from tests.apps.language_modeling.together import (
     corpus_of,
     lines,
     load_together,
+    shared_processes,
     sizes,
 )
+
+
+@pytest.fixture(scope="module")
+def set_processes():
+    with shared_processes() as set_count:
+        yield set_count
+
+
+@pytest.fixture(autouse=True)
+def one_process(set_processes):
+    set_processes(1)
 
 
 def data_or_error(load):
@@ -32,7 +44,7 @@ def data_or_error(load):
 
 
 def case(*values):
-    names = ("texts", "tokenization", "encoding", "end", "size", "count")
+    names = ("texts", "tokenization", "encoding", "end", "size", "count", "processes")
     return dict(zip(names, values, strict=True))
 
 
@@ -52,13 +64,23 @@ TEXTS = st.lists(
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     size=st.integers(5, 400),
     count=st.integers(1, 3),
+    processes=st.integers(1, 2),
 )
-@example(**case([["x" * 40, "\n", "a b\n" * 20]], "words", "utf-8", "\n", 10, 2))
-@example(**case([["x" * 40], ["\n", "a b\n" * 20]], "words", "utf-8", "\n", 10, 3))
-@example(**case([["one\n", "\n"] * 30], "spaces", "utf-8-sig", "\r\n", 6, 2))
+@example(**case([["x" * 40, "\n", "a b\n" * 20]], "words", "utf-8", "\n", 10, 2, 2))
+@example(**case([["x" * 40], ["\n", "a b\n" * 20]], "words", "utf-8", "\n", 10, 3, 1))
+@example(**case([["one\n", "\n"] * 30], "spaces", "utf-8-sig", "\r\n", 6, 2, 2))
 def test_the_ids_are_those_of_one_process(
-    texts, tokenization, encoding, end, size, count, tmp_path_factory
+    texts,
+    tokenization,
+    encoding,
+    end,
+    size,
+    count,
+    processes,
+    set_processes,
+    tmp_path_factory,
 ):
+    set_processes(processes)
     directory = tmp_path_factory.mktemp("texts")
     for number, text in enumerate(texts):
         content = "".join(text).replace("\n", end).encode(encoding)
@@ -126,13 +148,13 @@ def test_a_text_of_one_part_leaves_no_files(text, tmp_path):
 def test_each_worker_encodes_its_parts_and_the_next_run_none(
     text, tmp_path, small_parts, monkeypatch, capsys
 ):
-    written, write_part = [], corpus.write_part
+    written, write_part = [], shards.write_part
 
     def counted(path, *arguments):
         written.append((threading.get_ident(), path.name))
         write_part(path, *arguments)
 
-    monkeypatch.setattr(corpus, "write_part", counted)
+    monkeypatch.setattr(shards, "write_part", counted)
     first = load_together(text, tmp_path / "corpora")[0]
     names = [name for _, name in written]
     assert len(names) == len(set(names)) == 10

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.language_modeling import corpus
+from apps.language_modeling import corpus, shards
 from apps.language_modeling.data import load_data
 from tests.apps.language_modeling.together import (
     SPLITS,
@@ -69,7 +69,7 @@ def test_files_of_a_killed_worker_are_deleted(text, tmp_path, small_parts):
 def test_what_a_killed_worker_left_another_number_of_workers_ends(
     text, tmp_path, small_parts, monkeypatch
 ):
-    write_ids, written = corpus.write_ids, []
+    write_ids, written = shards.write_ids, []
 
     def killed(path, *arguments):
         if len(written) == 3:
@@ -77,11 +77,11 @@ def test_what_a_killed_worker_left_another_number_of_workers_ends(
         written.append(path.name)
         write_ids(path, *arguments)
 
-    monkeypatch.setattr(corpus, "write_ids", killed)
+    monkeypatch.setattr(shards, "write_ids", killed)
     with pytest.raises(Killed):
         load_together(text, tmp_path / "corpora", 2)
     assert len(written) == 3
-    monkeypatch.setattr(corpus, "write_ids", write_ids)
+    monkeypatch.setattr(shards, "write_ids", write_ids)
     for data in load_together(text, tmp_path / "corpora", 3):
         assert_equal(data, load_data(text, SPLITS))
 
@@ -104,7 +104,7 @@ def test_numbers_that_are_damaged_are_refused_in_one_line(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus, "write_ids", killed)
+        patch.setattr(shards, "write_ids", killed)
         with pytest.raises(Killed):
             load_together(text, tmp_path / "corpora", 1)
     where = corpus_of(tmp_path / "corpora")
@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_no_half_file(
     function, text, tmp_path, small_parts, monkeypatch
 ):
     """A resource limit refuses files of more than 300 bytes."""
-    alone, write = load_data(text, SPLITS), getattr(corpus, function)
+    alone, write = load_data(text, SPLITS), getattr(shards, function)
 
     def limited(path, *arguments):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -143,7 +143,7 @@ def test_a_full_disk_leaves_no_half_file(
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus, function, limited)
+        patch.setattr(shards, function, limited)
         with pytest.raises(OSError, match="File too large"):
             load_together(text, tmp_path / "corpora", 1)
     where = corpus_of(tmp_path / "corpora")
@@ -168,13 +168,13 @@ def test_where_no_file_may_be_written_one_line_says_what_to_do(
 def test_a_text_that_changes_meanwhile_is_refused(
     text, tmp_path, small_parts, monkeypatch
 ):
-    write_ids = corpus.write_ids
+    write_ids = shards.write_ids
 
     def changed(*arguments):
         write_ids(*arguments)
         os.utime(text.file, ns=(1, 1))
 
-    monkeypatch.setattr(corpus, "write_ids", changed)
+    monkeypatch.setattr(shards, "write_ids", changed)
     with pytest.raises(ValueError, match=r"data\.file: a file changed while it was"):
         load_together(text, tmp_path / "corpora", 1)
     assert not list((tmp_path / "corpora").rglob("corpus.json"))
@@ -204,7 +204,7 @@ def test_copies_of_a_file_may_differ_in_their_times_but_not_in_size(
 def test_a_second_run_waits_for_the_first_and_encodes_nothing(
     text, tmp_path, small_parts, monkeypatch, capsys
 ):
-    began, write_part = threading.Event(), corpus.write_part
+    began, write_part = threading.Event(), shards.write_part
     waiting, lock = threading.Event(), corpus.exclusive_lock
     written = []
 
@@ -219,7 +219,7 @@ def test_a_second_run_waits_for_the_first_and_encodes_nothing(
             waiting.set()
         return lock(directory, wait)
 
-    monkeypatch.setattr(corpus, "write_part", slow)
+    monkeypatch.setattr(shards, "write_part", slow)
     monkeypatch.setattr(corpus, "exclusive_lock", noticed)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(load_together, text, tmp_path / "corpora", 1)

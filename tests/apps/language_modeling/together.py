@@ -1,8 +1,11 @@
 """Encodes texts as workers do that are threads, in tiny parts."""
 
 import contextlib
+import multiprocessing
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 
 from apps.common.data import reading
 from apps.common.data import vocabulary as vocabulary_module
-from apps.language_modeling import corpus, files, parts, shards
+from apps.language_modeling import corpus, files, parts, processes, shards
 from apps.language_modeling.corpus import Corpora
 from apps.language_modeling.data import load_data
 from apps.language_modeling.shards import Shards
@@ -70,6 +73,32 @@ def load_together(config, directory, count=2):
         if not isinstance(error, broken):
             raise error
     return [future.result() for future in futures]
+
+
+@contextlib.contextmanager
+def shared_processes():
+    """Yields a function that sets the number of processes of each worker.
+
+    All workers share a pool of two processes, which start once, with the sizes of
+    `sizes`. With one process a worker runs its steps itself.
+    """
+
+    @contextlib.contextmanager
+    def pool_of(count, module):
+        yield partial(processes._run, pool) if count > 1 else processes._run_here
+
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(2, context, _set_sizes) as pool,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(corpus, "processes", pool_of)
+        yield lambda count: patch.setattr(corpus, "process_count", lambda size: count)
+
+
+def _set_sizes():
+    _set_sizes.kept = ExitStack()  # else the sizes would be reset
+    _set_sizes.kept.enter_context(sizes())
 
 
 def assert_equal(ours, theirs):

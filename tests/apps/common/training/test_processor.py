@@ -1,4 +1,6 @@
-"""What the processor multiplies is what Linux says of it."""
+"""What the processor multiplies is what Linux says of it, and so are its cores."""
+
+import os
 
 import pytest
 
@@ -17,3 +19,16 @@ def test_a_processor_multiplies_bfloat16_if_linux_names_amx_bf16(
         path.write_text(f"model name\t: Some\nflags\t\t: {flags} amx_tile\n")
     monkeypatch.setattr(processor, "CPUINFO", path)
     assert processor.multiplies_bfloat16() is expected
+
+
+def test_without_affinity_all_cores_are_available(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert processor.available_cores() == [0, 1, 2]
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert processor.available_cores() == [0]
+
+
+def test_with_affinity_its_cores_are_available(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {5, 2}, raising=False)
+    assert processor.available_cores() == [2, 5]
