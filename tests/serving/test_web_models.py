@@ -92,6 +92,6 @@ def test_a_description_that_is_cut_off_is_one_line(load):
 def test_a_file_of_another_model_is_refused_where_hashes_can_be_computed(file, load):
     other = {f"m%201/{file}": "another"}
     assert load(other)["error"].startswith(
-        f"m%201/{file}: not the file that model.json names; its SHA-256 differs. "
+        f"m%201/{file}: not the file that was exported; its SHA-256 differs. "
     )
     assert load(other, is_secure=False)["error"] is None
