@@ -1,8 +1,8 @@
 """Estimates the cost of training on a cluster from figures measured on one machine.
 
-A step is its computation, which `experiments.benchmarks.layer` has measured, followed
-by one all-reduce of the gradients. This command measures the all-reduce between two
-workers of this machine, and the rate at which one worker encodes a text. It computes
+A step is its computation, which `experiments.benchmarks.operations` has measured,
+followed by one all-reduce of the gradients. This command measures the all-reduce between
+two workers of this machine, and the rate at which one worker encodes a text. It computes
 the other figures from these. Run nothing else on the machine meanwhile.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.benchmarks.layer import RESULT as BENCHMARK
+from experiments.benchmarks.operations import RESULT as STEPS
 from experiments.benchmarks.streaming_memory import measure
 from experiments.benchmarks.zipf_texts import write
 from experiments.launch import run_workers
@@ -53,15 +53,15 @@ def estimate(gigabytes, workers, gigabits):
         workers: Number of workers, each with the batch size of the recipe.
         gigabits: Bandwidth of a worker's network per second.
     """
-    benchmark = json.loads(BENCHMARK.read_text())
+    steps = json.loads(STEPS.read_text())
+    if steps["hardware"] != hardware():
+        print(
+            f"The step was measured on {steps['hardware']}, not on {hardware()}. "
+            "Measure it here: python -m experiments.benchmarks.operations --record"
+        )
     reading = _reading()
     parameters, tokens_a_step = _model()
-    computation_s = (
-        np.median(
-            benchmark["fit"]["language_modeling"]["lstm_layer"]["milliseconds"]
-        ).item()
-        / 1000
-    )
+    computation_s = steps["rows"]["language_modeling"]["wall_ms"] / 1000
     all_reduce_s = _all_reduce_seconds(parameters)
     # A ring sends 2 (n - 1) / n of the gradients, of 4 bytes, out of each worker
     # (Patarasu and Yuan 2009): between two workers, once their size.

@@ -11,10 +11,10 @@ from experiments.benchmarks.cluster_cost import estimate, recorded_table
 @pytest.fixture
 def figures(monkeypatch, tmp_path):
     """A step of 100 ms, a million parameters, an all-reduce of 400 MB/s."""
-    fit = {"language_modeling": {"lstm_layer": {"milliseconds": [90.0, 100.0, 900.0]}}}
-    benchmark = tmp_path / "benchmark.json"
-    benchmark.write_text(json.dumps({"fit": fit}))
-    monkeypatch.setattr(cluster_cost, "BENCHMARK", benchmark)
+    steps = tmp_path / "operations.json"
+    rows = {"language_modeling": {"wall_ms": 100.0}}
+    steps.write_text(json.dumps({"rows": rows, "hardware": "2 cores of X"}))
+    monkeypatch.setattr(cluster_cost, "STEPS", steps)
     monkeypatch.setattr(cluster_cost, "RESULT", tmp_path / "cluster_cost.json")
     monkeypatch.setattr(cluster_cost, "_model", lambda: (1_000_000, 1000))
     monkeypatch.setattr(cluster_cost, "_all_reduce_seconds", lambda parameters: 0.01)
@@ -57,3 +57,9 @@ def test_the_table_has_what_was_recorded(figures):
     assert "| with three times the streams in each worker | 94% |" in table
     # Each worker reads 1562.5 MB at 5 MB/s, in 312.5 s.
     assert "encoding the corpus, a share on every worker | 5 minutes |" in table
+
+
+def test_a_step_of_another_machine_is_told(figures, capsys):
+    estimate(10, 4, 100)
+    told = capsys.readouterr().out
+    assert told.startswith("The step was measured on 2 cores of X, not on ")
