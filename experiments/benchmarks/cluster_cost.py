@@ -1,9 +1,9 @@
 """Estimates the cost of training on a cluster from figures measured on one machine.
 
 A step is its computation, which `experiments.benchmarks.operations` has measured,
-followed by one all-reduce of the gradients. This command measures the all-reduce between
-two workers of this machine, and the rate at which one worker encodes a text. It computes
-the other figures from these. Run nothing else on the machine meanwhile.
+followed by one all-reduce of the gradients. This command measures the all-reduce
+between two workers of this machine, and the rate at which one worker encodes a text. It
+computes the other figures from these. Run nothing else on the machine meanwhile.
 """
 
 import argparse
