@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,10 +22,9 @@ from apps.speech_commands.model import (
 )
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming.background import (
+    BackgroundLoss,
     WithBackground,
     load_background,
-    no_word_loss,
-    parted,
 )
 from apps.speech_commands.streaming.threshold import choose_detection
 
@@ -47,11 +45,13 @@ def prepare(config, run):
         *(data.train, classes, front_end, settings.batch_size, in_a_row),
         config.augmentation,
     )
-    before = 0
+    background = None
     if settings.background_hours:
-        before = batches.frames
         minutes = load_background(settings.background_hours, data.labels, config)
-        batches = WithBackground(batches, minutes, before)
+        background = BackgroundLoss(
+            batches.frames, settings.background_weight, data.labels
+        )
+        batches = WithBackground(batches, minutes, batches.frames)
     validation = Batches(
         data.validation, classes, front_end, settings.batch_size, in_a_row and 1
     )
@@ -68,7 +68,7 @@ def prepare(config, run):
     trainer = trainer_of(
         *(run.strategy, model, adamw, batches.batch_size),
         *(config.model.pooling, in_a_row and validation.frames),
-        background=Background(before, settings.background_weight, data.labels),
+        background=background,
     )
 
     def finish():
@@ -85,44 +85,20 @@ def prepare(config, run):
 train = partial(train_run, prepare=prepare)
 
 
-class Background(NamedTuple):
-    """The sound without a word that precedes each row of clips in training.
-
-    Attributes:
-        frames: Its frames; 0 where there is none.
-        weight: Weight of the loss of hearing a word in it.
-        labels: Names of the labels; those that begin with "_" are no words.
-    """
-
-    frames: int
-    weight: float
-    labels: list
-
-    def split(self, logits, clip_frames, pooling):
-        """Returns the mean loss of a row's background, and the logits of its clips."""
-        words = [label[0] != "_" for label in self.labels]
-        width = clip_frames if pooling == "max" else 1
-        sound, clips = parted(logits, self.frames)
-        loss = no_word_loss(sound, words, width)
-        return self.weight * tf.reduce_sum(loss), clips
-
-
-NO_BACKGROUND = Background(0, 0.0, [])
-
-
 def trainer_of(
-    strategy, model, optimizer, batch_size, pooling, frames, background=NO_BACKGROUND
+    strategy, model, optimizer, batch_size, pooling, frames, background=None
 ):
     """Returns a `Trainer` for clips, or for rows of several clips in a row.
 
     Divides the summed loss by the clips of a full batch; `pooling` and `frames` are
-    those of `clip_logits`.
+    those of `clip_logits`. `background` is the `BackgroundLoss` of training batches
+    `WithBackground`.
     """
 
     def loss_fn(batch, training):
         features, one_hot = batch
         more = 0.0
-        if training and background.frames:
+        if training and background:
             logits = frame_logits(model, features, training)
             more, logits = background.split(logits, frames, pooling)
             logits = pooled(of_clips(logits, frames), pooling)

@@ -6,6 +6,7 @@ it. If all began with it, the model would learn to detect nothing at first.
 """
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -94,6 +95,33 @@ def parted(rows, frames):
     first, last = rows[:half], rows[half:]
     sound = tf.concat([first[:, :frames], last[:, -frames:]], axis=0)
     return sound, tf.concat([first[:, frames:], last[:, :-frames]], axis=0)
+
+
+class BackgroundLoss(NamedTuple):
+    """The loss of hearing a word in the sound of `WithBackground`.
+
+    Attributes:
+        frames: Frames of a stretch.
+        weight: Weight of the loss.
+        labels: Names of the labels; those that begin with "_" are no words.
+    """
+
+    frames: int
+    weight: float
+    labels: list
+
+    def split(self, logits, clip_frames, pooling):
+        """Returns the weighted loss, summed over rows, and the logits of the clips.
+
+        Args:
+            logits: Logits of each frame, `(rows, timesteps, labels)`.
+            clip_frames: Frames of a clip.
+            pooling: As for `clip_logits`.
+        """
+        words = [label[0] != "_" for label in self.labels]
+        width = clip_frames if pooling == "max" else 1
+        sound, clips = parted(logits, self.frames)
+        return self.weight * tf.reduce_sum(no_word_loss(sound, words, width)), clips
 
 
 def no_word_loss(logits, words, frames):

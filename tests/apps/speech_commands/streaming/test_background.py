@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,14 +18,16 @@ from apps.speech_commands.config import (
 )
 from apps.speech_commands.data import Batches, Clips
 from apps.speech_commands.features import LogMel
+from apps.speech_commands.model import build_model, frame_logits
 from apps.speech_commands.streaming.background import (
+    BackgroundLoss,
     WithBackground,
     joined,
     load_background,
     no_word_loss,
     parted,
 )
-from apps.speech_commands.train import Background
+from apps.speech_commands.train import trainer_of
 
 BANDS, STRETCH, MINUTES = 6, 4, 3
 
@@ -97,14 +100,29 @@ def test_the_loss_is_that_of_no_word_in_the_pooled_logits():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_the_sound_has_its_weighted_loss_and_the_clips_their_logits():
-    logits = np.random.default_rng(4).normal(size=(2, 7, 3)).astype("float32")
-    background = Background(3, 0.5, ["_other_", "go", "stop"])
-    loss, clips = background.split(tf.constant(logits), 4, "max")
-    sound, rest = parted(tf.constant(logits), 3)
-    np.testing.assert_array_equal(clips, rest)
-    expected = 0.5 * np.sum(no_word_loss(sound, [False, True, True], 4))
-    assert float(loss) == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize("pooling", ["max", "last"])
+def test_the_objective_adds_the_weighted_loss_of_the_sound_in_training(pooling):
+    keras.utils.set_random_seed(3)
+    model = build_model(3, BANDS, False, 5, 1, "forward", pooling, dropout=0.0)
+    background = BackgroundLoss(STRETCH, 0.5, ["_other_", "go", "stop"])
+    adamw = keras.optimizers.AdamW()
+    trainer = trainer_of(
+        tf.distribute.get_strategy(), model, adamw, 4, pooling, 3, background
+    )
+    features = np.random.default_rng(4).normal(size=(2, STRETCH + 2 * 3, BANDS))
+    features = tf.constant(features, "float32")
+    one_hot = np.eye(3, dtype="float32")[[[0, 1], [2, 1]]]
+    objective, _ = trainer.loss_fn((features, one_hot), True)
+    sound, clips = parted(frame_logits(model, features), STRETCH)
+    clips = np.reshape(clips, (2, 2, 3, 3))
+    of_clip = clips.max(axis=2) if pooling == "max" else clips[:, :, -1]
+    losses = keras.ops.categorical_crossentropy(one_hot, of_clip, from_logits=True)
+    width = 3 if pooling == "max" else 1
+    heard = no_word_loss(sound, [False, True, True], width)
+    expected = (np.sum(losses) + 0.5 * np.sum(heard)) / 4
+    assert float(objective) == pytest.approx(expected, rel=1e-5)
+    plain = (features[:, : 2 * 3], one_hot)
+    assert float(trainer.loss_fn(plain, False)[0]) > 0  # validation has no sound
 
 
 def test_a_model_of_whole_clips_is_refused():
