@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks.operations import RESULT as STEPS
+from experiments.benchmarks.recorded import circumstances, parser_of, record
 from experiments.benchmarks.streaming_memory import measure
 from experiments.benchmarks.zipf_texts import write
 from experiments.launch import run_workers
 from experiments.machine import hardware
-from experiments.tables import RESULTS, SCALE_PAGE, markdown_table, update_tables
+from experiments.tables import RESULTS, SCALE_PAGE, markdown_table
 
 NAME, PAGE = "cluster_cost", SCALE_PAGE
 RESULT = RESULTS / f"{NAME}.json"
@@ -41,8 +41,7 @@ def main():
         for name, value in result.items():
             print(f"{name:<28}{_plain(value)}")
         if options.record:
-            write_json(RESULT, result)
-            update_tables(PAGE, {NAME: recorded_table()})
+            record(RESULT, PAGE, result, recorded_table)
 
 
 def estimate(gigabytes, workers, gigabits):
@@ -91,10 +90,9 @@ def estimate(gigabytes, workers, gigabits):
         "read_mb_a_second": reading["mb_per_s"],
         "minutes_to_read": _minutes_to_read(gigabytes, workers, reading["mb_per_s"]),
         "gigabytes_of_token_ids": 4 * tokens / 1e9,
-        "hardware": hardware(),
-        "command": (
-            "python -m experiments.benchmarks.cluster_cost --gigabytes "
-            f"{gigabytes:g} --workers {workers} --gigabits {gigabits:g} --record"
+        **circumstances(
+            NAME,
+            f"--gigabytes {gigabytes:g} --workers {workers} --gigabits {gigabits:g}",
         ),
     }
 
@@ -232,11 +230,7 @@ def _plain(value):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.cluster_cost",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(NAME, __doc__, PAGE)
     number = {"type": float, "metavar": "N"}
     parser.add_argument(
         "--gigabytes", default=100, help="size of the corpus (default: 100)", **number
@@ -254,7 +248,6 @@ def _parser():
         help="bandwidth of a worker's network per second (default: 10)",
         **number,
     )
-    parser.add_argument("--record", action="store_true", help=f"write {RESULT.name}")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser
 

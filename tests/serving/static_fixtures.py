@@ -14,7 +14,7 @@ import pytest
 from apps.common.portable.files import cache_directory
 from serving import npm
 from serving.static import write_static
-from tests.serving.web_browser import TABS
+from tests.serving.web_browser import TABS, watched_pages
 
 FIXTURES = {
     "language_modeling": "language_run",
@@ -133,25 +133,16 @@ def static_host(static_site):
 @pytest.fixture
 def visit_static(browser, static_host):
     """Opens a tab of the static page; it calls no other host, its console is empty."""
-    contexts, messages, urls = [], [], []
+    with watched_pages(browser, timeout_s=60) as (new_page, messages, urls):
 
-    def open_tab(tab="", query="", before=None, fails=False, at=AT, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        if before:
-            page.add_init_script(before)
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        if not fails:
-            page.on("console", lambda message: messages.append(message.text))
-        page.on("request", lambda request: urls.append(request.url))
-        page.goto(f"{static_host}/{at}/{query}#{tab}")
-        return page
+        def open_tab(tab="", query="", before=None, at=AT, **options):
+            page = new_page(**options)
+            if before:
+                page.add_init_script(before)
+            page.goto(f"{static_host}/{at}/{query}#{tab}")
+            return page
 
-    yield open_tab
-    for context in contexts:
-        context.close()
+        yield open_tab
     assert messages == [], messages
     elsewhere = [
         url for url in urls if not url.startswith((f"{static_host}/", "blob:"))

@@ -11,7 +11,7 @@ from serving.application import create_app
 from serving.models import Models, find_models
 from tests.experiments.explainer.reader import current_word, value_of, word_button
 from tests.serving.live import serving as live
-from tests.serving.web_browser import needs_browser, panel
+from tests.serving.web_browser import needs_browser, panel, watched_pages
 
 pytestmark = [needs_browser, pytest.mark.slow]
 TEXT = "it was a good film , and the plot"
@@ -32,24 +32,18 @@ def models(finished_run, finished_language_run):
 @pytest.fixture
 def visit_served(browser, models):
     """Opens a tab of a server's page; it calls no other host, its console is empty."""
-    contexts, messages, urls = [], [], []
-    with live(create_app(models)) as port:
+    with (
+        live(create_app(models)) as port,
+        watched_pages(browser) as (new_page, messages, urls),
+    ):
         address = f"http://127.0.0.1:{port}/"
 
         def open_tab(tab="cell", **options):
-            context = browser.new_context(**options)
-            contexts.append(context)
-            page = context.new_page()
-            page.set_default_timeout(20_000)
-            page.on("pageerror", lambda error: messages.append(str(error)))
-            page.on("console", lambda message: messages.append(message.text))
-            page.on("request", lambda request: urls.append(request.url))
+            page = new_page(**options)
             page.goto(f"{address}#{tab}")
             return page
 
         yield open_tab
-        for context in contexts:
-            context.close()
     assert messages == []
     assert [url for url in urls if not url.startswith(address)] == []
 

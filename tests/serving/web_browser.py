@@ -5,6 +5,7 @@ a second browser.
 """
 
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -51,6 +52,31 @@ def browser():
         browser.close()
 
 
+@contextmanager
+def watched_pages(browser, timeout_s=20):
+    """Yields a function that opens an empty page, and what all its pages do.
+
+    That is a list of the messages in their consoles, and one of the addresses that they
+    asked for. `fails=True` leaves the console out but for errors that no script caught.
+    """
+    contexts, messages, urls = [], [], []
+
+    def new_page(fails=False, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(1000 * timeout_s)
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        if not fails:
+            page.on("console", lambda message: messages.append(message.text))
+        page.on("request", lambda request: urls.append(request.url))
+        return page
+
+    yield new_page, messages, urls
+    for context in contexts:
+        context.close()
+
+
 @pytest.fixture
 def serving():
     with running() as serving:
@@ -64,25 +90,17 @@ def visit(browser, serving):
     A test in which the server refuses requests or vanishes passes `fails=True`, since
     the browser logs each refusal.
     """
-    contexts, messages, urls, allowed = [], [], [], {serving.address}
+    allowed = {serving.address}
+    with watched_pages(browser) as (new_page, messages, urls):
 
-    def open_tab(tab="", fails=False, server=None, may_ask=None, query="", **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        if not fails:
-            page.on("console", lambda message: messages.append(message.text))
-        page.on("request", lambda request: urls.append(request.url))
-        allowed.update(filter(None, (server, may_ask)))
-        query = f"?server={server}" if server else query
-        page.goto(f"{serving.address}/{query}#{tab}")
-        return page
+        def open_tab(tab="", server=None, may_ask=None, query="", **options):
+            page = new_page(**options)
+            allowed.update(filter(None, (server, may_ask)))
+            query = f"?server={server}" if server else query
+            page.goto(f"{serving.address}/{query}#{tab}")
+            return page
 
-    yield open_tab
-    for context in contexts:
-        context.close()
+        yield open_tab
     assert messages == [], messages
     elsewhere = [url for url in urls if not url.startswith(tuple(allowed))]
     assert elsewhere == [], elsewhere

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.experiments.explainer.tiny import tiny_page
+from tests.serving.web_browser import watched_pages
 
 
 @pytest.fixture(scope="module")
@@ -16,21 +17,17 @@ def file(tmp_path_factory):
 @pytest.fixture
 def visit(browser, file):
     """Opens the page; it may load nothing else and write nothing to the console."""
-    contexts, noted = [], []
+    opened = 0
+    with watched_pages(browser) as (new_page, messages, urls):
 
-    def open_page(**options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: noted.append(str(error)))
-        page.on("console", lambda message: noted.append(message.text))
-        page.on("request", lambda request: noted.append(request.url))
-        page.goto(file.as_uri())
-        return page
+        def open_page(**options):
+            nonlocal opened
+            opened += 1
+            page = new_page(**options)
+            page.goto(file.as_uri())
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    addresses = [each for each in noted if not each.startswith("data:")]
-    assert addresses == [file.as_uri()] * len(contexts)
+        yield open_page
+    assert messages == []
+    addresses = [each for each in urls if not each.startswith("data:")]
+    assert addresses == [file.as_uri()] * opened
