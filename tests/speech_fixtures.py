@@ -51,7 +51,7 @@ def quick_background(_own_caches):
     """
     from apps.speech_commands.streaming import hours
 
-    def make(directory, split, labels, features, minutes):
+    def make(directory, split, labels, accents, features, minutes):
         front_end = hours.LogMel(**features)
         shape = 5 * front_end.sample_rate_hz // front_end.hop, front_end.mel_bands
         for kind, number in minutes:

@@ -13,10 +13,13 @@ from apps.common.data.splits import random_rows, split_by_hash
 from apps.common.portable.audio import as_float, read_audio, resample
 from apps.common.portable.files import open_text
 from apps.speech_commands.audio_files import audio_files, is_hidden, report_left_out
-from apps.speech_commands.synthesis.corpus import synthetic_split
+from apps.speech_commands.recordings import bounds_of_speech
+from apps.speech_commands.synthesis.corpus import UNKNOWN, synthetic_split
+from apps.speech_commands.synthesis.wake_word import wake_word_split
 
 SPLITS = ("train", "validation", "test")
 NOISE_FOLDER, SILENCE, NOISE_SECONDS = "_background_noise_", "_silence_", 10
+EVERY = 5  # recordings of a wake word: the last of so many is for test
 TEST, VALIDATION = range(5), range(5, 10)  # recording numbers of spoken_digit
 
 
@@ -98,7 +101,7 @@ def _speech_commands(config, split):
     dataset = load_dataset("speech_commands", split)
     names = [
         *("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes"),
-        *(SILENCE, "_unknown_"),
+        *(SILENCE, UNKNOWN),
     ]
 
     def clips():
@@ -156,6 +159,86 @@ def _folder(config, split):
             yield f"{SILENCE}/{number}", SILENCE, row[start : start + samples].copy
 
     return Rows(clips(), len(chosen) + silences, noise=noise)
+
+
+def _wake_word(config, split):
+    """Reads recordings of one word, and the clips that eSpeak NG makes.
+
+    Every fifth recording is for test, the others are for training; of fewer than five
+    all are. Validation has generated voices alone. In training each recording is
+    repeated so that they are as many as the clips of the word by generated voices, and
+    with its parts in another order it is no word.
+    """
+    if not config.word.strip():
+        raise ValueError('data.word: expected the word, such as data.word="hey lucy".')
+    seconds, rate = config.clip_ms / 1000, config.sample_rate_hz
+    made, snr_db, noise = wake_word_split(
+        split, config.word, config.language, seconds, rate
+    )
+    made, clips = list(made), []
+    own = recordings(config.directory, split)
+    repeats = 1
+    if own and split == "train":
+        voices = sum(label == config.word for _, label, _ in made)
+        repeats = max(1, round(voices / len(own)))
+    for path in own:
+        read = functools.partial(read_audio, path, rate)
+        clips += repeats * [(path.name, config.word, read)]
+        if split == "train":
+            name = f"{path.name} in parts"
+            clips += [
+                (name, UNKNOWN, functools.partial(in_parts, read, n, rate))
+                for n in range(repeats)
+            ]
+    ratios = np.concatenate([np.full(len(clips), np.inf), snr_db])
+    return Rows([*clips, *made], len(ratios), ratios, noise)
+
+
+def in_parts(read, number, sample_rate_hz):
+    """Returns a recording whose speech is cut into parts, so that it is no word.
+
+    In turn one half is silent, two to four parts stand in reverse order, or each of
+    them is played backwards. So the sound of a voice and of a microphone is no sign of
+    the word.
+
+    Args:
+        read: Returns the recording, float32 `(samples,)`.
+        number: Number of the result.
+        sample_rate_hz: Its sample rate in Hz.
+    """
+    wave = read()
+    rng = np.random.default_rng(number)
+    first, last = bounds_of_speech(wave, sample_rate_hz)
+    way = number % 3
+    parts = np.array_split(wave[first:last], rng.integers(2, 5) if way else 2)
+    if way == 0:
+        parts[rng.integers(2)] *= 0.0
+    elif way == 1:
+        parts = parts[::-1]
+    else:
+        parts = [part[::-1] for part in parts]
+    return np.concatenate([wave[:first], *parts, wave[last:]])
+
+
+def recordings(directory, split):
+    """Returns the paths of a split's recordings of a wake word; see `_wake_word`."""
+    if not directory:
+        return []
+    root = Path(directory)
+    if not root.is_dir():
+        raise ValueError(
+            "data.directory: expected a folder of recordings of the word, or nothing. "
+            f"Received: {directory!r}."
+        )
+    files, others = audio_files(sorted(root.iterdir()))
+    if not files:
+        raise ValueError(
+            f"{root}: expected audio files, such as lucy_01.wav. Received: none."
+        )
+    if split == "train":
+        report_left_out(root, others)
+    test = files[EVERY - 1 :: EVERY]
+    return {"test": test, "train": [f for f in files if f not in test]}.get(split, [])
 
 
 def _name(path):
@@ -226,4 +309,5 @@ DATASETS = {
     "spoken_digit": _spoken_digit,
     "speech_commands": _speech_commands,
     "folder": _folder,
+    "wake_word": _wake_word,
 }

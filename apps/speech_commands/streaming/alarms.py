@@ -10,6 +10,7 @@ from apps.speech_commands.streaming.hours import background, frames_of, minutes
 from apps.speech_commands.synthesis.background import MINUTE_S
 
 UNKNOWN = "_unknown_"
+GENERATED = ("synthetic", "wake_word")  # their unknown words are generated
 PAUSE_S = (0.3, 1.5)  # between two clips of unknown words
 
 
@@ -41,7 +42,7 @@ def false_alarms(predictor, clips, split, thresholds, pauses_ms):
         )
         return {}
     batches = {kind: frames_of(paths) for kind, paths in files.items()}
-    if config.data.dataset != "synthetic" and UNKNOWN in labels:
+    if config.data.dataset not in GENERATED and UNKNOWN in labels:
         own = unknown_clips(clips, labels, predictor.front_end, hours)
         batches["unknown_clips"] = own
     return {

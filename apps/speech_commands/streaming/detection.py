@@ -24,12 +24,14 @@ class Event(NamedTuple):
         last: Sample after its clip.
         label: Label id.
         spoken_until: Sample after the word.
+        clip: Number of its clip.
     """
 
     first: int
     last: int
     label: int
     spoken_until: int
+    clip: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def long_recording(clips, labels, sample_rate_hz):
         label = int(clips.labels[index])
         if labels[label][0] != "_":
             end = start + end_of_speech(speech, sample_rate_hz)
-            events.append(Event(start, start + length, label, end))
+            events.append(Event(start, start + length, label, end, int(index)))
     return Recording(waveform / max(1.0, np.abs(waveform).max()), events)
 
 

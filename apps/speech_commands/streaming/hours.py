@@ -33,7 +33,7 @@ from apps.speech_commands.synthesis.background import (
     Speakers,
     make_minute,
 )
-from apps.speech_commands.synthesis.corpus import OTHER_WORDS, made_up
+from apps.speech_commands.synthesis.corpus import OTHER_WORDS
 from apps.speech_commands.synthesis.espeak import (
     LEFT_OUT,
     Synthesizer,
@@ -41,7 +41,7 @@ from apps.speech_commands.synthesis.espeak import (
     system_version,
 )
 from apps.speech_commands.synthesis.sentences import phrases, sentences_without
-from apps.speech_commands.synthesis.voices import ACCENTS, RELATED
+from apps.speech_commands.synthesis.voices import RELATED, accents_of, made_up
 
 BATCH = 60  # minutes that are read at once
 
@@ -65,7 +65,8 @@ def background(split, hours, labels, config):
     features = {"sample_rate_hz": config.data.sample_rate_hz, **asdict(config.features)}
     spoken = phrases(labels)
     settings = (VERSION, MINUTE_S, split, spoken, features, OTHER_WORDS)
-    settings = repr((*settings, ACCENTS, LEFT_OUT, RELATED, made_up()))
+    accents = accents_of(config.data.language)
+    settings = repr((*settings, accents, LEFT_OUT, RELATED, made_up()))
     settings += system_version() or ""
     key = hashlib.sha1(settings.encode()).hexdigest()[:12]
     directory = cache_directory() / "background" / key
@@ -86,6 +87,7 @@ def background(split, hours, labels, config):
                 directory=str(directory.resolve()),
                 split=split,
                 labels=labels,
+                accents=accents,
                 features=features,
                 minutes=missing,
             )
@@ -136,13 +138,14 @@ def _make_in_its_own_process(**request):
         )
 
 
-def make(directory, split, labels, features, minutes):
+def make(directory, split, labels, accents, features, minutes):
     """Makes minutes of sound, each in a fork of this process.
 
     Args:
         directory: Directory of the files.
         split: "train", "validation" or "test".
         labels: Names of the labels.
+        accents: Accents of the voices.
         features: Arguments of `LogMel`.
         minutes: Kind and number of each minute.
 
@@ -158,7 +161,8 @@ def make(directory, split, labels, features, minutes):
         flush=True,
     )
     synthesizer = Synthesizer(made_up())
-    speakers = Speakers.of(split, synthesizer, sentences, phrases(labels))
+    spoken = phrases(labels)
+    speakers = Speakers.of(split, synthesizer, sentences, spoken, accents)
     front_end, fork = LogMel(**features), multiprocessing.get_context("fork")
     bar, running = Progress(len(minutes), "minute"), set()
     known = hasattr(os, "sched_getaffinity")  # on Linux only

@@ -11,9 +11,9 @@ import numpy as np
 from apps.common.data.splits import sha1_modulo
 from apps.speech_commands.coloured_noise import coloured_noise, level
 from apps.speech_commands.synthesis import sounds
-from apps.speech_commands.synthesis.corpus import OTHER_WORDS, made_up
+from apps.speech_commands.synthesis.corpus import OTHER_WORDS
 from apps.speech_commands.synthesis.sentences import says
-from apps.speech_commands.synthesis.voices import ACCENTS, voices_of
+from apps.speech_commands.synthesis.voices import ACCENTS, all_voices
 
 VERSION = 1  # of the sounds; raise it with each change of what is made
 MINUTE_S = 60
@@ -41,7 +41,7 @@ class Speakers:
     words: list
 
     @classmethod
-    def of(cls, split, synthesizer, sentences, spoken):
+    def of(cls, split, synthesizer, sentences, spoken, accents=ACCENTS):
         """Returns the speakers of a split.
 
         Args:
@@ -49,10 +49,9 @@ class Speakers:
             synthesizer: A `Synthesizer`.
             sentences: Sentences without a label.
             spoken: What is not to be said; see `phrases`.
+            accents: Accents of the voices.
         """
-        voices = voices_of(split, synthesizer.variants)
-        if split == "train":
-            voices += [f"{accent}+{name}" for accent in ACCENTS for name in made_up()]
+        voices = all_voices(split, synthesizer.variants, accents)
         words = [word for word in OTHER_WORDS if not says(word, spoken)]
         return cls(synthesizer, voices, sentences, words)
 

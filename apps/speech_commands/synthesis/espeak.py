@@ -23,6 +23,7 @@ LIBRARIES = {
     "Darwin": f"{FOLDER}/libespeak-ng.dylib",
     "Windows": f"{FOLDER}/espeak-ng.dll",
 }
+UTF8, PHONEMES = 1, 0x100  # kinds of text
 SYNCHRONOUS = 2  # the library calls back from within the call
 DO_NOT_EXIT = 0x8000  # without its data the library would end the process
 # Variants that are no natural voice (whispers, robots, demons), and variants whose echo
@@ -74,23 +75,45 @@ class Synthesizer:
         """Synthesizes a text; returns int16 `(samples,)` without surrounding silence.
 
         Args:
-            text: Text to speak.
+            text: Text to speak; between "[[" and "]]" names of phonemes.
             voice: An accent and a variant, such as "en-us+f4".
             rate: Words per minute.
             pitch: Pitch, 0 to 99.
             pitch_range: Variation of the pitch, 0 to 99.
         """
         self._parts.clear()
-        if self._library.espeak_SetVoiceByName(voice.encode()):
-            raise ValueError(f"eSpeak NG has no voice {voice!r}.")
+        self._set_voice(voice)
         for parameter, value in ((1, rate), (3, pitch), (4, pitch_range)):
             self._library.espeak_SetParameter(parameter, int(value), 0)
-        text, utf8 = text.encode(), 1
+        flags = UTF8 | (PHONEMES if text.startswith("[[") else 0)
+        text = text.encode()
         size = ctypes.c_size_t(len(text) + 1)
-        self._library.espeak_Synth(text, size, 0, 1, 0, utf8, None, None)
+        self._library.espeak_Synth(text, size, 0, 1, 0, flags, None, None)
         speech = np.concatenate(self._parts)
         loud = np.flatnonzero(np.abs(speech.astype("int32")) > 100)
         return speech[loud[0] : loud[-1] + 1]
+
+    def phonemes(self, text, voice):
+        """Returns the names of the phonemes of each word of a text, a list of lists.
+
+        A stressed one begins with "'" or ",". Those of a word that the voice says in
+        another language stand between "(language)" and "(voice's language)".
+
+        Args:
+            text: Text of one clause.
+            voice: As for `say`.
+        """
+        self._set_voice(voice)
+        place = ctypes.c_char_p(text.encode())
+        names = self._library.espeak_TextToPhonemes
+        names.restype = ctypes.c_char_p
+        separator = "_"
+        names = names(ctypes.byref(place), UTF8, ord(separator) << 8).decode()
+        return [list(filter(None, word.split(separator))) for word in names.split()]
+
+    def _set_voice(self, voice):
+        if self._library.espeak_SetVoiceByName(voice.encode()):
+            raise ValueError(f"eSpeak NG has no voice {voice!r}.")
 
 
 def fetch_archive():

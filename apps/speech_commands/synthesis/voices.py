@@ -21,7 +21,10 @@ RELATED = {
 }
 
 
-def voices_of(split, variants):
+MADE_UP_VARIANTS, MADE_UP_SEED = 100, 4  # training only; eSpeak NG allows 349 in all
+
+
+def voices_of(split, variants, accents=ACCENTS):
     """Returns a split's voices: 60% of the variants train, 20% validate, 20% test.
 
     The split is chosen by a hash of the variant's person. Variants that differ only in
@@ -29,13 +32,33 @@ def voices_of(split, variants):
     """
     shares = {"train": range(6), "validation": range(6, 8), "test": range(8, 10)}[split]
     chosen = [v for v in variants if sha1_modulo(_person(v), 10) in shares]
-    return [f"{accent}+{variant}" for accent in ACCENTS for variant in chosen]
+    return [f"{accent}+{variant}" for accent in accents for variant in chosen]
 
 
 def _person(variant):
     name = variant.lower()
     name = name.rstrip("0123456789") if len(name) > 2 else name
     return RELATED.get(name, name)
+
+
+def accents_of(language):
+    """Returns the accents in which a language is spoken: eight of "en", else one."""
+    return ACCENTS if language == "en" else (language,)
+
+
+def all_voices(split, variants, accents=ACCENTS):
+    """Returns a split's voices, those of training with the made-up variants."""
+    voices = voices_of(split, variants, accents)
+    if split == "train":
+        voices += [f"{accent}+{name}" for accent in accents for name in made_up()]
+    return voices
+
+
+def made_up():
+    """Generates the descriptions of the made-up variants, by name."""
+    rng = np.random.default_rng([MADE_UP_SEED])
+    names = (f"madeup{n}" for n in range(MADE_UP_VARIANTS))
+    return {name: made_up_variant(rng) for name in names}
 
 
 def made_up_variant(rng):

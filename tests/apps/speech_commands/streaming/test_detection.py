@@ -12,7 +12,7 @@ from apps.speech_commands.streaming.detection import (
 )
 
 LABELS = ["_silence_", "_unknown_", "yes"]
-EVENTS = [Event(*e, 0) for e in ((100, 200, 1), (400, 500, 2), (600, 700, 1))]
+EVENTS = [Event(*e, 0, 0) for e in ((100, 200, 1), (400, 500, 2), (600, 700, 1))]
 
 
 @pytest.mark.parametrize(

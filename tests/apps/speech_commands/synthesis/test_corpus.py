@@ -10,6 +10,7 @@ import pytest
 from apps.common.portable.terminal import report_once
 from apps.speech_commands.config import DataConfig
 from apps.speech_commands.data import load_data
+from apps.speech_commands.synthesis import clips
 from apps.speech_commands.synthesis import corpus as synthetic
 from apps.speech_commands.synthesis.voices import ACCENTS, made_up_variant, voices_of
 
@@ -56,7 +57,7 @@ def test_made_up_variants_are_the_same_every_time_and_differ():
 
 
 def test_the_cache_is_read_without_the_library(synthetic_speech, monkeypatch):
-    monkeypatch.setattr(synthetic, "Synthesizer", None)
+    monkeypatch.setattr(clips, "Synthesizer", None)
     data = load_data(DataConfig())
     assert data.labels == sorted([*synthetic.WORDS, "_silence_", "_unknown_"])
     assert data.train.waves.shape == (48, 16000)
@@ -107,7 +108,7 @@ def test_the_clips_of_another_espeak_ng_have_another_place_and_are_announced(
     report_once.cache_clear()
     places = {synthetic.cached_at()}
     for version in ("1.50", "1.51"):
-        monkeypatch.setattr(synthetic, "system_version", lambda v=version: v)
+        monkeypatch.setattr(clips, "system_version", lambda v=version: v)
         places.add(synthetic.cached_at())
     assert len(places) == 3
     shutil.copytree(synthetic_speech, synthetic.cached_at())
