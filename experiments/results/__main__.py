@@ -38,11 +38,12 @@ def recording_modules():
     )
     from experiments.research import label_curve, simple_network
     from experiments.research.long_term_dependencies import report
+    from experiments.research.wake_words import report as wake_words
 
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, simple_network, streaming_memory, reading, pipeline, operations),
-        *(cluster_cost, browser, devices),
+        *(cluster_cost, browser, devices, wake_words),
     )
 
 

@@ -46,7 +46,7 @@ def false_alarms(predictor, clips, split, thresholds, pauses_ms):
         own = unknown_clips(clips, labels, predictor.front_end, hours)
         batches["unknown_clips"] = own
     return {
-        kind: _count(predictor, frames, thresholds, pauses_ms)
+        kind: count_alarms(predictor, frames, thresholds, pauses_ms)
         for kind, frames in batches.items()
     }
 
@@ -77,8 +77,18 @@ def unknown_clips(clips, labels, front_end, hours):
                 return
 
 
-def _count(predictor, batches, thresholds, pauses_ms):
-    """Returns the hours of batches of frames, and the counts of detections."""
+def count_alarms(predictor, batches, thresholds, pauses_ms):
+    """Returns the hours of batches of frames, and the counts of detections.
+
+    Args:
+        predictor: A `Predictor` whose model predicts at each frame.
+        batches: Yields log-mel frames of recordings, `(recordings, frames, bands)`.
+        thresholds: Thresholds of the detector.
+        pauses_ms: Its pauses in milliseconds.
+
+    Returns:
+        The hours, and int `(pauses, thresholds)`.
+    """
     labels = predictor.labels
     frame_s = predictor.front_end.hop / predictor.front_end.sample_rate_hz
     smoothing_ms = predictor.detection["smoothing_ms"]

@@ -121,8 +121,9 @@ import sys
 from apps.speech_commands.streaming import hours
 features = dict(sample_rate_hz=8000, window_ms=40.0, hop_ms=20.0, mel_bands=8)
 kinds = [["speech", 0], ["babble", 0], ["other_words", 0]]
-hours.make(sys.argv[1], "test", ["film"], ["en", "en-us"], features, kinds)
-hours.make(sys.argv[2], "test", ["film"], ["en", "en-us"], features, [["speech", 1], *kinds[::-1]])
+said = "test", ["film"], ["en", "en-us"], features
+hours.make(sys.argv[1], *said, kinds)
+hours.make(sys.argv[2], *said, [["speech", 1], *kinds[::-1]])
 """
     folders = [tmp_path / name for name in ("first", "again")]
     for folder in folders:
