@@ -17,6 +17,7 @@ from apps.common.metrics.plots import (
 from apps.speech_commands.baseline import measure_baseline
 from apps.speech_commands.data import load_data, measured
 from apps.speech_commands.predict import Predictor
+from apps.speech_commands.streaming.heard import heard_by_origin, print_heard
 from apps.speech_commands.streaming.tradeoff import ALL, det_curve, plot_det
 
 BATCH_SIZE = 128
@@ -27,7 +28,8 @@ def measure_test(predictor):
     """Returns the metrics, the number of test examples and their unit.
 
     Plots the confusion matrix, the calibration, accuracy by signal-to-noise ratio and,
-    for a model that streams, the detection error tradeoff (DET) curve.
+    for a model that streams, the detection error tradeoff (DET) curve. Of a wake word
+    it counts one's own recordings and generated voices apart.
     """
     directory, config = predictor.directory, predictor.config
     labels, answer = predictor.labels, predictor.answer
@@ -54,6 +56,9 @@ def measure_test(predictor):
         plot_det(stream, directory / "det.png")
         _print_stream(stream)
     metrics["accuracy_by_signal_to_noise"], metrics["stream"] = by_ratio, stream
+    if predictor.streams and config.data.dataset == "wake_word":
+        metrics["heard"] = heard_by_origin(predictor, test)
+        print_heard(metrics["heard"])
     metrics["baseline"] = baseline_or_none(
         lambda: measure_baseline(config.data, test, labels, predictor.front_end)
     )

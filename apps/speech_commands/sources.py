@@ -12,8 +12,9 @@ from apps.common.data.datasets import load_dataset
 from apps.common.data.splits import random_rows, split_by_hash
 from apps.common.portable.audio import as_float, read_audio, resample
 from apps.common.portable.files import open_text
+from apps.common.portable.terminal import report_once
 from apps.speech_commands.audio_files import audio_files, is_hidden, report_left_out
-from apps.speech_commands.recordings import bounds_of_speech
+from apps.speech_commands.recordings import bounds_of_speech, fault
 from apps.speech_commands.synthesis.corpus import UNKNOWN, synthetic_split
 from apps.speech_commands.synthesis.wake_word import wake_word_split
 
@@ -183,6 +184,8 @@ def _wake_word(config, split):
         repeats = max(1, round(voices / len(own)))
     for path in own:
         read = functools.partial(read_audio, path, rate)
+        if found := fault(read(), rate):
+            report_once(f"{path}: {found}. It is used as it is.")
         clips += repeats * [(path.name, config.word, read)]
         if split == "train":
             name = f"{path.name} in parts"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from apps.common.portable.terminal import report_once
 from apps.speech_commands import sources
 from apps.speech_commands.config import DataConfig
 from apps.speech_commands.data import Clips, load_data
@@ -38,7 +39,7 @@ def config():
     def config(folder, count):
         for n in range(1, count + 1):
             wave = np.zeros(4000)
-            wave[1000:3000] = n / 100
+            wave[1000:3000] = n / 20
             soundfile.write(folder / f"lucy_{n:02}.wav", wave, RATE)
         directory = str(folder) if count else ""
         return DataConfig("wake_word", directory, WORD, "en", "", "", RATE, 500)
@@ -69,6 +70,18 @@ def test_fewer_than_five_are_all_learnt_from_and_repeated(config, tmp_path):
     assert {train.names[n] for n in np.flatnonzero(~words & own)} == {
         f"lucy_{n:02}.wav in parts" for n in (1, 2, 3)
     }
+
+
+def test_a_recording_with_a_fault_is_named_once_and_used(config, tmp_path, capsys):
+    report_once.cache_clear()
+    settings = config(tmp_path, 2)
+    soundfile.write(tmp_path / "lucy_01.wav", np.full(4000, 0.001), RATE)
+    for _ in range(2):
+        assert "lucy_01.wav" in load_data(settings).train.names
+    line = f"{tmp_path / 'lucy_01.wav'}: too quiet (-60 dB, expected at least -40 dB): "
+    (found,) = [x for x in capsys.readouterr().err.splitlines() if "lucy" in x]
+    assert found.startswith(line)
+    assert found.endswith(". It is used as it is.")
 
 
 def test_without_recordings_the_voices_alone_are_there(config, tmp_path):
