@@ -32,7 +32,7 @@ FILES = [file_stem("stream", quantization) for quantization in (FLOAT, DYNAMIC, 
 TENSORFLOW = "TensorFlow"
 COLUMNS = (
     *("engine", "size", "ms a hop", "with log-mel", "accuracy", "labels that differ"),
-    *("largest difference", "mean, first and last tenth", "words"),
+    *("largest difference", "mean, first and last tenth", "words", "missed"),
 )
 ROUNDS, TURN_S = 15, 0.2
 
@@ -42,7 +42,7 @@ def streams(predictor, directory):
     from apps.speech_commands.streaming.session import Stream
 
     parts = predictor.stream, predictor.front_end, predictor.labels
-    new = {TENSORFLOW: lambda: Stream(*parts)}
+    new = {TENSORFLOW: lambda: Stream(*parts, **predictor.detection)}
     for name in FILES:
         new[name] = lambda name=name: device_stream(directory, name)
     return new
@@ -74,14 +74,26 @@ def times_of_a_hop(new_streams, directory):
     )
 
 
-def drift(new_streams, waveform):
-    """Returns by engine how its posteriors differ from TensorFlow's, frame by frame."""
+def drift(new_streams, waveform, missed):
+    """Returns by engine how its posteriors differ from TensorFlow's, frame by frame.
+
+    Args:
+        new_streams: Functions that begin a stream, by engine.
+        waveform: What they listen to.
+        missed: A function from the detected words to the share of words missed.
+    """
     heard = {}
     for name, new in new_streams.items():
         stream = new()
         heard[name] = stream.feed(waveform)
     expected, words = heard.pop(TENSORFLOW)
-    rows = {TENSORFLOW: {"words": len(words), "frames": len(expected)}}
+    rows = {
+        TENSORFLOW: {
+            "words": len(words),
+            "frames": len(expected),
+            "miss_rate": missed(words),
+        }
+    }
     for name, (posteriors, found) in heard.items():
         difference = np.abs(posteriors - expected).max(axis=1)
         tenths = [part.mean() for part in np.array_split(difference, 10)]
@@ -91,19 +103,38 @@ def drift(new_streams, waveform):
             "largest_difference": float(difference.max()),
             "mean_difference_by_tenth": [float(f"{mean:.2g}") for mean in tenths],
             "words": len(found),
+            "miss_rate": missed(found),
         }
     return rows
 
 
 def recording(predictor, minutes):
-    """Returns a waveform of some minutes, float32: clips of the test split in noise."""
-    from apps.speech_commands.data import load_data
-    from apps.speech_commands.streaming.detection import long_recording
+    """Returns a waveform of some minutes, and a function that counts misses in it.
 
-    data = load_data(predictor.config.data, ("test",), predictor.labels)
-    rate = predictor.front_end.sample_rate_hz
-    waveform = long_recording(data.test, predictor.labels, rate).waveform
-    return np.resize(waveform, round(minutes * 60 * rate))  # repeats it
+    It is made of clips of the test split in noise, and repeated as often as it takes.
+    The function takes detected words and returns the share of the words that are
+    missed, where the recording is not yet repeated.
+    """
+    from apps.speech_commands.data import load_data
+    from apps.speech_commands.streaming.detection import (
+        TOLERANCE_S,
+        long_recording,
+        score_detections,
+    )
+
+    labels, rate = predictor.labels, predictor.front_end.sample_rate_hz
+    data = load_data(predictor.config.data, ("test",), labels)
+    once = long_recording(data.test, labels, rate)
+    waveform = np.resize(once.waveform, round(minutes * 60 * rate))  # repeats it
+    tolerance = TOLERANCE_S * rate
+    events = [e for e in once.events if e.last + tolerance <= len(waveform)]
+
+    def missed(words):
+        found = [(round(w.time_s * rate), labels.index(w.word)) for w in words]
+        hits, _ = score_detections(found, events, tolerance)
+        return 1 - len(hits) / len(events) if events else None
+
+    return waveform, missed
 
 
 def measure(run, minutes):
@@ -119,7 +150,7 @@ def measure(run, minutes):
     graphs = read_description(directory)["graphs"]
     new = streams(predictor, directory)
     whole, alone = times_of_a_hop(new, directory)
-    rows = drift(new, recording(predictor, minutes))
+    rows = drift(new, *recording(predictor, minutes))
     for name, row in rows.items():
         row["ms_a_hop_with_log_mel"] = float(f"{whole[name]:.3g}")
         if name in graphs:
@@ -136,8 +167,10 @@ def table(rows):
 
 def _table_row(name, row):
     cells = [name, "", "", f"{row['ms_a_hop_with_log_mel']:.3f}"]
+    missed = row.get("miss_rate")
+    missed = "" if missed is None else f"{100 * missed:.1f}%"
     if name == TENSORFLOW:
-        return (*cells, "", "", "", "", f"{row['words']:,}")
+        return (*cells, "", "", "", "", f"{row['words']:,}", missed)
     accuracy = row["accuracy"]
     tenths = row["mean_difference_by_tenth"]
     return (
@@ -150,6 +183,7 @@ def _table_row(name, row):
         f"{row['largest_difference']:.2g}",
         f"{tenths[0]:.2g}, {tenths[-1]:.2g}",
         f"{row['words']:,}",
+        missed,
     )
 
 

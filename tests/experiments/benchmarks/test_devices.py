@@ -26,16 +26,32 @@ def test_drift_is_measured_frame_by_frame():
         "stream": lambda: Heard(steady, ["yes"]),
         "stream_int8": lambda: Heard(drifting),
     }
-    rows = devices.drift(new, None)
-    assert rows[devices.TENSORFLOW] == {"words": 1, "frames": 100}
+    rows = devices.drift(new, None, lambda words: 1 - len(words) / 4)
+    assert rows[devices.TENSORFLOW] == {
+        "words": 1,
+        "frames": 100,
+        "miss_rate": 0.75,
+    }
     assert rows["stream"]["largest_difference"] == 0
     assert rows["stream"]["words"] == 1
     other = rows["stream_int8"]
     assert other["labels_that_differ"] == 0.5
+    assert (rows["stream"]["miss_rate"], other["miss_rate"]) == (0.75, 1.0)
     assert other["largest_difference"] == pytest.approx(0.8)
     tenths = other["mean_difference_by_tenth"]
     assert tenths == sorted(tenths)
     assert tenths[-1] > 0.7
+
+
+def test_misses_are_counted_where_the_recording_is_not_yet_repeated(speech_run):
+    from apps.speech_commands.predict import Predictor
+
+    predictor = Predictor.load(speech_run)
+    waveform, missed = devices.recording(predictor, minutes=0.5)
+    assert len(waveform) == 30 * predictor.front_end.sample_rate_hz
+    assert missed([]) == 1.0
+    _, missed = devices.recording(predictor, minutes=0.01)
+    assert missed([]) is None  # no word ends in so short a time
 
 
 def test_each_file_and_tensorflow_have_a_row(
