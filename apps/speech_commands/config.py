@@ -142,8 +142,8 @@ class EvaluationConfig:
             test: read speech, other words, babble, music, household, silence. One hour
             is made in seconds, 20 in minutes; 0 counts no false alarms.
         alarms_per_hour: False alarms an hour that you accept. After training the
-            threshold and the pause are chosen that miss fewest words with at most so
-            many on the validation split.
+            threshold, smoothing and pause are chosen that miss fewest words with at
+            most so many on the validation split.
     """
 
     hours: Weight = 1.0
