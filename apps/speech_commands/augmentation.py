@@ -105,7 +105,7 @@ def augmented(waves, noise, drawn):
         drawn: A `Drawn`.
 
     Returns:
-        float32 `(clips, samples)`.
+        float32 `(clips, samples)`, and the factor of the noise in each, `(clips,)`.
     """
     gain = drawn.gain / np.float32(32767)
     changed = faster(waves, drawn.speed, drawn.shift, gain)

@@ -128,9 +128,10 @@ class TrainConfig(
             to one sequence, with a prediction at each clip's end. The state carries
             over from clip to clip, as in a stream.
         background_hours: With `model.direction` "forward": hours of sound in which no
-            label is said. Each row of clips then has as long a stretch of it as a clip,
-            before or after it, in which the loss is that of detecting a word. Needs a
-            label that begins with "_", such as "_unknown_". 0 trains without.
+            label is said. Each row of clips then has a stretch as long as a clip before
+            or after it, half of them of this sound and half of the clip's own noise, in
+            which the loss is that of detecting a word. Needs a label that begins with
+            "_", such as "_unknown_". 0 trains without.
         background_weight: Weight of that loss.
     """
 
@@ -148,8 +149,8 @@ class EvaluationConfig:
             test: read speech, other words, babble, music, household, silence. One hour
             is made in seconds, 20 in minutes; 0 counts no false alarms.
         alarms_per_hour: False alarms an hour that you accept. After training the
-            threshold and the pause are chosen that miss fewest words with at most so
-            many on the validation split.
+            threshold, smoothing and pause are chosen that miss fewest words with at
+            most so many on the validation split.
     """
 
     hours: Weight = 1.0

@@ -14,7 +14,7 @@ from apps.common.portable.progress import Progress
 from apps.speech_commands.augmentation import Drawn, augmented, draw, only_noise
 from apps.speech_commands.coloured_noise import noise_bank
 from apps.speech_commands.features import blank
-from apps.speech_commands.noise import add_noise, noise_places
+from apps.speech_commands.noise import add_noise, noise_places, stretches
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
 
 NOISES, NO_LABEL = 24, -1
@@ -131,7 +131,9 @@ class Batches:
 
     With `clips_in_a_row` r, each row of a batch concatenates r clips: frames are
     `(batch, r * frames, bands)` and labels `(batch, r, labels)`. Without it labels are
-    `(batch, labels)`.
+    `(batch, labels)`. With `beside` a batch has between them log-mel frames of the
+    noise beside each row, `(rows, frames, bands)`: in the first half of the rows the
+    noise of the first clip, before it; in the others that of the last clip, after it.
 
     Args:
         clips: `Clips`.
@@ -140,6 +142,7 @@ class Batches:
         batch_size: Clips per batch, rounded down to whole rows.
         clips_in_a_row: Clips per row, or None.
         augmentation: An `AugmentationConfig`, for `shuffled`.
+        beside: Whether to return the noise beside each row.
     """
 
     def __init__(
@@ -150,9 +153,11 @@ class Batches:
         batch_size,
         clips_in_a_row=None,
         augmentation=None,
+        beside=False,
     ):
         self.clips, self.front_end, self.augmentation = clips, front_end, augmentation
         self.num_classes, self.in_a_row = num_classes, clips_in_a_row
+        self.beside = beside
         row = clips_in_a_row or 1
         self.batch_size = max(1, batch_size // row) * row
         self.steps = -(-len(clips.labels) // self.batch_size)
@@ -224,7 +229,8 @@ class Batches:
         noise = tf.constant(self.clips.noise)
 
         def features(waves, labels, drawn):
-            x = self.front_end(augmented(waves, noise, drawn))
+            waves, level = augmented(waves, noise, drawn)
+            x = self.front_end(waves)
             x = blank(x, drawn.kept_frames, drawn.kept_bands)
             x = tf.reshape(x, [-1, row * frames, bands])
             shape = (
@@ -232,7 +238,11 @@ class Batches:
                 if self.in_a_row is None
                 else [-1, row, self.num_classes]
             )
-            return x, tf.reshape(tf.one_hot(labels, self.num_classes), shape)
+            labels = tf.reshape(tf.one_hot(labels, self.num_classes), shape)
+            if not self.beside:
+                return x, labels
+            places = (drawn.noise, drawn.begin)
+            return x, self._noise_beside(waves, noise, level, places), labels
 
         signature = (
             tf.TensorSpec([None, samples], "int16"),
@@ -242,6 +252,18 @@ class Batches:
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         features = tf.autograph.experimental.do_not_convert(features)
         return dataset.map(features).prefetch(4)
+
+    def _noise_beside(self, waves, noise, level, places):
+        """Returns log-mel frames of the noise that goes on before or after each row."""
+        row, samples = self.in_a_row or 1, waves.shape[1]
+        count = tf.shape(waves)[0] // row
+        rows = tf.range(count)
+        before = rows < count // 2
+        clip = row * rows + tf.where(before, 0, row - 1)
+        number, begin = (tf.gather(place, clip) for place in places)
+        begin += tf.where(before, -samples, samples)
+        beside = stretches(noise, (number, begin), tf.gather(waves, clip))
+        return self.front_end(beside * tf.gather(level, clip)[:, tf.newaxis])
 
 
 def measured(clips, cut, snr_db):
@@ -256,7 +278,7 @@ def measured(clips, cut, snr_db):
             noise.
     """
     places = [drawn[cut] for drawn in evaluation_places(clips)]
-    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places).numpy()
+    return add_noise(as_float(clips.waves[cut]), clips.noise, snr_db, places)[0].numpy()
 
 
 def evaluation_places(clips):

@@ -25,19 +25,31 @@ def add_noise(speech, noise, snr_db, places):
         places: Noises and first samples of `noise_places`.
 
     Returns:
-        float32 `(clips, samples)`.
+        The sum, float32 `(clips, samples)`, and the factor of the noise in it,
+        `(clips,)`.
     """
     # Two programs: in one, XLA computes the stretches again for each sum over them.
-    number, begin = (tf.cast(place, "int32") for place in places)
     speech = tf.convert_to_tensor(speech)
-    stretches = _stretches(tf.convert_to_tensor(noise), number, begin, speech)
-    return _mixed(speech, stretches, tf.cast(snr_db, "float32"))
+    return _mixed(speech, stretches(noise, places, speech), tf.cast(snr_db, "float32"))
+
+
+def stretches(noise, places, like):
+    """Returns noise from a first sample on, as long as `like`; it repeats endlessly.
+
+    Args:
+        noise: float32 `(noises, samples)`.
+        places: Noises and first samples, each `(clips,)`.
+        like: `(clips, samples)`.
+    """
+    number, begin = (tf.cast(place, "int32") for place in places)
+    return _stretches(tf.convert_to_tensor(noise), number, begin, like)
 
 
 @compiled
 def _stretches(noise, number, begin, like):
-    first = number * tf.shape(noise)[1] + begin
-    index = first[:, tf.newaxis] + tf.range(tf.shape(like)[1])
+    length = tf.shape(noise)[1]
+    index = (begin[:, tf.newaxis] + tf.range(tf.shape(like)[1])) % length
+    index += (number * length)[:, tf.newaxis]
     return tf.gather(tf.reshape(noise, [-1]), index)
 
 
@@ -47,5 +59,5 @@ def _mixed(speech, noise, snr_db):
     wanted = power * 10 ** (-snr_db / 10)
     factor = tf.sqrt(wanted / tf.maximum(noise_power, 1e-9))
     mixed = speech + noise * factor[:, tf.newaxis]
-    peak = tf.reduce_max(tf.abs(mixed), axis=1, keepdims=True)
-    return mixed / tf.maximum(peak, 1)
+    peak = tf.maximum(tf.reduce_max(tf.abs(mixed), axis=1), 1)
+    return mixed / peak[:, tf.newaxis], factor / peak

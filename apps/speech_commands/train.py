@@ -44,6 +44,7 @@ def prepare(config, run):
     batches = Batches(
         *(data.train, classes, front_end, settings.batch_size, in_a_row),
         config.augmentation,
+        beside=settings.background_hours > 0,
     )
     background = None
     if settings.background_hours:

@@ -1,6 +1,7 @@
 """Counts false alarms in hours of sound in which no command word is said."""
 
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,19 @@ GENERATED = ("synthetic", "wake_word")  # their unknown words are generated
 PAUSE_S = (0.3, 1.5)  # between two clips of unknown words
 
 
-def false_alarms(predictor, clips, split, thresholds, pauses_ms):
+class Timing(NamedTuple):
+    """Times of a detector.
+
+    Attributes:
+        smoothing_ms: Milliseconds over which posteriors are averaged.
+        pause_ms: Milliseconds after a detection without another one.
+    """
+
+    smoothing_ms: float
+    pause_ms: float
+
+
+def false_alarms(predictor, clips, split, thresholds, timings):
     """Counts the detections in sound in which no label is said, by kind.
 
     Args:
@@ -22,10 +35,10 @@ def false_alarms(predictor, clips, split, thresholds, pauses_ms):
         clips: `Clips` of the split; a data set's own unknown words are a kind.
         split: "validation" or "test".
         thresholds: Thresholds of the detector.
-        pauses_ms: Its pauses in milliseconds.
+        timings: Each `Timing` of it.
 
     Returns:
-        For each kind its hours and the counts `(pauses, thresholds)`. It is empty if
+        For each kind its hours and the counts `(timings, thresholds)`. It is empty if
         `evaluation.hours` is 0, or, which a line says, if the sound cannot be made.
     """
     config, labels = predictor.config, predictor.labels
@@ -46,7 +59,7 @@ def false_alarms(predictor, clips, split, thresholds, pauses_ms):
         own = unknown_clips(clips, labels, predictor.front_end, hours)
         batches["unknown_clips"] = own
     return {
-        kind: count_alarms(predictor, frames, thresholds, pauses_ms)
+        kind: count_alarms(predictor, frames, thresholds, timings)
         for kind, frames in batches.items()
     }
 
@@ -77,38 +90,32 @@ def unknown_clips(clips, labels, front_end, hours):
                 return
 
 
-def count_alarms(predictor, batches, thresholds, pauses_ms):
+def count_alarms(predictor, batches, thresholds, timings):
     """Returns the hours of batches of frames, and the counts of detections.
 
     Args:
         predictor: A `Predictor` whose model predicts at each frame.
         batches: Yields log-mel frames of recordings, `(recordings, frames, bands)`.
         thresholds: Thresholds of the detector.
-        pauses_ms: Its pauses in milliseconds.
+        timings: Each `Timing` of it.
 
     Returns:
-        The hours, and int `(pauses, thresholds)`.
+        The hours, and int `(timings, thresholds)`.
     """
     labels = predictor.labels
     frame_s = predictor.front_end.hop / predictor.front_end.sample_rate_hz
-    smoothing_ms = predictor.detection["smoothing_ms"]
-    counts, frames = np.zeros((len(pauses_ms), len(thresholds)), int), 0
+    counts, frames = np.zeros((len(timings), len(thresholds)), int), 0
     for batch in batches:
         for posteriors in predictor.minutes(batch).numpy():
-            listener = Listener(labels, frame_s, smoothing_ms=smoothing_ms)
-            smoothed, _ = listener.feed(posteriors)
-            frames += len(smoothed)
-            counts += np.array(
-                [
-                    [len(found) for found in detected(smoothed, labels, frame_s, *each)]
-                    for each in ((thresholds, pause) for pause in pauses_ms)
-                ]
-            )
+            frames += len(posteriors)
+            found = detected(posteriors, labels, frame_s, thresholds, timings)
+            counts += np.array([[len(each) for each in row] for row in found])
     return round(frames * frame_s / 3600, 6), counts
 
 
-def detected(smoothed, labels, frame_s, thresholds, pause_ms):
-    """Yields for each threshold the detections in the smoothed posteriors."""
-    pause = round(pause_ms / 1000 / frame_s)
-    for threshold in thresholds:
-        yield Detector(labels, threshold, pause).feed(smoothed)
+def detected(posteriors, labels, frame_s, thresholds, timings):
+    """Yields for each timing a list: for each threshold the detections."""
+    for timing in timings:
+        listener = Listener(labels, frame_s, 1.0, *timing)
+        smoothed, _ = listener.feed(posteriors)
+        yield [Detector(labels, t, listener.pause).feed(smoothed) for t in thresholds]

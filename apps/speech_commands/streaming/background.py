@@ -2,7 +2,9 @@
 
 It learns what a stream has: sound without a word, and words that follow other sound,
 with the state that this left. Half of the rows begin with the sound and half end with
-it. If all began with it, the model would learn to detect nothing at first.
+it. If all began with it, the model would learn to detect nothing at first. Half of the
+rows have instead the noise of their clip, which goes on: with a clip alone the model
+would not learn words in noise that lasts.
 """
 
 import itertools
@@ -15,6 +17,7 @@ from apps.common.data.batches import WHOLE
 from apps.common.portable.masking import MASKED
 from apps.speech_commands.streaming.hours import background, frames_of
 
+NOISE_SHARE = 0.5  # of the rows, whose clip has its own noise beside it
 SEED = 1  # apart from the seeds of the clips' augmentation
 
 
@@ -41,13 +44,15 @@ def load_background(hours, labels, config):
 
 
 class WithBackground:
-    """Batches of clips, each row with a random stretch of sound before or after it.
+    """Batches of clips, each row with a stretch before or after it.
+
+    The stretch is a random one of the sound, or the noise beside the row.
 
     Features are `(batch, frames of the stretch + frames of the clips, bands)`, as
     `joined` joins them; labels are those of the clips.
 
     Args:
-        batches: `Batches`.
+        batches: `Batches` with the noise beside each row.
         minutes: What `load_background` returns.
         frames: Frames of a stretch.
     """
@@ -66,19 +71,25 @@ class WithBackground:
                 for step in range(self.steps):
                     rng = np.random.default_rng([SEED, seed, number, step])
                     minute = rng.integers(len(self.minutes), size=rows)
+                    noisy = rng.random(rows) < NOISE_SHARE
                     last = self.minutes.shape[1] - self.frames
                     begin = rng.integers(last + 1, size=rows)
                     for part in shard.cuts(rows):
                         frame = begin[part, np.newaxis] + places
-                        yield self.minutes[minute[part, np.newaxis], frame]
+                        sound = self.minutes[minute[part, np.newaxis], frame]
+                        yield sound, noisy[part]
 
         shape = [None, self.frames, self.minutes.shape[2]]
-        sound = tf.data.Dataset.from_generator(
-            stretches, output_signature=tf.TensorSpec(shape, "float32")
-        )
+        signature = tf.TensorSpec(shape, "float32"), tf.TensorSpec([None], "bool")
+        sound = tf.data.Dataset.from_generator(stretches, output_signature=signature)
         clips = self.batches.shuffled(seed, epoch, shard)
-        both = tf.data.Dataset.zip((sound, clips))
-        return both.map(lambda x, row: (joined(x, row[0]), row[1])).prefetch(4)
+
+        def rows_of(drawn, batch):
+            (sound, noisy), (features, noise, labels) = drawn, batch
+            sound = tf.where(noisy[:, tf.newaxis, tf.newaxis], noise, sound)
+            return joined(sound, features), labels
+
+        return tf.data.Dataset.zip((sound, clips)).map(rows_of).prefetch(4)
 
 
 def joined(sound, clips):

@@ -1,11 +1,13 @@
-"""Chooses a run's threshold and pause for a number of false alarms an hour."""
+"""Chooses a run's detector for a number of false alarms an hour."""
 
+import itertools
 import json
 
 from apps.common.metrics.exact import poisson_interval
 from apps.common.portable.detector import DETECTION
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import DETECTION_FILE
+from apps.speech_commands.streaming.alarms import Timing
 from apps.speech_commands.streaming.tradeoff import (
     ALL,
     THRESHOLDS,
@@ -13,34 +15,33 @@ from apps.speech_commands.streaming.tradeoff import (
     measure_tradeoff,
 )
 
+SMOOTHINGS_MS = (DETECTION["smoothing_ms"], 400, 600, 1000)
 PAUSES_MS = (DETECTION["pause_ms"], 600, 1000)
+TIMINGS = [Timing(*each) for each in itertools.product(SMOOTHINGS_MS, PAUSES_MS)]
 
 
 def choose_detection(predictor, clips):
-    """Chooses threshold and pause on the validation split, and writes them to the run.
+    """Chooses threshold, smoothing and pause on the validation split, for the run.
 
     It takes those with fewest misses among those that have at most
-    `evaluation.alarms_per_hour`; if none has, the highest threshold and the longest
-    pause. A line says which, and what they cost. Without hours of sound it writes
-    nothing, so the defaults hold.
+    `evaluation.alarms_per_hour`; if none has, the highest threshold, the longest
+    smoothing and the longest pause. It writes them to the run, and a line says which
+    they are and what they cost. Without hours of sound it writes nothing, so the
+    defaults hold.
 
     Args:
         predictor: The run's `Predictor`, whose model predicts at each frame.
         clips: `Clips` of the validation split.
     """
     wanted = predictor.config.evaluation.alarms_per_hour
-    measured = measure_tradeoff(predictor, clips, "validation", THRESHOLDS, PAUSES_MS)
+    measured = measure_tradeoff(predictor, clips, "validation", THRESHOLDS, TIMINGS)
     if not measured.hours:
         print(f"The threshold stays {DETECTION['threshold']}: none could be chosen.")
         return
     place = best_place(measured, wanted)
-    pause, threshold = place or (len(PAUSES_MS) - 1, len(THRESHOLDS) - 1)
-    row = measured.row(threshold, pause)
-    detection = {
-        **DETECTION,
-        "threshold": row["threshold"],
-        "pause_ms": PAUSES_MS[pause],
-    }
+    number, threshold = place or (len(TIMINGS) - 1, len(THRESHOLDS) - 1)
+    timing, row = TIMINGS[number], measured.row(threshold, number)
+    detection = {"threshold": row["threshold"], **timing._asdict()}
     write_json(
         predictor.directory / DETECTION_FILE,
         {
@@ -54,17 +55,18 @@ def choose_detection(predictor, clips):
             },
         },
     )
-    print(_line(row, PAUSES_MS[pause], measured, wanted, place is not None))
+    print(_line(row, timing, measured, wanted, place is not None))
 
 
-def _line(row, pause_ms, measured, wanted, found):
+def _line(row, timing, measured, wanted, found):
     """Returns the line that says what was chosen, and what it costs."""
     hours, (_, most) = measured.total_hours, row["false_alarms"][ALL]["interval"]
     alarms = row["false_alarms"][ALL]["per_hour"]
     line = (
-        f"Threshold {row['threshold']:g}, pause {pause_ms} ms: {alarms:.2g} false "
-        f"alarms an hour in {hours:.1f} h of validation sound (95%: at most {most:.2g})"
-        f", {row['miss_rate']:.0%} of {measured.words} words missed."
+        f"Threshold {row['threshold']:g}, smoothing {timing.smoothing_ms} ms, pause "
+        f"{timing.pause_ms} ms: {alarms:.2g} false alarms an hour in {hours:.1f} h of "
+        f"validation sound (95%: at most {most:.2g}), {row['miss_rate']:.0%} of "
+        f"{measured.words} words missed."
     )
     if not found:
         line += f" No threshold has as few as {wanted:g} an hour."

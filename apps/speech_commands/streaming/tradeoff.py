@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.common.metrics.exact import binomial_interval, poisson_interval
 from apps.common.metrics.plots import save_figure
-from apps.speech_commands.streaming.alarms import detected, false_alarms
+from apps.speech_commands.streaming.alarms import Timing, detected, false_alarms
 from apps.speech_commands.streaming.detection import (
     TOLERANCE_S,
     long_recording,
@@ -23,11 +23,11 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """Misses and false alarms, each `(pauses, thresholds)`.
+    """Misses and false alarms, each `(timings, thresholds)`.
 
     Attributes:
         thresholds: Thresholds of the detector, sorted.
-        pauses_ms: Its pauses in milliseconds.
+        timings: Each `Timing` of it.
         words: Number of words in the long recording.
         missed: Words that were not detected.
         wrong: Detections in the long recording that are no hit.
@@ -37,7 +37,7 @@ class Tradeoff:
     """
 
     thresholds: list
-    pauses_ms: list
+    timings: list
     words: int
     missed: np.ndarray
     wrong: np.ndarray
@@ -50,18 +50,18 @@ class Tradeoff:
         """Hours of sound of all kinds."""
         return round(sum(self.hours.values()), 6)
 
-    def miss_rate(self, pause=0):
+    def miss_rate(self, timing=0):
         """Returns the share of the words that each threshold misses."""
-        return self.missed[pause] / self.words
+        return self.missed[timing] / self.words
 
-    def alarms_per_hour(self, pause=0):
+    def alarms_per_hour(self, timing=0):
         """Returns each threshold's false alarms an hour of all kinds."""
-        return sum(self.alarms.values())[pause] / self.total_hours
+        return sum(self.alarms.values())[timing] / self.total_hours
 
-    def row(self, threshold, pause=0):
+    def row(self, threshold, timing=0):
         """Returns the figures of a threshold, given by its place."""
-        missed = int(self.missed[pause, threshold])
-        counts = {kind: int(n[pause, threshold]) for kind, n in self.alarms.items()}
+        missed = int(self.missed[timing, threshold])
+        counts = {kind: int(n[timing, threshold]) for kind, n in self.alarms.items()}
         hours, rates = dict(self.hours), {}
         if counts:
             counts[ALL], hours[ALL] = sum(counts.values()), self.total_hours
@@ -73,12 +73,12 @@ class Tradeoff:
             "threshold": self.thresholds[threshold],
             "miss_rate": missed / self.words,
             "miss_interval": interval,
-            "wrong_words": int(self.wrong[pause, threshold]),
+            "wrong_words": int(self.wrong[timing, threshold]),
             "false_alarms": rates,
         }
 
 
-def measure_tradeoff(predictor, clips, split, thresholds, pauses_ms):
+def measure_tradeoff(predictor, clips, split, thresholds, timings):
     """Measures misses in a long recording, and false alarms in hours without words.
 
     Args:
@@ -86,7 +86,7 @@ def measure_tradeoff(predictor, clips, split, thresholds, pauses_ms):
         clips: `Clips` of the split, whose words are in the recording.
         split: "validation" or "test".
         thresholds: Thresholds of the detector, sorted.
-        pauses_ms: Its pauses in milliseconds.
+        timings: Each `Timing` of it.
 
     Returns:
         A `Tradeoff`.
@@ -94,16 +94,15 @@ def measure_tradeoff(predictor, clips, split, thresholds, pauses_ms):
     front_end, labels = predictor.front_end, predictor.labels
     rate_hz = front_end.sample_rate_hz
     recording = long_recording(clips, labels, rate_hz)
-    smoothing_ms = predictor.detection["smoothing_ms"]
-    stream = Stream(predictor.stream, front_end, labels, smoothing_ms=smoothing_ms)
-    smoothed, _ = stream.feed(recording.waveform)
-    words, shape = len(recording.events), (len(pauses_ms), len(thresholds))
+    stream = Stream(predictor.stream, front_end, labels, smoothing_ms=0)
+    posteriors, _ = stream.feed(recording.waveform)
+    words, shape = len(recording.events), (len(timings), len(thresholds))
     missed, wrong = np.zeros(shape, int), np.zeros(shape, int)
-    latencies_ms = [[] for _ in pauses_ms]
-    for row, pause_ms in enumerate(pauses_ms):
-        frame_s = front_end.hop / rate_hz
-        found = detected(smoothed, labels, frame_s, thresholds, pause_ms)
-        for column, detections in enumerate(found):
+    latencies_ms = [[] for _ in timings]
+    frame_s = front_end.hop / rate_hz
+    found = detected(posteriors, labels, frame_s, thresholds, timings)
+    for row, of_timing in enumerate(found):
+        for column, detections in enumerate(of_timing):
             samples = [((f + 1) * front_end.hop, label) for f, label, _ in detections]
             hits, wrong[row, column] = score_detections(
                 samples, recording.events, TOLERANCE_S * rate_hz
@@ -112,9 +111,9 @@ def measure_tradeoff(predictor, clips, split, thresholds, pauses_ms):
             latencies_ms[row].append(
                 [1000 * (at - event.spoken_until) / rate_hz for at, event in hits]
             )
-    counted = false_alarms(predictor, clips, split, thresholds, pauses_ms)
+    counted = false_alarms(predictor, clips, split, thresholds, timings)
     return Tradeoff(
-        *(thresholds, pauses_ms, words, missed, wrong, latencies_ms),
+        *(thresholds, timings, words, missed, wrong, latencies_ms),
         hours={kind: hours for kind, (hours, _) in counted.items()},
         alarms={kind: counts for kind, (_, counts) in counted.items()},
     )
@@ -138,8 +137,8 @@ def det_curve(predictor, clips, split="test"):
     """
     detection = predictor.detection
     thresholds = sorted({*THRESHOLDS, detection["threshold"]})
-    pauses_ms = [detection["pause_ms"]]
-    measured = measure_tradeoff(predictor, clips, split, thresholds, pauses_ms)
+    timings = [Timing(detection["smoothing_ms"], detection["pause_ms"])]
+    measured = measure_tradeoff(predictor, clips, split, thresholds, timings)
     place = thresholds.index(detection["threshold"])
     latencies_ms = measured.latencies_ms[0][place]
     hours = dict(measured.hours)
@@ -171,22 +170,22 @@ def best_row(measured, alarms_per_hour):
 
 
 def best_place(measured, alarms_per_hour):
-    """Returns the places of pause and threshold with fewest misses; None as above.
+    """Returns the places of timing and threshold with fewest misses; None as above.
 
-    Of several it takes the shortest pause, and then the highest threshold.
+    Of several it takes the first timing, and then the highest threshold.
     """
     if not measured.hours:
         return None
     places = [
-        (int(measured.missed[pause, threshold]), pause, -threshold)
-        for pause in range(len(measured.pauses_ms))
-        for threshold, rate in enumerate(measured.alarms_per_hour(pause))
+        (int(measured.missed[timing, threshold]), timing, -threshold)
+        for timing in range(len(measured.timings))
+        for threshold, rate in enumerate(measured.alarms_per_hour(timing))
         if rate <= alarms_per_hour
     ]
     if not places:
         return None
-    _, pause, threshold = min(places)
-    return pause, -threshold
+    _, timing, threshold = min(places)
+    return timing, -threshold
 
 
 def plot_det(stream, path):

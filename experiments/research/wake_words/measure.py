@@ -12,7 +12,7 @@ from apps.common.portable.log_mel import fit_clip
 from apps.speech_commands.coloured_noise import noise_bank
 from apps.speech_commands.data import NOISE_SECONDS, NOISES, Clips
 from apps.speech_commands.predict import Predictor
-from apps.speech_commands.streaming.alarms import count_alarms, detected
+from apps.speech_commands.streaming.alarms import Timing, count_alarms, detected
 from apps.speech_commands.streaming.detection import (
     MOST_CLIPS,
     TOLERANCE_S,
@@ -62,10 +62,10 @@ def measure(case, run, hours, spoken):
         `[detections, words]`. None where no threshold has so few alarms.
     """
     predictor = Predictor.load(run)
-    pauses = [predictor.detection["pause_ms"]]
+    timings = [timing_of(predictor)]
     files = background("test", hours, spoken, predictor.config)
     counted = [
-        count_alarms(predictor, frames_of(paths), THRESHOLDS, pauses)
+        count_alarms(predictor, frames_of(paths), THRESHOLDS, timings)
         for paths in files.values()
     ]
     exposure = sum(each for each, _ in counted)
@@ -95,6 +95,12 @@ def measure(case, run, hours, spoken):
     return result
 
 
+def timing_of(predictor):
+    """Returns the `Timing` that the run chose."""
+    detection = predictor.detection
+    return Timing(detection["smoothing_ms"], detection["pause_ms"])
+
+
 def heard_at(predictor, reads, word):
     """Returns which recordings are detected at each threshold.
 
@@ -109,7 +115,7 @@ def heard_at(predictor, reads, word):
         bool `(recordings, thresholds)`.
     """
     labels, front_end = predictor.labels, predictor.front_end
-    rate_hz, detection = front_end.sample_rate_hz, predictor.detection
+    rate_hz = front_end.sample_rate_hz
     noise = noise_bank(2, NOISES, NOISE_SECONDS * rate_hz)
     heard = np.zeros((len(reads), len(THRESHOLDS)), bool)
     for start in range(0, len(reads), MOST_CLIPS):
@@ -124,15 +130,11 @@ def heard_at(predictor, reads, word):
         ratios = np.full(len(part), np.inf)
         clips = Clips(waves, ids, [""] * len(part), ratios, noise)
         recording = long_recording(clips, labels, rate_hz)
-        stream = Stream(
-            *(predictor.stream, front_end, labels),
-            smoothing_ms=detection["smoothing_ms"],
-        )
-        smoothed, _ = stream.feed(recording.waveform)
-        found = detected(
-            *(smoothed, labels, front_end.hop / rate_hz),
-            *(THRESHOLDS, detection["pause_ms"]),
-        )
+        stream = Stream(predictor.stream, front_end, labels, smoothing_ms=0)
+        posteriors, _ = stream.feed(recording.waveform)
+        frame_s = front_end.hop / rate_hz
+        timings = [timing_of(predictor)]
+        (found,) = detected(posteriors, labels, frame_s, THRESHOLDS, timings)
         for place, detections in enumerate(found):
             samples = [((f + 1) * front_end.hop, label) for f, label, _ in detections]
             hits, _ = score_detections(samples, recording.events, TOLERANCE_S * rate_hz)

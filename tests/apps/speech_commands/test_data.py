@@ -1,6 +1,6 @@
 """Batches: a function of seed and epoch; augmentation; clips in a row."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -105,8 +105,28 @@ def change(clips, front_end, **settings):
     settings = AugmentationConfig(**{**asdict(NOTHING), **settings})
     rng = np.random.default_rng(3)
     drawn = draw(rng, 10, settings, clips.noise, clips.waves.shape[1], front_end)
-    waves = augmented(clips.waves, clips.noise, drawn).numpy()
-    return as_float(clips.waves), waves, drawn.kept_frames, drawn.kept_bands
+    waves, _ = augmented(clips.waves, clips.noise, drawn)
+    return as_float(clips.waves), waves.numpy(), drawn.kept_frames, drawn.kept_bands
+
+
+def test_the_noise_beside_a_row_goes_on_before_its_first_or_after_its_last_clip(
+    clips, front_end
+):
+    settings = replace(NOTHING, noise_share=1.0)
+    batches = Batches(clips, 3, front_end, 6, 2, settings, beside=True)
+    rows, beside, labels = next(batches.shuffled(4).as_numpy_iterator())
+    assert (rows.shape, labels.shape) == ((3, 10, 6), (3, 2, 3))
+    chosen = np.random.default_rng([4, 0]).permutation(10)[:6]
+    drawn = draw(
+        *(np.random.default_rng([4, 0, 0]), 6, settings, clips.noise, 800, front_end)
+    )
+    for row, clip, shift in ((0, 0, -800), (1, 3, 800), (2, 5, 800)):
+        level = 1000 * (1 + chosen[clip]) / 32767 * 10 ** (-drawn.snr_db[clip] / 20)
+        noise, begin = clips.noise[drawn.noise[clip]], drawn.begin[clip]
+        level /= np.sqrt(np.mean(np.square(noise[begin : begin + 800])))
+        here = level * noise[np.arange(begin + shift, begin + shift + 800) % 1000]
+        expected = front_end(here[np.newaxis].astype("float32"))[0]
+        np.testing.assert_allclose(beside[row], expected, atol=1e-3)
 
 
 def test_a_shift_leaves_silence_and_loses_nothing_else(clips, front_end):

@@ -93,6 +93,7 @@ def test_every_engine_listens_with_the_threshold_that_the_run_chose(
         listener = stream.listener
         assert listener._detector.threshold == chosen["threshold"]
         assert listener.pause == round(chosen["pause_ms"] / 10)
+        assert len(listener._before) == round(chosen["smoothing_ms"] / 10) - 1
     given = listen._tensorflow(finished_speech_run, 0.25)().listener
     assert given._detector.threshold == 0.25
     assert given.pause == round(chosen["pause_ms"] / 10)

@@ -17,18 +17,21 @@ def test_the_ratio_of_the_powers_is_the_one_asked_for(rng):
     noise = noise_bank(1, 3, 9000)
     wanted = np.array([0.0, 5.0, 20.0, np.inf])
     places = noise_places(rng, 4, noise, 5000)
-    added = add_noise(speech, noise, wanted, places).numpy() - speech
+    mixed, factor = add_noise(speech, noise, wanted, places)
+    added = mixed.numpy() - speech
     powers = np.mean(np.square(speech), 1), np.mean(np.square(added), 1)
     snr_db = 10 * np.log10(powers[0][:3] / powers[1][:3])
     np.testing.assert_allclose(snr_db, wanted[:3], atol=0.01)
     np.testing.assert_array_equal(added[3], 0)
+    stretch = noise[places[0][1], places[1][1] : places[1][1] + 5000]
+    np.testing.assert_allclose(added[1], factor[1] * stretch, atol=1e-6)
 
 
 def test_silence_stays_and_nothing_leaves_full_scale(rng):
     speech = np.stack([np.zeros(500), np.ones(500)]).astype("float32")
     noise = noise_bank(1, 2, 600)
     places = noise_places(rng, 2, noise, 500)
-    mixed = add_noise(speech, noise, [0.0, 0.0], places).numpy()
+    mixed = add_noise(speech, noise, [0.0, 0.0], places)[0].numpy()
     np.testing.assert_array_equal(mixed[0], 0)
     assert np.abs(mixed).max() <= 1
 

@@ -39,7 +39,7 @@ def batches():
     labels = np.arange(6, dtype="int32") % 3
     clips = Clips(waves, labels, [""] * 6, np.full(6, np.inf), noise_bank(0, 2, 640))
     front_end = LogMel(8000, **asdict(FeatureConfig(mel_bands=BANDS)))
-    plain = Batches(clips, 3, front_end, 4, 2, AugmentationConfig())
+    plain = Batches(clips, 3, front_end, 4, 2, AugmentationConfig(), beside=True)
     numbers = 100 * np.arange(MINUTES)[:, np.newaxis] + np.arange(20)
     minutes = np.repeat(numbers[:, :, np.newaxis], BANDS, axis=2).astype("float32")
     return WithBackground(plain, minutes, STRETCH)
@@ -58,19 +58,24 @@ def test_sound_is_first_in_half_of_the_rows_and_last_in_the_others():
         np.testing.assert_array_equal(part, whole)
 
 
-def test_rows_have_the_clips_of_before_and_a_stretch_of_one_minute(batches):
+def test_rows_have_the_clips_of_before_and_a_stretch_of_a_minute_or_of_noise(batches):
     assert (batches.steps, batches.batch_size) == (2, 4)
-    plain = list(batches.batches.shuffled(5).take(3).as_numpy_iterator())
-    for (rows, labels), (clips, labels_of_clips) in zip(
-        _taken(batches, 3), plain, strict=True
+    plain = list(batches.batches.shuffled(5).take(40).as_numpy_iterator())
+    noisy = []
+    for (rows, labels), (clips, noise, labels_of_clips) in zip(
+        _taken(batches, 40), plain, strict=True
     ):
         sound, rest = parted(rows, STRETCH)
         np.testing.assert_array_equal(rest, clips)
         np.testing.assert_array_equal(labels, labels_of_clips)
-        first = sound[:, :1, :1]
-        expected = first + np.arange(STRETCH)[:, np.newaxis] + np.zeros(BANDS)
-        np.testing.assert_array_equal(sound, expected)
-        assert np.all(first % 100 <= 20 - STRETCH)
+        for stretch, noise_of_row in zip(sound.numpy(), noise, strict=True):
+            first = stretch[:1, :1]
+            minute = first + np.arange(STRETCH)[:, np.newaxis] + np.zeros(BANDS)
+            noisy.append(not np.array_equal(stretch, minute))
+            expected = noise_of_row if noisy[-1] else minute
+            np.testing.assert_array_equal(stretch, expected)
+            assert noisy[-1] or first % 100 <= 20 - STRETCH
+    assert 0.3 < np.mean(noisy) < 0.7
 
 
 def test_stretches_are_a_function_of_seed_and_epoch_and_shards_share_them(batches):

@@ -12,7 +12,11 @@ from apps.speech_commands.data import Clips, load_data
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.predict import Predictor
 from apps.speech_commands.streaming import alarms, threshold
-from apps.speech_commands.streaming.alarms import false_alarms, unknown_clips
+from apps.speech_commands.streaming.alarms import (
+    Timing,
+    false_alarms,
+    unknown_clips,
+)
 from apps.speech_commands.streaming.hours import background, frames_of
 from apps.speech_commands.streaming.session import Stream
 from apps.speech_commands.streaming.threshold import choose_detection, read_detection
@@ -38,10 +42,10 @@ def metrics(finished_speech_run):
 
 @pytest.fixture
 def tradeoff():
-    """A tradeoff of two pauses and three thresholds, over 2 h and 4 h."""
+    """A tradeoff of two timings and three thresholds, over 2 h and 4 h."""
     return Tradeoff(
         thresholds=[0.5, 0.8, 0.9],
-        pauses_ms=[300, 600],
+        timings=[Timing(200, 300), Timing(200, 600)],
         words=20,
         missed=np.array([[2, 5, 9], [3, 5, 5]]),
         wrong=np.array([[4, 3, 2], [3, 2, 1]]),
@@ -81,25 +85,28 @@ def test_without_pooling_a_minute_of_frames_gives_what_its_stream_gives(predicto
 def test_each_alarm_of_each_minute_counts(predictor):
     """The counts are those of a detector that hears minute after minute anew."""
     config, labels = predictor.config, predictor.labels
-    counted = false_alarms(predictor, None, "test", [0.35, 0.4], [50, 200])
+    timings = [Timing(200, 50), Timing(200, 200), Timing(30, 50)]
+    counted = false_alarms(predictor, None, "test", [0.35, 0.4], timings)
     assert list(counted) == KINDS
     files = background("test", 0.01, labels, config)
     for kind, (hours, counts) in counted.items():
         assert hours == pytest.approx(5 / 3600, abs=1e-6)
         (frames,) = next(frames_of(files[kind]))
         posteriors = predictor.minutes(frames[np.newaxis]).numpy()[0]
-        padded = np.concatenate([np.zeros((19, 3), "float32"), posteriors])
-        smoothed = np.lib.stride_tricks.sliding_window_view(padded, 20, 0).mean(-1)
-        expected = [
-            [len(Detector(labels, t, pause).feed(smoothed)) for t in (0.35, 0.4)]
-            for pause in (5, 20)
-        ]
+        expected = []
+        for window, pause in ((20, 5), (20, 20), (3, 5)):
+            padded = np.concatenate([np.zeros((window - 1, 3), "float32"), posteriors])
+            view = np.lib.stride_tricks.sliding_window_view(padded, window, 0)
+            smoothed = view.mean(-1)
+            expected.append(
+                [len(Detector(labels, t, pause).feed(smoothed)) for t in (0.35, 0.4)]
+            )
         np.testing.assert_array_equal(counts, expected)
     assert sum(counts.sum() for _, counts in counted.values()) > 10
 
 
 def test_rates_are_those_of_each_kind_and_of_all(tradeoff):
-    row = tradeoff.row(1, pause=0)
+    row = tradeoff.row(1, timing=0)
     rates = row["false_alarms"]
     expected = {"speech": 3.0, "music": 1.5, "all": 2.0}
     assert {kind: rate["per_hour"] for kind, rate in rates.items()} == expected
@@ -113,8 +120,8 @@ def test_rates_are_those_of_each_kind_and_of_all(tradeoff):
     ("wanted", "place"),
     [
         (5.0, (0, 0)),  # fewest misses
-        (4.9, (0, 1)),  # of equal misses the shortest pause
-        (1.5, (1, 2)),  # of one pause the highest threshold; 5 misses instead of 9
+        (4.9, (0, 1)),  # of equal misses the first timing
+        (1.5, (1, 2)),  # of one timing the highest threshold; 5 misses instead of 9
         (0.9, (0, 2)),
         (0.4, None),
     ],
@@ -149,7 +156,7 @@ def test_the_metrics_have_a_curve_of_each_kind(metrics):
 
 def test_the_latency_counts_from_the_end_of_the_word(predictor):
     clips = load_data(predictor.config.data, ("test",), predictor.labels).test
-    measured = measure_tradeoff(predictor, clips, "test", [0.3], [100])
+    measured = measure_tradeoff(predictor, clips, "test", [0.3], [Timing(200, 100)])
     heard = measured.words - measured.missed[0, 0]
     (latencies,) = measured.latencies_ms[0]
     assert len(latencies) == heard > 0
@@ -173,14 +180,15 @@ def test_the_run_keeps_what_was_chosen_on_validation(
     (line,) = capsys.readouterr().out.splitlines()
     chosen = Predictor.load(run).detection
     assert chosen["threshold"] != DETECTION["threshold"]
-    assert line.startswith(f"Threshold {chosen['threshold']:g}, pause ")
+    assert line.startswith(f"Threshold {chosen['threshold']:g}, smoothing ")
     assert "false alarms an hour in 0.0 h of validation sound (95%: at most " in line
     measured = measure_tradeoff(
-        predictor, validation, "validation", THRESHOLDS, threshold.PAUSES_MS
+        predictor, validation, "validation", THRESHOLDS, threshold.TIMINGS
     )
-    pause, place = best_place(measured, 2500)
+    timing, place = best_place(measured, 2500)
     assert chosen["threshold"] == measured.thresholds[place]
-    assert chosen["pause_ms"] == measured.pauses_ms[pause]
+    times = Timing(chosen["smoothing_ms"], chosen["pause_ms"])
+    assert times == threshold.TIMINGS[timing]
 
 
 @pytest.mark.parametrize(
@@ -196,10 +204,12 @@ def test_the_run_keeps_what_was_chosen_on_validation(
 def test_the_line_says_what_the_hours_cannot_tell(tradeoff, hours, wanted, found, end):
     given = {"hours": {"speech": hours}, "alarms": {"speech": np.zeros((2, 3), int)}}
     measured = replace(tradeoff, **given)
-    line = threshold._line(measured.row(1), 300, measured, wanted, found)
+    line = threshold._line(measured.row(1), Timing(400, 300), measured, wanted, found)
     assert end in line
     assert line.count("too few") == ("too few" in end)
-    assert "Threshold 0.8, pause 300 ms: 0 false alarms an hour" in line
+    assert (
+        "Threshold 0.8, smoothing 400 ms, pause 300 ms: 0 false alarms an hour" in line
+    )
     assert "25% of 20 words missed" in line
 
 
