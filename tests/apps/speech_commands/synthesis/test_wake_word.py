@@ -18,21 +18,6 @@ class Spelling:
         return LUCY if text == "hey lucy" else [list(word) for word in text.split()]
 
 
-def test_one_consonant_or_stressed_vowel_is_another_of_its_kind():
-    texts = wake_word.changed(LUCY, ["h", "l", "m", "u:", "eI"])
-    assert set(texts) == {
-        *("[[l|'eI l|'u:|s|i]]", "[[m|'eI l|'u:|s|i]]", "[[h|'u: l|'u:|s|i]]"),
-        *("[[h|'eI h|'u:|s|i]]", "[[h|'eI m|'u:|s|i]]", "[[h|'eI l|'eI|s|i]]"),
-        *(f"[[h|'eI l|'u:|{name}|i]]" for name in "hlm"),
-    }
-    assert wake_word.as_text(LUCY) not in texts
-
-
-def test_signs_that_are_no_phonemes_are_kept():
-    word = [["(en)", "k", "(de)", "|"]]
-    assert wake_word.changed(word, ["k", "t"]) == ["[[(en)|t|(de)||]]"]
-
-
 def test_the_parts_of_a_word_are_its_words_beside_others_and_its_halves():
     texts = wake_word.parts("hey lucy", LUCY, ["cat"])
     assert texts == [
