@@ -10,6 +10,7 @@ from pathlib import Path
 
 from apps.common.config import closest
 from apps.common.finished import (
+    check_overrides,
     export_already,
     is_finished,
     metrics_already,
@@ -160,6 +161,7 @@ def run(task, request):
             _record(task, request)
         else:
             print(f"{verb.capitalize().removesuffix('e')}ing {directory}")
+            check_overrides(directory, task.config_class(), request.overrides)
             done = _done_already(verb, task, directory)
             results[verb] = done or task.function(verb)(predictor())
         results["seconds"][verb] = time.monotonic() - began

@@ -66,6 +66,27 @@ def check_config(directory, config):
         )
 
 
+def check_overrides(directory, config_class, overrides):
+    """Raises ValueError if settings are given that a finished run does not have.
+
+    Args:
+        directory: Run directory.
+        config_class: The app's `Config`.
+        overrides: Strings `section.key=value`.
+    """
+    path = Path(directory) / CONFIG
+    if not (overrides and path.exists()):
+        return
+    stored = load_run_config(config_class, path)
+    given = load_run_config(config_class, path, overrides)
+    if changed := differences(stored, with_choices_of(given, stored)):
+        raise ValueError(
+            f"{directory} keeps the settings that it was trained with: "
+            f"{'; '.join(changed)}. Leave the setting out, or train with it into "
+            "another run_directory=..."
+        )
+
+
 def trained_already(directory, config):
     """Returns whether the training has ended, and says so.
 

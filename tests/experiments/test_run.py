@@ -331,6 +331,25 @@ def test_a_mended_path_trains_where_the_wrong_one_failed(task, recipes):
         assert not run.finished
 
 
+def test_evaluate_and_export_refuse_settings_that_the_run_has_not(
+    task, recipes, verbs, capsys
+):
+    config = load_config(Config, recipes / "tiny.yaml", ["data.file=reviews.csv"])
+    with open_run("runs/sentiment/tiny/seed-1", config):
+        pass
+    for verb in ("evaluate", "export"):
+        main(task, ["tiny", verb, "data.file=reviews.csv"])  # as the run has it
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(task, ["tiny", verb, "train.batch_size=7"])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == (
+            "Error: runs/sentiment/tiny/seed-1 keeps the settings that it was trained "
+            f"with: train.batch_size was {config.train.batch_size} and is now 7. Leave "
+            "the setting out, or train with it into another run_directory=...\n"
+        )
+
+
 def test_a_full_disk_ends_with_code_1_and_one_line(
     task, monkeypatch, capsys, reviews_csv
 ):
