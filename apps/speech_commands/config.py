@@ -60,8 +60,10 @@ class ModelConfig:
     """Sets the arguments of `build_model`.
 
     Attributes:
-        clip_normalization: Whether to normalize each band to mean 0 and variance 1 over
-            a clip, against differences of microphones; needs `direction` "both".
+        clip_normalization: Whether to measure the spectrum from the loudest band of
+            each clip, down to 35 dB below it, against differences of level and of the
+            silence around a word; needs `direction` "both". False normalizes each band
+            to mean 0 and variance 1 over the training clips.
         units: Units of each LSTM.
         num_layers: Number of LSTM layers.
         direction: "forward" predicts at each frame, and so can process a stream;

@@ -55,14 +55,10 @@ def prepare(config, run):
     validation = Batches(
         data.validation, classes, front_end, settings.batch_size, in_a_row and 1
     )
-    model.get_layer("normalization").adapt(
-        np.concatenate(
-            [
-                features
-                for features, _ in batches.shuffled(settings.seed).take(ADAPTED_BATCHES)
-            ]
-        )
-    )
+    if not config.model.clip_normalization:
+        adapted = batches.shuffled(settings.seed).take(ADAPTED_BATCHES)
+        frames = np.concatenate([features for features, _ in adapted])
+        model.get_layer("normalization").adapt(frames)
     with run.strategy.scope():
         adamw = optimizer(settings, batches.steps)
     trainer = trainer_of(
