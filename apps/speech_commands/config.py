@@ -25,6 +25,9 @@ class DataConfig:
         validation_speaker: For "spoken_digit": name of the speaker whose recordings are
             the validation split, so that settings are chosen for unknown speakers;
             empty takes recordings 5 to 9 of the training speakers.
+        synthetic_clips: Number of clips of each label, spoken by the training voices of
+            eSpeak NG, that are added to the training split. A digit is said as its
+            word; labels that begin with "_" get none. 0 adds none.
         sample_rate_hz: Sample rate in Hz to which audio is resampled.
         clip_ms: Length of a clip in milliseconds. Shorter clips are padded with
             silence; longer ones are cut to their loudest part.
@@ -36,6 +39,7 @@ class DataConfig:
     directory: str = ""
     held_out_speaker: str = ""
     validation_speaker: str = ""
+    synthetic_clips: Count = 0
     sample_rate_hz: Positive = 16000
     clip_ms: Positive = 1000
 
@@ -186,6 +190,12 @@ class Config:
             raise ValueError(
                 "data.validation_speaker: expected another speaker than "
                 f"data.held_out_speaker. Received: {data.validation_speaker!r}."
+            )
+        if data.synthetic_clips and data.dataset == "synthetic":
+            raise ValueError(
+                "data.synthetic_clips: data.dataset=synthetic has synthetic clips "
+                "alone. Remove it, or set another data set. "
+                f"Received: {data.synthetic_clips}."
             )
         if model.direction == "forward" and model.clip_normalization:
             raise ValueError(

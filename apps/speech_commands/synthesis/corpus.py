@@ -145,6 +145,12 @@ def made_up():
     return {name: made_up_variant(rng) for name in names}
 
 
+def training_voices(variants):
+    """Returns the training split's voices, and the made-up ones in every accent."""
+    made = [f"{accent}+{name}" for accent in ACCENTS for name in made_up()]
+    return voices_of("train", variants) + made
+
+
 def _make_in_its_own_process(directory):
     """Generates all splits in a fresh process.
 
@@ -170,7 +176,7 @@ def _make(synthesizer, split, path):
     rng = np.random.default_rng([SETTINGS.version, sha1_modulo(split, 2**32)])
     voices = voices_of(split, synthesizer.variants)
     if split == "train":
-        voices += [f"{accent}+{name}" for accent in ACCENTS for name in made_up()]
+        voices = training_voices(synthesizer.variants)
     per_label = asdict(SETTINGS)[f"{split}_clips"]
     print(
         f"Generating {split} clips with {len(voices)} voices of eSpeak NG",
@@ -188,7 +194,7 @@ def _make(synthesizer, split, path):
                 clip, name = row[start : start + second], "noise"
             else:
                 word = rng.choice(OTHER_WORDS) if label == UNKNOWN else label
-                clip, voice = _spoken(synthesizer, word, voices, rng)
+                clip, voice = random_speech(synthesizer, word, voices, rng)
                 clip = clip[:second]
                 name = f"{word} {voice}"
                 bar.add()
@@ -214,7 +220,7 @@ def _make(synthesizer, split, path):
     )
 
 
-def _spoken(synthesizer, text, voices, rng):
+def random_speech(synthesizer, text, voices, rng):
     """Speaks a text in a random voice; returns speech with peak 1, and the voice."""
     s, voice = SETTINGS, str(rng.choice(voices))
     speech = synthesizer.say(
@@ -239,7 +245,7 @@ def _noises(synthesizer, voices, rng, bar):
             for _ in range(6):
                 speech = np.zeros(0, "float32")
                 while len(speech) < samples:
-                    sentence, _ = _spoken(
+                    sentence, _ = random_speech(
                         synthesizer, str(rng.choice(SENTENCES)), voices, rng
                     )
                     speech = np.concatenate([speech, sentence])
