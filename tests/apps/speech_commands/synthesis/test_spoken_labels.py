@@ -1,5 +1,8 @@
 """Labels spoken by the training voices: what is added, and to which split."""
 
+import ctypes.util
+import platform
+
 import numpy as np
 import pytest
 
@@ -105,6 +108,35 @@ def test_a_damaged_file_of_clips_is_named(recorded, voices):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=rf"{path.name}: the file is damaged .*Remove"):
         load_data(recorded, ("train",))
+
+
+def test_without_espeak_ng_one_line_says_what_does_without(
+    recorded, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("CAROUSEL_CACHE", str(tmp_path))
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    message = r"needs eSpeak NG.*riscv64.*data\.synthetic_clips=0 does without\.$"
+    with pytest.raises(ValueError, match=message):
+        load_data(recorded, ("train",))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"),
+    reason="eSpeak NG's package is built for Linux on x86-64",
+)
+def test_the_clips_are_the_same_in_another_process(recorded, monkeypatch, tmp_path):
+    waves = []
+    for name in ("first", "again"):
+        monkeypatch.setattr(
+            spoken_labels, "cache_directory", lambda name=name: tmp_path / name
+        )
+        waves.append(load_data(recorded, ("train",)).train.waves)
+    np.testing.assert_array_equal(*waves)
+    assert (np.abs(waves[0][3:]).max(axis=1) > 8000).all()
+    assert len(np.unique(waves[0][3:], axis=0)) == 8
 
 
 def test_other_words_and_numbers_of_clips_have_another_place():
