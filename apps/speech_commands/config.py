@@ -29,6 +29,9 @@ class DataConfig:
         validation_speaker: For "spoken_digit": name of the speaker whose recordings are
             the validation split, so that settings are chosen for unknown speakers;
             empty takes recordings 5 to 9 of the training speakers.
+        synthetic_clips: Number of clips of each label, spoken by the training voices of
+            eSpeak NG, that are added to the training split. A digit is said as its
+            word; labels that begin with "_" get none. 0 adds none.
         sample_rate_hz: Sample rate in Hz to which audio is resampled.
         clip_ms: Length of a clip in milliseconds. Shorter clips are padded with
             silence; longer ones are cut to their loudest part.
@@ -42,6 +45,7 @@ class DataConfig:
     language: str = "en"
     held_out_speaker: str = ""
     validation_speaker: str = ""
+    synthetic_clips: Count = 0
     sample_rate_hz: Positive = 16000
     clip_ms: Positive = 1000
 
@@ -66,8 +70,10 @@ class ModelConfig:
     """Sets the arguments of `build_model`.
 
     Attributes:
-        clip_normalization: Whether to normalize each band to mean 0 and variance 1 over
-            a clip, against differences of microphones; needs `direction` "both".
+        clip_normalization: Whether to measure the spectrum from the loudest band of
+            each clip, down to 35 dB below it, against differences of level and of the
+            silence around a word; needs `direction` "both". False normalizes each band
+            to mean 0 and variance 1 over the training clips.
         units: Units of each LSTM.
         num_layers: Number of LSTM layers.
         direction: "forward" predicts at each frame, and so can process a stream;
@@ -129,15 +135,17 @@ class TrainConfig(
             over from clip to clip, as in a stream.
         background_hours: With `model.direction` "forward": hours of sound in which no
             label is said. Each row of clips then has a stretch as long as a clip before
-            or after it, half of them of this sound and half of the clip's own noise, in
-            which the loss is that of detecting a word. Needs a label that begins with
-            "_", such as "_unknown_". 0 trains without.
+            or after it, of this sound or of the clip's own noise, in which the loss is
+            that of detecting a word. Needs a label that begins with "_", such as
+            "_unknown_". 0 trains without.
         background_weight: Weight of that loss.
+        noise_share: Fraction of these stretches that are the clip's own noise, 0 to 1.
     """
 
     clips_in_a_row: Positive = 1
     background_hours: Weight = 0.0
     background_weight: Weight = 1.0
+    noise_share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -191,6 +199,12 @@ class Config:
             raise ValueError(
                 "data.validation_speaker: expected another speaker than "
                 f"data.held_out_speaker. Received: {data.validation_speaker!r}."
+            )
+        if data.synthetic_clips and data.dataset == "synthetic":
+            raise ValueError(
+                "data.synthetic_clips: data.dataset=synthetic has synthetic clips "
+                "alone. Remove it, or set another data set. "
+                f"Received: {data.synthetic_clips}."
             )
         if model.direction == "forward" and model.clip_normalization:
             raise ValueError(

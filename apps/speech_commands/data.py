@@ -16,6 +16,7 @@ from apps.speech_commands.coloured_noise import noise_bank
 from apps.speech_commands.features import blank
 from apps.speech_commands.noise import add_noise, noise_places, stretches
 from apps.speech_commands.sources import DATASETS, NOISE_SECONDS, SPLITS
+from apps.speech_commands.synthesis.spoken_labels import with_spoken_labels
 
 NOISES, NO_LABEL = 24, -1
 
@@ -58,7 +59,8 @@ def load_data(config, splits=SPLITS, labels=None, max_clips=None):
         splits: Names of the splits to read.
         labels: Names of the labels in the order of their ids; by default those of the
             training split, sorted.
-        max_clips: Maximum number of clips of a split; see `Rows.at_most`.
+        max_clips: Maximum number of clips of a split; see `Rows.at_most`. With it the
+            training split has no synthetic clips.
 
     Returns:
         `Data`.
@@ -70,6 +72,10 @@ def load_data(config, splits=SPLITS, labels=None, max_clips=None):
     clips, names_of_labels = {}, {}
     for split in splits:
         rows = DATASETS[config.dataset](config, split).at_most(max_clips)
+        if split == "train" and config.synthetic_clips and not max_clips:
+            rows = with_spoken_labels(
+                rows, config.synthetic_clips, config.sample_rate_hz
+            )
         clips[split], names_of_labels[split] = _clips(rows, split, config)
     if labels is None:
         labels = sorted(set(names_of_labels["train"]))

@@ -1,11 +1,15 @@
 """Builds the keyword model: log-mel frames, LSTMs, logits per clip or per frame."""
 
+import math
+
 import keras
 from keras import ops
 
 from apps.common.layers.pooling import MaskedPooling
 from apps.common.layers.state import zero_state
 from lstm_layer import LSTM
+
+RANGE = 3.5 * math.log(10)  # 35 dB, as the logarithm of power
 
 
 def build_model(
@@ -23,8 +27,9 @@ def build_model(
     Args:
         num_classes: Number of labels.
         mel_bands: Number of mel bands of a frame.
-        clip_normalization: Whether to normalize each band to mean 0 and variance 1 over
-            a clip (Viikki and Laurila 1998), against differences of microphones.
+        clip_normalization: Whether to measure the frames from the loudest band of their
+            clip; see `_normalized_clip`. By default a layer "normalization", to be
+            adapted, normalizes each band by the mean and variance of all clips.
         units: Units of each LSTM.
         num_layers: Number of LSTM layers.
         direction: "forward", one LSTM per layer, predicts at each frame; `clip_logits`
@@ -39,10 +44,10 @@ def build_model(
         "both": a model from `features` to `logits (batch, num_classes)`.
     """
     features = keras.Input((None, mel_bands), name="features")
-    x = keras.layers.Normalization(name="normalization")(features)
     if clip_normalization:
-        mean, variance = ops.moments(x, axes=1, keepdims=True)
-        x = (x - mean) / ops.sqrt(variance + 0.01)
+        x = _normalized_clip(features)
+    else:
+        x = keras.layers.Normalization(name="normalization")(features)
     inputs, outputs = [features], []
     for number in range(1, num_layers + 1):
         if number > 1:
@@ -66,6 +71,19 @@ def build_model(
     if direction == "both":
         return keras.Model(features, logits, name="speech_commands")
     return keras.Model(inputs, [logits, *outputs], name="speech_commands")
+
+
+def _normalized_clip(x):
+    """Measures log-mel frames from the loudest band of the clip, -2 to 2.
+
+    0 to -35 dB become 2 to -2, and what is quieter is -2: silence around the word and
+    quiet noise are alike, whatever the level of the recording.
+
+    Args:
+        x: Log-mel frames, `(batch, frames, mel_bands)`.
+    """
+    loudest = ops.max(x, axis=(1, 2), keepdims=True)
+    return 2 - 4 * ops.minimum((loudest - x) / RANGE, 1.0)
 
 
 def streams(model):

@@ -52,18 +52,14 @@ def prepare(config, run):
         background = BackgroundLoss(
             batches.frames, settings.background_weight, data.labels
         )
-        batches = WithBackground(batches, minutes, batches.frames)
+        batches = WithBackground(batches, minutes, batches.frames, settings.noise_share)
     validation = Batches(
         data.validation, classes, front_end, settings.batch_size, in_a_row and 1
     )
-    model.get_layer("normalization").adapt(
-        np.concatenate(
-            [
-                features
-                for features, _ in batches.shuffled(settings.seed).take(ADAPTED_BATCHES)
-            ]
-        )
-    )
+    if not config.model.clip_normalization:
+        adapted = batches.shuffled(settings.seed).take(ADAPTED_BATCHES)
+        frames = np.concatenate([features for features, _ in adapted])
+        model.get_layer("normalization").adapt(frames)
     with run.strategy.scope():
         adamw = optimizer(settings, batches.steps)
     trainer = trainer_of(

@@ -55,6 +55,11 @@ OWN_TEXTS = ("sentiment", "summarization", "question_answering", "language_model
         ),
         (
             "speech_commands",
+            ["data.synthetic_clips=5"],
+            "data.synthetic_clips: data.dataset=synthetic has synthetic clips alone",
+        ),
+        (
+            "speech_commands",
             ["data.validation_speaker=bo"],
             "data.validation_speaker: needs data.dataset=spoken_digit",
         ),

@@ -2,8 +2,8 @@
 
 It learns what a stream has: sound without a word, and words that follow other sound,
 with the state that this left. Half of the rows begin with the sound and half end with
-it. If all began with it, the model would learn to detect nothing at first. Half of the
-rows have instead the noise of their clip, which goes on: with a clip alone the model
+it. If all began with it, the model would learn to detect nothing at first. A share of
+the rows has instead the noise of its clip, which goes on: with a clip alone the model
 would not learn words in noise that lasts.
 """
 
@@ -17,7 +17,6 @@ from apps.common.data.batches import WHOLE
 from apps.common.portable.masking import MASKED
 from apps.speech_commands.streaming.hours import background, frames_of
 
-NOISE_SHARE = 0.5  # of the rows, whose clip has its own noise beside it
 SEED = 1  # apart from the seeds of the clips' augmentation
 
 
@@ -55,10 +54,12 @@ class WithBackground:
         batches: `Batches` with the noise beside each row.
         minutes: What `load_background` returns.
         frames: Frames of a stretch.
+        noise_share: Fraction of the rows that have the noise.
     """
 
-    def __init__(self, batches, minutes, frames):
+    def __init__(self, batches, minutes, frames, noise_share):
         self.batches, self.minutes, self.frames = batches, minutes, frames
+        self.noise_share = noise_share
         self.steps, self.batch_size = batches.steps, batches.batch_size
 
     def shuffled(self, seed, epoch=0, shard=WHOLE):
@@ -71,7 +72,7 @@ class WithBackground:
                 for step in range(self.steps):
                     rng = np.random.default_rng([SEED, seed, number, step])
                     minute = rng.integers(len(self.minutes), size=rows)
-                    noisy = rng.random(rows) < NOISE_SHARE
+                    noisy = rng.random(rows) < self.noise_share
                     last = self.minutes.shape[1] - self.frames
                     begin = rng.integers(last + 1, size=rows)
                     for part in shard.cuts(rows):

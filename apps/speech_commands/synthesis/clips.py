@@ -201,7 +201,7 @@ def _make(synthesizer, spoken, split, path):
                 clip, name = row[start : start + samples], "noise"
             else:
                 text = rng.choice(texts) if len(texts) > 1 else texts[0]
-                clip, voice = _say(synthesizer, text, settings, voices, rng)
+                clip, voice = random_speech(synthesizer, text, voices, rng, settings)
                 clip = clip[:samples]
                 name = f"{text} {voice}"
                 bar.add()
@@ -229,7 +229,7 @@ def _make(synthesizer, spoken, split, path):
     )
 
 
-def _say(synthesizer, text, settings, voices, rng):
+def random_speech(synthesizer, text, voices, rng, settings=Settings()):
     """Speaks a text in a random voice; returns speech with peak 1, and the voice."""
     s, voice = settings, str(rng.choice(voices))
     speech = synthesizer.say(
@@ -255,7 +255,9 @@ def _noises(synthesizer, settings, voices, rng, bar):
                 speech = np.zeros(0, "float32")
                 while len(speech) < samples:
                     text = str(rng.choice(SENTENCES))
-                    sentence, _ = _say(synthesizer, text, settings, voices, rng)
+                    sentence, _ = random_speech(
+                        synthesizer, text, voices, rng, settings
+                    )
                     speech = np.concatenate([speech, sentence])
                 noise += speech[:samples]
             noise = level(noise)

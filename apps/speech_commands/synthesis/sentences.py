@@ -9,6 +9,7 @@ from apps.common.data.wikipedia import articles
 NUMBERS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
 )
+DIGITS = {str(number) for number in range(10)}
 # "to" and "for" are left, since a sentence reduces them.
 SOUND_ALIKE = (
     *({"no", "know"}, {"right", "write", "rite", "wright"}, {"one", "won"}),
@@ -52,16 +53,19 @@ def phrases(labels):
         labels: Names of the labels; those that begin with "_" are no words, and "3" is
             "three".
     """
-    spoken = set()
-    for label in labels:
-        if label[0] == "_":
-            continue
-        words = [NUMBERS[int(w)] if w in "0123456789" else w for w in _words(label)]
-        spoken.add(" ".join(words))
+    spoken = {as_words(label) for label in labels}
     for group in SOUND_ALIKE:
         if group & spoken:
             spoken |= group
     return sorted(spoken - {""})
+
+
+def as_words(label):
+    """Returns what is said for a label: "three" for "3"; for "_unknown_" nothing."""
+    if label[0] == "_":
+        return ""
+    words = [NUMBERS[int(w)] if w in DIGITS else w for w in _words(label)]
+    return " ".join(words)
 
 
 def says(text, spoken):

@@ -95,14 +95,19 @@ def test_the_state_carries_on(features):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_a_microphone_counts_less_where_clips_are_normalized(features):
-    louder = 2 + np.array([1, 1.5, 2, 0.5], "float32") * features
-    differences = []
-    for normalized in (False, True):
-        model = small_model("both", "last", clip_normalization=normalized)
-        first, second = (np.array(model(x)) for x in (features, louder))
-        differences.append(np.abs(first - second).max())
-    assert differences[1] < 0.1 * differences[0]
+def test_a_normalized_clip_is_measured_from_its_loudest_band():
+    decibels = np.array([[[-10, -10], [-27.5, -45], [-50, -130]]], "float32")
+    x = module._normalized_clip(decibels * np.log(10) / 10)
+    np.testing.assert_allclose(x, [[[2, 2], [0, -2], [-2, -2]]], atol=1e-5)
+
+
+def test_where_clips_are_normalized_neither_level_nor_silence_counts(features):
+    model = small_model("both", "last", clip_normalization=True)
+    quiet, silent = (np.where(features < 0, low, features) for low in (-9.0, -13.8))
+    logits = [np.array(model(x)) for x in (features, features + 3, quiet, silent)]
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-5)
+    assert np.abs(logits[1] - logits[2]).max() > 1e-3
+    np.testing.assert_allclose(logits[2], logits[3], atol=1e-5)
 
 
 def test_a_normalized_clip_of_silence_has_finite_logits():

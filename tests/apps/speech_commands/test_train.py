@@ -85,7 +85,12 @@ def test_a_model_of_whole_clips_trains_and_is_served_without_a_stream(
 ):
     config = replace(
         speech_config,
-        model=replace(speech_config.model, direction="both", pooling="attention"),
+        model=replace(
+            speech_config.model,
+            direction="both",
+            pooling="attention",
+            clip_normalization=True,
+        ),
         train=replace(speech_config.train, epochs=1, clips_in_a_row=1),
     )
     train(config, tmp_path / "run")

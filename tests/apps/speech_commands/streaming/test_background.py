@@ -42,7 +42,7 @@ def batches():
     plain = Batches(clips, 3, front_end, 4, 2, AugmentationConfig(), beside=True)
     numbers = 100 * np.arange(MINUTES)[:, np.newaxis] + np.arange(20)
     minutes = np.repeat(numbers[:, :, np.newaxis], BANDS, axis=2).astype("float32")
-    return WithBackground(plain, minutes, STRETCH)
+    return WithBackground(plain, minutes, STRETCH, 0.5)
 
 
 def _taken(batches, count, **options):
