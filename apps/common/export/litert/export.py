@@ -12,6 +12,8 @@ from apps.common.export.litert.trial import accuracy, check_answers, check_fused
 from apps.common.portable.litert import DYNAMIC, FLOAT, INT8, Network, file_stem
 from apps.common.portable.versions import LITERT
 
+MOST_LOSS = 0.1  # of accuracy on the validation split, of a file that is kept
+
 
 def write_litert(version, predictor, inputs_of, **unused):
     """Writes `litert/` into the directory of a version, if its app has device graphs.
@@ -19,8 +21,9 @@ def write_litert(version, predictor, inputs_of, **unused):
     It has the files of each graph, the vocabulary and labels, and `model.json`: the
     format's number, the app, the settings, and of each graph the file with its SHA-256,
     the quantization, types and shapes of input and output, the operations and, on the
-    validation split, the accuracy. A model with another cell than the textbook's, or
-    one that cannot be converted, gets no files, and one line says so.
+    validation split, the accuracy. A file in int8 that loses more than `MOST_LOSS` is
+    left out, which a line says. A model with another cell than the textbook's, or one
+    that cannot be converted, gets no files, and one line says so.
 
     Args:
         version: Directory of the version.
@@ -65,16 +68,31 @@ def write_litert(version, predictor, inputs_of, **unused):
             check_fused(network, path, lstms[name])
             if quantization == FLOAT:
                 check_answers(network, path, predictor, graphs[name], inputs)
+            measured = accuracy(network, graphs[name], inputs)
+            whole = entries.get(file_stem(name, FLOAT), measured)
+            if _loses(measured, whole):
+                path.unlink()
+                print(
+                    f"{path.name} is left out: accuracy {measured['accuracy']:.2%} on "
+                    f"the validation split, in float {whole['accuracy']:.2%}.",
+                    file=sys.stderr,
+                )
+                continue
             entries[path.stem] = {
                 "file": path.name,
                 "sha256": sha256_of(path),
                 "graph": name,
                 "quantization": quantization,
                 **network.description(),
-                **accuracy(network, graphs[name], inputs),
+                **measured,
             }
     _report_losses(entries)
     write_description(directory / LITERT.name, predictor, entries)
+
+
+def _loses(measured, whole):
+    """Returns whether a file in int8 loses more accuracy than `MOST_LOSS`."""
+    return bool(measured) and whole["accuracy"] - measured["accuracy"] > MOST_LOSS
 
 
 def _report_losses(entries):

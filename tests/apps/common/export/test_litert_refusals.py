@@ -229,6 +229,24 @@ def test_the_loss_is_one_line(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_file_in_int8_that_loses_more_than_a_tenth_is_left_out(
+    speech, tmp_path, converter, monkeypatch, capsys
+):
+    # Of clip and stream in float, with weights in int8, and in int8 alone.
+    shares = iter([0.9, 0.9, 0.81, 0.95, 0.95, 0.79])
+    monkeypatch.setattr(
+        export,
+        "accuracy",
+        lambda *_: {"accuracy": next(shares), "validation_inputs": 8},
+    )
+    write_litert(tmp_path, speech, sound_inputs)
+    line = "stream_int8.tflite is left out: accuracy 79.00% on the validation split, "
+    assert line + "in float 90.00%.\n" in capsys.readouterr().err
+    names = {path.stem for path in (tmp_path / "litert").glob("*.tflite")}
+    assert names == {"clip", "stream", "clip_dynamic", "stream_dynamic", "clip_int8"}
+    assert set(read_description(tmp_path / "litert")["graphs"]) == names
+
+
 def test_no_calibration_writes_no_int8(tokens):
     assert token_inputs(tokens).calibration == []
     assert DeviceInputs([]).calibration == []
