@@ -15,7 +15,7 @@ from apps.speech_commands.streaming.tradeoff import (
     measure_tradeoff,
 )
 
-SMOOTHINGS_MS = (DETECTION["smoothing_ms"], 400, 600, 1000)
+SMOOTHINGS_MS = (DETECTION["smoothing_ms"], 400, 600)  # longer detects too late
 PAUSES_MS = (DETECTION["pause_ms"], 600, 1000)
 TIMINGS = [Timing(*each) for each in itertools.product(SMOOTHINGS_MS, PAUSES_MS)]
 
