@@ -11,7 +11,8 @@ from apps.common.config import load_config
 from apps.common.training.runs import open_run
 from apps.sentiment.config import Config, DataConfig
 from experiments.closing import metric_rows
-from experiments.run import DEFAULT_VERBS, VERBS, main, parse
+from experiments.request import DEFAULT_VERBS, VERBS, parse
+from experiments.run import main
 from experiments.task import run_directory
 
 pytestmark = pytest.mark.usefixtures("recipes")
