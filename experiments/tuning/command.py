@@ -138,7 +138,7 @@ class _Search:
         seen = 0
         for history in training.histories():
             self.look()
-            for step, row in enumerate(history, 1):
+            for step, row in enumerate(history):
                 if step not in reported and math.isfinite(row[tuned.monitor]):
                     trial.report(row[tuned.monitor], step)
                     reported.add(step)

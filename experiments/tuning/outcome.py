@@ -99,13 +99,13 @@ def _write_recipe(tuned, best, first):
     sections = {name: values for name, values in sections.items() if values}
     name = tuned.task.recipe_path(tuned.request.recipe).stem
     path = tuned.directory / f"{name}_tuned.yaml"
-    found = f"instead of {first.value:.4f}: trial {best.number}"
+    found = f"instead of {first.value:.4f}"
     if best.number == first.number:
-        found = "by the recipe itself: no trial was better"
+        found = "as before: no trial was better"
     with atomic_write(path) as temporary:
         temporary.write_text(
-            f"# {name}, tuned: {tuned.monitor} {best.value:.4f} {found}, of "
-            f"{len(tuned.study.trials)}.\n"
+            f"# {name}, tuned: {tuned.monitor} {best.value:.4f} {found} "
+            f"({len(tuned.study.trials)} trials).\n"
             f"{yaml.safe_dump(sections, sort_keys=False, allow_unicode=True)}",
             encoding="utf-8",
         )
