@@ -41,6 +41,7 @@ def test_the_first_trial_is_the_recipe_itself_and_later_ones_set_all_that_is_sea
         names = [word.partition("=")[0] for word in words[4:-1]]
         assert names == list(search_space(defaults))
     assert trainings.numbers == [0, 1, 2]
+    assert trainings.words[1][4:-1] != trainings.words[2][4:-1]
 
 
 def test_settings_that_the_user_sets_are_not_searched(tune, trainings, capsys):
