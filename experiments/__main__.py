@@ -15,7 +15,8 @@ from apps.common.portable.terminal import report_errors
 from experiments.answering import signature_of
 from experiments.help import columns
 from experiments.report import ANSWERS, write_report
-from experiments.run import Request, run
+from experiments.request import Request
+from experiments.run import run
 from experiments.side_by_side import MEMORY_GB, default_jobs, run_side_by_side
 from experiments.tables import RESULTS
 from experiments.task import run_directory

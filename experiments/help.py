@@ -42,6 +42,7 @@ class TaskParser(argparse.ArgumentParser):
             [
                 columns([self._recipes(), self._verbs(), *settings(self.task)]),
                 f"""words that set values:
+  RECIPE is a name of these, or the path of a .yaml file of your own.
   section.key=value replaces a setting of the recipe.
   run_directory=DIR replaces the run directory; the default is
   {RUNS}/{self.task.name}/RECIPE/seed-N.
@@ -74,6 +75,7 @@ class TaskParser(argparse.ArgumentParser):
             f"{self.prog} predict {question}",
             f"{self.prog} predict --file a.csv --output b.csv",
             f"{self.prog} explain {question}",
+            f"{self.prog} {self.task.default_recipe} tune --minutes 60",
             f"{self.prog} {self.task.default_recipe} record",
         )
 

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from apps.common.portable.terminal import report_errors
-from experiments.run import parse, run
+from experiments.request import parse
+from experiments.run import run
 from experiments.side_by_side import relay
 from experiments.tasks import TASKS
 

@@ -62,14 +62,28 @@ class Task:
 
     def config_class(self):
         """Returns the app's `Config`."""
-        return importlib.import_module(f"apps.{self.name}.config").Config
+        return self._config_module().Config
+
+    def search_space(self, config):
+        """Returns what `tune` searches: a `Range` or `Choices` by `section.key`."""
+        return self._config_module().search_space(config)
+
+    def monitor(self):
+        """Returns the metric that trainings monitor, and its mode, "max" or "min"."""
+        monitor = self._config_module().MONITOR
+        return monitor["monitor"], monitor["mode"]
+
+    def _config_module(self):
+        return importlib.import_module(f"apps.{self.name}.config")
 
     def config(self, recipe, overrides):
         """Returns the `Config` of a recipe after `section.key=value` overrides."""
         return load_config(self.config_class(), self.recipe_path(recipe), overrides)
 
     def recipe_path(self, recipe):
-        """Returns the YAML file of a recipe."""
+        """Returns the YAML file of a recipe: its name's, or the path that it is."""
+        if is_recipe_file(recipe):
+            return Path(recipe)
         return RECIPES / self.name / f"{recipe}.yaml"
 
     def recipes(self):
@@ -78,8 +92,18 @@ class Task:
         return sorted(names, key=lambda name: name != self.default_recipe)
 
 
+def is_recipe_file(word):
+    """Returns whether a word names a recipe by the path of its file."""
+    return word.endswith(".yaml")
+
+
+def runs_directory(task, recipe):
+    """Returns `runs/<task>/<recipe>`; of a recipe's file, by its name without .yaml."""
+    return RUNS / task.name / task.recipe_path(recipe).stem
+
+
 def run_directory(task, recipe, config):
     """Returns `runs/<task>/<recipe>/seed-<n>`; a fold adds `-<fold>`."""
     fold = getattr(config.data, task.fold) if task.fold else ""
     name = f"seed-{config.train.seed}{fold and '-'}{fold}"
-    return RUNS / task.name / recipe / name
+    return runs_directory(task, recipe) / name

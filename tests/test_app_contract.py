@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from apps.common.portable.versions import newest_version
 from apps.common.predictor import Predictor
-from experiments.run import VERBS
+from experiments.request import VERBS
 from experiments.task import RECIPES
 from experiments.tasks import TASKS
 from lstm_layer.gates import NAMES

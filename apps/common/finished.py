@@ -1,11 +1,19 @@
 """Reads what a run directory has already; imports no TensorFlow."""
 
+import csv
 import json
 from pathlib import Path
 
 from apps.common.choices import with_choices_of
 from apps.common.config import differences, load_run_config
-from apps.common.portable.run_files import CONFIG, EXPLANATIONS, EXPORTS, METRICS, MODEL
+from apps.common.portable.run_files import (
+    CONFIG,
+    EXPLANATIONS,
+    EXPORTS,
+    HISTORY,
+    METRICS,
+    MODEL,
+)
 from apps.common.portable.versions import ONNX, newest_version
 
 REMEDY = "Give another directory with run_directory=..., or delete this one."
@@ -49,6 +57,12 @@ def finished_run(directory, config_class):
             "Run its training command again, which resumes it."
         )
     return load_run_config(config_class, directory / CONFIG)
+
+
+def read_history(directory):
+    """Returns the rows of a run's `history.csv` as dictionaries of floats."""
+    with open(Path(directory) / HISTORY, newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def check_config(directory, config):

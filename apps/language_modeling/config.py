@@ -8,6 +8,9 @@ from pydantic.dataclasses import dataclass
 from apps.common import config
 from apps.common.choices import AUTO
 from apps.common.config import STRICT, Count, Fraction, Positive, Weight
+from apps.common.search import LOSS, Range, sizes_around, training_space
+
+MONITOR = LOSS
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -147,3 +150,25 @@ class Config:
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+
+def search_space(config):
+    """Returns what `tune` searches: a `Range` or `Choices` by `section.key`.
+
+    `model.units` and `model.hidden_dropout` are left out of a model of one layer, in
+    which they have no effect, and `model.weight_drop` of a simple network.
+    """
+    model = config.model
+    space = {
+        **training_space(config.train),
+        "model.embedding_dim": sizes_around(model.embedding_dim),
+        "model.embedding_dropout": Range(0.0, 0.3),
+        "model.input_dropout": Range(0.0, 0.5),
+        "model.output_dropout": Range(0.0, 0.5),
+    }
+    if model.num_layers > 1:
+        space["model.units"] = sizes_around(model.units)
+        space["model.hidden_dropout"] = Range(0.0, 0.5)
+    if model.cell == "lstm":
+        space["model.weight_drop"] = Range(0.0, 0.5)
+    return space

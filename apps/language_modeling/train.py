@@ -14,6 +14,7 @@ from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.processor import multiplies_bfloat16
 from apps.common.training.trainer import PerReplicaState, Trainer
+from apps.language_modeling.config import MONITOR
 from apps.language_modeling.corpus import Corpora
 from apps.language_modeling.data import Windows, load_data
 from apps.language_modeling.model import build_model
@@ -43,8 +44,7 @@ def prepare(config, run):
         windows,
         validation,
         f"{len(data.train):,} tokens, vocabulary of {len(data.vocabulary):,}",
-        monitor="val_loss",
-        mode="min",
+        **MONITOR,
         finish=lambda: save_encoder(
             model, run.directory, config.data.tokens, config.data.token_rules
         ),

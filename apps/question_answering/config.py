@@ -7,6 +7,9 @@ from pydantic.dataclasses import dataclass
 from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive
 from apps.common.data.vectors import GLOVE
+from apps.common.search import ACCURACY, Choices, Range, sizes_around, training_space
+
+MONITOR = ACCURACY
 
 PASSAGES = ("squad", "files")  # an answer is a span of the text, else a class
 
@@ -105,3 +108,22 @@ class Config:
     def __post_init__(self):
         """Raises ValueError for settings that exclude each other."""
         config.check_vector_words(self.data)
+
+
+def search_space(config):
+    """Returns what `tune` searches: a `Range` or `Choices` by `section.key`.
+
+    The embedding's size is left out beside pretrained vectors, and hops for passages.
+    """
+    space = {
+        **training_space(config.train),
+        "model.embedding_dropout": Range(0.0, 0.5),
+        "model.units": sizes_around(config.model.units),
+        "model.num_layers": Choices((1, 2, 3)),
+        "model.dropout": Range(0.0, 0.6),
+    }
+    if config.data.vectors == "random":
+        space["model.embedding_dim"] = sizes_around(config.model.embedding_dim)
+    if config.data.dataset not in PASSAGES:
+        space["model.hops"] = Choices((1, 2, 3))
+    return space

@@ -8,6 +8,7 @@ from apps.common.metrics.classification import loss_and_accuracy
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.trainer import Trainer
+from apps.question_answering.config import MONITOR
 from apps.question_answering.data import batches_of, encode, load_data
 from apps.question_answering.model import build_model
 
@@ -37,7 +38,8 @@ def prepare(config, run):
         adamw = clipped_optimizer(settings, batches.steps)
     loss_divisor = settings.batch_size if data.labels else 2 * settings.batch_size
     trainer = trainer_of(run.strategy, model, adamw, loss_divisor)
-    return Job(trainer, batches, validation, f"{len(batches.shapes):,} questions")
+    examples = f"{len(batches.shapes):,} questions"
+    return Job(trainer, batches, validation, examples, **MONITOR)
 
 
 train = partial(train_run, prepare=prepare)

@@ -6,6 +6,9 @@ from pydantic.dataclasses import dataclass
 
 from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive
+from apps.common.search import ACCURACY, Choices, Range, sizes_around, training_space
+
+MONITOR = ACCURACY
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -116,3 +119,25 @@ class Config:
                 "data.vectors=random data.vector_words=0. Received: "
                 f"{self.data.vectors} and {self.data.vector_words}."
             )
+
+
+def search_space(config):
+    """Returns what `tune` searches: a `Range` or `Choices` by `section.key`.
+
+    Sizes that a language model or pretrained vectors set are left out.
+    """
+    model = config.model
+    space = {
+        **training_space(config.train),
+        "model.embedding_dropout": Range(0.0, 0.6),
+        "model.dropout": Range(0.0, 0.7),
+        "model.pooling": Choices(("last", "mean", "max", "attention")),
+    }
+    if model.reader_units:
+        space["model.reader_units"] = sizes_around(model.reader_units)
+    if not model.pretrained:
+        space["model.units"] = sizes_around(model.units)
+        space["model.num_layers"] = Choices((1, 2))
+        if config.data.vectors == "random":
+            space["model.embedding_dim"] = sizes_around(model.embedding_dim)
+    return space

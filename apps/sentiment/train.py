@@ -10,6 +10,7 @@ from apps.common.training.encoder import load_encoder, pretrained_vocabulary
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer
 from apps.common.training.trainer import Trainer
+from apps.sentiment.config import MONITOR
 from apps.sentiment.data import batches_of, encode, load_data
 from apps.sentiment.model import build_model
 
@@ -44,7 +45,8 @@ def prepare(config, run):
             model.get_layer("embedding").assign(vectors)
         adamw = optimizer(settings, batches.steps)
     trainer = trainer_of(run.strategy, model, adamw, settings.batch_size)
-    return Job(trainer, batches, validation, f"{len(data.train.texts):,} texts")
+    examples = f"{len(data.train.texts):,} texts"
+    return Job(trainer, batches, validation, examples, **MONITOR)
 
 
 train = partial(train_run, prepare=prepare)

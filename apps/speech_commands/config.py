@@ -7,6 +7,9 @@ from pydantic.dataclasses import dataclass
 
 from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Rate, Weight
+from apps.common.search import ACCURACY, Choices, Range, sizes_around, training_space
+
+MONITOR = ACCURACY
 
 Decibels = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -249,3 +252,24 @@ class Config:
                 f"augmentation.lowest_snr_db: expected at most {highest:g} "
                 f"(augmentation.highest_snr_db). Received: {lowest:g}."
             )
+
+
+def search_space(config):
+    """Returns what `tune` searches: a `Range` or `Choices` by `section.key`.
+
+    Pooling and the normalization of clips are left out of a model that streams.
+    """
+    space = {
+        **training_space(config.train),
+        "model.units": sizes_around(config.model.units),
+        "model.num_layers": Choices((1, 2, 3)),
+        "model.dropout": Range(0.0, 0.6),
+        "augmentation.speed": Range(0.0, 0.3),
+        "augmentation.noise_share": Range(0.0, 1.0),
+        "augmentation.frequency_masks": Choices((0, 1, 2)),
+        "augmentation.time_masks": Choices((0, 1, 2)),
+    }
+    if config.model.direction == "both":
+        space["model.pooling"] = Choices(("last", "max", "attention"))
+        space["model.clip_normalization"] = Choices((False, True))
+    return space

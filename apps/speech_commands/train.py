@@ -10,6 +10,7 @@ from apps.common.metrics.classification import loss_and_accuracy
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer
 from apps.common.training.trainer import Trainer
+from apps.speech_commands.config import MONITOR
 from apps.speech_commands.data import Batches, load_data
 from apps.speech_commands.features import LogMel
 from apps.speech_commands.model import (
@@ -76,7 +77,7 @@ def prepare(config, run):
             choose_detection(predictor, data.validation)
 
     clips = f"{len(data.train.labels):,} clips"
-    return Job(trainer, batches, validation, clips, finish=finish)
+    return Job(trainer, batches, validation, clips, **MONITOR, finish=finish)
 
 
 train = partial(train_run, prepare=prepare)

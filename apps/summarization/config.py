@@ -8,6 +8,9 @@ from pydantic.dataclasses import dataclass
 from apps.common import config
 from apps.common.config import STRICT, Count, Fraction, Positive, Weight
 from apps.common.data.vectors import GLOVE
+from apps.common.search import LOSS, Range, sizes_around, training_space
+
+MONITOR = LOSS
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -126,3 +129,20 @@ class Config:
                 "train.coverage_weight: needs model.coverage. Set model.coverage=true. "
                 f"Received: {self.train.coverage_weight:g}."
             )
+
+
+def search_space(config):
+    """Returns what `tune` searches: a `Range` or `Choices` by `section.key`.
+
+    The embedding's size is left out beside pretrained vectors. The beam search is not
+    searched: no validation loss depends on it.
+    """
+    space = {
+        **training_space(config.train),
+        "model.units": sizes_around(config.model.units),
+        "model.embedding_dropout": Range(0.0, 0.5),
+        "model.dropout": Range(0.0, 0.6),
+    }
+    if config.data.vectors == "random":
+        space["model.embedding_dim"] = sizes_around(config.model.embedding_dim)
+    return space

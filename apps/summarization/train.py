@@ -11,6 +11,7 @@ from apps.common.portable.patterns import END, PADDING_ID, UNKNOWN_ID
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import clipped_optimizer
 from apps.common.training.trainer import Trainer
+from apps.summarization.config import MONITOR
 from apps.summarization.data import encode, load_data
 from apps.summarization.model import build_model, log_probabilities
 
@@ -42,8 +43,7 @@ def prepare(config, run):
         batches,
         validation,
         f"{len(data.train.documents):,} documents",
-        monitor="val_loss",
-        mode="min",
+        **MONITOR,
     )
 
 

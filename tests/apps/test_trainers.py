@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from apps.common.data.vectors import vector_matrix
 from apps.common.data.vocabulary import Vocabulary
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 
 TOKENS, LABELS, ROWS, PADDING_ROWS = 9, 3, 4, 2
 

@@ -18,7 +18,7 @@ import pytest
 import apps.language_modeling.model  # some tests load models of other processes
 import apps.sentiment.model  # noqa: F401
 from apps.common.config import save_config
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 from experiments.launch import free_ports
 
 ROOT = Path(__file__).parents[2]

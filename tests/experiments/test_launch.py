@@ -110,7 +110,7 @@ def test_a_wrong_command_is_one_clear_line(words, expected, started, capsys):
 
 
 def test_a_worker_that_is_not_the_chief_only_trains(monkeypatch, tmp_path, capsys):
-    from experiments import run, sentiment
+    from experiments import request, run, sentiment
 
     jobs = {"worker": ["a:1", "b:1"]}
     task = {"type": "worker", "index": 1}
@@ -128,7 +128,7 @@ def test_a_worker_that_is_not_the_chief_only_trains(monkeypatch, tmp_path, capsy
             return lambda *arguments: None
 
     words = ["train", "evaluate", f"run_directory={tmp_path}"]
-    results = run.run(Task(), run.parse(sentiment.TASK, words))
+    results = run.run(Task(), request.parse(sentiment.TASK, words))
     assert list(results) == ["seconds"]
     assert called == ["train"]
     assert "the chief does what comes after" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from apps.speech_commands.synthesis import corpus
 from apps.speech_commands.synthesis.espeak import check_platform
 from experiments import __main__ as everything
 from experiments.report import ANSWERS
-from experiments.run import parse
+from experiments.request import parse
 
 
 @pytest.fixture

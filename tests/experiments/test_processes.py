@@ -15,7 +15,7 @@ import pytest
 import apps.question_answering.model  # registers the layers of the loaded models
 import apps.sentiment.model
 import apps.speech_commands.model  # noqa: F401
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 from experiments.task import RECIPES
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from apps.common.config import load_config
 from apps.common.training.runs import open_run
 from apps.sentiment.config import Config, DataConfig
 from experiments.closing import metric_rows
-from experiments.run import DEFAULT_VERBS, VERBS, main, parse
+from experiments.request import DEFAULT_VERBS, VERBS, parse
+from experiments.run import main
 from experiments.task import run_directory
 
 pytestmark = pytest.mark.usefixtures("recipes")
@@ -87,6 +88,44 @@ def test_a_run_directory_may_be_given_after_predict(task, verbs, tmp_path):
     file = str(tmp_path / "new.txt")
     main(task, ["tiny", "predict", "run_directory=runs/my-reviews", "--file", file])
     assert verbs == [("predict", Path("runs/my-reviews"), ["A joy."])]
+
+
+def test_options_may_stand_between_words(task, verbs, tmp_path):
+    (tmp_path / "new.txt").write_text("A joy.\n")
+    file = str(tmp_path / "new.txt")
+    main(task, ["tiny", "predict", "--file", file, "run_directory=runs/my-reviews"])
+    assert verbs == [("predict", Path("runs/my-reviews"), ["A joy."])]
+
+
+def test_a_recipe_may_be_given_by_the_path_of_its_file(task, verbs, tmp_path):
+    (tmp_path / "my.own.yaml").write_text("train: {epochs: 3}\n")
+    main(task, [str(tmp_path / "my.own.yaml"), "train", "train.seed=4"])
+    [(_, config, directory)] = verbs
+    assert (config.train.epochs, config.train.seed) == (3, 4)
+    assert directory == Path("runs/sentiment/my.own/seed-4")
+
+
+def test_a_recipe_without_a_name_is_not_recorded(task, recipes, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(task, [str(recipes / "large.yaml"), "record", "runs/a"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"Error: {recipes}/large.yaml: record expects the name of a recipe. Copy the "
+        f"file to {recipes}.\n"
+    )
+
+
+def test_several_workers_do_not_tune(task, monkeypatch, capsys):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}}
+    worker = {"task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster | worker))
+    with pytest.raises(SystemExit) as ended:
+        main(task, ["tune"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "Error: tune runs in one process alone. Unset TF_CONFIG and "
+        "SLURM_STEP_NUM_TASKS.\n"
+    )
 
 
 def test_without_a_verb_a_recipe_is_trained_measured_and_exported(task, verbs):
@@ -284,6 +323,19 @@ MISTAKES = {
         "none.csv: there is no such file.",
     ),
     "nothing to record": (["record"], "There is no run of small yet."),
+    "another verb beside tune": (
+        ["tune", "evaluate"],
+        "tune: expected no other verb. Received: evaluate, tune.",
+    ),
+    "minutes of another verb": (["train", "--minutes", "5"], "--minutes goes with the"),
+    "no minutes": (
+        ["tune", "--minutes", "0"],
+        "--minutes: expected more than 0. Received: 0.",
+    ),
+    "a file of a recipe that is not there": (
+        ["none.yaml", "train"],
+        "none.yaml: there is no such recipe file.",
+    ),
 }
 
 

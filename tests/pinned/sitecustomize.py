@@ -13,16 +13,16 @@ import os
 from pathlib import Path
 
 from apps.common.data.packages import PACKAGES, cache_directory
-from experiments import run
+from experiments import task
 
 for name, package in PACKAGES.items():
     for path in (cache_directory() / name).glob("*/*.*"):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         PACKAGES[name] = dataclasses.replace(package, sha256=sha256)
 
-run.RECIPES = Path(os.environ.get("TEST_RECIPES", run.RECIPES))
-examples = run.Task.examples
-run.Task.examples = lambda task, predictor: examples(task, predictor)[:1]
+task.RECIPES = Path(os.environ.get("TEST_RECIPES", task.RECIPES))
+examples = task.Task.examples
+task.Task.examples = lambda self, predictor: examples(self, predictor)[:1]
 if os.environ.get("CAROUSEL_XLA") == "0":
     import tensorflow as tf
     from tensorflow.python.framework import ops

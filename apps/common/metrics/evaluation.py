@@ -3,12 +3,11 @@
 import argparse
 import json
 
-from apps.common.finished import metrics_already
+from apps.common.finished import metrics_already, read_history
 from apps.common.metrics.plots import plot_learning_curve
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import LEARNING_CURVE, METRICS
 from apps.common.portable.terminal import report_errors
-from apps.common.training.fit import read_history
 
 
 def measure_once(predictor, measure, metric):

@@ -8,7 +8,6 @@ import sys
 import time
 import zlib
 from contextlib import contextmanager
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -93,12 +92,6 @@ def fit(run, job, settings):
             f"{directory / BEST} cannot be read ({error}). Delete the run directory "
             "and train again."
         ) from error
-
-
-def read_history(directory):
-    """Returns the rows of a run's `history.csv` as dictionaries of floats."""
-    with open(Path(directory) / HISTORY, newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 @contextmanager

@@ -33,8 +33,8 @@ class Job:
     batches: Any
     validation: Any
     examples: str
-    monitor: str = "val_accuracy"
-    mode: str = "max"
+    monitor: str
+    mode: str
     finish: Callable[[], None] = lambda: None
 
 

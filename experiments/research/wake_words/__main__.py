@@ -36,7 +36,7 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with report_errors():
-        from apps.common.training.fit import read_history
+        from apps.common.finished import read_history
         from experiments.research.wake_words import cases, measure
 
         if options.kind == "words":

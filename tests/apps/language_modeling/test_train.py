@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 from apps.language_modeling import train as train_module
 from apps.language_modeling.config import Config, ModelConfig, TrainConfig
 from apps.language_modeling.data import Windows

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches
 from apps.common.data.text import encoded
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 from apps.question_answering.predict import Predictor
 from apps.question_answering.train import train
 

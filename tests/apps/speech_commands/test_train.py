@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 from apps.speech_commands import data
 from apps.speech_commands.augmentation import draw
 from apps.speech_commands.evaluate import evaluate

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common.data.batches import PaddedBatches
-from apps.common.training.fit import read_history
+from apps.common.finished import read_history
 from apps.summarization.predict import Predictor
 from apps.summarization.train import train
 

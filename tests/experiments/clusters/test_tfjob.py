@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from apps.common.training.cluster import WAIT_VARIABLE, Cluster, cluster_of
-from experiments.run import parse
+from experiments.request import parse
 from experiments.tasks import TASKS
 
 ROOT = Path(__file__).parents[3]

@@ -8,6 +8,7 @@ import pytest
 
 from apps.common.config import load_config
 from apps.sentiment.config import Config
+from experiments.request import parse
 from experiments.research import label_curve
 from experiments.research.label_curve import (
     EVERY,
@@ -18,7 +19,6 @@ from experiments.research.label_curve import (
     measure,
     table,
 )
-from experiments.run import parse
 from experiments.sentiment import TASK
 from experiments.tables import BEGIN, END
 

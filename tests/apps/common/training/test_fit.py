@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.common.finished import read_history
 from apps.common.training import fit as training
-from apps.common.training.fit import fit, read_history
+from apps.common.training.fit import fit
 from tests.apps.common.training.jobs import job_of, run_in, settings_of
 
 STEPS = 4

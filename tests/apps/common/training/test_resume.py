@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.common.training.fit import averaged_weights, fit, read_history
+from apps.common.finished import read_history
+from apps.common.training.fit import averaged_weights, fit
 from lstm_layer import LSTM
 from tests.apps.common.training.jobs import job_of, run_in, settings_of
 

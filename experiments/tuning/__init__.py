@@ -1,0 +1,1 @@
+"""The verb `tune`: searches settings that do better on the validation split."""
