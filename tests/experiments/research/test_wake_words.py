@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from apps.speech_commands.predict import Predictor
+from experiments.request import parse
 from experiments.research.wake_words import cases, measure, report
 from experiments.research.wake_words.__main__ import main
-from experiments.run import parse
 from experiments.speech_commands import TASK
 from experiments.tables import BEGIN, END
 
