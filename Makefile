@@ -5,7 +5,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONUTF8 := 1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test test-slow test-long mutants lint serve results benchmark load engines audit notebooks
+.PHONY: help run test test-slow test-long mutants lint serve results benchmark load engines audit notebooks docs
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,10 @@ test-long: .venv/dev ## what takes minutes, before a release: real figures
 
 notebooks: .venv/notebooks ## build and run the notebooks of docs/notebooks into notebooks/ (3 minutes)
 	$(BIN)/python -m experiments.notebooks
+
+docs: .venv/docs/done ## build the documentation as a site into build/site
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --quiet
+	@echo "Open build/site/index.html, or: .venv/docs/bin/mkdocs serve"
 
 mutants: .venv/dev ## break the product on purpose; ONLY=part-of-a-name
 	$(BIN)/python -m tests.mutants $(ONLY)
@@ -82,4 +86,10 @@ audit: .venv/dev .venv/audit/done ## look for known vulnerabilities of what is i
 	@echo "Setting up .venv/audit with the packages of requirements-audit.txt"
 	$(PYTHON) -m venv .venv/audit
 	.venv/audit/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+.venv/docs/done: requirements-docs.txt
+	@echo "Setting up .venv/docs with the packages of requirements-docs.txt"
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements-docs.txt
 	@touch $@
