@@ -1,9 +1,12 @@
-"""Checks recordings of a word: level, clipping, length, and if it is the word."""
+"""Recordings of one word: what is wrong with them, who is tested, and their parts."""
+
+from pathlib import Path
 
 import numpy as np
 
 from apps.common.portable.audio import resample
 from apps.common.portable.log_mel import LogMel
+from apps.speech_commands.audio_files import audio_files, report_left_out
 
 RATE_HZ = 16000
 PART = RATE_HZ // 100  # 10 ms, in which levels are measured
@@ -13,6 +16,38 @@ SPEECH_DB = 30.0  # below the loudest part
 SHORTEST_S, EDGE_S = 0.15, 0.02
 SMALLEST_RANGE_DB = 12.0  # from the quietest tenth to the loudest part
 MOST_DISTANCE, FEWEST_OTHERS = 1.5, 4
+EVERY = 5  # the last of so many is for test
+
+
+def recordings(directory, split):
+    """Returns the paths of the recordings of a split: every fifth is for test.
+
+    The others are for training, none is for validation.
+
+    Args:
+        directory: Path of the folder; empty gives none.
+        split: "train", "validation" or "test".
+
+    Raises:
+        ValueError: If there is no folder, or no audio file in it.
+    """
+    if not directory:
+        return []
+    root = Path(directory)
+    if not root.is_dir():
+        raise ValueError(
+            "data.directory: expected a folder of recordings of the word, or nothing. "
+            f"Received: {directory!r}."
+        )
+    files, others = audio_files(sorted(root.iterdir()))
+    if not files:
+        raise ValueError(
+            f"{root}: expected audio files, such as lucy_01.wav. Received: none."
+        )
+    if split == "train":
+        report_left_out(root, others)
+    test = files[EVERY - 1 :: EVERY]
+    return {"test": test, "train": [f for f in files if f not in test]}.get(split, [])
 
 
 def fault(waveform, sample_rate_hz, others=()):
@@ -88,6 +123,32 @@ def bounds_of_speech(waveform, sample_rate_hz):
     part = sample_rate_hz // 100
     first, last = _speech(_levels_db(waveform, part))
     return first * part, min(last * part, len(waveform))
+
+
+def in_parts(read, number, sample_rate_hz):
+    """Returns a recording whose speech is cut into parts, so that it is no word.
+
+    In turn one half is silent, two to four parts stand in reverse order, or each of
+    them is played backwards. So the sound of a voice and of a microphone is no sign of
+    the word.
+
+    Args:
+        read: Returns the recording, float32 `(samples,)`.
+        number: Number of the result.
+        sample_rate_hz: Its sample rate in Hz.
+    """
+    wave = read()
+    rng = np.random.default_rng(number)
+    first, last = bounds_of_speech(wave, sample_rate_hz)
+    way = number % 3
+    parts = np.array_split(wave[first:last], rng.integers(2, 5) if way else 2)
+    if way == 0:
+        parts[rng.integers(2)] *= 0.0
+    elif way == 1:
+        parts = parts[::-1]
+    else:
+        parts = [part[::-1] for part in parts]
+    return np.concatenate([wave[:first], *parts, wave[last:]])
 
 
 def unlikeness(frames, others):

@@ -14,13 +14,12 @@ from apps.common.portable.audio import as_float, read_audio, resample
 from apps.common.portable.files import open_text
 from apps.common.portable.terminal import report_once
 from apps.speech_commands.audio_files import audio_files, is_hidden, report_left_out
-from apps.speech_commands.recordings import bounds_of_speech, fault
+from apps.speech_commands.recordings import fault, in_parts, recordings
 from apps.speech_commands.synthesis.corpus import UNKNOWN, synthetic_split
 from apps.speech_commands.synthesis.wake_word import wake_word_split
 
 SPLITS = ("train", "validation", "test")
 NOISE_FOLDER, SILENCE, NOISE_SECONDS = "_background_noise_", "_silence_", 10
-EVERY = 5  # recordings of a wake word: the last of so many is for test
 TEST, VALIDATION = range(5), range(5, 10)  # recording numbers of spoken_digit
 
 
@@ -195,53 +194,6 @@ def _wake_word(config, split):
             ]
     ratios = np.concatenate([np.full(len(clips), np.inf), snr_db])
     return Rows([*clips, *made], len(ratios), ratios, noise)
-
-
-def in_parts(read, number, sample_rate_hz):
-    """Returns a recording whose speech is cut into parts, so that it is no word.
-
-    In turn one half is silent, two to four parts stand in reverse order, or each of
-    them is played backwards. So the sound of a voice and of a microphone is no sign of
-    the word.
-
-    Args:
-        read: Returns the recording, float32 `(samples,)`.
-        number: Number of the result.
-        sample_rate_hz: Its sample rate in Hz.
-    """
-    wave = read()
-    rng = np.random.default_rng(number)
-    first, last = bounds_of_speech(wave, sample_rate_hz)
-    way = number % 3
-    parts = np.array_split(wave[first:last], rng.integers(2, 5) if way else 2)
-    if way == 0:
-        parts[rng.integers(2)] *= 0.0
-    elif way == 1:
-        parts = parts[::-1]
-    else:
-        parts = [part[::-1] for part in parts]
-    return np.concatenate([wave[:first], *parts, wave[last:]])
-
-
-def recordings(directory, split):
-    """Returns the paths of a split's recordings of a wake word; see `_wake_word`."""
-    if not directory:
-        return []
-    root = Path(directory)
-    if not root.is_dir():
-        raise ValueError(
-            "data.directory: expected a folder of recordings of the word, or nothing. "
-            f"Received: {directory!r}."
-        )
-    files, others = audio_files(sorted(root.iterdir()))
-    if not files:
-        raise ValueError(
-            f"{root}: expected audio files, such as lucy_01.wav. Received: none."
-        )
-    if split == "train":
-        report_left_out(root, others)
-    test = files[EVERY - 1 :: EVERY]
-    return {"test": test, "train": [f for f in files if f not in test]}.get(split, [])
 
 
 def _name(path):

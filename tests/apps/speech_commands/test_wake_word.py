@@ -10,9 +10,20 @@ from apps.common.portable.terminal import report_once
 from apps.speech_commands import sources
 from apps.speech_commands.config import DataConfig
 from apps.speech_commands.data import Clips, load_data
+from apps.speech_commands.recordings import in_parts
 from apps.speech_commands.streaming.heard import heard_by_origin, print_heard
 
 RATE, WORD = 8000, "hey lucy"
+
+
+def data_config(directory, word):
+    return DataConfig(
+        dataset="wake_word",
+        directory=directory,
+        word=word,
+        sample_rate_hz=RATE,
+        clip_ms=500,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +53,7 @@ def config():
             wave[1000:3000] = n / 20
             soundfile.write(folder / f"lucy_{n:02}.wav", wave, RATE)
         directory = str(folder) if count else ""
-        return DataConfig("wake_word", directory, WORD, "en", "", "", RATE, 500)
+        return data_config(directory, WORD)
 
     return config
 
@@ -94,7 +105,7 @@ def test_a_recording_in_parts_keeps_its_length_and_is_never_itself():
     wave = np.zeros(4000, "float32")
     wave[800:2400] = np.linspace(0.5, 0.9, 1600)
     for number in range(12):
-        found = sources.in_parts(wave.copy, number, RATE)
+        found = in_parts(wave.copy, number, RATE)
         assert found.shape == wave.shape
         assert not found[:800].any()
         assert not found[2400:].any()
@@ -120,7 +131,7 @@ def test_a_wake_word_without_word_or_recordings_is_one_line(
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message) as caught:
-        load_data(DataConfig("wake_word", directory, word, "en", "", "", RATE, 500))
+        load_data(data_config(directory, word))
     assert "\n" not in str(caught.value)
 
 
