@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from experiments.tables import ROOT
 
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
+PAGES = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "THIRD_PARTY.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+)
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 SHELL = ("sh", "bash", "console")
 PLAIN = ("", "indented")  # may hold commands or anything else
