@@ -8,7 +8,7 @@ from experiments.tables import README, RESULTS, markdown_table
 
 NAME, PAGE = "apps", README
 RESULT = RESULTS  # a directory: <task>/<recipe>.json
-COLUMNS = ("task", "test data", "ours", "published", "minutes", "command")
+COLUMNS = ("task", "ours", "published", "minutes", "command")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Row:
         unit: " %" for percentages, else "".
         setting: Setting that the command needs, or "".
         first: Task and recipe that have to be trained before, or None.
+        with_size: Whether published models differ in size, so that ours is given.
     """
 
     task: str
@@ -34,6 +35,7 @@ class Row:
     unit: str = ""
     setting: str = ""
     first: tuple | None = None
+    with_size: bool = False
 
     def command(self):
         """Returns the shell command of the recipe."""
@@ -49,6 +51,7 @@ ROWS = (
         measures=("perplexity",),
         label="perplexity",
         setting="data.directory=PTB",
+        with_size=True,
     ),
     Row(
         task="sentiment",
@@ -103,12 +106,13 @@ def _cells(row, result):
         task, recipe = row.first
         minutes = f"{_result(task, recipe)['train_minutes']:.0f} + {minutes}"
         command = f"`python -m experiments.{task} {recipe} train`, then {command}"
+    millions = result["parameters"] / 1e6
+    size = f", {millions:.1f} million parameters" if row.with_size else ""
     values = " / ".join(_value(row, result, name) for name in row.measures)
     stronger = f"; stronger: {published[-1]}" if len(published) > 1 else ""
     return (
-        f"[{row.task.replace('_', ' ')}](docs/{row.task}.md)",
-        row.data,
-        f"{row.label} {values}{row.unit}",
+        f"[{row.task.replace('_', ' ')}](docs/{row.task}.md): {row.data}",
+        f"{row.label} {values}{row.unit}{size}",
         f"{published[0]}{stronger}",
         minutes,
         command,

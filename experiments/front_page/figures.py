@@ -45,13 +45,15 @@ def _engines():
 
 
 def _serving():
-    asked = _read(RESULT)["http"][MODEL][CLIENTS]["onnx"]
+    engines = _read(RESULT)
+    asked = engines["http"][MODEL][CLIENTS]["onnx"]
     load = [rows[CLIENTS] for rows in _read(LOAD)["load"].values()]
     slower = sum(row["joined"]["p99_ms"] > row["one by one"]["p99_ms"] for row in load)
     return (
         f"- **Serving.** The {MODEL} model answers {asked['requests_per_second']:,.0f} "
-        f"requests a second of {CLIENTS} clients. Batching them makes the slowest 1 % "
-        f"of answers slower for {slower} of {len(load)} models. "
+        f"requests a second of {CLIENTS} clients on {engines['hardware']}. Batching, "
+        "measured with TensorFlow, makes the slowest 1 % of answers slower for "
+        f"{slower} of {len(load)} models. "
         "[More](docs/serving.md#under-load)"
     )
 

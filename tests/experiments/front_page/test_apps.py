@@ -21,13 +21,14 @@ def rows(tmp_path, monkeypatch):
         path = tmp_path / f"{name}.json"
         path.parent.mkdir()
         result = {"metrics": metrics, "train_minutes": minutes, "hardware": "a test"}
+        result["parameters"] = 1_250_000
         path.write_text(json.dumps(result))
     first = ("language_modeling", "first")
     made = (
         apps.Row("sentiment", "large", "reviews", ("accuracy",), "accuracy", " %", "",
                  first),
         apps.Row("summarization", "short", "mails", ("rouge_1", "rouge_2"), "ROUGE",
-                 setting="data.directory=D"),
+                 setting="data.directory=D", with_size=True),
     )  # fmt: skip
     figures = {
         "sentiment": ["90 %, A", "91 %, B", "99 %, C"],
@@ -43,14 +44,14 @@ def rows(tmp_path, monkeypatch):
 
 
 def test_a_row_has_the_mean_in_percent_beside_the_first_and_the_strongest_figure(rows):
-    assert rows[0][:4] == [
-        *("[sentiment](docs/sentiment.md)", "reviews", "accuracy 90.4 %"),
+    assert rows[0][:3] == [
+        *("[sentiment](docs/sentiment.md): reviews", "accuracy 90.4 %"),
         "90 %, A; stronger: 99 %, C",
     ]
 
 
 def test_a_training_that_comes_first_counts_with_its_minutes_and_its_command(rows):
-    assert rows[0][4:] == [
+    assert rows[0][3:] == [
         "110 + 43",
         "`python -m experiments.language_modeling first train`, then "
         "`python -m experiments.sentiment large`",
@@ -58,8 +59,8 @@ def test_a_training_that_comes_first_counts_with_its_minutes_and_its_command(row
 
 
 def test_several_measures_stand_side_by_side_and_a_single_figure_alone(rows):
-    assert rows[1][2:] == [
-        *("ROUGE 0.3 / 0.1", "1, D", "17"),
+    assert rows[1][1:] == [
+        *("ROUGE 0.3 / 0.1, 1.2 million parameters", "1, D", "17"),
         "`python -m experiments.summarization short data.directory=D`",
     ]
 

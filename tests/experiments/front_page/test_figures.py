@@ -31,6 +31,7 @@ def lines(tmp_path, monkeypatch):
             "layers": {"forward": {"1x2": ratios(torch=0.5), "3x4": ratios(torch=0.9)}},
         },
         "RESULT": {
+            "hardware": "2 cores",
             "server": {
                 "onnx": {"installed_megabytes": 217},
                 "tensorflow": {"installed_megabytes": 2932},
@@ -56,5 +57,5 @@ def test_engines_are_compared_by_the_size_of_their_packages(lines):
 
 
 def test_serving_says_for_how_many_models_batching_delays_the_slowest_answers(lines):
-    assert "answers 2,296 requests a second of 32 clients." in lines[2]
+    assert "answers 2,296 requests a second of 32 clients on 2 cores." in lines[2]
     assert "slower for 1 of 3 models." in lines[2]
