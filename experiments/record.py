@@ -1,8 +1,10 @@
 """The verb `record`: writes the metrics of evaluated runs to `experiments/results`."""
 
+import itertools
 import json
 from dataclasses import asdict
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,7 @@ from experiments.task import RUNS
 
 NAME, PAGE = "results", RESULTS_PAGE
 RESULT = RESULTS  # a directory: <task>/<recipe>.json
-COLUMNS = (
-    *("task", "recipe", "data", "result", "baseline", "published"),
-    *("seeds", "parameters", "training"),
-)
+COLUMNS = ("recipe", "result", "baseline", "published", "training")
 
 
 def record(task, recipe, runs=()):
@@ -50,9 +49,12 @@ def record(task, recipe, runs=()):
 
 
 def recorded_table():
-    """Returns the Markdown table of all recorded recipes: one row per recipe."""
+    """Returns a Markdown table for each task, with one row per recorded recipe."""
     results = [json.loads(path.read_text()) for path in sorted(RESULT.glob("*/*.json"))]
-    return markdown_table(COLUMNS, map(_table_row, results))
+    return "\n\n".join(
+        f"## {task}\n\n{markdown_table(COLUMNS, map(_table_row, of_task))}"
+        for task, of_task in itertools.groupby(results, itemgetter("task"))
+    )
 
 
 def _evaluated_runs(task, recipe, runs):
@@ -216,17 +218,16 @@ def _command(task, recipe, seeds, folds):
 
 def _table_row(result):
     """Returns the cells of a recorded recipe."""
-    data = f"{result['dataset']}, {result['examples']:,} {result['split']}"
+    examples = f"{result['examples']:,} {result['split']}"
+    seeds = len(result["seeds"])
     return (
-        result["task"],
-        f"`{result['recipe']}`",
-        f"{data} {result.get('unit', 'examples')}",
+        f"`{result['recipe']}`: {result['dataset']}, {examples} "
+        f"{result.get('unit', 'examples')}",
         ", ".join(f"{name} {_value_cell(result, name)}" for name in result["metrics"]),
         _baseline_cell(result),
         "; ".join(published_figures(result["task"], result["recipe"])),
-        len(result["seeds"]),
-        f"{result['parameters']:,}",
-        f"{result['train_minutes']:g} min",
+        f"{result['parameters']:,} parameters, {result['train_minutes']:g} min"
+        + (f", mean of {seeds} seeds" if seeds > 1 else ""),
     )
 
 
