@@ -1,8 +1,10 @@
 """The verb `record`: writes the metrics of evaluated runs to `experiments/results`."""
 
+import itertools
 import json
 from dataclasses import asdict
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +14,13 @@ from apps.common.config import load_config, load_run_config
 from apps.common.portable.files import write_json
 from apps.common.portable.run_files import CONFIG, METRICS
 from experiments.machine import hardware, versions
-from experiments.tables import README, RESULTS, markdown_table
+from experiments.published import published_figures
+from experiments.tables import RESULTS, RESULTS_PAGE, markdown_table
 from experiments.task import RUNS
 
-NAME, PAGE = "results", README
+NAME, PAGE = "results", RESULTS_PAGE
 RESULT = RESULTS  # a directory: <task>/<recipe>.json
-COLUMNS = (
-    *("task", "recipe", "data", "measure", "result", "seeds", "parameters"),
-    "training",
-)
+COLUMNS = ("recipe", "result", "baseline", "published", "training")
 
 
 def record(task, recipe, runs=()):
@@ -49,11 +49,11 @@ def record(task, recipe, runs=()):
 
 
 def recorded_table():
-    """Returns the Markdown table of all recorded recipes: one row per metric."""
+    """Returns a Markdown table for each task, with one row per recorded recipe."""
     results = [json.loads(path.read_text()) for path in sorted(RESULT.glob("*/*.json"))]
-    return markdown_table(
-        COLUMNS,
-        [_table_row(result, name) for result in results for name in result["metrics"]],
+    return "\n\n".join(
+        f"## {task}\n\n{markdown_table(COLUMNS, map(_table_row, of_task))}"
+        for task, of_task in itertools.groupby(results, itemgetter("task"))
     )
 
 
@@ -216,18 +216,18 @@ def _command(task, recipe, seeds, folds):
     return f"for seed in {' '.join(map(str, seeds))}; do {train}$seed; done"
 
 
-def _table_row(result, name):
-    """Returns the cells of one metric of a recorded recipe."""
-    data = f"{result['dataset']}, {result['examples']:,} {result['split']}"
+def _table_row(result):
+    """Returns the cells of a recorded recipe."""
+    examples = f"{result['examples']:,} {result['split']}"
+    seeds = len(result["seeds"])
     return (
-        result["task"],
-        f"`{result['recipe']}`",
-        f"{data} {result.get('unit', 'examples')}",
-        name,
-        _value_cell(result, name),
-        len(result["seeds"]),
-        f"{result['parameters']:,}",
-        f"{result['train_minutes']:g} min",
+        f"`{result['recipe']}`: {result['dataset']}, {examples} "
+        f"{result.get('unit', 'examples')}",
+        ", ".join(f"{name} {_value_cell(result, name)}" for name in result["metrics"]),
+        _baseline_cell(result),
+        "; ".join(published_figures(result["task"], result["recipe"])),
+        f"{result['parameters']:,} parameters, {result['train_minutes']:g} min"
+        + (f", mean of {seeds} seeds" if seeds > 1 else ""),
     )
 
 
@@ -244,3 +244,11 @@ def _value_cell(result, name):
         return cell
     by_fold = ", ".join(f"{fold} {row[name]:.3f}" for fold, row in folds.items())
     return f"{cell} ({by_fold})"
+
+
+def _baseline_cell(result):
+    """Returns the baseline's value of the first metric, and its name."""
+    baseline = result.get("baseline")
+    if not baseline:
+        return ""
+    return f"{baseline[next(iter(result['metrics']))]:.3f}, {baseline['name']}"

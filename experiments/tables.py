@@ -12,6 +12,9 @@ from apps.common.portable.files import atomic_write
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
 README = ROOT / "README.md"
+RESULTS_PAGE = ROOT / "docs" / "results.md"
+SENTIMENT_PAGE = ROOT / "docs" / "sentiment.md"
+SERVING_PAGE = ROOT / "docs" / "serving.md"
 BROWSER_PAGE = ROOT / "docs" / "browser.md"
 DATA_PAGE = ROOT / "docs" / "data.md"
 LSTM_PAGE = ROOT / "docs" / "lstm.md"

@@ -23,7 +23,7 @@ from experiments.tasks import TASKS
 from serving import runtime
 from tests.test_app_contract import APPS, SERVED
 
-README = Path(__file__).parents[1] / "README.md"
+SERVING_PAGE = Path(__file__).parents[1] / "docs" / "serving.md"
 TEXTS = ("A warm film, it was.", "", "the plot \U0001f600 and the story of a king")
 
 
@@ -238,8 +238,8 @@ def test_requests_may_be_joined_where_rows_have_one_size(exported):
     assert (exported.path / BATCHING).exists() == joins
 
 
-def test_the_readme_names_every_signature_with_its_inputs_and_outputs(exported):
-    section = README.read_text(encoding="utf-8").split("### Signatures")[1]
+def test_the_docs_name_every_signature_with_its_inputs_and_outputs(exported):
+    section = SERVING_PAGE.read_text(encoding="utf-8").split("## Signatures")[1]
     table = {}
     for line in section.split("\n##")[0].splitlines():
         cells = [set(re.findall(r"`([^`]+)`", cell)) for cell in line.split("|")[1:-1]]

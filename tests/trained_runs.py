@@ -9,6 +9,14 @@ import pytest
 EXPORT, ONNX = "apps.common.export.savedmodel", "apps.common.export.onnx.export"
 
 
+def make_export_quick(patch):
+    """Leaves out an export's check and its `litert/`, which have their own tests."""
+    patch.setattr(f"{EXPORT}.waiting_process", contextlib.nullcontext)
+    for module in (EXPORT, ONNX):
+        patch.setattr(f"{module}._check", lambda *arguments: None)
+    patch.setattr(f"{EXPORT}.write_litert", lambda *arguments, **options: None)
+
+
 def run_fixtures(app, config):
     """Returns two fixtures of the same run of an app.
 
@@ -44,11 +52,8 @@ def run_fixtures(app, config):
             shutil.copytree(run, path)
             predictor = load(path)
             verb("evaluate", predictor)
-            with pytest.MonkeyPatch.context() as patch:  # the export's tests check it
-                patch.setattr(f"{EXPORT}.waiting_process", contextlib.nullcontext)
-                for module in (EXPORT, ONNX):
-                    patch.setattr(f"{module}._check", lambda *arguments: None)
-                patch.setattr(f"{EXPORT}.write_litert", lambda *a, **k: None)
+            with pytest.MonkeyPatch.context() as patch:
+                make_export_quick(patch)
                 verb("export", predictor)
 
         return once(f"{name}-finished/run", finish)

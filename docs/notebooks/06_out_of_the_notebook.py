@@ -175,7 +175,7 @@ print("ids", list(ids), "logits", logits, "operations", network.operations)
 # ## A server
 #
 # `publish` puts the export into a folder that TensorFlow Serving reads. With Docker, in
-# a terminal, in the repository (README, "TensorFlow Serving"):
+# a terminal, in the repository (docs/serving.md, "TensorFlow Serving"):
 #
 # ```sh
 # python -m serving.publish notebooks/runs/sentences    # into the repository's models/

@@ -25,11 +25,11 @@ from apps.common.portable.terminal import report_errors
 from apps.common.portable.versions import GRAPH, ONNX
 from experiments.benchmarks.engine_answers import CASES
 from experiments.benchmarks.recorded import circumstances, parser_of, record
-from experiments.tables import README, RESULTS, markdown_table
+from experiments.tables import RESULTS, SERVING_PAGE, markdown_table
 from serving.exports import RUNS, find_exports
 from serving.models import ENGINES
 
-NAME, PAGE = "agreement", README
+NAME, PAGE = "agreement", SERVING_PAGE
 RESULT = RESULTS / f"{NAME}.json"
 REFERENCE, OTHER = "tensorflow", "onnx"
 PACKAGES = ("tensorflow", "onnxruntime", "numpy")

@@ -39,12 +39,12 @@ from experiments.benchmarks.load import Server, measure
 from experiments.benchmarks.load_clients import TEXTS, load, requests_of
 from experiments.benchmarks.recorded import circumstances, parser_of, record
 from experiments.benchmarks.timing import interleaved
-from experiments.tables import README, RESULTS, ROOT, markdown_table
+from experiments.tables import RESULTS, ROOT, SERVING_PAGE, markdown_table
 from serving.engine import DEFAULT_SIGNATURE
 from serving.formats import arrays_of
 from serving.models import ENGINES
 
-NAME, PAGE = "engines", README
+NAME, PAGE = "engines", SERVING_PAGE
 RESULT = RESULTS / f"{NAME}.json"
 TENSORFLOW, ONNX, EMPTY = REFERENCE, OTHER, "empty route"
 TITLES = {TENSORFLOW: "TensorFlow", ONNX: "ONNX Runtime"}

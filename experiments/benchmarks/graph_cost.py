@@ -57,10 +57,10 @@ from experiments.benchmarks.graph_cost_process import (
     untrained_run,
 )
 from experiments.machine import hardware, versions
-from experiments.tables import README, RESULTS, markdown_table
+from experiments.tables import RESULTS, SPEED_PAGE, markdown_table
 from experiments.tasks import TASKS
 
-NAME, PAGE = "graphs", README  # also the key in the file
+NAME, PAGE = "graphs", SPEED_PAGE  # also the key in the file
 RESULT = RESULTS / "benchmark.json"
 COLUMNS = ("cost of graphs", "ours", "Keras", "of it")
 MANY_CORES = 8

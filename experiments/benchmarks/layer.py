@@ -27,9 +27,9 @@ from experiments.benchmarks.models.default_steps import DEFAULT_STEPS
 from experiments.benchmarks.models.steps import fit_contenders
 from experiments.benchmarks.timing import MATMUL, interleaved, summary
 from experiments.machine import hardware, versions
-from experiments.tables import README, markdown_table
+from experiments.tables import SPEED_PAGE, markdown_table
 
-NAME, PAGE = "benchmark", README
+NAME, PAGE = "benchmark", SPEED_PAGE
 RESULT = graph_cost.RESULT  # one file; the graphs are under `graph_cost.NAME`
 COLUMNS = (
     *("batch x timesteps x features x units", "pass", "ours, ms", "Keras / ours"),

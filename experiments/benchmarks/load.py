@@ -28,10 +28,10 @@ from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
 from experiments.benchmarks.load_clients import load
 from experiments.machine import hardware
-from experiments.tables import README, RESULTS, markdown_table
+from experiments.tables import RESULTS, SERVING_PAGE, markdown_table
 from serving.models import find_models
 
-NAME, PAGE = "load", README
+NAME, PAGE = "load", SERVING_PAGE
 RESULT = RESULTS / f"{NAME}.json"
 COLUMNS = (
     *("model", "clients", "requests a second", "p50, ms", "p95, ms", "p99, ms"),
@@ -220,6 +220,7 @@ def recorded_table(path=RESULT):
         for clients, row in by_clients.items()
     ]
     note = f"Measured on {result['hardware']}, {result['date']}."
+    note += f" {_slower_note(result['load'])}"
     if "soak" in result:
         note += f" {_soak_note(result['soak'])}"
     return f"{markdown_table(COLUMNS, rows)}\n\n{note}"
@@ -235,6 +236,21 @@ def _table_row(app, clients, row):
         f"{base['requests_per_second']:.0f}",
         f"{base['p99_ms']:.1f}",
         f"{row['ratio']:.2f}",
+    )
+
+
+def _slower_note(load):
+    """Returns a sentence with the models whose slowest answers batching delays."""
+    most = max((clients for rows in load.values() for clients in rows), key=int)
+    slower = [
+        f"{app} ({rows[most][OURS]['p99_ms']:.0f} ms, else "
+        f"{rows[most][BASELINE]['p99_ms']:.0f})"
+        for app, rows in load.items()
+        if most in rows and rows[most][OURS]["p99_ms"] > rows[most][BASELINE]["p99_ms"]
+    ]
+    return (
+        f"With {most} clients batching makes p99 worse for: "
+        f"{', '.join(slower) or 'none'}."
     )
 
 

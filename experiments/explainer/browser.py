@@ -40,6 +40,8 @@ SHOTS = {
         "main > div:nth-of-type(2)",
     ),
     "phone": (390, "light", (), "main > div:nth-of-type(2)"),
+    "gates_light": (1280, "light", (), "main > div:nth-of-type(2)"),  # README
+    "gates_dark": (1280, "dark", (), "main > div:nth-of-type(2)"),
 }
 
 

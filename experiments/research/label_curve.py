@@ -23,10 +23,10 @@ from apps.common.portable.files import write_json
 from apps.common.portable.run_files import METRICS
 from apps.common.portable.terminal import report_errors
 from experiments.machine import hardware, versions
-from experiments.tables import README, RESULTS, markdown_table, update_tables
+from experiments.tables import RESULTS, SENTIMENT_PAGE, markdown_table, update_tables
 from experiments.task import RUNS
 
-NAME, PAGE = "label_curve", README
+NAME, PAGE = "label_curve", SENTIMENT_PAGE
 RESULT, PICTURE = RESULTS / f"{NAME}.json", RESULTS / f"{NAME}.png"
 COMMAND = f"python -m experiments.research.{NAME}"
 RUN = RUNS / NAME
@@ -219,7 +219,7 @@ def _parser():
     parser.add_argument(
         "--record",
         action="store_true",
-        help="write the points to experiments/results and to the README",
+        help="write the points to experiments/results and to docs/sentiment.md",
     )
     return parser
 

@@ -104,7 +104,7 @@ def test_folds_of_a_cross_validation_are_recorded_each(task, make_run, recipes):
     assert (result["seeds"], result["examples"]) == ([1], 20)
     assert "for fold in anna bo; do python" in result["command"]
     assert "data.file=$fold" in result["command"]
-    assert "| 0.850 ± 0.071 (anna 0.800, bo 0.900) |" in recorded_table()
+    assert "| accuracy 0.850 ± 0.071 (anna 0.800, bo 0.900), " in recorded_table()
     with pytest.raises(ValueError, match="differ in their seed"):
         record(task, "small", [runs[0], runs[0]])
     with pytest.raises(ValueError, match="a run of one seed for each fold"):
@@ -249,14 +249,37 @@ def test_the_table_has_a_row_for_each_metric_of_each_result(task, make_run):
     record(task, "small", [make_run(1)])
     low = make_run(2, {"accuracy": 0.8, "roc_auc": None})
     record(task, "large", [low, make_run(3)])
-    head, line, *rows = recorded_table().splitlines()
-    assert len(rows) == 2 + 3
+    title, _, head, line, *rows = recorded_table().splitlines()
+    assert title == "## sentiment"
+    assert len(rows) == 2
     columns = head.count("|")
     assert all(row.count("|") == columns for row in (line, *rows))
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     assert cells[0] == [
-        *("sentiment", "`large`", "imdb_reviews, 25,000 test examples", "accuracy"),
-        *("0.850 ± 0.071", "2", "123,456", "2 min"),
+        "`large`: imdb_reviews, 25,000 test examples",
+        *("accuracy 0.850 ± 0.071, f1 0.800 ± 0.000", "", ""),
+        "123,456 parameters, 2 min, mean of 2 seeds",
     ]
-    assert [row[3] for row in cells[2:]] == ["accuracy", "f1", "roc_auc"]
-    assert [row[4] for row in cells[2:]] == ["0.900", "0.800", "0.950"]
+    assert cells[1][1] == "accuracy 0.900, f1 0.800, roc_auc 0.950"
+    assert cells[1][4] == "123,456 parameters, 2 min"
+
+
+def test_each_task_has_a_table(task, make_run):
+    path = record(task, "small", [make_run(1)])
+    other = path.parents[1] / "spelling" / "small.json"
+    other.parent.mkdir()
+    other.write_text(path.read_text().replace('"sentiment"', '"spelling"'))
+    lines = recorded_table().splitlines()
+    titles = [line for line in lines if line.startswith("#")]
+    assert titles == ["## sentiment", "## spelling"]
+    assert sum("`small`" in line for line in lines) == 2
+
+
+def test_a_row_has_the_baseline_and_the_published_figures(task, make_run, monkeypatch):
+    monkeypatch.setattr(
+        record_module, "published_figures", lambda *names: [*names, "95 %, other"]
+    )
+    baseline = {"name": "words counted", "accuracy": 0.7, "f1": 0.6}
+    record(task, "small", [make_run(1, {"baseline": baseline})])
+    cells = [cell.strip() for cell in recorded_table().splitlines()[-1].split("|")]
+    assert cells[3:5] == ["0.700, words counted", "sentiment; small; 95 %, other"]

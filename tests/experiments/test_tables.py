@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import record, tables
+from experiments import record
 from experiments.benchmarks import layer, load
 from experiments.results.__main__ import main, recording_modules
 from experiments.tables import BEGIN, END, markdown_table, update_tables
@@ -34,11 +34,11 @@ def test_the_readme_changes_between_its_markers_only(tmp_path):
         assert readme.read_text(encoding="utf-8") == before + new + after
 
 
-def test_the_readme_of_the_project_has_the_markers():
-    text = tables.README.read_text(encoding="utf-8")
-    for name in ("results", "benchmark", "load", "engines", "agreement"):
-        begin, end = BEGIN.format(name), END.format(name)
-        assert text.count(begin) == text.count(end) == 1
+def test_every_page_has_the_markers_of_its_tables_once():
+    for module in recording_modules():
+        text = module.PAGE.read_text(encoding="utf-8")
+        begin, end = BEGIN.format(module.NAME), END.format(module.NAME)
+        assert text.count(begin) == text.count(end) == 1, module.NAME
         assert text.index(begin) < text.index(end)
 
 

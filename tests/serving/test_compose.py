@@ -1,4 +1,4 @@
-"""The Compose file uses the published models and the image in the README."""
+"""The Compose file uses the published models and the image in the docs."""
 
 import re
 from pathlib import Path
@@ -115,7 +115,7 @@ def test_ports_are_open_to_this_machine_alone():
     assert all(port.startswith("127.0.0.1:") for port in SERVICE["ports"])
 
 
-def test_the_image_is_pinned_and_the_one_of_the_readme():
-    readme = (SERVING.parent / "README.md").read_text(encoding="utf-8")
-    images = set(re.findall(r"tensorflow/serving:\S+", readme))
+def test_the_image_is_pinned_and_the_one_of_the_docs():
+    page = (SERVING.parent / "docs" / "serving.md").read_text(encoding="utf-8")
+    images = set(re.findall(r"tensorflow/serving:\S+", page))
     assert images == {SERVICE["image"]}

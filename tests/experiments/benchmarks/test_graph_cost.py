@@ -178,12 +178,3 @@ def test_the_speed_alone_leaves_the_graphs_that_were_recorded(monkeypatch, tmp_p
     monkeypatch.setattr(graph_cost, "measure", None)
     benchmark.main(["--record", "--only", "speed"])
     assert json.loads(path.read_text()) == {"layers": {}, "graphs": RESULT}
-
-
-def test_the_readme_has_the_markers_of_the_table():
-    from experiments.tables import BEGIN, END, README
-
-    text = README.read_text(encoding="utf-8")
-    begin, end = (mark.format(graph_cost.NAME) for mark in (BEGIN, END))
-    assert text.count(begin) == text.count(end) == 1
-    assert text.index(begin) < text.index(end)

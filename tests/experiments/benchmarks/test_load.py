@@ -109,7 +109,15 @@ def test_the_table_of_the_load_has_a_row_for_each_number_of_clients(tmp_path):
         "80.0",
         "3.00",
     ]
-    assert lines[-1] == "Measured on 2 cores of a test, 2026-01-01."
+    measured = "Measured on 2 cores of a test, 2026-01-01."
+    worse = "With 32 clients batching makes p99 worse for:"
+    assert lines[-1] == f"{measured} {worse} none."
+    slow = {"joined": row(900.4, 90.6), "one by one": row(300.2, 80.0), "ratio": 3.0}
+    both = {"8": slow, "32": rows}, {"8": rows, "32": slow}
+    load_of_both = dict(zip(("sentiment", "summarization"), both, strict=True))
+    path.write_text(json.dumps({**result, "load": load_of_both}))
+    note = load.recorded_table(path).splitlines()[-1]
+    assert note == f"{measured} {worse} summarization (91 ms, else 80)."
     soak = {"app": "sentiment", "clients": 32, "minutes": 10, "versions": 10}
     soak |= {"answered": 1234567, "failed": 0, "p99_ms": 41.2}
     soak |= {"megabytes_by_minute": [900, 910, 912, 911]}

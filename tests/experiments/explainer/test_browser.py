@@ -7,7 +7,7 @@ from PIL import Image
 
 from experiments.explainer import browser as measuring
 from experiments.explainer.browser import main, measure, take_pictures
-from experiments.tables import LSTM_PAGE
+from experiments.tables import LSTM_PAGE, README
 from tests.experiments.explainer.tiny import tiny_page
 from tests.serving.web_browser import needs_browser
 
@@ -31,9 +31,7 @@ def test_drawing_and_reading_are_measured_for_each_model(browser, address, monke
 
 @pytest.mark.slow
 @needs_browser
-def test_four_pictures_are_taken_in_light_and_dark(
-    browser, address, monkeypatch, tmp_path
-):
+def test_pictures_are_taken_in_light_and_dark(browser, address, monkeypatch, tmp_path):
     monkeypatch.setattr(measuring, "PICTURES", tmp_path / "pictures")
     take_pictures(browser, address)
     found = {}
@@ -42,6 +40,8 @@ def test_four_pictures_are_taken_in_light_and_dark(
             corner = picture.convert("L").getpixel((0, picture.height - 1))
             found[path.name] = (picture.width <= 390, corner < 60)
     assert found == {
+        "gates_dark.png": (False, True),
+        "gates_light.png": (False, False),
         "phone.png": (True, False),
         "sentence.png": (False, False),
         "touch.png": (False, False),
@@ -50,8 +50,10 @@ def test_four_pictures_are_taken_in_light_and_dark(
 
 
 def test_the_docs_show_each_picture():
-    page = LSTM_PAGE.read_text(encoding="utf-8")
-    shown = re.findall(r'<img src="explainer/(\w+)\.png"', page)
+    pages = [page.read_text(encoding="utf-8") for page in (LSTM_PAGE, README)]
+    shown = re.findall(
+        r'(?:src|srcset)="(?:docs/)?explainer/(\w+)\.png"', "".join(pages)
+    )
     assert sorted(shown) == sorted(measuring.SHOTS)
     assert sorted(path.stem for path in measuring.PICTURES.iterdir()) == sorted(shown)
 

@@ -105,14 +105,14 @@ def test_a_point_that_is_not_there_is_left_empty():
     assert table(rows).splitlines()[2:] == ["| a | 0.700 |  |", "| b |  | 0.800 |"]
 
 
-def test_points_are_recorded_one_after_the_other_and_are_the_readme_s(
+def test_points_are_recorded_one_after_the_other_and_are_the_page_s(
     trained, tmp_path, monkeypatch
 ):
-    readme = tmp_path / "README.md"
+    page = tmp_path / "sentiment.md"
     name = label_curve.NAME
-    readme.write_text(f"{BEGIN.format(name)}\n{END.format(name)}\n")
+    page.write_text(f"{BEGIN.format(name)}\n{END.format(name)}\n")
     for constant, value in {
-        "PAGE": readme,
+        "PAGE": page,
         "RESULT": tmp_path / "curve.json",
         "PICTURE": tmp_path / "curve.png",
     }.items():
@@ -128,6 +128,6 @@ def test_points_are_recorded_one_after_the_other_and_are_the_readme_s(
         ("word-vectors", 100, 0.54),
         ("word-vectors", 1000, 0.53),
     ]
-    assert table(rows) in readme.read_text()
-    assert "6 minutes of training" in readme.read_text()
+    assert table(rows) in page.read_text()
+    assert "6 minutes of training" in page.read_text()
     assert (tmp_path / "curve.png").exists()

@@ -1,0 +1,1 @@
+"""The figures of the README: from recorded results, never typed."""
