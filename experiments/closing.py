@@ -72,7 +72,8 @@ def verdict(task, metrics):
     if name == "accuracy":
         text = f"{round(value * count):,} of {count:,} right"
         return text, "" if baseline is None else f"{round(baseline * count):,}"
-    text = f"{name.replace('_', ' ')} {value:.3g}"
+    title = name.upper() if name.startswith("rouge") else name
+    text = f"{title.replace('_', '-')} {value:.3g}"
     return text, "" if baseline is None else f"{baseline:.3g}"
 
 

@@ -23,6 +23,7 @@ from experiments.curves import HEIGHT, WIDTH, learning_curves
 from experiments.task import RUNS, run_directory
 from experiments.tasks import TASKS
 
+GENERATE = "generate"  # signature of a model that continues a text
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -69,11 +70,12 @@ def _description(task, run):
     metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
     answers = run / ANSWERS
     value, baseline = verdict(task, metrics)
+    title, _, summary = task.summary.partition(": ")
     curves = learning_curves(read_history(run)) if (run / HISTORY).exists() else []
     return {
         "name": task.name,
-        "title": task.name.replace("_", " ").capitalize(),
-        "summary": task.summary,
+        "title": title,
+        "summary": summary[:1].upper() + summary[1:],
         "metrics": metrics,
         "verdict": value,
         "baseline": baseline,
@@ -84,7 +86,7 @@ def _description(task, run):
         "curves": curves,
         "plots": list(map(_picture, _plots(run))),
         "gates": _gates(run),
-        "commands": list(_commands(task)),
+        "commands": list(_commands(task, run)),
     }
 
 
@@ -104,11 +106,16 @@ def _picture(path):
     return {"name": path.stem.replace("_", " "), "base64": image}
 
 
-def _commands(task):
+def _commands(task, run):
     """Yields commands to try next, each with what it does."""
-    command, question = f"python -m experiments.{task.name}", task.questions[0]
-    yield f"{command} predict {shlex.quote(question)}", "Ask it your own"
-    yield f"{command} explain {shlex.quote(question)}", "Draw its gates"
+    command = f"python -m experiments.{task.name}"
+    recordings = sorted((run / EXPLANATIONS).glob("*.wav"))
+    question = shlex.quote(str([*recordings, *task.questions][0]))
+    if task.signature == GENERATE:
+        generate = f"python -m apps.{task.name}.generate {shlex.quote(str(run))}"
+        yield f"{generate} {question}", "Let it continue your text"
+    yield f"{command} predict {question}", "Ask it your own"
+    yield f"{command} explain {question}", "Draw its gates"
     yield f"{command} --help", "Other recipes, your own data, all settings"
 
 
