@@ -17,11 +17,12 @@ from experiments.request import Request
 from experiments.run import run
 from experiments.side_by_side import MEMORY_GB, default_jobs, run_side_by_side
 from experiments.tables import RESULTS
-from experiments.task import run_directory
+from experiments.task import RUNS, run_directory
 from experiments.tasks import TASKS
 
 VERBS = ["train", "evaluate", "explain", "export"]
 TYPED = ["train", "evaluate", "export", "explain"]  # a word after explain is its input
+LOG = RUNS / "make_run.log"  # what the apps print that train side by side
 LEFT_OUT = 2  # exit code when an app is left out, as for any `ValueError`
 OTHER_MINUTES = 0.8  # of an app: to start, evaluate, explain and export
 SHOWN_S = 1  # shorter work is not worth a table
@@ -130,6 +131,7 @@ def _train_side_by_side(names, jobs):
             for name in waiting
         },
         jobs,
+        LOG,
     )
     return waiting, failed
 

@@ -106,7 +106,7 @@ def side_by_side(requests, monkeypatch, tmp_path):
     """Notes the commands that would run side by side; two apps are done already."""
     noted = {}
 
-    def run(commands, jobs):
+    def run(commands, jobs, log):
         noted["commands"], noted["jobs"] = commands, jobs
         return {"speech_commands": 1}
 
@@ -199,7 +199,7 @@ def test_without_espeak_ng_the_other_four_apps_run(
     """One line says so before the training and again at the end; the exit code is 2."""
     before = []
 
-    def train(commands, jobs):
+    def train(commands, jobs, log):
         before.append((sorted(commands), capfd.readouterr().err))
         return {}
 
