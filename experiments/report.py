@@ -113,8 +113,11 @@ def _commands(task, run):
     question = shlex.quote(str([*recordings, *task.questions][0]))
     if task.signature == GENERATE:
         generate = f"python -m apps.{task.name}.generate {shlex.quote(str(run))}"
-        yield f"{generate} {question}", "Let it continue your text"
-    yield f"{command} predict {question}", "Ask it your own"
+        beginning = shlex.quote(task.questions[0].rstrip("."))
+        yield f"{generate} {beginning}", "Let it continue your text"
+        yield f"{command} predict {question}", "How likely is your text?"
+    else:
+        yield f"{command} predict {question}", "Ask it your own"
     yield f"{command} explain {question}", "Draw its gates"
     yield f"{command} --help", "Other recipes, your own data, all settings"
 

@@ -64,6 +64,7 @@ def test_a_wrong_answer_is_marked_and_the_right_one_beside_it(page):
     assert (
         '<li class="right"> <blockquote>Good!</blockquote> <b>positive, 99%</b></li>'
     ) in shown
+    assert shown.count("not of the test split</div></li>") == 2
     assert "There was a film." in page
     assert 'src="data:audio/wav;base64,UklG"' in page
     assert "1 more</summary>" in page  # after three answers
