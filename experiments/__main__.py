@@ -1,30 +1,30 @@
 """Trains, evaluates, explains and exports the default recipe of every app."""
 
 import argparse
+import contextlib
+import io
 import json
 import signal
 import sys
 import time
 
-import numpy as np
-
-from apps.common.answers import encoded
 from apps.common.finished import is_complete
-from apps.common.portable.files import write_json
 from apps.common.portable.terminal import report_errors
-from experiments.answering import signature_of
+from experiments.asking import EXAMPLES, answers_of_export, print_answers
 from experiments.help import columns
-from experiments.report import ANSWERS, write_report
+from experiments.report import write_report
 from experiments.request import Request
 from experiments.run import run
 from experiments.side_by_side import MEMORY_GB, default_jobs, run_side_by_side
 from experiments.tables import RESULTS
-from experiments.task import run_directory
+from experiments.task import RUNS, run_directory
 from experiments.tasks import TASKS
 
 VERBS = ["train", "evaluate", "explain", "export"]
 TYPED = ["train", "evaluate", "export", "explain"]  # a word after explain is its input
+LOG = RUNS / "make_run.log"  # what the apps print that train side by side
 LEFT_OUT = 2  # exit code when an app is left out, as for any `ValueError`
+OTHER_MINUTES = 0.8  # of an app: to start, evaluate, explain and export
 SHOWN_S = 1  # shorter work is not worth a table
 
 
@@ -82,20 +82,27 @@ def run_all(names, jobs):
         The exit codes of the apps that failed, by name. With one job the first failure
         is raised.
     """
-    began, seconds = time.monotonic(), {}
-    failed = _train_side_by_side(names, jobs)
+    began, seconds, answers = time.monotonic(), {}, []
+    _print_plan(names, jobs)
+    trained, failed = _train_side_by_side(names, jobs)
     names = [name for name in names if name not in failed]
     if not names:
         return failed
     for number, name in enumerate(names, 1):
         task = TASKS[name]
-        print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")
-        results = run(task, Request(task.default_recipe, VERBS, [], None, []))
-        asked = time.monotonic()
-        _print_answers(results["export"], task)
-        seconds[name] = {**results["seconds"], "answers": time.monotonic() - asked}
+        request = Request(task.default_recipe, VERBS, [], None, [])
+        if name in trained:  # its process has printed all that there is to say
+            with contextlib.redirect_stdout(io.StringIO()):
+                results = run(task, request)
+        else:
+            print(f"\n== {number} of {len(names)}: {name}, {_minutes(began)} so far")
+            results = run(task, request)
+            seconds[name] = results["seconds"]
+        version = results["export"]
+        answers.append((task, version.parents[2], answers_of_export(task, version)))
     page = write_report(TASKS.values())
     _print_seconds(seconds)
+    print_answers(answers)
     print(f"\nDone in {_minutes(began)}. All of it on one page: {page}")
     return failed
 
@@ -107,15 +114,15 @@ def _train_side_by_side(names, jobs):
     longest, by the recorded results, start first.
 
     Returns:
-        The exit codes of the apps that failed, by name.
+        The names of the apps that it ran, and the exit codes of those that failed, by
+        name.
     """
     waiting = [name for name in names if not _is_done(TASKS[name])]
     jobs = min(jobs, len(waiting))
     if jobs < 2:
-        return {}
+        return [], {}
     waiting.sort(key=_recorded_minutes, reverse=True)
-    print(f"Training {jobs} apps at once: {', '.join(waiting)}", flush=True)
-    return run_side_by_side(
+    failed = run_side_by_side(
         {
             name: [
                 *(sys.executable, "-m", f"experiments.{name}"),
@@ -124,7 +131,38 @@ def _train_side_by_side(names, jobs):
             for name in waiting
         },
         jobs,
+        LOG,
     )
+    return waiting, failed
+
+
+def _print_plan(names, jobs):
+    """Prints what `run_all` will do, and for about how long."""
+    waiting = [name for name in names if not _is_done(TASKS[name])]
+    if waiting:
+        apps = ", ".join(waiting)
+        at_once = f", {jobs} at once" if jobs > 1 and len(waiting) > 1 else ""
+        minutes = _expected_minutes(waiting, jobs)
+        print(
+            f"Trains, evaluates, explains and exports{at_once}: {apps}.\n"
+            f"This takes about {minutes:.0f} minutes with cores like those of "
+            "experiments/results, and the time of downloads."
+        )
+    if done := [name for name in names if name not in waiting]:
+        print(f"Done before: {', '.join(done)}.")
+    print(
+        f"Then each export answers {EXAMPLES} inputs of its test split, and all of it "
+        "goes on one page.",
+        flush=True,
+    )
+
+
+def _expected_minutes(waiting, jobs):
+    """Returns the minutes until the last app is done; see `_train_side_by_side`."""
+    ends = [0] * jobs
+    for minutes in sorted(map(_recorded_minutes, waiting), reverse=True):
+        ends[ends.index(min(ends))] += minutes + OTHER_MINUTES
+    return max(ends)
 
 
 def _is_done(task):
@@ -140,63 +178,18 @@ def _recorded_minutes(name):
 
 def _print_seconds(seconds):
     """Prints how long each verb took in each app, if any took long."""
-    phases = [*VERBS, "answers"]
-    if max(time for row in seconds.values() for time in row.values()) < SHOWN_S:
+    spent = [time for row in seconds.values() for time in row.values()]
+    if max(spent, default=0) < SHOWN_S:
         return
     width = max(map(len, seconds))
-    print(f"\n  {'seconds':<{width}}" + "".join(f"{phase:>10}" for phase in phases))
+    print(f"\n  {'seconds':<{width}}" + "".join(f"{verb:>10}" for verb in VERBS))
     for name, row in seconds.items():
-        cells = "".join(f"{row[phase]:>10.0f}" for phase in phases)
+        cells = "".join(f"{row[verb]:>10.0f}" for verb in VERBS)
         print(f"  {name:<{width}}{cells}")
 
 
 def _minutes(began):
     return f"{(time.monotonic() - began) / 60:.1f} minutes"
-
-
-def _print_answers(version, task):
-    """Prints what the exported model answers to the examples; asks each export once.
-
-    Args:
-        version: Directory of the exported version, `RUN/export/APP/N`.
-        task: A `Task`.
-    """
-    path = version.parents[2] / ANSWERS
-    # Another export, or one of an older version of this project, is asked again.
-    if not path.exists() or path.stat().st_mtime < version.stat().st_mtime:
-        write_json(path, _answers(version, task))
-    print("\nThe exported model answers:")
-    for row in json.loads(path.read_text(encoding="utf-8")):
-        print(f"  {row['question']!r}: {row['answer']}")
-
-
-def _answers(version, task):
-    """Returns the answers of the exported model to the examples, as rows."""
-    names = inputs = task.questions
-    if task.example_inputs:
-        names, inputs = task.example_inputs(task.predictor(version.parents[2]))
-    if isinstance(inputs, dict):
-        columns = [encoded(inputs[name]) for name in sorted(inputs)]
-    else:
-        texts = isinstance(inputs[0], str)
-        columns = [encoded(inputs) if texts else np.asarray(inputs, "float32")]
-    outputs = signature_of(version, task.name)(*columns)
-    return [
-        {
-            "question": question,
-            "answer": ", ".join(
-                f"{name} {_plain(outputs[name][index])}" for name in sorted(outputs)
-            ),
-        }
-        for index, question in enumerate(names)
-    ]
-
-
-def _plain(value):
-    """Returns a value of an output, as it is printed."""
-    if isinstance(value, bytes):
-        return value.decode()
-    return np.asarray(value, float).round(3).tolist()
 
 
 def _parser():

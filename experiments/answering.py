@@ -54,8 +54,8 @@ def answers_of(task, directory, predictor, engine=AUTO):
     return answers
 
 
-def signature_of(version, name):
-    """Returns an export's function `serving_default`, as `Answers` takes it.
+def signature_of(version, name, signature=DEFAULT_SIGNATURE):
+    """Returns a signature of an export as a function, as `Answers` takes it.
 
     ONNX Runtime computes it where the version has `onnx/`, else TensorFlow. It takes
     the inputs in the alphabetical order of their names. A batch that the engine refuses
@@ -64,6 +64,7 @@ def signature_of(version, name):
     Args:
         version: Directory of the version.
         name: Name of the app.
+        signature: Name of the signature.
 
     Raises:
         ValueError: If the export or the engine cannot be loaded.
@@ -72,7 +73,7 @@ def signature_of(version, name):
         from serving.onnx_engine import OnnxModel as Model
     else:
         from serving.tensorflow_engine import TensorFlowModel as Model
-    signature = Model(name, version).signatures[DEFAULT_SIGNATURE]
+    signature = Model(name, version).signatures[signature]
 
     def answer(*columns):
         try:

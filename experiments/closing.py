@@ -54,6 +54,29 @@ def metric_rows(task, metrics):
     return rows
 
 
+def verdict(task, metrics):
+    """Returns how good a model is on its test split, and the baseline, as texts.
+
+    Args:
+        task: A `Task`.
+        metrics: Content of `metrics.json`.
+
+    Returns:
+        For example "872 of 1,092 right" and "815"; of a metric that is no accuracy, the
+        metric, such as "perplexity 83.7" and "99.8". Without a baseline the second is
+        "".
+    """
+    name = next(name for name in task.headline if metrics.get(name) is not None)
+    value, count = metrics[name], metrics["examples"]
+    baseline = (metrics.get("baseline") or {}).get(name)
+    if name == "accuracy":
+        text = f"{round(value * count):,} of {count:,} right"
+        return text, "" if baseline is None else f"{round(baseline * count):,}"
+    title = name.upper() if name.startswith("rouge") else name
+    text = f"{title.replace('_', '-')} {value:.3g}"
+    return text, "" if baseline is None else f"{baseline:.3g}"
+
+
 def _interval(bounds):
     return f"  (95 %: {bounds[0]:.4f} to {bounds[1]:.4f})" if bounds else ""
 

@@ -1,5 +1,6 @@
 """Question answering: what follows from a story, and where in a passage is it?"""
 
+from experiments.asking import answer_row, sample
 from experiments.run import main
 from experiments.task import Task
 
@@ -11,11 +12,23 @@ QUESTIONS = (
 )
 
 
-def columns(predictor):
-    """Returns the questions as texts, and as columns of context and question."""
-    parts = [[part.strip() for part in text.split("|||")] for text in QUESTIONS]
-    contexts, questions = map(list, zip(*parts, strict=True))
-    return QUESTIONS, {"context": contexts, "question": questions}
+def ask(answers):
+    """Returns the rows of test stories; see `Task.ask`."""
+    from apps.question_answering.data import context_of, load_data
+
+    test = load_data(answers.config.data, ("test",), answers.labels).test
+    stories = [test[n] for n in sample(len(test))]
+    pairs = [(context_of(story), story.question) for story in stories]
+    return [
+        answer_row(
+            f"{row['question']}?",
+            f"{row['answer']}, {row['score']:.0%}",
+            expected=story.answer,
+            right=row["answer"] == story.answer,
+            context=row["context"],
+        )
+        for row, story in zip(answers.predict(pairs), stories, strict=True)
+    ]
 
 
 TASK = Task(
@@ -24,7 +37,7 @@ TASK = Task(
     default_recipe="stories",
     headline=("accuracy", "error", "exact_match", "f1"),
     questions=QUESTIONS,
-    example_inputs=columns,
+    ask=ask,
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes one page about the default runs: metrics, curves, answers and gates."""
+"""Writes one page about the default runs: answers, metrics, curves and gates."""
 
 import argparse
 import base64
@@ -8,15 +8,22 @@ from pathlib import Path
 
 import jinja2
 
+from apps.common.finished import read_history
 from apps.common.portable.files import atomic_write
-from apps.common.portable.run_files import EXPLANATIONS, LEARNING_CURVE, METRICS
+from apps.common.portable.run_files import (
+    EXPLANATIONS,
+    HISTORY,
+    LEARNING_CURVE,
+    METRICS,
+)
 from apps.common.portable.terminal import report_errors
-from experiments.closing import metric_rows
+from experiments.asking import ANSWERS, EXAMPLES
+from experiments.closing import metric_rows, verdict
+from experiments.curves import HEIGHT, WIDTH, learning_curves
 from experiments.task import RUNS, run_directory
 from experiments.tasks import TASKS
 
-ANSWERS = "answers.json"
-PLOTS = 4  # maximum number per run, without its learning curve
+GENERATE = "generate"  # signature of a model that continues a text
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -39,7 +46,12 @@ def write_report(tasks, path=RUNS / "report.html"):
         raise ValueError("No default run is measured yet. `make run` trains them.")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(runs=[_description(task, run) for task, run in runs])
+    page = template.render(
+        runs=[_description(task, run) for task, run in runs],
+        examples=EXAMPLES,
+        width=WIDTH,
+        height=HEIGHT,
+    )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
@@ -56,49 +68,58 @@ def _default_run(task):
 def _description(task, run):
     """Returns what the template shows of one run."""
     metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
-    headline = (
-        f"{name.replace('_', ' ')} {metrics[name]:.3f}"
-        for name in task.headline
-        if metrics.get(name) is not None
-    )
     answers = run / ANSWERS
+    value, baseline = verdict(task, metrics)
+    title, _, summary = task.summary.partition(": ")
+    curves = learning_curves(read_history(run)) if (run / HISTORY).exists() else []
     return {
         "name": task.name,
-        "title": task.name.replace("_", " ").capitalize(),
-        "summary": task.summary,
+        "title": title,
+        "summary": summary[:1].upper() + summary[1:],
         "metrics": metrics,
-        "headline": ", ".join(headline),
+        "verdict": value,
+        "baseline": baseline,
         "reached": [
             (n.replace("_", " "), text) for n, text in metric_rows(task, metrics)
         ],
-        "answers": json.loads(answers.read_text()) if answers.exists() else [],
+        "answers": json.loads(answers.read_text("utf-8")) if answers.exists() else [],
+        "curves": curves,
         "plots": list(map(_picture, _plots(run))),
         "gates": _gates(run),
-        "command": f"python -m experiments.{task.name}",
-        "question": shlex.quote(task.questions[0]),
-        "recipes": [name for name in task.recipes() if name != task.default_recipe],
+        "commands": list(_commands(task, run)),
     }
 
 
 def _plots(run):
-    """Returns the learning curve, then some of the app's own plots."""
-    curve = run / LEARNING_CURVE
-    others = [path for path in sorted(run.glob("*.png")) if path != curve]
-    return [path for path in (curve, *others[:PLOTS]) if path.exists()]
+    """Returns the app's own plots; its learning curves are drawn anew."""
+    return [path for path in sorted(run.glob("*.png")) if path.name != LEARNING_CURVE]
 
 
 def _gates(run):
-    """Returns the first picture of `explain` and the page beside it, or None."""
-    pictures = sorted((run / EXPLANATIONS).glob("*.png"))
-    if not pictures:
-        return None
-    page = pictures[0].with_suffix(".html").relative_to(run.parents[2])
-    return {**_picture(pictures[0]), "page": str(page)}
+    """Returns the first page of `explain`, which responds to the pointer, or None."""
+    pages = sorted((run / EXPLANATIONS).glob("*.html"))
+    return pages[0].read_text(encoding="utf-8") if pages else None
 
 
 def _picture(path):
     image = base64.b64encode(path.read_bytes()).decode()
     return {"name": path.stem.replace("_", " "), "base64": image}
+
+
+def _commands(task, run):
+    """Yields commands to try next, each with what it does."""
+    command = f"python -m experiments.{task.name}"
+    recordings = sorted((run / EXPLANATIONS).glob("*.wav"))
+    question = shlex.quote(str([*recordings, *task.questions][0]))
+    if task.signature == GENERATE:
+        generate = f"python -m apps.{task.name}.generate {shlex.quote(str(run))}"
+        beginning = shlex.quote(task.questions[0].rstrip("."))
+        yield f"{generate} {beginning}", "Let it continue your text"
+        yield f"{command} predict {question}", "How likely is your text?"
+    else:
+        yield f"{command} predict {question}", "Ask it your own"
+    yield f"{command} explain {question}", "Draw its gates"
+    yield f"{command} --help", "Other recipes, your own data, all settings"
 
 
 def main(arguments=None):

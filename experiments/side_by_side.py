@@ -8,9 +8,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from apps.common.portable.progress import duration
 from apps.common.training.processor import available_cores
+from experiments.jobs_display import JobsDisplay, print_line
 
+TICK_S = 0.2  # between two looks at the threads
 GRACE_S = 10  # seconds in which processes can end after Ctrl-C
 MEMORY_GB = 3  # of one training
 
@@ -30,14 +31,15 @@ def default_jobs():
     return max(1, min(len(available_cores()), int(memory / 1e9 / MEMORY_GB)))
 
 
-def run_side_by_side(commands, jobs):
-    """Runs commands, at most `jobs` at once; prints their lines with their names.
+def run_side_by_side(commands, jobs, log=None):
+    """Runs commands, at most `jobs` at once, and shows what they print.
 
     A command that fails stops no other.
 
     Args:
         commands: Maps each name to a list of words; they start in this order.
         jobs: Number of processes.
+        log: As for `JobsDisplay`.
 
     Returns:
         The exit codes of the commands that failed, by name.
@@ -45,18 +47,27 @@ def run_side_by_side(commands, jobs):
     waiting, failed, running = queue.SimpleQueue(), {}, {}
     for command in commands.items():
         waiting.put(command)
-    cores = available_cores()
+    cores, display = available_cores(), JobsDisplay(len(commands), log)
     threads = [
         threading.Thread(
-            target=_work, args=(waiting, failed, running, cores[number::jobs])
+            target=_work, args=(waiting, failed, running, cores[number::jobs], display)
         )
         for number in range(jobs)
     ]
+    with display:
+        _work_and_end(threads, waiting, running, display)
+    return failed
+
+
+def _work_and_end(threads, waiting, running, display):
+    """Runs the threads; whatever happens, no process of theirs outlives this call."""
     try:
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(TICK_S)
+            display.tick()
     except KeyboardInterrupt:  # has reached the processes as well
         _drop(waiting)
         end = time.monotonic() + GRACE_S
@@ -69,17 +80,22 @@ def run_side_by_side(commands, jobs):
             process.kill()
         for thread in threads:
             thread.join()
-    return failed
 
 
-def relay(process, name):
-    """Prints the output of a process, with a name before each line."""
+def relay(process, name, show=print_line):
+    """Passes each line of a process's output to a function.
+
+    Args:
+        process: A `Popen` whose standard output is a pipe.
+        name: Name of the process.
+        show: A function of the name and the line; by default it prints both.
+    """
     with process.stdout:
         for line in process.stdout:
-            print(f"[{name}] {line}", end="", flush=True)
+            show(name, line)
 
 
-def _work(waiting, failed, running, cores):
+def _work(waiting, failed, running, cores, display):
     """Runs waiting commands one by one on some cores."""
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)  # of this thread and the processes it starts
@@ -96,12 +112,11 @@ def _work(waiting, failed, running, cores):
             stderr=subprocess.STDOUT,
             text=True,
         )
-        relay(process, name)
+        relay(process, name, display.line)
         if code := process.wait():
             failed[name] = code
         del running[name]
-        how = f"failed with code {code}" if code else "done"
-        print(f"[{name}] {how} in {duration(time.monotonic() - began)}", flush=True)
+        display.end(name, code, time.monotonic() - began)
 
 
 def _drop(waiting):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.common.config import load_config
+from serving.engine import DEFAULT_SIGNATURE
 
 RECIPES = Path(__file__).parent / "recipes"
 RUNS = Path("runs")
@@ -20,10 +21,10 @@ class Task:
         summary: One line for the help text.
         default_recipe: Recipe when the command names none.
         headline: Metrics for the closing table.
-        questions: Two example inputs for a newly exported model.
-        example_inputs: For models that take more than one text: a function from the
-            `Predictor` to the names of the examples and to the inputs; several inputs
-            are a dictionary.
+        questions: Two example inputs for `explain`, and for the help text.
+        ask: A function from the `Answers` of an export to what it answers to examples
+            of the test split: rows as `experiments.asking.answer_row` makes them.
+        signature: Signature of the export that the `Answers` of `ask` call.
         explain_inputs: A function from the `Predictor` to example inputs for `explain`;
             by default the questions.
         obstacle: A function from the `Config` to why this machine cannot train it, or
@@ -36,7 +37,8 @@ class Task:
     default_recipe: str
     headline: tuple
     questions: tuple
-    example_inputs: Callable | None = None
+    ask: Callable
+    signature: str = DEFAULT_SIGNATURE
     explain_inputs: Callable | None = None
     obstacle: Callable | None = None
     fold: str | None = None

@@ -273,14 +273,14 @@ class Batches:
 
 
 def measured(clips, cut, snr_db):
-    """Adds evaluation noise to a slice of clips; returns float32 waveforms.
+    """Adds evaluation noise to some of the clips; returns float32 waveforms.
 
     The noise depends on the clip only, so every evaluation is the same.
 
     Args:
         clips: `Clips`.
-        cut: A slice.
-        snr_db: Signal-to-noise ratio in dB of each clip of the slice; infinity adds no
+        cut: A slice, or indices.
+        snr_db: Signal-to-noise ratio in dB of each of these clips; infinity adds no
             noise.
     """
     places = [drawn[cut] for drawn in evaluation_places(clips)]

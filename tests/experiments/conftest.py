@@ -16,6 +16,7 @@ TASK = Task(
     default_recipe="small",
     headline=("accuracy", "f1", "roc_auc"),
     questions=("Good?", "Bad?"),
+    ask=lambda answers: [],
 )
 
 

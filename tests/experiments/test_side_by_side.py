@@ -33,6 +33,37 @@ def test_every_line_has_its_name_and_a_failure_stops_no_other(capfd):
     assert ends == ["[a] failed with code 1", "[b] done", "[c] done"]
 
 
+def test_in_a_terminal_one_line_moves_and_a_failure_shows_its_last_lines(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    log = tmp_path / "runs" / "all.log"
+    commands = {
+        "a": python("import time; print('Epoch 1 of 2: loss'); time.sleep(1)"),
+        "b": python("import sys; print('one'); sys.exit('two')"),
+    }
+    assert run_side_by_side(commands, 1, log) == {"b": 1}
+    assert sorted(log.read_text().splitlines()) == [
+        "[a] Epoch 1 of 2: loss",
+        "[b] one",
+        "[b] two",
+    ]
+    shown = capsys.readouterr()
+    first, done, *failed = shown.out.splitlines()
+    assert first == f"What they print: {log}"
+    assert done.startswith("[a] done in ")
+    assert sorted(failed[:2]) == ["[b] one", "[b] two"]
+    assert failed[2].startswith("[b] failed with code 1 in ")
+    lines = shown.err.split("\r")
+    assert any(
+        line.startswith("0 of 2 done  ") and line.endswith("  a: Epoch 1 of 2")
+        for line in lines
+    )
+    assert lines[-1] == ""  # the moving line is gone
+    assert "loss" not in shown.err
+
+
 def test_at_most_so_many_run_at_once(tmp_path, capfd):
     """Of three with two jobs, the third begins when one of the others has ended."""
     code = (
