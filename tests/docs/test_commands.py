@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from experiments.run import parse
+from experiments.request import parse
 from experiments.tables import ROOT
 from experiments.tasks import TASKS
 from tests.docs.pages import NAMES, PROGRAMS, SHELL, Command, blocks, commands
