@@ -145,7 +145,7 @@ def test_every_file_of_requirements_exists(command):
 def test_the_commands_without_make_are_those_of_the_makefile():
     lines = {
         target: subprocess.run(
-            ["make", "--dry-run", "--always-make", target],
+            ["make", "--no-print-directory", "--dry-run", "--always-make", target],
             cwd=ROOT,
             check=True,
             capture_output=True,

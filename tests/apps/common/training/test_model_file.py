@@ -98,7 +98,8 @@ def test_a_pickle_in_a_checkpoint_is_not_read(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="no checkpoint that can be read"):
-        fit(run_in(tmp_path), job_of(model, 1, None, 1, None), settings_of(1))
+        job = job_of(model, 1, None, 1, None, monitor="val_loss", mode="min")
+        fit(run_in(tmp_path), job, settings_of(1))
     assert not mark.exists()
     pickle.loads(pickle.dumps(Bomb(mark)))  # as a bomb it would have worked
     assert mark.exists()
