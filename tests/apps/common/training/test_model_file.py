@@ -17,6 +17,8 @@ from tests.apps.common.training.jobs import job_of, run_in, settings_of
 
 @pytest.fixture
 def run(trained_run, tmp_path):
+    import apps.sentiment.model  # another process may have trained the run  # noqa: F401
+
     shutil.copytree(trained_run, tmp_path / "run")
     return tmp_path / "run"
 
@@ -97,8 +99,8 @@ def test_a_pickle_in_a_checkpoint_is_not_read(tmp_path):
         np.savez(tmp_path / name, history=bomb, variable_0=bomb, arr_0=bomb)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
+    job = job_of(model, 1, None, 1, None, monitor="val_loss", mode="min")
     with pytest.raises(ValueError, match="no checkpoint that can be read"):
-        job = job_of(model, 1, None, 1, None, monitor="val_loss", mode="min")
         fit(run_in(tmp_path), job, settings_of(1))
     assert not mark.exists()
     pickle.loads(pickle.dumps(Bomb(mark)))  # as a bomb it would have worked
