@@ -1,6 +1,7 @@
 """Starts the training of a trial in a process, and watches its history."""
 
 import math
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from apps.common.finished import read_history
 from apps.common.portable.run_files import HISTORY
 from apps.common.portable.terminal import last_line
+from experiments.tables import ROOT
 
 POLL_S = 0.5  # between two looks at the history
 ERROR = "Error: "
@@ -64,8 +66,10 @@ class Training:
 
 def start(words, log):
     """Starts `experiments.trial`; Ctrl-C does not reach it, the end of a pipe does."""
+    paths = str(ROOT), os.environ.get("PYTHONPATH")  # the user may be elsewhere
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.trial", *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,

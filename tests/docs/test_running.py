@@ -26,6 +26,7 @@ NOT_HERE = {
     r"-m experiments\.benchmarks\.": "minutes; tests/experiments/benchmarks",
     r"-m experiments\.research\.": "minutes to hours; tests/experiments/research",
     r"-m experiments\.(drawings|notebooks|explainer\S*)( |$)": "tests/experiments",
+    r" tune |_tuned\.yaml": "an hour; tests/experiments/tuning",
     r"-m experiments\.launch ": "starts processes; tests/distributed",
     r"-m experiments\.\w+$": "a default recipe: minutes; tests/apps",
     r" (ptb|imdb\w*|sst2|spoken_digit|aeslc|babi_\w+)( |$)": "a data set",
