@@ -4,11 +4,9 @@ The sound itself is not kept. A process of its own makes what the cache lacks, a
 for each minute: what eSpeak NG says depends on what it said before in its process.
 """
 
-import hashlib
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 from dataclasses import asdict
 from multiprocessing.connection import wait
@@ -33,15 +31,11 @@ from apps.speech_commands.synthesis.background import (
     Speakers,
     make_minute,
 )
+from apps.speech_commands.synthesis.clips import cache_key
 from apps.speech_commands.synthesis.corpus import OTHER_WORDS
-from apps.speech_commands.synthesis.espeak import (
-    LEFT_OUT,
-    Synthesizer,
-    fetch_archive,
-    system_version,
-)
+from apps.speech_commands.synthesis.espeak import Synthesizer, run_speaking
 from apps.speech_commands.synthesis.sentences import phrases, sentences_without
-from apps.speech_commands.synthesis.voices import RELATED, accents_of, made_up
+from apps.speech_commands.synthesis.voices import accents_of, made_up
 
 BATCH = 60  # minutes that are read at once
 
@@ -64,11 +58,9 @@ def background(split, hours, labels, config):
     """
     features = {"sample_rate_hz": config.data.sample_rate_hz, **asdict(config.features)}
     spoken = phrases(labels)
-    settings = (VERSION, MINUTE_S, split, spoken, features, OTHER_WORDS)
     accents = accents_of(config.data.language)
-    settings = repr((*settings, accents, LEFT_OUT, RELATED, made_up()))
-    settings += system_version() or ""
-    key = hashlib.sha1(settings.encode()).hexdigest()[:12]
+    settings = (VERSION, MINUTE_S, split, spoken, features, OTHER_WORDS, accents)
+    key = cache_key(*settings)
     directory = cache_directory() / "background" / key
     files = {
         kind: [directory / f"{kind}-{n:04}.npy" for n in range(minutes(hours, kind))]
@@ -122,20 +114,11 @@ def _read(path):
 
 def _make_in_its_own_process(**request):
     """Makes minutes of sound in a fresh process, and writes their frames."""
-    fetch_archive()  # here, so that its error is the caller's
-    result = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=json.dumps(request),
-        text=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # it has a process a core
-        cwd=Path(__file__).parents[3],
-        check=False,
-    )
-    if result.returncode:
-        raise ValueError(
-            "evaluation.hours: making the sound failed; see the message above. "
-            "evaluation.hours=0 does without."
-        )
+    threads = {"OPENBLAS_NUM_THREADS": "1"}  # it has a process a core
+    try:
+        run_speaking(__name__, request, "Making the sound failed", **threads)
+    except ValueError as error:
+        raise ValueError(f"{error} evaluation.hours=0 does without.") from None
 
 
 def make(directory, split, labels, accents, features, minutes):

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -22,6 +21,7 @@ from apps.speech_commands.synthesis.espeak import (
     LEFT_OUT,
     Synthesizer,
     fetch_archive,
+    run_speaking,
     system_version,
 )
 from apps.speech_commands.synthesis.voices import (
@@ -90,10 +90,14 @@ def clips_directory(name, *settings):
     The hash names the version of a system's eSpeak NG. It does not name the platform of
     the package's builds, which are of one version and have the same data.
     """
-    settings = repr((*settings, SENTENCES, LEFT_OUT, RELATED, made_up()))
+    return cache_directory() / name / cache_key(*settings, SENTENCES)
+
+
+def cache_key(*settings):
+    """Returns a hash of settings, of the voices and of a system's version."""
+    settings = repr((*settings, LEFT_OUT, RELATED, made_up()))
     settings += system_version() or ""
-    key = hashlib.sha1(settings.encode()).hexdigest()[:12]
-    return cache_directory() / name / key
+    return hashlib.sha1(settings.encode()).hexdigest()[:12]
 
 
 def read_split(directory, split, sample_rate_hz, seconds=1.0):
@@ -114,9 +118,8 @@ def read_split(directory, split, sample_rate_hz, seconds=1.0):
     """
     if version := system_version():
         report_once(
-            f"data.dataset=synthetic: this system's eSpeak NG {version} makes the "
-            "clips, not the pinned package. Do not compare the results with recorded "
-            "ones."
+            f"This system's eSpeak NG {version} makes the clips, not the pinned "
+            "package. Do not compare the results with recorded ones."
         )
     path = directory / f"{split}.npz"
     try:
@@ -157,23 +160,13 @@ def make_clips(directory, spoken):
         ValueError: If eSpeak NG cannot be downloaded, there is none for this platform,
             or it fails.
     """
-    fetch_archive()
+    fetch_archive()  # before there is a folder
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory.parent) as scratch:
         temporary = Path(scratch, "made").resolve()
         temporary.mkdir()
-        result = subprocess.run(
-            [sys.executable, "-m", __name__, str(temporary)],
-            input=json.dumps(asdict(spoken)),
-            text=True,
-            cwd=Path(__file__).parents[3],
-            check=False,
-        )
-        if result.returncode:
-            raise ValueError(
-                "data.dataset=synthetic: generating the corpus failed; see the message "
-                "above."
-            )
+        request = {"directory": str(temporary), "spoken": asdict(spoken)}
+        run_speaking(__name__, request, "Generating the clips failed")
         rename_into_place(temporary, directory)
 
 
@@ -269,7 +262,8 @@ def _noises(synthesizer, settings, voices, rng, bar):
 if __name__ == "__main__":
     with report_errors():
         request = json.load(sys.stdin)
-        said = Spoken(**{**request, "settings": Settings(**request["settings"])})
+        folder, said = request["directory"], request["spoken"]
+        said = Spoken(**{**said, "settings": Settings(**said["settings"])})
         library = Synthesizer(made_up())
         for name in SPLITS:
-            _make(library, said, name, Path(sys.argv[1], f"{name}.npz"))
+            _make(library, said, name, Path(folder, f"{name}.npz"))

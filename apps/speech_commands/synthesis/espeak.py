@@ -6,8 +6,12 @@ the library that the system has is called.
 
 import ctypes
 import ctypes.util
+import json
+import os
 import platform
 import shutil
+import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -129,11 +133,39 @@ def fetch_archive():
     return fetch(_package()) if _package() else None
 
 
+def run_speaking(module, request, failed, **environment):
+    """Runs a module that speaks, in a fresh process.
+
+    What the library says depends on what it said before in its process.
+
+    Args:
+        module: Name of the module, which reads the request as JSON from standard input.
+        request: A dictionary.
+        failed: Message of the error if the process fails.
+        **environment: Further variables of its environment.
+
+    Raises:
+        ValueError: If there is no eSpeak NG for this platform, its download fails, or
+            the process does.
+    """
+    fetch_archive()  # here, so that its error is the caller's
+    result = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(request),
+        text=True,
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[3],
+        check=False,
+    )
+    if result.returncode:
+        raise ValueError(f"{failed}; see the message above.")
+
+
 def check_platform():
     """Raises ValueError if neither the package nor the system has eSpeak NG."""
     if not (_package() or _system_library()):
         raise ValueError(
-            "data.dataset=synthetic: needs eSpeak NG. Its pinned package has no build "
+            "Generated speech needs eSpeak NG. Its pinned package has no build "
             f"for {platform.system()} on {platform.machine()}, and the system has no "
             "eSpeak NG. Install it (Debian: apt install libespeak-ng1), or set "
             "data.dataset=spoken_digit, speech_commands or folder."
@@ -170,7 +202,7 @@ def _start(library, data):
     sample_rate_hz = library.espeak_Initialize(SYNCHRONOUS, 0, path, DO_NOT_EXIT)
     if sample_rate_hz <= 0:
         raise ValueError(
-            "data.dataset=synthetic: eSpeak NG does not start on this machine. Set "
+            "Generated speech: eSpeak NG does not start on this machine. Set "
             "data.dataset=spoken_digit, speech_commands or folder."
         )
     return sample_rate_hz

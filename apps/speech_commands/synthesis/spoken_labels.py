@@ -5,9 +5,7 @@ the clips, as those of the corpus; the cache keeps them.
 """
 
 import functools
-import hashlib
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +21,10 @@ from apps.common.portable.files import (
 )
 from apps.common.portable.progress import Progress
 from apps.common.portable.terminal import report_errors
-from apps.speech_commands.synthesis.clips import Settings, random_speech
-from apps.speech_commands.synthesis.espeak import (
-    LEFT_OUT,
-    Synthesizer,
-    fetch_archive,
-    system_version,
-)
+from apps.speech_commands.synthesis.clips import Settings, cache_key, random_speech
+from apps.speech_commands.synthesis.espeak import Synthesizer, run_speaking
 from apps.speech_commands.synthesis.sentences import as_words
-from apps.speech_commands.synthesis.voices import ACCENTS, RELATED, all_voices, made_up
+from apps.speech_commands.synthesis.voices import ACCENTS, all_voices, made_up
 
 VERSION = 1  # of the clips; raise it with each change of what is made
 
@@ -91,39 +84,16 @@ def _spoken(words, count, sample_rate_hz):
 
 def cached_at(words, count):
     """Returns the file of the clips; its name is a hash of what makes them."""
-    settings = (
-        VERSION,
-        Settings(),
-        words,
-        count,
-        ACCENTS,
-        LEFT_OUT,
-        RELATED,
-        made_up(),
-    )
-    settings = repr(settings) + (system_version() or "")
-    key = hashlib.sha1(settings.encode()).hexdigest()[:12]
+    key = cache_key(VERSION, Settings(), words, count, ACCENTS)
     return cache_directory() / "spoken_labels" / f"{key}.npz"
 
 
 def _make_in_its_own_process(words, count, path):
+    request = {"words": words, "count": count, "path": str(path.resolve())}
     try:
-        fetch_archive()  # here, so that its error is the caller's
+        run_speaking(__name__, request, "Generating the clips failed")
     except ValueError as error:
         raise ValueError(f"{error} data.synthetic_clips=0 does without.") from None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    result = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=json.dumps({"words": words, "count": count, "path": str(path.resolve())}),
-        text=True,
-        cwd=Path(__file__).parents[3],
-        check=False,
-    )
-    if result.returncode:
-        raise ValueError(
-            "data.synthetic_clips: generating the clips failed; see the message above. "
-            "data.synthetic_clips=0 does without."
-        )
 
 
 def make(synthesizer, words, count, path):
@@ -140,6 +110,7 @@ def make(synthesizer, words, count, path):
             labels.append(label)
             bar.add()
     bar.close()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(
             file,

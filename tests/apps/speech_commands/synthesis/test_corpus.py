@@ -114,6 +114,6 @@ def test_the_clips_of_another_espeak_ng_have_another_place_and_are_announced(
     shutil.copytree(synthetic_speech, synthetic.cached_at())
     load_data(DataConfig())
     assert capsys.readouterr().err == (
-        "data.dataset=synthetic: this system's eSpeak NG 1.51 makes the clips, not the "
-        "pinned package. Do not compare the results with recorded ones.\n"
+        "This system's eSpeak NG 1.51 makes the clips, not the pinned package. Do not "
+        "compare the results with recorded ones.\n"
     )

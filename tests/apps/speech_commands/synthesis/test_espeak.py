@@ -74,7 +74,7 @@ def test_without_a_build_and_a_system_library_one_line_tells_what_to_install(
     with pytest.raises(ValueError, match="needs eSpeak NG") as caught:
         espeak.fetch_archive()
     assert str(caught.value) == (
-        "data.dataset=synthetic: needs eSpeak NG. Its pinned package has no build for "
+        "Generated speech needs eSpeak NG. Its pinned package has no build for "
         f"{here[0]} on {here[1]}, and the system has no eSpeak NG. Install it (Debian: "
         "apt install libespeak-ng1), or set data.dataset=spoken_digit, speech_commands "
         "or folder."
