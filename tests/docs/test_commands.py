@@ -56,8 +56,11 @@ def parsed(monkeypatch):
         for name, original in parsers.items():
             monkeypatch.setattr(argparse.ArgumentParser, name, ended_by(original))
         monkeypatch.setattr(sys, "argv", [module, *words])
-        for loaded in (module, f"{module}.__main__"):  # runpy warns of such a module
-            monkeypatch.delitem(sys.modules, loaded, raising=False)
+        # runpy warns of such a module. A package is kept: its name in the package
+        # above it would afterwards mean another one, without its modules.
+        package = find_spec(module).submodule_search_locations is not None
+        loaded = f"{module}.__main__" if package else module
+        monkeypatch.delitem(sys.modules, loaded, raising=False)
         with pytest.raises(Parsed) as ended:
             runpy.run_module(module, run_name="__main__")
         return ended.value.args[0]

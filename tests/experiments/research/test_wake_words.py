@@ -85,7 +85,7 @@ def test_the_command_of_a_point_is_one_that_the_app_takes(words, monkeypatch, tm
         "run",
         lambda command: (
             commands.append(command)
-            or subprocess.CompletedProcess(command, int("-5" in command[-1]))
+            or subprocess.CompletedProcess(command, int(command[-1].endswith("-5")))
         ),
     )
     case = cases.cases_of_words(words)[0]
