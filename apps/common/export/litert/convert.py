@@ -16,6 +16,9 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 DYNAMIC, INT8 = "dynamic", "int8"
+CELL_STATE = 19  # of an LSTM's inputs
+# A step of the int16 cell state: LiteRT's tanh takes -64 to 64, and is wrong beyond.
+COARSEST = 2.0**-9
 
 
 def main():
@@ -31,7 +34,7 @@ def main():
             inputs = [arrays[name] for name in arrays.files]
     as_written = calibrator.Calibrator
     calibrator.Calibrator = lambda content, *rest: as_written(
-        _unclipped(content), *rest
+        _corrected(content), *rest
     )
     for job in request["jobs"]:
         converter = tf.lite.TFLiteConverter.from_saved_model(
@@ -46,7 +49,7 @@ def main():
             converter.target_spec.supported_ops = only_int8
         error = None
         try:
-            content = _unclipped(converter.convert())
+            content = _corrected(converter.convert())
             _load(content)
             Path(job["file"]).write_bytes(content)
         except Exception as raised:  # of the converter's own types
@@ -55,10 +58,13 @@ def main():
     calibrator.Calibrator = as_written
 
 
-def _unclipped(content):
-    """Returns a file whose LSTMs do not clip the cell state.
+def _corrected(content):
+    """Returns a file whose LSTMs compute what the model does.
 
-    TensorFlow's converter has each clip it to -10 to 10, which the model does not do.
+    TensorFlow's converter has each clip the cell state to -10 to 10, which the model
+    does not do. In int8 the cell state has the range that calibration saw. A cell that
+    counts through all clips exceeds what LiteRT's tanh takes. It is kept at 64, whose
+    tanh is 1 as that of any larger state.
     """
     from tensorflow.lite.tools import flatbuffer_utils
 
@@ -67,6 +73,9 @@ def _unclipped(content):
         for operation in graph.operators:
             if hasattr(operation.builtinOptions, "cellClip"):
                 operation.builtinOptions.cellClip = 0.0
+                state = graph.tensors[operation.inputs[CELL_STATE]].quantization
+                if state is not None and state.scale is not None:
+                    state.scale = [min(scale, COARSEST) for scale in state.scale]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 

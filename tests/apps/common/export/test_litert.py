@@ -59,6 +59,17 @@ def test_a_cell_state_above_10_is_not_clipped(tmp_path, converter):
         np.testing.assert_allclose(outputs, expected, atol=0.05)
 
 
+def test_a_cell_state_above_64_is_64_in_int8(tmp_path, converter):
+    up_and_down = np.repeat([1.0, -1.0], [100, 165]).astype("float32")[None, :, None]
+    inputs = DeviceInputs([up_and_down], [up_and_down] * 2, [up_and_down], [0])
+    predictor = Counter()
+    write_litert(tmp_path, predictor, lambda predictor: inputs)
+    expected = predictor.model(up_and_down)[:, :100]
+    assert np.min(expected[0, 64:]) > 0.97
+    outputs = load_network(tmp_path / "litert", "count_int8")(up_and_down)[:, :100]
+    np.testing.assert_allclose(outputs, expected, atol=0.05)
+
+
 class LastOutput(Counter):
     """A predictor that reads a whole sequence and keeps the last output alone."""
 
