@@ -11,6 +11,7 @@ import time
 from apps.common.finished import is_complete
 from apps.common.portable.terminal import report_errors
 from experiments.asking import EXAMPLES, answers_of_export, print_answers
+from experiments.front_page import make_run
 from experiments.help import columns
 from experiments.report import write_report
 from experiments.request import Request
@@ -42,13 +43,28 @@ def main(arguments=None):
         left_out = _left_out(names)
         _print_left_out(left_out)
         names = [name for name in names if name not in left_out]
+        if options.record:
+            _check_can_be_recorded(names)
+        began = time.monotonic()
         failed = run_all(names, jobs) if names else {}
+        if options.record and not failed:
+            make_run.record((time.monotonic() - began) / 60)
     if names:
         _print_left_out(left_out)  # again, where it is seen after minutes of training
     if failed:
         print(f"Failed: {', '.join(failed)}. See above.", file=sys.stderr)
     if left_out or failed:
         sys.exit(max([LEFT_OUT if left_out else 1, *failed.values()]))
+
+
+def _check_can_be_recorded(names):
+    """Raises ValueError unless all apps are still to be trained."""
+    waiting = [name for name in names if not _is_done(TASKS[name])]
+    if waiting != list(TASKS):
+        raise ValueError(
+            "--record: expected that all apps are to be trained. Received: "
+            f"{', '.join(waiting) or 'none'}. Move {RUNS} aside."
+        )
 
 
 def _left_out(names):
@@ -210,6 +226,11 @@ def _parser():
         type=int,
         help="number of apps that train at once, each on its part of the cores "
         f"(default: one for each core and {MEMORY_GB} GB of memory; 1 with a GPU)",
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help=f"write the minutes to {make_run.RESULT.name} and to {make_run.PAGE.name}",
     )
     return parser
 

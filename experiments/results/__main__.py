@@ -36,7 +36,7 @@ def recording_modules():
         reading,
         streaming_memory,
     )
-    from experiments.front_page import apps, figures
+    from experiments.front_page import apps, figures, make_run
     from experiments.research import label_curve, simple_network
     from experiments.research.long_term_dependencies import report
     from experiments.research.wake_words import report as wake_words
@@ -44,7 +44,7 @@ def recording_modules():
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, simple_network, streaming_memory, reading, pipeline, operations),
-        *(cluster_cost, browser, devices, wake_words, apps, figures),
+        *(cluster_cost, browser, devices, wake_words, apps, figures, make_run),
     )
 
 
