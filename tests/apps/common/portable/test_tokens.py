@@ -47,7 +47,7 @@ def disputed():
     lower = tf.strings.lower(tf.constant(probes), encoding="utf-8").numpy()
     pairs = zip(assigned, probes, lower, strict=True)
     newer = {c for c, probe, found in pairs if found.decode() != probe.lower()}
-    assert len(newer) < 400
+    assert len(newer) < 500  # 414 with Unicode 15.1, that of Python 3.13
     return unassigned | newer
 
 
