@@ -1,5 +1,5 @@
 # Every target sets up .venv when it is missing or older than the requirements.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3.13 || echo python3.11)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Without it Python on Windows reads and writes text in the encoding of its language.
 export PYTHONUTF8 := 1

@@ -57,9 +57,29 @@ def test_version_and_licence_are_the_same_everywhere():
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_badges_are_true():
+    text = (ROOT / "README.md").read_text()
+    badges = dict(
+        re.findall(r"^!\[(.*): (.*)\]\(https://img\.shields\.io/", text, re.M)
+    )
+    pinned = (ROOT / "requirements.txt").read_text()
+    assert badges == {
+        "Python": ", ".join(pythons()),
+        "TensorFlow": re.search(r"^tensorflow==(\d+\.\d+)", pinned, re.M)[1],
+        "Licence": PROJECT["license"],
+    }
+
+
+def pythons():
+    """Returns the versions of Python that the project says it is tested with."""
+    language = "Programming Language :: Python :: "
+    return [text.removeprefix(language) for text in PROJECT["classifiers"]]
+
+
 def test_the_workflow_runs_what_ci_runs():
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     (job,) = yaml.safe_load(text)["jobs"].values()
+    assert job["strategy"]["matrix"] == {"python-version": pythons()}
     assert job["steps"][-1] == {"run": ".ci/run"}
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
