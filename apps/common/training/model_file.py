@@ -25,6 +25,9 @@ def load_model(directory):
     try:
         if not zipfile.is_zipfile(path):  # Keras would report a missing file
             raise ValueError("It is damaged: its end is missing.")
+        with zipfile.ZipFile(path) as archive:  # reading it, Python 3.13 checks nothing
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"It is damaged: {damaged} is not what was written.")
         return keras.models.load_model(path, safe_mode=True)
     except PermissionError:
         raise
