@@ -12,7 +12,8 @@ CPUINFO = Path("/proc/cpuinfo")  # Linux alone has it
 
 def hardware():
     """Returns the number of cores and the processor, without the machine's name."""
-    return f"{len(available_cores())} cores of {_processor()}"
+    cores = len(available_cores())
+    return f"{cores} core{'s' * (cores > 1)} of {_processor()}"
 
 
 def versions(packages=VERSIONS):

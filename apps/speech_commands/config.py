@@ -1,5 +1,6 @@
 """Settings and defaults of a speech command recipe."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -112,6 +113,8 @@ class AugmentationConfig:
         frequency_mask_bands: Maximum width of a frequency mask in mel bands.
         time_masks: SpecAugment: number of masks over time per clip; 0 disables them.
         time_mask_ms: Maximum length of a time mask in milliseconds.
+        masked_epochs: Number of epochs, from the first, whose clips are masked; later
+            epochs train on whole words. 0 masks in every epoch.
     """
 
     speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0
@@ -124,6 +127,13 @@ class AugmentationConfig:
     frequency_mask_bands: Count = 7
     time_masks: Count = 1
     time_mask_ms: Weight = 120.0
+    masked_epochs: Count = 0
+
+    def in_epoch(self, epoch):
+        """Returns the settings of an epoch, numbered from 0."""
+        if self.masked_epochs and epoch >= self.masked_epochs:
+            return replace(self, frequency_masks=0, time_masks=0)
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -212,10 +212,11 @@ class Batches:
                     len(clips.labels)
                 )
                 order = np.resize(order, (self.steps, self.batch_size))
+                settings = self.augmentation.in_epoch(number)
                 for step, index in enumerate(order):
                     rng = np.random.default_rng([seed, number, step])
                     drawn = draw(
-                        *(rng, len(index), self.augmentation, clips.noise),
+                        *(rng, len(index), settings, clips.noise),
                         *(clips.waves.shape[1], self.front_end),
                     )
                     for part in shard.cuts(len(index)):

@@ -192,6 +192,22 @@ def test_a_gain_is_within_its_bounds(clips, front_end):
     assert np.ptp(gain_db) > 3
 
 
+def test_clips_are_masked_in_the_first_epochs_alone(clips, front_end):
+    unmasked = AugmentationConfig(shift_ms=0.0, frequency_masks=0, time_masks=0)
+    for masks in ({"time_masks": 2}, {"frequency_masks": 2}):
+        settings = replace(unmasked, masked_epochs=2, **masks)
+
+        def of(epoch, settings):
+            batches = Batches(clips, 3, front_end, 4, augmentation=settings)
+            return collect(batches.shuffled(1, epoch), batches.steps)[0]
+
+        for epoch, masked in ((0, True), (1, True), (2, False), (7, False)):
+            same = np.array_equal(of(epoch, settings), of(epoch, unmasked))
+            assert same == (not masked)
+        always = replace(settings, masked_epochs=0)
+        assert (of(7, always) != of(7, unmasked)).any()
+
+
 def test_stretches_are_blanked_no_wider_than_asked_for(clips, front_end):
     _, _, frames, bands = change(
         clips,
