@@ -25,7 +25,7 @@ class DataConfig(config.OwnRows):
         text_column: For "files": name of the text column.
         label_column: For "files": name of the label column.
         max_length: Maximum number of tokens of a text; later tokens are cut off. "auto"
-            takes nearly all tokens of 95% of the training texts, at most 512.
+            chooses a number that 95% of the training texts do not exceed, at most 512.
         vocabulary_size: Maximum number of tokens in the vocabulary, the most frequent
             ones of the training texts; all others are unknown.
         min_count: Minimum number of occurrences in the training texts; rarer tokens are

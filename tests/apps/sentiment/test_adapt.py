@@ -9,7 +9,9 @@ from apps.common.finished import check_config
 from apps.sentiment import adapt
 from apps.sentiment.adapt import Facts, adapted, choices_of, facts_of
 from apps.sentiment.config import Config
+from experiments.run import main
 from experiments.sentiment import TASK
+from experiments.tuning import command
 
 GLOVE = {"data.vectors": "glove_6b_50d", "data.vector_words": 100_000}
 RANDOM = {"data.vectors": "random", "data.vector_words": 0}
@@ -113,3 +115,18 @@ def test_a_recipe_without_auto_reads_no_data(tmp_path):
     (tmp_path / "recipe.yaml").write_text("data: {dataset: files}")
     plain = load_config(Config, tmp_path / "recipe.yaml")
     assert adapted(plain) is plain
+
+
+def test_tune_searches_around_the_choices(
+    write, packages, make_reviews, tmp_path, monkeypatch
+):
+    tuned = []
+    monkeypatch.setattr(command, "tune", lambda *arguments: tuned.append(arguments))
+    rows = [f'"{text}",{y}' for text, y in make_reviews(120)]
+    path = write("a.csv", "\n".join(["text,label", *rows]))
+    main(TASK, ["files", "tune", f"data.file={path}", f"run_directory={tmp_path}"])
+    ((_, request, chosen, *_),) = tuned
+    assert request.overrides == [f"data.file={path}"]
+    assert (chosen.train.batch_size, chosen.train.epochs) == (8, 16)
+    space = TASK.search_space(chosen)
+    assert str(space["train.batch_size"]) == "4, 8, 16"
