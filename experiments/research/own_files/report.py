@@ -72,13 +72,10 @@ def _gain(mean, methods):
 def recorded_table():
     """Returns the Markdown of the recorded points, with command and hardware."""
     recorded = json.loads(RESULT.read_text(encoding="utf-8"))
-    points = recorded["points"]
-    seconds = [p["seconds"] for p in points if p["method"] == NEW]
     return (
-        f"{table(points)}\n\nAccuracy on the test parts, mean over the splits; ± is "
-        f"the standard error of the paired difference. `{recorded['command']}`: "
-        f"training and evaluation of one `{NEW}` model took {min(seconds):.0f} to "
-        f"{max(seconds):.0f} seconds on {recorded['hardware']}, {recorded['date']}."
+        f"{table(recorded['points'])}\n\nAccuracy on the test parts, mean over the "
+        "splits; ± is the standard error of the paired difference. "
+        f"`{recorded['command']}` on {recorded['hardware']}, {recorded['date']}."
     )
 
 
