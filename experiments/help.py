@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import docstring_parser
 
+from apps.common.config import OR_AUTO
 from experiments.task import RUNS
 
 MIN_WIDTH, MAX_WIDTH = 80, 100  # columns
@@ -151,6 +152,9 @@ def type_in_words(annotation):
     if get_origin(annotation) is not Annotated:
         return PLAIN_TYPES[annotation]
     plain_type, *constraints = get_args(annotation)
+    if OR_AUTO in constraints:
+        constraints.remove(OR_AUTO)
+        return f"{type_in_words(Annotated[plain_type, *constraints])}, or auto"
     limits = {}
     for constraint in constraints:
         for part in (constraint, *getattr(constraint, "metadata", ())):

@@ -150,7 +150,7 @@ def _tune(task, request, config):
 
     directory = request.run_directory or runs_directory(task, request.recipe) / "tune"
     minutes = DEFAULT_MINUTES if request.minutes is None else request.minutes
-    tune(task, request, config, directory, minutes)
+    tune(task, request, task.choose(config), directory, minutes)
 
 
 def _record(task, request):

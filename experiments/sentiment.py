@@ -27,6 +27,13 @@ def ask(answers):
     return rows
 
 
+def choose(config):
+    """Returns a `Config` without "auto"; see `Task.choose`."""
+    from apps.sentiment.adapt import adapted
+
+    return adapted(config)
+
+
 TASK = Task(
     name="sentiment",
     summary=__doc__,
@@ -37,6 +44,7 @@ TASK = Task(
         "The plot makes no sense and the jokes fall flat.",
     ),
     ask=ask,
+    choose=choose,
 )
 
 if __name__ == "__main__":

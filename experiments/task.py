@@ -30,6 +30,8 @@ class Task:
         obstacle: A function from the `Config` to why this machine cannot train it, or
             None. It imports no TensorFlow unless there is an obstacle.
         fold: Setting of the section `data` that selects the fold of a cross-validation.
+        choose: A function from the `Config` to one whose settings of "auto" that `tune`
+            searches are chosen. It may read the data.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Task:
     explain_inputs: Callable | None = None
     obstacle: Callable | None = None
     fold: str | None = None
+    choose: Callable = lambda config: config
 
     def function(self, verb):
         """Returns the app's function for a verb."""

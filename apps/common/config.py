@@ -11,6 +11,7 @@ import pydantic
 import yaml
 from pydantic.dataclasses import dataclass
 
+from apps.common.choices import AUTO
 from apps.common.portable.encodings import is_encoding
 from apps.common.portable.files import atomic_write
 from apps.common.portable.run_files import TOKEN_RULES
@@ -22,6 +23,10 @@ Count = Annotated[int, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+# In the type of a setting: the training may choose the value when its run is created.
+OR_AUTO = pydantic.WrapValidator(
+    lambda value, validate: value if value == AUTO else validate(value)
+)
 NO_SEPARATORS = frozenset(string.ascii_letters + string.digits + "\"'.\r\n\0")
 
 

@@ -1,11 +1,12 @@
 """Settings and defaults of a sentiment recipe."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
 from apps.common import config
-from apps.common.config import STRICT, Count, Fraction, Positive
+from apps.common.choices import AUTO
+from apps.common.config import OR_AUTO, STRICT, Count, Fraction, Positive, Rate
 from apps.common.search import ACCURACY, Choices, Range, sizes_around, training_space
 
 MONITOR = ACCURACY
@@ -23,7 +24,8 @@ class DataConfig(config.OwnRows):
             `file`.
         text_column: For "files": name of the text column.
         label_column: For "files": name of the label column.
-        max_length: Maximum number of tokens of a text; later tokens are cut off.
+        max_length: Maximum number of tokens of a text; later tokens are cut off. "auto"
+            chooses a number that 95% of the training texts do not exceed, at most 512.
         vocabulary_size: Maximum number of tokens in the vocabulary, the most frequent
             ones of the training texts; all others are unknown.
         min_count: Minimum number of occurrences in the training texts; rarer tokens are
@@ -31,10 +33,10 @@ class DataConfig(config.OwnRows):
         labelled: Number of training texts to keep, a fixed sample by the texts' hashes;
             0 keeps all.
         vectors: Pretrained word vectors that initialize the embedding; "random" uses
-            none.
+            none. "auto" takes GloVe's where the training texts are English.
         vector_words: Number of the most frequent words with a pretrained vector that
             the vocabulary also contains; 0 adds none. A word that is absent from the
-            training texts keeps its vector.
+            training texts keeps its vector. "auto" adds 100,000 to GloVe's vectors.
     """
 
     dataset: Literal["movie_snippets", "imdb_reviews", "sst2", "files"] = (
@@ -44,12 +46,12 @@ class DataConfig(config.OwnRows):
     test_file: str = ""
     text_column: str = "text"
     label_column: str = "label"
-    max_length: Positive = 256
+    max_length: Annotated[Positive, OR_AUTO] = 256
     vocabulary_size: Positive = 20000
     min_count: Positive = 1
     labelled: Count = 0
-    vectors: Literal["random", "glove_6b_50d"] = "random"
-    vector_words: Count = 0
+    vectors: Literal["auto", "random", "glove_6b_50d"] = "random"
+    vector_words: Annotated[Count, OR_AUTO] = 0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -73,6 +75,9 @@ class ModelConfig:
         dropout: Fraction dropped in training after each layer and before the logits.
         pooling: Turns the last layer's outputs into one vector: the output at the last
             timestep, the mean or the maximum over time, or attention.
+        bag_of_words: Whether to add to the logits those of a logistic regression on the
+            TF-IDF of the tokens. It is fitted after training; the validation split
+            gives the weights of both.
     """
 
     pretrained: str = ""
@@ -84,9 +89,26 @@ class ModelConfig:
     reader_units: Count = 0
     dropout: Fraction = 0.5
     pooling: Literal["last", "mean", "max", "attention"] = "max"
+    bag_of_words: bool = False
 
 
-TrainConfig = config.with_defaults(config.TrainConfig, patience=3)
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig(config.TrainConfig):
+    """How a model is trained; "auto" is chosen by the number of training texts.
+
+    Attributes:
+        epochs: Maximum number of passes over the training data, or "auto".
+        patience: Early stopping: number of evaluations without a better validation
+            score after which training stops, or "auto".
+        batch_size: Examples per step, or "auto".
+        learning_rate: Highest learning rate, or "auto". It rises over at most the first
+            half epoch and then falls along a cosine to zero over all epochs.
+    """
+
+    epochs: Annotated[Positive, OR_AUTO] = 8
+    patience: Annotated[Positive, OR_AUTO] = 3
+    batch_size: Annotated[Positive, OR_AUTO] = 32
+    learning_rate: Annotated[Rate, OR_AUTO] = 0.001
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -106,14 +128,15 @@ class Config:
     def __post_init__(self):
         """Raises ValueError for settings that exclude each other."""
         if not self.model.pretrained:
-            config.check_vector_words(self.data)
+            if self.data.vector_words != AUTO:
+                config.check_vector_words(self.data)
             return
         if self.model.direction != "forward":
             raise ValueError(
                 "model.pretrained: a language model reads forward only. Set "
                 f"model.direction=forward. Received: {self.model.direction}."
             )
-        if self.data.vectors != "random" or self.data.vector_words:
+        if {self.data.vectors, self.data.vector_words} - {"random", 0, AUTO}:
             raise ValueError(
                 "data.vectors: words and vectors come from model.pretrained. Set "
                 "data.vectors=random data.vector_words=0. Received: "
@@ -125,6 +148,9 @@ def search_space(config):
     """Returns what `tune` searches: a `Range` or `Choices` by `section.key`.
 
     Sizes that a language model or pretrained vectors set are left out.
+
+    Args:
+        config: A `Config` without settings that are "auto".
     """
     model = config.model
     space = {

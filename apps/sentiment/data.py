@@ -165,11 +165,7 @@ def load_data(config, splits=SPLITS, labels=None, vocabulary=None):
     """
     spooled = {split: _spooled(_rows(config, split)) for split in splits}
     for split, (texts, _, _) in spooled.items():
-        if not texts:
-            raise ValueError(
-                f"data.dataset={config.dataset}: the {split} split is empty: too few "
-                "texts to split. Give at least about 100."
-            )
+        _check_size(config, split, texts)
     if labels is None:
         labels = sorted(spooled["train"][2])
         if len(labels) < 2:
@@ -207,6 +203,28 @@ def _rows(config, split):
     hashes = 2**64  # the smallest hashes are a random sample, always the same
     wanted = config.labelled
     return heapq.nsmallest(wanted, rows, key=lambda row: text_hash(row[0], hashes))
+
+
+def training_texts(config):
+    """Returns the texts of the training split in UTF-8, a `Spool`.
+
+    Args:
+        config: A `DataConfig`.
+
+    Raises:
+        ValueError: If the data cannot be read, or the split is empty.
+    """
+    texts, *_ = _spooled(_rows(config, "train"))
+    _check_size(config, "train", texts)
+    return texts
+
+
+def _check_size(config, split, texts):
+    if not texts:
+        raise ValueError(
+            f"data.dataset={config.dataset}: the {split} split is empty: too few "
+            "texts to split. Give at least about 100."
+        )
 
 
 def _spooled(rows):

@@ -46,10 +46,36 @@ def measure_test(predictor):
     metrics["baseline"] = baseline_or_none(
         lambda: measure_baseline(config.data, test, labels, predictor.vocabulary)
     )
+    if metrics["baseline"]:
+        metrics["validation_accuracy"] = _compare_validation(
+            predictor, metrics["baseline"]["validation_accuracy"]
+        )
     return metrics, len(targets), "examples"
 
 
 evaluate = partial(measure_once, measure=measure_test, metric="accuracy")
+
+
+def _compare_validation(predictor, baseline):
+    """Returns the accuracy on the validation split; says so if TF-IDF's is higher.
+
+    Args:
+        predictor: The run's `Predictor`.
+        baseline: Accuracy of the baseline on the validation split.
+    """
+    config = predictor.config
+    validation = load_data(config.data, ("validation",), predictor.labels).validation
+    answers = predictor.answer_all(validation.texts)
+    predicted = [answer["probabilities"].argmax() for answer in answers]
+    accuracy = float(np.mean(predicted == validation.labels))
+    if baseline > accuracy:
+        print(
+            f"TF-IDF with logistic regression is better than this model on the "
+            f"validation split: accuracy {baseline:.4f}, the model's {accuracy:.4f}."
+        )
+        if not config.model.bag_of_words:
+            print("Train with model.bag_of_words=true, which adds it to the model.")
+    return accuracy
 
 
 def _save_mistakes(test, probabilities, labels, path):

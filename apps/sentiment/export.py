@@ -33,8 +33,8 @@ def cell_data(predictor):
 
     Raises:
         ValueError: If the page cannot compute the model: it pools otherwise than by the
-            maximum over time, its tokens are not by the newest rules, or its cell is
-            not the textbook's.
+            maximum over time, has a bag of words, its tokens are not by the newest
+            rules, or its cell is not the textbook's.
     """
     check_rules(predictor)
     model = predictor.model
@@ -43,6 +43,11 @@ def cell_data(predictor):
         raise ValueError(
             f"{predictor.directory}: the page computes model.pooling=max alone. Train "
             "one with it."
+        )
+    if predictor.config.model.bag_of_words:
+        raise ValueError(
+            f"{predictor.directory}: the page computes LSTMs alone. Train one with "
+            "model.bag_of_words=false."
         )
     logits = model.get_layer("logits")
     return {

@@ -4,6 +4,7 @@ import keras
 
 from apps.common.layers.embedding import WordEmbedding
 from apps.common.layers.pooling import MaskedPooling
+from apps.sentiment.bag_of_words import BagOfWords
 from lstm_layer import LSTM
 
 
@@ -19,6 +20,7 @@ def build_model(
     reader_units,
     dropout,
     pooling,
+    bag_of_words,
 ):
     """Returns an uncompiled model from token ids to logits.
 
@@ -36,6 +38,8 @@ def build_model(
             others; 0 adds no layer.
         dropout: Fraction dropped in training after each layer and before the logits.
         pooling: "last", "mean", "max" or "attention" over time.
+        bag_of_words: Whether to add the logits of a `BagOfWords`, which are 0 until it
+            is fitted.
 
     Returns:
         A model from `token_ids` `(batch, timesteps)` to `logits`
@@ -57,4 +61,7 @@ def build_model(
     if pooling != "last":
         x = MaskedPooling(pooling)(x)
     logits = keras.layers.Dense(num_classes, name="logits")(x)
+    if bag_of_words:
+        words = BagOfWords(trained_tokens, num_classes, name="bag_of_words")(token_ids)
+        logits = keras.layers.Add(name="sum")([logits, words])
     return keras.Model(token_ids, logits, name="sentiment")

@@ -10,8 +10,10 @@ from apps.common.training.encoder import load_encoder, pretrained_vocabulary
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer
 from apps.common.training.trainer import Trainer
+from apps.sentiment.adapt import adapted
 from apps.sentiment.config import MONITOR
 from apps.sentiment.data import batches_of, encode, load_data
+from apps.sentiment.linear import add_bag_of_words
 from apps.sentiment.model import build_model
 
 
@@ -24,13 +26,13 @@ def prepare(config, run):
     data = load_data(config.data, ("train", "validation"), vocabulary=vocabulary)
     vectors = pretrained_vectors(data.vocabulary, config)
     run.save_names(data.vocabulary, data.labels)
-    batches, validation = (
-        batches_of(
-            encode(examples, data.vocabulary, config.data.max_length),
-            settings.batch_size,
-            config.data.max_length,
-        )
+    columns = [
+        encode(examples, data.vocabulary, config.data.max_length)
         for examples in (data.train, data.validation)
+    ]
+    batches, validation = (
+        batches_of(split, settings.batch_size, config.data.max_length)
+        for split in columns
     )
     with run.strategy.scope():
         model = build_model(
@@ -46,10 +48,13 @@ def prepare(config, run):
         adamw = optimizer(settings, batches.steps)
     trainer = trainer_of(run.strategy, model, adamw, settings.batch_size)
     examples = f"{len(data.train.texts):,} texts"
-    return Job(trainer, batches, validation, examples, **MONITOR)
+    finish = {}
+    if config.model.bag_of_words:
+        finish["finish"] = partial(add_bag_of_words, model, columns[0], validation)
+    return Job(trainer, batches, validation, examples, **MONITOR, **finish)
 
 
-train = partial(train_run, prepare=prepare)
+train = partial(train_run, prepare=prepare, choose=adapted)
 
 
 def trainer_of(strategy, model, optimizer, batch_size):

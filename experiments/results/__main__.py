@@ -39,12 +39,14 @@ def recording_modules():
     from experiments.front_page import apps, figures, make_run
     from experiments.research import label_curve, simple_network
     from experiments.research.long_term_dependencies import report
+    from experiments.research.own_files import report as own_files
     from experiments.research.wake_words import report as wake_words
 
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, simple_network, streaming_memory, reading, pipeline, operations),
-        *(cluster_cost, browser, devices, wake_words, apps, figures, make_run),
+        *(cluster_cost, browser, devices, wake_words, own_files),
+        *(apps, figures, make_run),
     )
 
 

@@ -91,6 +91,7 @@ def test_two_tasks_train_and_the_chief_goes_on_with_the_other_verbs(
 ):
     words = ["sentiment", "files", "evaluate", "export", f"data.file={reviews_csv}"]
     words += ["model.units=4", "train.batch_size=8", "train.epochs=1"]
+    words += ["data.vectors=random"]
     code, (chief, other) = job(*words, f"run_directory={tmp_path / 'run'}")
     assert code == 0, chief + other
     assert "the chief does what comes after training" in other

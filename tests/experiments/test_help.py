@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from apps.common.config import Count, Fraction, Positive, Rate, Weight
+from apps.common.config import OR_AUTO, Count, Fraction, Positive, Rate, Weight
 from experiments.help import (
     MAX_WIDTH,
     MIN_WIDTH,
@@ -88,6 +88,7 @@ def test_columns_never_run_into_each_other(monkeypatch):
     ("annotation", "words"),
     [
         (Positive, "positive integer"),
+        (Annotated[Positive, OR_AUTO], "positive integer, or auto"),
         (Count, "integer from 0"),
         (Fraction, "number from 0 to below 1"),
         (Rate, "positive number"),

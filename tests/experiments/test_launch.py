@@ -139,7 +139,8 @@ def test_launch_trains_evaluates_and_exports(reviews_csv, tmp_path):
     command = [
         *(sys.executable, "-m", "experiments.launch", "--workers", "2"),
         *("sentiment", "files", f"data.file={reviews_csv}", "model.units=4"),
-        *("train.epochs=1", "train.batch_size=8", f"run_directory={tmp_path}"),
+        *("data.vectors=random", "train.epochs=1", "train.batch_size=8"),
+        f"run_directory={tmp_path}",
     ]
     done = subprocess.run(
         command, text=True, capture_output=True, check=False, env=os.environ

@@ -105,7 +105,7 @@ def words_of(app, reviews_csv, tones):
     """Returns a command that trains a small model."""
     common = ["train", "model.units=4", "train.batch_size=8", "train.epochs=6"]
     own = {
-        "sentiment": ["files", f"data.file={reviews_csv}"],
+        "sentiment": ["files", f"data.file={reviews_csv}", "data.vectors=random"],
         "speech_commands": [
             *("folder", f"data.directory={tones}", "data.sample_rate_hz=8000"),
             *("data.clip_ms=200", "model.num_layers=1", "evaluation.hours=0"),

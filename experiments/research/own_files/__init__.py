@@ -1,0 +1,1 @@
+"""Compares the recipe `files` with TF-IDF on the user's kind of files."""
