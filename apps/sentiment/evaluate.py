@@ -47,9 +47,9 @@ def measure_test(predictor):
         lambda: measure_baseline(config.data, test, labels, predictor.vocabulary)
     )
     if metrics["baseline"]:
-        metrics["validation_accuracy"] = _compare_validation(
-            predictor, metrics["baseline"]["validation_accuracy"]
-        )
+        accuracy = metrics["baseline"].pop("validation_accuracy")
+        metrics["baseline_validation_accuracy"] = accuracy
+        metrics["validation_accuracy"] = _compare_validation(predictor, accuracy)
     return metrics, len(targets), "examples"
 
 
