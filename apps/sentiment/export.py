@@ -10,6 +10,7 @@ from apps.common.export.litert.graphs import DeviceInputs
 from apps.common.export.quantized import floats, table, vectors_of
 from apps.common.export.savedmodel import export_run
 from apps.common.layers.pooling import MaskedPooling
+from apps.sentiment.bag_of_words import BagOfWords
 
 WORDS = 20_000  # of a vocabulary, the most frequent, that cell.json has
 EXAMPLES = ("A warm, funny and clever film.", "Two hours of my life, gone.", "")
@@ -44,7 +45,7 @@ def cell_data(predictor):
             f"{predictor.directory}: the page computes model.pooling=max alone. Train "
             "one with it."
         )
-    if predictor.config.model.bag_of_words:
+    if any(isinstance(each, BagOfWords) for each in model.layers):
         raise ValueError(
             f"{predictor.directory}: the page computes LSTMs alone. Train one with "
             "model.bag_of_words=false."

@@ -20,7 +20,7 @@ def build_model(
     reader_units,
     dropout,
     pooling,
-    bag_of_words=False,
+    bag_of_words,
 ):
     """Returns an uncompiled model from token ids to logits.
 

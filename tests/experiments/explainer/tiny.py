@@ -62,6 +62,7 @@ def sentiment_run(pooling="max"):
         reader_units=0,
         dropout=0.0,
         pooling=pooling,
+        bag_of_words=False,
     )
     return SimpleNamespace(
         directory=Path("runs/b"),

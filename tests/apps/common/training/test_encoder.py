@@ -27,7 +27,7 @@ def reader(embedding_dim=6, units=6, num_layers=2):
     size = len(WORDS) + 2
     return sentiment_model.build_model(
         *(size, 2, size, embedding_dim, 0.0, units, num_layers),
-        *("forward", 0, 0.0, "last"),
+        *("forward", 0, 0.0, "last", False),
     )
 
 
