@@ -70,9 +70,9 @@ class ModelConfig:
         change_penalty: Weight of temporal activation regularization (TAR), a penalty on
             the mean squared difference of successive outputs; 0 disables it.
         softmax_dtype: Data type in which training computes the softmax, the most
-            expensive part of a step. "bfloat16" is faster on a processor that
-            multiplies its matrices (`lscpu` shows amx_bf16), and slower on others.
-            "auto" chooses when the run is created; its config.yaml keeps the choice.
+            expensive part of a step. "bfloat16" is faster if `lscpu` shows amx_bf16,
+            or avx512_bf16 on a processor of AMD, and slower on others. "auto" chooses
+            when the run is created; its config.yaml keeps the choice.
     """
 
     cell: Literal["lstm", "simple"] = "lstm"

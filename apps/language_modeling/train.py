@@ -55,11 +55,11 @@ def choose_softmax_dtype(config):
     """Replaces `model.softmax_dtype=auto` by the faster one on this processor."""
     if config.model.softmax_dtype != AUTO:
         return config
-    dtype, reason = "float32", "without amx_bf16 bfloat16 takes longer"
+    dtype, reason = "float32", "this processor multiplies bfloat16 no faster"
     if config.train.sampled_tokens:
         reason = "the sampled softmax knows no other"
     elif multiplies_bfloat16():
-        dtype, reason = "bfloat16", "this processor multiplies it (amx_bf16)"
+        dtype, reason = "bfloat16", "this processor multiplies it faster"
     print(f"model.softmax_dtype: {dtype}, since {reason}.")
     return replace(config, model=replace(config.model, softmax_dtype=dtype))
 

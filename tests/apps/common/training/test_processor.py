@@ -8,15 +8,21 @@ from apps.common.training import processor
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
-    [("fpu avx512_bf16 amx_bf16", True), ("fpu avx512_bf16", False), (None, False)],
+    ("vendor", "flags", "expected"),
+    [
+        ("GenuineIntel", "fpu avx512_bf16 amx_bf16", True),
+        ("GenuineIntel", "fpu avx512_bf16", False),
+        ("AuthenticAMD", "fpu avx512_bf16", True),
+        ("AuthenticAMD", "fpu avx512f", False),
+        (None, None, False),
+    ],
 )
-def test_a_processor_multiplies_bfloat16_if_linux_names_amx_bf16(
-    tmp_path, monkeypatch, flags, expected
+def test_a_processor_multiplies_bfloat16_with_amx_or_dot_products_of_amd(
+    tmp_path, monkeypatch, vendor, flags, expected
 ):
     path = tmp_path / "cpuinfo"
-    if flags:
-        path.write_text(f"model name\t: Some\nflags\t\t: {flags} amx_tile\n")
+    if vendor:
+        path.write_text(f"vendor_id\t: {vendor}\nflags\t\t: {flags} amx_tile\n")
     monkeypatch.setattr(processor, "CPUINFO", path)
     assert processor.multiplies_bfloat16() is expected
 
