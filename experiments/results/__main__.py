@@ -37,7 +37,11 @@ def recording_modules():
         streaming_memory,
     )
     from experiments.front_page import apps, figures, make_run
-    from experiments.research import label_curve, simple_network
+    from experiments.research import (
+        label_curve,
+        perplexity_by_minute,
+        simple_network,
+    )
     from experiments.research.long_term_dependencies import report
     from experiments.research.own_files import report as own_files
     from experiments.research.wake_words import report as wake_words
@@ -45,7 +49,7 @@ def recording_modules():
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, simple_network, streaming_memory, reading, pipeline, operations),
-        *(cluster_cost, browser, devices, wake_words, own_files),
+        *(cluster_cost, browser, devices, wake_words, own_files, perplexity_by_minute),
         *(apps, figures, make_run),
     )
 
