@@ -22,6 +22,7 @@ LSTM_PAGE = ROOT / "docs" / "lstm.md"
 DEVICES_PAGE = ROOT / "docs" / "devices.md"
 SCALE_PAGE = ROOT / "docs" / "scale.md"
 SPEED_PAGE = ROOT / "docs" / "speed.md"
+TUNE_PAGE = ROOT / "docs" / "tune.md"
 WAKE_WORDS_PAGE = ROOT / "docs" / "wake_words.md"
 BEGIN, END = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 

@@ -41,6 +41,7 @@ def recording_modules():
         label_curve,
         perplexity_by_minute,
         simple_network,
+        tuned,
     )
     from experiments.research.long_term_dependencies import report
     from experiments.research.own_files import report as own_files
@@ -49,7 +50,8 @@ def recording_modules():
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, simple_network, streaming_memory, reading, pipeline, operations),
-        *(cluster_cost, browser, devices, wake_words, own_files, perplexity_by_minute),
+        *(cluster_cost, browser, devices, wake_words, own_files),
+        *(perplexity_by_minute, tuned),
         *(apps, figures, make_run),
     )
 

@@ -11,7 +11,7 @@ from apps.common.finished import REMEDY
 from apps.common.portable.files import exclusive_lock, write_json
 from apps.common.portable.run_files import HISTORY
 
-SETTINGS, STUDY = "settings.json", "study.db"
+SETTINGS, STUDY, STUDY_NAME = "settings.json", "study.db", "tune"
 TRIALS = "trial-*/"  # pattern of the trials' run directories
 DIRECTIONS = {"max": "maximize", "min": "minimize"}
 COMPARED = 4  # completed trials before a trial can be pruned
@@ -49,7 +49,7 @@ def open_study(directory, config, space, mode):
         try:
             study = optuna.create_study(
                 storage=storage,
-                study_name="tune",
+                study_name=STUDY_NAME,
                 direction=DIRECTIONS[mode],
                 load_if_exists=True,
                 pruner=_pruner(config.train),

@@ -71,7 +71,9 @@ def test_the_command_draws_the_recorded_recipes(results, capsys):
     assert "| `ptb_15` | 15 |" in capsys.readouterr().out
 
 
-def test_without_a_record_the_command_names_what_to_train(tmp_path, monkeypatch, capsys):
+def test_without_a_record_the_command_names_what_to_train(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(perplexity_by_minute, "RESULTS", tmp_path)
     with pytest.raises(SystemExit):
         main([])
