@@ -1,12 +1,11 @@
 """Shows what an hour of `tune` gains for three recipes of three apps.
 
-    python -m experiments.sentiment movie_snippets tune            # an hour each
-    python -m experiments.sentiment runs/sentiment/movie_snippets/tune/movie_snippets_tuned.yaml \\
-        evaluate run_directory=...      # as `tune` prints it: reads the test split once
+    python -m experiments.sentiment movie_snippets tune
+    python -m experiments.speech_commands synthetic tune
+    python -m experiments.summarization wikipedia_descriptions_long tune
     python -m experiments.research.tuned --record
 
-The others are `speech_commands synthetic` and
-`summarization wikipedia_descriptions_long`.
+Each takes an hour, and prints how to evaluate its best trial, which is done before.
 """
 
 import argparse

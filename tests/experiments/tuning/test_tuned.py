@@ -10,7 +10,7 @@ from tests.experiments.tuning.conftest import HERE, rows_of
 
 
 @pytest.fixture
-def study(tune, task, tmp_path, monkeypatch):  # noqa: F811
+def study(tune, task, tmp_path, monkeypatch):
     """Tunes the recipe small; returns the number of the best trial."""
     rows = tune(6)
     monkeypatch.setattr(tuned, "TUNED", ((task.name, "small"),))
@@ -33,7 +33,7 @@ def evaluated(study):
     return study
 
 
-def test_a_row_has_validation_of_the_recipe_and_of_the_best_trial(evaluated, task):  # noqa: F811
+def test_a_row_has_validation_of_the_recipe_and_of_the_best_trial(evaluated, task):
     rows = rows_of(HERE)
     row = row_of(task, "small")
     assert row["validation"] == pytest.approx(
