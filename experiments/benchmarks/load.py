@@ -200,11 +200,12 @@ def main(arguments=None):
                 f"Expected exported models: {', '.join(models) or 'none yet'}. "
                 f"Received: {', '.join(apps) or 'none'}. `make run` exports them."
             )
+        where = {"hardware": hardware(), "date": f"{datetime.date.today()}"}
         if options.soak:
-            result = {"soak": soak(models[apps[0]][0], options.soak, SOAK_CLIENTS)}
+            measured = soak(models[apps[0]][0], options.soak, SOAK_CLIENTS)
+            result = {"soak": measured | where}
         else:
-            result = {"load": _measure_apps(directories, apps, options)}
-        result |= {"hardware": hardware(), "date": f"{datetime.date.today()}"}
+            result = {"load": _measure_apps(directories, apps, options), **where}
         if options.record:
             recorded = json.loads(RESULT.read_text()) if RESULT.exists() else {}
             write_json(RESULT, recorded | result, indent=1)
@@ -257,8 +258,8 @@ def _slower_note(load):
 def _soak_note(soak):
     memory = ", ".join(map(str, soak["megabytes_by_minute"]))
     return (
-        f"{soak['minutes']} minutes of {soak['clients']} clients on {soak['app']}, "
-        f"with {soak['versions']} versions one after the other: "
+        f"{soak['minutes']} minutes of {soak['clients']} clients on {soak['app']} "
+        f"({soak['hardware']}, {soak['date']}), with {soak['versions']} versions one after the other: "
         f"{soak['answered']:,} answers, {soak['failed']} failures, memory by minute "
         f"{memory} MB."
     )

@@ -121,6 +121,8 @@ def test_the_table_of_the_load_has_a_row_for_each_number_of_clients(tmp_path):
     soak = {"app": "sentiment", "clients": 32, "minutes": 10, "versions": 10}
     soak |= {"answered": 1234567, "failed": 0, "p99_ms": 41.2}
     soak |= {"megabytes_by_minute": [900, 910, 912, 911]}
+    soak |= {"hardware": "2 cores of Other", "date": "2026-02-01"}
     path.write_text(json.dumps({**result, "soak": soak}))
     note = load.recorded_table(path).splitlines()[-1]
+    assert "on sentiment (2 cores of Other, 2026-02-01), with 10 versions" in note
     assert "1,234,567 answers, 0 failures, memory by minute 900, 910" in note
