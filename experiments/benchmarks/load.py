@@ -259,8 +259,8 @@ def _soak_note(soak):
     memory = ", ".join(map(str, soak["megabytes_by_minute"]))
     return (
         f"{soak['minutes']} minutes of {soak['clients']} clients on {soak['app']} "
-        f"({soak['hardware']}, {soak['date']}), with {soak['versions']} versions one after the other: "
-        f"{soak['answered']:,} answers, {soak['failed']} failures, memory by minute "
+        f"({soak['hardware']}, {soak['date']}), with "
+        f"{soak['versions']} versions one after the other: {soak['answered']:,} answers, {soak['failed']} failures, memory by minute "
         f"{memory} MB."
     )
 
