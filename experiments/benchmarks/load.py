@@ -260,7 +260,8 @@ def _soak_note(soak):
     return (
         f"{soak['minutes']} minutes of {soak['clients']} clients on {soak['app']} "
         f"({soak['hardware']}, {soak['date']}), with "
-        f"{soak['versions']} versions one after the other: {soak['answered']:,} answers, {soak['failed']} failures, memory by minute "
+        f"{soak['versions']} versions one after the other: "
+        f"{soak['answered']:,} answers, {soak['failed']} failures, memory by minute "
         f"{memory} MB."
     )
 
