@@ -19,6 +19,8 @@ EPOCHS = (4, 16)
 BATCH_SIZES = ((1_000, 8), (8_000, 16), (50_000, 32))  # fewer texts than: batch size
 LARGEST_BATCH = 64
 MAX_LENGTH, COVERED = 512, 0.95
+AVERAGED = 0.05  # part of the training over which the weights are averaged
+LARGEST_MOMENTUM = 0.99
 ENGLISH = frozenset(  # frequent in English and in few other languages
     (
         *("the", "of", "and", "to", "is", "that", "it", "for", "was", "with", "this"),
@@ -93,6 +95,7 @@ def choices_of(vectors, facts):
     )
     steps = -(-facts.texts // batch_size)
     epochs = int(np.clip(-(-STEPS // steps), *EPOCHS))
+    momentum = np.clip(1 - 1 / (AVERAGED * steps * epochs), 0, LARGEST_MOMENTUM)
     pretrained = vectors != "random"
     length = next((n for n in BUCKETS if n >= facts.length), MAX_LENGTH)
     return {
@@ -106,6 +109,7 @@ def choices_of(vectors, facts):
             "patience": max(3, epochs // 2),
             "batch_size": batch_size,
             "learning_rate": 0.004 if pretrained else 0.002,
+            "average_momentum": round(float(momentum), 3),
         },
     }
 

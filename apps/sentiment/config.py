@@ -103,12 +103,15 @@ class TrainConfig(config.TrainConfig):
         batch_size: Examples per step, or "auto".
         learning_rate: Highest learning rate, or "auto". It rises over at most the first
             half epoch and then falls along a cosine to zero over all epochs.
+        average_momentum: Momentum of the moving average of the weights that is
+            evaluated and kept, or "auto"; 0 keeps the weights of the last step.
     """
 
     epochs: Annotated[Positive, OR_AUTO] = 8
     patience: Annotated[Positive, OR_AUTO] = 3
     batch_size: Annotated[Positive, OR_AUTO] = 32
     learning_rate: Annotated[Rate, OR_AUTO] = 0.001
+    average_momentum: Annotated[Fraction, OR_AUTO] = 0.99
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -18,7 +18,8 @@ FIXED = [  # the recipe `files` until it adapted to the data
     *("data.vectors=random", "data.vector_words=0", "data.max_length=256"),
     *("train.epochs=8", "train.patience=3", "train.batch_size=32"),
     *("train.learning_rate=0.001", "train.average_momentum=0.99"),
-    "model.bag_of_words=false",
+    *("model.bag_of_words=false", "model.embedding_dropout=0.3"),
+    *("model.units=64", "model.dropout=0.5"),
 ]
 METHODS = {  # name: settings of the recipe `files`; None is TF-IDF
     "TF-IDF": None,

@@ -38,6 +38,16 @@ def test_few_texts_get_more_epochs_of_smaller_batches(texts, batch_size, epochs)
     assert (chosen["batch_size"], chosen["epochs"]) == (batch_size, epochs)
 
 
+@pytest.mark.parametrize(
+    ("texts", "momentum"), [(8, 0.0), (49, 0.821), (500, 0.98), (100_000, 0.99)]
+)
+def test_the_weights_are_averaged_over_a_twentieth_of_the_training(texts, momentum):
+    chosen = choices_of("random", Facts(texts, 40, 0.0))["train"]
+    steps = -(-texts // chosen["batch_size"]) * chosen["epochs"]
+    assert momentum == pytest.approx(min(max(1 - 20 / steps, 0), 0.99), abs=5e-4)
+    assert chosen["average_momentum"] == momentum
+
+
 def test_the_length_is_a_shape_of_the_batches_that_nearly_all_texts_fit_in():
     for length, expected in ((3, 16), (64, 64), (65, 128), (9_000, 512)):
         chosen = choices_of("random", Facts(1_000, length, 0.0))
