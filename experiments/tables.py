@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
 README = ROOT / "README.md"
 RESULTS_PAGE = ROOT / "docs" / "results.md"
-LANGUAGE_PAGE = ROOT / "docs" / "language_modeling.md"
 SENTIMENT_PAGE = ROOT / "docs" / "sentiment.md"
 SERVING_PAGE = ROOT / "docs" / "serving.md"
 BROWSER_PAGE = ROOT / "docs" / "browser.md"

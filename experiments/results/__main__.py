@@ -39,7 +39,6 @@ def recording_modules():
     from experiments.front_page import apps, figures, make_run
     from experiments.research import (
         label_curve,
-        perplexity_by_minute,
         simple_network,
         tuned,
     )
@@ -50,8 +49,7 @@ def recording_modules():
     return (
         *(record, layer, load, engines, agreement, graph_cost, label_curve),
         *(report, simple_network, streaming_memory, reading, pipeline, operations),
-        *(cluster_cost, browser, devices, wake_words, own_files),
-        *(perplexity_by_minute, tuned),
+        *(cluster_cost, browser, devices, wake_words, own_files, tuned),
         *(apps, figures, make_run),
     )
 
