@@ -21,7 +21,9 @@ from apps.sentiment.bag_of_words import FIRST_ID
 MAX_TEXTS = 100_000  # that it learns from
 REGULARIZATION = (1.0, 10.0)  # values of C that are tried
 ITERATIONS = 200
-LARGEST_WEIGHT = 3.0  # of logits
+RARE = 100  # texts of a label that are never left out
+WEIGHTS = (0.05, 3.0)  # least and largest of logits: neither silences the other
+EXPECTED_WEIGHT = 0.5  # counts as much as one text of the validation split
 
 
 def add_bag_of_words(model, train, validation):
@@ -35,11 +37,15 @@ def add_bag_of_words(model, train, validation):
         model: Model of `build_model` with `bag_of_words=True`.
         train: Columns of the training split, as `encode` returns them.
         validation: Batches of the validation split.
+
+    Returns:
+        The accuracy on the validation split of LSTM, bag of words and both, before the
+        bag is fitted to that split.
     """
     layer, dense = model.get_layer("bag_of_words"), model.get_layer("logits")
     classes, size = layer.num_classes, layer.vocabulary_size
     lstm, token_ids, labels = _lstm_logits(model, validation)
-    rows = random_rows(len(train["labels"]), MAX_TEXTS)
+    rows = rows_of(train["labels"])
     counts = token_counts((train["token_ids"][row] for row in rows), size)
     held_out = token_counts(token_ids, size)
     tried = []
@@ -66,6 +72,18 @@ def add_bag_of_words(model, train, validation):
     layer.assign(frequencies, weights[1] * coefficients, weights[1] * bias)
     for variable in (dense.kernel, dense.bias):
         variable.assign(weights[0] * variable)
+    names = ("lstm", "bag_of_words", "both")
+    return dict(zip(names, map(float, accuracies), strict=True))
+
+
+def rows_of(labels):
+    """Returns the rows to learn from: a sample, and all those of rare labels.
+
+    Args:
+        labels: Label ids of the training split, `(texts,)`.
+    """
+    rare = np.flatnonzero(np.bincount(labels)[labels] <= RARE)
+    return np.union1d(random_rows(len(labels), MAX_TEXTS), rare)
 
 
 def _lstm_logits(model, batches):
@@ -142,6 +160,9 @@ def fitted(counts, labels, num_classes, c):
 def weights_of(first, second, labels):
     """Returns the least loss of a weighted sum of two logits, and both weights.
 
+    A penalty draws the weights to `EXPECTED_WEIGHT`. It decides where there are few
+    texts, and vanishes with many.
+
     Args:
         first: Logits `(texts, num_classes)`.
         second: Logits of the same shape.
@@ -151,9 +172,9 @@ def weights_of(first, second, labels):
 
     def loss(weights):
         logits = weights[0] * first + weights[1] * second
-        return -log_softmax(logits, axis=-1)[rows, labels].mean()
+        penalty = np.square(weights - EXPECTED_WEIGHT).sum()
+        return (penalty - log_softmax(logits, axis=-1)[rows, labels].sum()) / len(rows)
 
-    found = minimize(
-        loss, [0.5, 0.5], bounds=[(0, LARGEST_WEIGHT)] * 2, method="L-BFGS-B"
-    )
+    start = [EXPECTED_WEIGHT] * 2
+    found = minimize(loss, start, bounds=[WEIGHTS] * 2, method="L-BFGS-B")
     return found.fun, found.x

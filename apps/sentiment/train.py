@@ -5,7 +5,9 @@ from functools import partial
 
 from apps.common.data.vectors import pretrained_vectors
 from apps.common.metrics.classification import loss_and_accuracy
+from apps.common.portable.files import write_json
 from apps.common.portable.patterns import PADDING_ID
+from apps.common.portable.run_files import BAG_OF_WORDS
 from apps.common.training.encoder import load_encoder, pretrained_vocabulary
 from apps.common.training.job import Job, train_run
 from apps.common.training.optimizer import optimizer
@@ -50,7 +52,12 @@ def prepare(config, run):
     examples = f"{len(data.train.texts):,} texts"
     finish = {}
     if config.model.bag_of_words:
-        finish["finish"] = partial(add_bag_of_words, model, columns[0], validation)
+
+        def add():
+            accuracies = add_bag_of_words(model, columns[0], validation)
+            write_json(run.directory / BAG_OF_WORDS, accuracies)
+
+        finish["finish"] = add
     return Job(trainer, batches, validation, examples, **MONITOR, **finish)
 
 

@@ -24,6 +24,8 @@ from experiments.research.own_files.report import (
 )
 from experiments.task import RUNS
 
+SPLITS = 5
+
 
 def main(arguments=None):
     """Runs the command line."""
@@ -35,6 +37,12 @@ def main(arguments=None):
         options = _parser(SETS, METHODS).parse_args(arguments)
         splits = range(1, options.splits + 1)
         chosen = options.sets or list(SETS), splits
+        partly = options.sets or options.methods or options.splits != SPLITS
+        if options.record and partly:
+            raise ValueError(
+                f"--record: expected all sets, methods and {SPLITS} splits, which the "
+                "table is of. Leave out --sets, --methods and --splits."
+            )
         if options.make:
             for name in chosen[0]:
                 for split in splits:
@@ -68,7 +76,7 @@ def _parser(sets, methods):
         "--sets", nargs="+", choices=list(sets), help="sets (default: all)"
     )
     parser.add_argument(
-        "--splits", type=int, default=5, help="number of splits (%(default)s)"
+        "--splits", type=int, default=SPLITS, help="number of splits (%(default)s)"
     )
     parser.add_argument(
         "--methods", nargs="+", choices=list(methods), help="methods (default: all)"

@@ -48,6 +48,30 @@ def test_the_weights_are_averaged_over_a_twentieth_of_the_training(texts, moment
     assert chosen["average_momentum"] == momentum
 
 
+def test_a_batch_size_or_epochs_of_the_user_change_the_other_choices():
+    facts = Facts(1_000, 40, 0.0)
+    chosen = choices_of("random", facts, batch_size=100)["train"]
+    assert (chosen["batch_size"], chosen["epochs"]) == (100, 16)
+    assert chosen["average_momentum"] == 0.875
+    chosen = choices_of("random", facts, epochs=40)["train"]
+    assert (chosen["epochs"], chosen["patience"]) == (40, 20)
+
+
+def test_texts_that_are_cut_are_said(write, packages, make_reviews, capsys):
+    rows = [f'"{"long " * 600} {text}",{y}' for text, y in make_reviews(120)]
+    adapted(config(write("a.csv", "\n".join(["text,label", *rows]))))
+    assert "tokens (tokens after the first 512 are left out)." in (
+        capsys.readouterr().out
+    )
+
+
+def test_words_with_vectors_need_vectors_of_their_size(write, packages, make_reviews):
+    rows = [f'"{text}",{y}' for text, y in make_reviews(120)]
+    path = write("a.csv", "\n".join(["text,label", *rows]))
+    chosen = adapted(config(path, "data.vector_words=100", "model.embedding_dim=60"))
+    assert chosen.data.vectors == "glove_6b_50d"
+
+
 def test_the_length_is_a_shape_of_the_batches_that_nearly_all_texts_fit_in():
     for length, expected in ((3, 16), (64, 64), (65, 128), (9_000, 512)):
         chosen = choices_of("random", Facts(1_000, length, 0.0))
@@ -57,7 +81,7 @@ def test_the_length_is_a_shape_of_the_batches_that_nearly_all_texts_fit_in():
 def test_the_facts_are_of_the_tokens():
     texts = [b"The film was dull."] * 39 + [b"a " * 30]
     facts = facts_of(texts, rules=2)
-    assert facts == Facts(40, 5, (39 * 2) / (39 * 5 + 30))
+    assert facts == Facts(40, 5, 39 / (39 * 5 + 30))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +91,9 @@ def test_the_facts_are_of_the_tokens():
         ("Der Film war nicht gut, und die Musik ist zu laut.", RANDOM),
         ("Ce film est un peu long mais la fin est très belle.", RANDOM),
         ("这部电影很好看", RANDOM),
+        ("De film was niet goed, en wat we zagen was niet voor ons.", RANDOM),
+        ("Filmen var ikke god, og det er synd for dem, der har set den.", RANDOM),
+        ("Great app but it crashes, would buy again", GLOVE),
     ],
 )
 def test_english_texts_get_pretrained_vectors(sentence, expected, write, packages):

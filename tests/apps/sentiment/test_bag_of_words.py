@@ -11,10 +11,12 @@ from apps.common.export.onnx.writer import onnx_model
 from apps.sentiment.bag_of_words import BagOfWords
 from apps.sentiment.data import batches_of
 from apps.sentiment.linear import (
-    LARGEST_WEIGHT,
+    RARE,
+    WEIGHTS,
     add_bag_of_words,
     features,
     fitted,
+    rows_of,
     token_counts,
     weights_of,
 )
@@ -85,6 +87,31 @@ def test_of_two_logits_the_one_that_knows_the_labels_gets_the_weight():
     assert second > 1
 
 
+def test_no_weight_becomes_0_where_both_logits_mislead():
+    labels = np.resize([0, 1], 200)
+    wrong = 5 * np.eye(2)[1 - labels]
+    assert weights_of(wrong, wrong, labels)[1].tolist() == [WEIGHTS[0]] * 2
+
+
+def test_few_texts_say_little_about_the_weights():
+    labels = np.array([0, 1])
+    right, unknown = 9 * np.eye(2), np.zeros((2, 2))
+    _, (first, second) = weights_of(right, unknown, labels)
+    assert 0.5 < first < 1
+    assert second == pytest.approx(0.5)
+
+
+def test_a_sample_of_many_texts_keeps_those_of_rare_labels(monkeypatch):
+    monkeypatch.setattr("apps.sentiment.linear.MAX_TEXTS", 500)
+    labels = np.zeros(5_000, "int32")
+    labels[[7, 2_345, 4_999]] = 2
+    labels[1_000 : 1_000 + RARE + 1] = 1
+    rows = rows_of(labels)
+    assert {7, 2_345, 4_999} <= set(rows)
+    assert 500 <= len(rows) <= 503
+    np.testing.assert_array_equal(rows_of(labels[:400]), np.arange(400))
+
+
 @pytest.fixture
 def trained():
     """A model with a bag of words, and columns whose labels one token says."""
@@ -110,12 +137,15 @@ def test_a_model_is_what_its_lstm_is_until_the_bag_is_added(trained, capsys):
     batch = next(iter(batches.in_order()))["token_ids"].numpy()
     before = np.array(lstm(batch))
     np.testing.assert_array_equal(model(batch), before)
-    add_bag_of_words(model, train, batches)
+    accuracies = add_bag_of_words(model, train, batches)
     printed = capsys.readouterr().out
     first, second = (float(w.rstrip(".\n")) for w in printed.split()[-3::2])
     np.testing.assert_allclose(lstm(batch), first * before, atol=0.01)
-    assert 0 <= first <= LARGEST_WEIGHT
-    assert 0.1 < second <= LARGEST_WEIGHT
+    assert WEIGHTS[0] - 0.01 <= first <= WEIGHTS[1]
+    assert 0.1 < second <= WEIGHTS[1]
+    named = zip(("LSTM", "bag of words", "both"), accuracies.values(), strict=True)
+    words = ", ".join(f"{name} {value:.4f}" for name, value in named)
+    assert printed.startswith(f"Validation accuracy: {words} with")
     right = [
         np.argmax(model(text[np.newaxis]), axis=-1)[0] == label
         for text, label in zip(

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,25 @@ def test_evaluate_says_if_tf_idf_is_better_on_the_validation_split(
         "Train with model.bag_of_words=true, which adds it to the model.",
     ]
     assert capsys.readouterr().out.splitlines() == (lines if better else [])
+
+
+@pytest.mark.parametrize(
+    ("kept", "accuracy", "said"), [(True, 0.7, True), (True, 0.8, False), (False, 0, 0)]
+)
+def test_a_bag_of_words_is_compared_by_what_it_had_before_it_saw_the_split(
+    kept, accuracy, said, run, monkeypatch, capsys
+):
+    baseline = {"name": "TF-IDF", "validation_accuracy": 0.75}
+    monkeypatch.setattr(module, "measure_baseline", lambda *arguments: baseline)
+    (run / "metrics.json").unlink()
+    predictor = Predictor.load(run)
+    model = replace(predictor.config.model, bag_of_words=True)
+    predictor.config = replace(predictor.config, model=model)
+    if kept:
+        (run / "bag_of_words.json").write_text(json.dumps({"both": accuracy}))
+    metrics = module.measure_test(predictor)[0]
+    assert metrics["validation_accuracy"] == (accuracy if kept else None)
+    assert ("TF-IDF with logistic regression" in capsys.readouterr().out) == said
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from apps.common.data.splits import normalised
 from experiments.request import parse
 from experiments.research.own_files import measure, sets
+from experiments.research.own_files.__main__ import main
 from experiments.research.own_files.measure import METHODS, points, tf_idf_accuracy
 from experiments.research.own_files.report import table
 from experiments.research.own_files.sets import SETS, OwnFile, make
@@ -109,6 +110,17 @@ def test_the_table_has_the_gain_over_the_better_other_method():
         "| b | 1 | 0.800 | 0.200 | 0.700 | -0.100 |",
         "| mean |  | 0.650 | 0.425 | 0.750 | +0.100 |",
     ]
+
+
+@pytest.mark.parametrize(
+    "part", [["--sets", "tweets"], ["--methods", "adapted"], ["--splits", "1"]]
+)
+def test_a_part_of_the_comparison_is_not_recorded(part, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["--record", *part, "--directory", str(tmp_path)])
+    assert "--record: expected all sets, methods and 5 splits" in (
+        capsys.readouterr().err
+    )
 
 
 def test_messages_of_translations_are_without_markup():
