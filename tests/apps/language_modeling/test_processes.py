@@ -53,7 +53,7 @@ def fail(item):
 
 def interrupt_parent(item):
     """Presses Ctrl-C, and again if it is lost, as it is in a callback."""
-    while True:
+    for _ in range(3):
         os.kill(os.getppid(), signal.SIGINT)
         time.sleep(PATIENCE_S / 4)
 
@@ -79,6 +79,14 @@ def is_alive(process):
         return status.read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@pytest.fixture
+def ctrl_c():
+    """Lets Ctrl-C interrupt, which a shell makes its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +126,9 @@ def test_processes_ignore_ctrl_c_and_have_neither_keras_nor_gpus():
         (interrupt_parent, KeyboardInterrupt, "^$"),
     ],
 )
-def test_an_error_a_killed_process_and_ctrl_c_end_all_processes(step, error, message):
+def test_an_error_a_killed_process_and_ctrl_c_end_all_processes(
+    step, error, message, ctrl_c
+):
     begun = time.monotonic()
     with pytest.raises(error, match=message):
         run_beside_a_sleeper(step)
